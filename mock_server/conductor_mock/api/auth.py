@@ -1,0 +1,49 @@
+"""`auth.token`: an API key becomes a bearer token (wire reference 1.1)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, request
+
+from conductor_mock.api.context import now_s, origin, service
+from conductor_mock.errors import Detail, Refusal, bad_request, not_implemented, unauthorized
+from conductor_mock.store.accounts import WrongKeyError
+from conductor_mock.tokens import Identity
+
+auth = Blueprint("auth", __name__)
+
+MAX_CLIENT_ID = 200
+
+
+@auth.get("/api/oauth_jwt")
+def token() -> dict[str, object]:
+    """Exchange `client_id` and `client_secret` for a token; the account is made on first use."""
+    if request.args.get("redirect_uri") is not None:
+        raise not_implemented("the browser login is not part of this version; use an API key")
+    grant_type = request.args.get("grant_type")
+    if grant_type != "client_credentials":
+        raise _wrong("grant_type", f"must be 'client_credentials', got {grant_type!r}")
+    client_id = request.args.get("client_id", "")
+    secret = request.args.get("client_secret", "")
+    if not client_id or len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
+        raise _wrong("client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}")
+    if not secret.strip():
+        raise _wrong("client_secret", "must be the private_key of the API key, got nothing")
+    audience = origin()
+    try:
+        account_id = service().accounts.sign_in(client_id, secret)
+    except WrongKeyError:
+        raise unauthorized(f"client_id {client_id!r} is known here with another private_key") from None
+    g.account_id = account_id  # for the journal: this request carries no token yet
+    scope = request.args.get("scope") or "owner admin user"
+    tokens = service().tokens
+    identity = Identity(account_id, client_id)
+    return {
+        "access_token": tokens.issue(identity, audience=audience, now_s=now_s(), scope=scope[:200]),
+        "token_type": "Bearer",
+        "expires_in": tokens.ttl_s,
+        "scope": scope[:200],
+    }
+
+
+def _wrong(parameter: str, message: str) -> Refusal:
+    return bad_request(f"{parameter} {message}", Detail(parameter, message))

@@ -1,0 +1,50 @@
+"""Who may call what: every operation wants a bearer token, but for the exceptions listed here."""
+
+from __future__ import annotations
+
+from flask import g, request
+
+from conductor_mock.api.context import service
+from conductor_mock.errors import unauthorized
+from conductor_mock.tokens import Identity, TokenError
+
+NO_TOKEN = {
+    "auth.token": "this is where tokens come from",
+    "objects.put": "the URL is signed; one upload style sends a token along, the other none (trap 10)",
+    "static": "pages and their files",
+}
+OPTIONAL_TOKEN = {
+    "packages.list": "the desktop companion asks without one (wire reference 2.1)",
+}
+GUARDED_ELSEWHERE = ("control", "pages")
+"""Blueprints with a rule of their own."""
+
+
+def authenticate() -> None:
+    """Set `g.identity` from the Authorization header, or refuse (401) and say what is wrong with it."""
+    endpoint = request.endpoint
+    if endpoint is None or endpoint in NO_TOKEN or request.blueprint in GUARDED_ELSEWHERE:
+        return
+    header = request.headers.get("Authorization")
+    if header is None:
+        if endpoint in OPTIONAL_TOKEN:
+            return
+        raise unauthorized(
+            "the Authorization header is missing; send 'Bearer TOKEN' with one from /api/oauth_jwt"
+        )
+    g.identity = bearer(header)
+    if not service().accounts.knows(g.identity.account_id):
+        raise unauthorized(
+            "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
+        )
+
+
+def bearer(header: str) -> Identity:
+    """Whom the token in an Authorization header speaks for. Refuses (401)."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized("the Authorization header must be 'Bearer TOKEN'")
+    try:
+        return service().tokens.check(token.strip())
+    except TokenError as error:
+        raise unauthorized(str(error)) from None

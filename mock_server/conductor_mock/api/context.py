@@ -1,0 +1,53 @@
+"""What a view knows of its request: the server's parts, the caller, the origin that the caller used."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from flask import current_app, g, request
+
+from conductor_mock.errors import Detail, bad_request
+from conductor_mock.service import Service
+from conductor_mock.tokens import Identity
+
+EXTENSION = "conductor_mock"
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+def service() -> Service:
+    """The parts of the server that this app was made of."""
+    return cast(Service, current_app.extensions[EXTENSION])
+
+
+def caller() -> Identity:
+    """Whom the request's token speaks for; only for operations that want one."""
+    return cast(Identity, g.identity)
+
+
+def origin() -> str:
+    """Scheme and host as the client spelled them: `aud` and signed URLs are made of it.
+
+    Refuses (400) a Host header that could not stand in a URL.
+    """
+    if not _HOST.fullmatch(request.host):
+        message = f"not a usable host name: {request.host[:80]!r}"
+        raise bad_request(message, Detail("Host", message))
+    return f"{request.scheme}://{request.host}"
+
+
+def now_s() -> float:
+    """Wall time in seconds: lifetimes of tokens and URLs are measured with it."""
+    return service().wall() / 1_000_000
+
+
+def warn(text: str) -> None:
+    """Note a contract warning: the request is served, and the journal shows what was odd about it."""
+    warnings().append(text)
+
+
+def warnings() -> list[str]:
+    """The contract warnings of this request so far."""
+    if "warnings" not in g:
+        g.warnings = []
+    return cast(list[str], g.warnings)

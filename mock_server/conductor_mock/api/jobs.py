@@ -1,0 +1,82 @@
+"""`jobs.create` and `jobs.list` (wire reference 2.8, 2.9)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, request
+
+from conductor_mock.api.bodies import contract_body, notice, raw_body
+from conductor_mock.api.context import caller, service, warnings
+from conductor_mock.api.files import check_project
+from conductor_mock.catalog.filters import FilterError
+from conductor_mock.catalog.record_filters import parse
+from conductor_mock.errors import Detail, bad_request
+from conductor_mock.farm import views
+from conductor_mock.farm.commands import Machine
+from conductor_mock.farm.decisions import create_job, machine_name
+
+jobs = Blueprint("jobs", __name__)
+
+
+@jobs.post("/jobs/")
+def create() -> tuple[dict[str, Any], int]:
+    """Accept a job. Always 201 with a JSON object, never 200 or 204 (traps 1 and 2), and only after the commit."""
+    payload = contract_body()
+    _check_catalogue(payload)
+    machine = _machine(machine_name(payload))
+    current, account_id = service(), caller().account_id
+    command = create_job(
+        payload,
+        body_sha256=hashlib.sha256(raw_body()).hexdigest(),
+        machine=machine,
+        held=lambda md5s: current.holdings.held(account_id, md5s),
+        warnings=warnings(),
+    )
+    for path in command.missing[:20]:
+        warnings().append(f"upload_files: {path!r} was never uploaded")
+    with current.accounts.open(account_id) as account:
+        number = account.state.next_job_number
+        account.append(command)
+        answer = views.created(account.state.jobs[number])
+    return answer, 201
+
+
+@jobs.get("/api/v1/jobs", endpoint="list")
+def list_jobs() -> dict[str, Any]:
+    """The jobs that fit `filter`, oldest first."""
+    try:
+        wanted = parse(request.args.get("filter", ""))
+    except FilterError as error:
+        raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
+    with service().accounts.open(caller().account_id) as account:
+        records = [views.job_record(account.state, job) for job in account.state.jobs.values()]
+    return {"data": [record for record in records if wanted.matches(record)]}
+
+
+def _check_catalogue(payload: dict[str, Any]) -> None:
+    """Warn about ids that the catalogue does not have: a real account's are not ours."""
+    catalog = service().catalog
+    check_project(payload.get("project"), "/project")
+    for index, package_id in enumerate(payload.get("software_package_ids") or ()):
+        if catalog.package(package_id) is None:
+            notice(f"/software_package_ids/{index}", f"the catalogue has no package {str(package_id)[:80]!r}")
+    name = machine_name(payload)
+    if catalog.machine(name) is None:
+        path = "/instance_type" if payload.get("instance_type") else "/cores"
+        notice(path, f"the catalogue has no instance type {name[:80]!r}")
+
+
+def _machine(name: str) -> Machine:
+    """The machine that a job copies; one that the catalogue does not know has no price and the reference's speed."""
+    found = service().catalog.machine(name)
+    if found is None:
+        return Machine(name=name, cores=1, price=0, preemptible_price=0, speed=100)
+    return Machine(
+        name=name,
+        cores=found.cores,
+        price=found.price_usd_per_hour,
+        preemptible_price=found.preemptible_usd_per_hour,
+        speed=found.speed,
+    )

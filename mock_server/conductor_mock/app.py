@@ -1,0 +1,165 @@
+"""The whole server as one WSGI application."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from conductor_mock.api import accounts, auth, catalogue, files, jobs, objects
+from conductor_mock.api.authentication import authenticate
+from conductor_mock.api.context import EXTENSION, service, warn
+from conductor_mock.control.routes import control
+from conductor_mock.errors import Detail, Refusal, disk_full, too_large, unavailable
+from conductor_mock.recording import record_requests
+from conductor_mock.service import Service, open_service
+from conductor_mock.settings import Settings
+from conductor_mock.store.accounts import WallClock, wall_us
+
+log = logging.getLogger(__name__)
+
+BLUEPRINTS = (
+    auth.auth,
+    accounts.accounts,
+    catalogue.packages,
+    catalogue.projects,
+    catalogue.instance_types,
+    files.files,
+    objects.objects,
+    jobs.jobs,
+    control,
+)
+
+
+def create_app(settings: Settings | None = None, *, wall: WallClock = wall_us) -> Flask:
+    """The server for `settings` (a throw-away one by default). Close it with `close_app`.
+
+    `wall` gives wall time in microseconds since the epoch. Raises what `open_service` raises.
+    """
+    return make_app(open_service(settings or Settings(ephemeral=True), wall=wall))
+
+
+def make_app(opened: Service) -> Flask:
+    """The application around an opened service."""
+    app = Flask("conductor_mock", static_folder=None)
+    app.extensions[EXTENSION] = opened
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # set on Flask's default provider
+    app.config["MAX_CONTENT_LENGTH"] = opened.settings.max_json_bytes
+    app.url_map.strict_slashes = False  # a redirect of a chunked body cannot be replayed (trap 26)
+    app.url_map.merge_slashes = False
+    record_requests(app)
+    app.before_request(_check_framing)
+    app.before_request(authenticate)
+    app.after_request(_announce)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    _handle_errors(app)
+    app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]  # the documented way to wrap
+    return app
+
+
+def close_app(app: Flask) -> None:
+    """A clean stop of the server behind `app`."""
+    service_of(app).close()
+
+
+def service_of(app: Flask) -> Service:
+    """The parts that an app was made of."""
+    opened: Service = app.extensions[EXTENSION]
+    return opened
+
+
+class _OneSlash:
+    """`//api/oauth_jwt` is `/api/oauth_jwt`: clients join URLs by concatenation (wire reference 0.3)."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        while "//" in path:
+            path = path.replace("//", "/")
+        environ["PATH_INFO"] = path
+        return self._app(environ, start_response)
+
+
+def _check_framing() -> None:
+    """A body framed in two ways is an attack or a bug, and what follows it cannot be trusted."""
+    if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
+        message = "send either Content-Length or Transfer-Encoding, not both"
+        raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
+
+
+def _announce(response: Response) -> Response:
+    response.headers["X-Conductor-Mock"] = "1"  # so that nobody takes the fake for the service
+    return response
+
+
+def _handle_errors(app: Flask) -> None:
+    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _os_error)
+    app.register_error_handler(sa.exc.OperationalError, _database_error)
+    app.register_error_handler(Exception, _defect)
+
+
+def _refusal(error: Refusal) -> Response:
+    response = jsonify(error.to_json())
+    response.status_code = error.status
+    response.headers.extend(dict(error.headers))
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Refusals of Flask itself, in our shape."""
+    if isinstance(error, NotFound):
+        methods = current_app.url_map.bind("").allowed_methods(f"{request.path.rstrip('/')}/")
+        return _refusal(_wrong_method(methods) if methods else _no_such_route())
+    if isinstance(error, MethodNotAllowed):
+        return _refusal(_wrong_method(error.valid_methods or ()))
+    if isinstance(error, RequestEntityTooLarge):
+        return _refusal(too_large(request.max_content_length or 0))
+    return _refusal(Refusal(error.code or 500, error.description or error.name))
+
+
+def _wrong_method(methods: Iterable[str]) -> Refusal:
+    allowed = ", ".join(sorted(methods))
+    message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}"
+    return Refusal(405, message, (Detail("method", message),), {"Allow": allowed})
+
+
+def _no_such_route() -> Refusal:
+    nearest = service().contract.closest_operation(request.method, request.path)
+    hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
+    message = f"there is no {request.method} {request.path[:200]}{hint}"
+    warn(message)
+    return Refusal(404, message, (Detail("path", message),))
+
+
+def _os_error(error: OSError) -> Response:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _refusal(disk_full())
+    return _defect(error)
+
+
+def _database_error(error: sa.exc.OperationalError) -> Response:
+    if "full" in str(error.orig):
+        return _refusal(disk_full())
+    log.error("the database refused", exc_info=error)
+    return _refusal(
+        unavailable("the database of the fake service could not be written; nothing of this was kept")
+    )
+
+
+def _defect(error: Exception) -> Response:
+    """What nobody foresaw: the log gets the traceback, the caller a sentence."""
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    message = (
+        f"a defect of conductor-mock: {type(error).__name__}; the server's log tells more. Please report it"
+    )
+    return _refusal(Refusal(500, message))

@@ -1,0 +1,124 @@
+"""Where catalogues come from: the shipped tables, and files that users write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conductor_mock.catalog.build import build
+from conductor_mock.catalog.model import LISTS, TABLES, Catalog
+from conductor_mock.catalog.problems import CatalogError, nearest
+from conductor_mock.catalog.validation import validate
+
+NAMES = ("gcp", "aws", "coreweave")
+"""The shipped catalogues. They differ in their instance types; clients guess the provider from those names."""
+
+
+def default() -> Catalog:
+    """The shipped catalogue, whose machines are named as on Google's cloud."""
+    return named("gcp")
+
+
+@cache
+def named(name: str) -> Catalog:
+    """The shipped catalogue of one provider: `gcp` (the default one), `aws` or `coreweave`.
+
+    The software, the projects and the account environment are the same in all. Made once per process.
+    Raises CatalogError for another name.
+    """
+    if name not in NAMES:
+        raise CatalogError(f"there is no shipped catalogue {name!r}; {nearest(name, NAMES)}")
+    table = _table("default.yaml")
+    if name != "gcp":
+        table |= _table(f"{name}.yaml")
+    return Catalog.from_document(build(table))
+
+
+def load(path: str | Path) -> Catalog:
+    """Read a user's catalogue file: JSON if its name ends in `.json`, YAML otherwise.
+
+    It is an object with some of the keys `packages`, `projects`, `instance_types` and `env_vars_configs`, each
+    a list of records as the wire has them, and of `machines` and `licences` (see `from_document`).
+    Raises CatalogError naming the file, each wrong place in it, and what is accepted there.
+    """
+    return from_document(read(path), str(path))
+
+
+def read(path: str | Path) -> object:
+    """The content of a JSON or YAML file, unchecked. Raises CatalogError if it cannot be read as such."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CatalogError(f"cannot read the catalogue {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CatalogError(f"the catalogue {path} is not UTF-8 text: {error}") from error
+    is_json = file.suffix.lower() == ".json"
+    try:
+        return json.loads(text) if is_json else _yaml(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise CatalogError(f"the catalogue {path} is not {'JSON' if is_json else 'YAML'}: {error}") from error
+    except RecursionError as error:
+        raise CatalogError(f"the catalogue {path} is nested too deeply") from error
+
+
+def from_document(document: object, source: str) -> Catalog:
+    """Make a catalogue of a document that someone wrote; `source` names it in the error.
+
+    A list that is left out is that of the shipped catalogue, so that a file may hold only a studio's projects.
+    `machines` may give prices and speeds by instance type (`machines.FIGURES`), which otherwise follow from
+    cores, memory and GPUs. Without `licences` the shipped prices apply to the products of the same name.
+    Raises CatalogError with every error that `validate` finds; warnings do not stop it.
+    """
+    completed = complete(document)
+    errors = [problem for problem in validate(completed) if problem.is_error]
+    if errors or not isinstance(completed, dict):
+        raise CatalogError.of(source, errors)
+    return Catalog.from_document(completed)
+
+
+def complete(document: object) -> object:
+    """The document with the parts that it leaves out put in, ready for `validate`.
+
+    What is no object, or holds no part of a catalogue at all, is given back as it is.
+    """
+    if not isinstance(document, dict) or not any(key in document for key in LISTS + TABLES):
+        return document
+    shipped = default().to_document()
+    filled: dict[str, Any] = {key: shipped[key] for key in LISTS} | document
+    if "licences" not in filled:
+        products = _products(filled["packages"])
+        filled["licences"] = {name: price for name, price in shipped["licences"].items() if name in products}
+    return filled
+
+
+def _products(packages: object) -> list[object]:
+    """The products of a list that may not be checked yet."""
+    if not isinstance(packages, list):
+        return []
+    return [package.get("product") for package in packages if isinstance(package, Mapping)]
+
+
+def _table(name: str) -> dict[str, Any]:
+    """A shipped table. Every scalar in it is text, so that versions need no quotes; build.py makes the numbers."""
+    text = resources.files("conductor_mock.catalog").joinpath(name).read_text(encoding="utf-8")
+    table = yaml.load(text, Loader=_loader("BaseLoader"))  # noqa: S506 - it makes nothing but text
+    if not isinstance(table, dict):
+        raise CatalogError(f"the shipped table {name} is not an object")
+    return table
+
+
+def _yaml(text: str) -> object:
+    content: object = yaml.load(text, Loader=_loader("SafeLoader"))  # noqa: S506 - it is a safe one
+    return content
+
+
+def _loader(name: str) -> Any:
+    """The loader that uses libyaml where PyYAML was built with it: it is about ten times as fast."""
+    return getattr(yaml, f"C{name}", getattr(yaml, name))

@@ -1,0 +1,258 @@
+"""The `conductor-mock` command: serve the fake, run one command against it, print its environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from conductor_mock.app import close_app, create_app
+from conductor_mock.catalog import CatalogError
+from conductor_mock.farm.clock import ClockError
+from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
+from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.version import version
+
+DEFAULT_PORT = 8089
+GRACE_S = 5
+UNUSABLE = 2
+"""Exit code when the server cannot start: a port or directory in use, a newer directory, a wrong option."""
+
+
+class Unusable(click.ClickException):
+    """The server cannot start; the message says why."""
+
+    exit_code = UNUSABLE
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LaterOption(click.Option):
+    """An option of the design that this version does not fill: refused when given, with that reason."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"hidden": True, "expose_value": False, "callback": _refuse_later}
+        super().__init__(*args, **kwargs)
+
+
+def _refuse_later(_: click.Context, option: click.Parameter, value: object) -> None:
+    if value:
+        raise click.BadParameter("is not part of this version", param=option)
+
+
+def server_options(command: F) -> F:
+    """The options that `serve` and `run` share."""
+    options = [
+        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+        click.option(
+            "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."
+        ),
+        click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
+        click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
+        click.option(
+            "--speed", type=float, help="Simulated seconds per second; 0 is frozen. [new accounts: 1]"
+        ),
+        click.option("--seed", type=int, help="Seed of the simulation. [new accounts: 1]"),
+        click.option("--fleet", type=click.IntRange(min=0), help="Most instances at once; 0 is no limit."),
+        click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
+        click.option(
+            "--catalog",
+            type=click.Path(path_type=Path, dir_okay=False, exists=True),
+            help="Packages, projects and instance types to serve instead of the shipped ones.",
+        ),
+        click.option(
+            "--token-ttl",
+            type=click.IntRange(min=1),
+            default=3600,
+            show_default=True,
+            help="Seconds a token lives.",
+        ),
+        click.option(
+            "--url-ttl",
+            type=click.IntRange(min=1),
+            default=86400,
+            show_default=True,
+            help="Seconds a URL lives.",
+        ),
+        click.option(
+            "--allow-host", multiple=True, metavar="NAME", help="A host name the control API answers to."
+        ),
+        click.option("--admin-token", envvar="CONDUCTOR_MOCK_ADMIN_TOKEN", help="Wanted by the control API."),
+        click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option(
+            "--provider", type=click.Choice(["gcs"]), default="gcs", hidden=True, expose_value=False
+        ),
+        click.option("--execute", cls=LaterOption, is_flag=True),
+        click.option("--faults", cls=LaterOption),
+        click.option("--executor", cls=LaterOption),
+        click.option("--smtp", cls=LaterOption),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+@click.version_option(version(), prog_name="conductor-mock")
+def main() -> None:
+    """A fake Conductor render farm for developing and testing submissions on one machine."""
+
+
+@main.command()
+@server_options
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="0 takes a free port.",
+)
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once connections are accepted.")
+def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
+    """Serve the fake until SIGTERM or Ctrl-C."""
+    _set_up_logging(log_format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = _open_server(host, port, options)
+    with server:
+        if ready_file is not None:
+            _write_ready(ready_file, server)
+        click.echo(f"conductor-mock {version()} at {server.url}", err=True)
+        click.echo(
+            f'point clients at it with: eval "$(conductor-mock env {_env_arguments(server, options)})"',
+            err=True,
+        )
+        stop.wait()
+        click.echo("stopping", err=True)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@server_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> None:
+    """Start a private fake on a free port, run COMMAND with its environment set, stop the fake.
+
+    Data is thrown away unless --data-dir is given. The exit code is that of COMMAND.
+    """
+    _set_up_logging(log_format, level=logging.WARNING)
+    if options["data_dir"] is None and options["database_url"] is None:
+        options["ephemeral"] = True
+    with _open_server(host, 0, options) as server:
+        code = _run_command(command, server.environment())
+    sys.exit(code)
+
+
+@main.command()
+@click.option("--url", help="Where the server listens.  [default: port 8089]")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The server's data directory."
+)
+def env(url: str | None, data_dir: Path | None) -> None:
+    """Print export lines that point a shell's clients at a server: eval "$(conductor-mock env)"."""
+    directory = data_dir or default_data_dir()
+    if not directory.is_dir():
+        raise Unusable(f"there is no data directory {directory}; start 'conductor-mock serve' first")
+    try:
+        keys = load_or_create(directory)
+    except (KeysError, OSError) as error:
+        raise Unusable(str(error)) from None
+    for name, value in client_environment(url or f"http://127.0.0.1:{DEFAULT_PORT}", keys).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
+    if options["ephemeral"] and options["data_dir"] is not None:
+        raise Unusable("--ephemeral and --data-dir exclude each other")
+    catalog = options.pop("catalog")
+    loopback = host in ("localhost", "::1") or host.startswith("127.")
+    settings = Settings(
+        data_dir=options["data_dir"],
+        ephemeral=options["ephemeral"],
+        database_url=options["database_url"],
+        speed=options["speed"],
+        seed=options["seed"],
+        fleet=options["fleet"],
+        strict=options["strict"],
+        catalog=catalog,
+        token_ttl_s=options["token_ttl"],
+        url_ttl_s=options["url_ttl"],
+        allow_hosts=(*options["allow_host"], *(() if loopback else (host,))),
+        admin_token=options["admin_token"],
+        loopback=loopback,
+    )
+    try:
+        app = create_app(settings)
+    except (DatabaseError, KeysError, CatalogError) as error:
+        raise Unusable(str(error)) from None
+    except ClockError as error:
+        raise Unusable(f"--speed {error}") from None
+    except OSError as error:
+        raise Unusable(f"cannot use the data directory: {error}") from None
+    try:
+        return Server(app, host=host, port=port, grace_s=GRACE_S)
+    except AddressError as error:
+        close_app(app)
+        raise Unusable(str(error)) from None
+
+
+def _write_ready(path: Path, server: Server) -> None:
+    try:
+        write_ready_file(path, server)
+    except OSError as error:
+        raise Unusable(f"cannot write the ready file {path}: {error.strerror or error}") from None
+
+
+def _env_arguments(server: Server, options: dict[str, Any]) -> str:
+    arguments = [f"--url {server.url}"]
+    if options["data_dir"] is not None:
+        arguments.append(f"--data-dir {shlex.quote(str(options['data_dir']))}")
+    return " ".join(arguments)
+
+
+def _run_command(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run `command` to its end, handing on the signals that end us; its exit code (128 + signal when killed)."""
+    try:
+        child = subprocess.Popen(
+            list(command), env={**os.environ, **environment, "no_proxy": environment["NO_PROXY"]}
+        )
+    except OSError as error:
+        raise Unusable(f"cannot run {command[0]}: {error.strerror or error}") from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: child.send_signal(received))
+    code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _set_up_logging(form: str, level: int = logging.INFO) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        _JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": record.created,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)

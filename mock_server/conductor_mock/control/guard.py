@@ -1,0 +1,73 @@
+"""Who may use `/_mock/`: one rule, each branch with its reason.
+
+The control API can wipe an account, and a web page that a developer happens to visit can send requests to a server on
+that developer's machine. So a browser's cross-site request must never get through, whatever its shape.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import request
+
+from conductor_mock.api.context import service
+from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
+
+LOOPBACK_NAMES = frozenset({"localhost"})
+
+
+def guard() -> None:
+    """Refuse what must not reach the control API (403, 401, 415)."""
+    _known_host()
+    _same_site()
+    _json_write()
+    _admin()
+
+
+def _known_host() -> None:
+    """A DNS name that was rebound to 127.0.0.1 still carries its own name in Host."""
+    name = (urlsplit(f"//{request.host}").hostname or "").lower()
+    if name in LOOPBACK_NAMES or _is_loopback(name) or name in service().settings.allow_hosts:
+        return
+    message = f"the control API answers to loopback names only, not to {name[:80]!r} (see --allow-host)"
+    raise forbidden(message, Detail("Host", message))
+
+
+def _same_site() -> None:
+    """Browsers say where a request comes from; programs say nothing."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site not in ("none", "same-origin"):
+        message = f"a request from another site is refused (Sec-Fetch-Site: {site[:40]})"
+        raise forbidden(message, Detail("Sec-Fetch-Site", message))
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        message = f"a request from another origin is refused: {origin[:80]!r}"
+        raise forbidden(message, Detail("Origin", message))
+
+
+def _json_write() -> None:
+    """A page can send forms and plain text across sites without asking; for JSON it must ask, and is not granted."""
+    if request.method not in ("GET", "HEAD", "OPTIONS") and request.mimetype != "application/json":
+        raise unsupported_media_type("application/json", request.headers.get("Content-Type"))
+
+
+def _admin() -> None:
+    """Beyond loopback anybody on the network could call."""
+    settings = service().settings
+    if settings.admin_token is None:
+        if settings.loopback:
+            return
+        raise forbidden("the control API is off: the server listens beyond loopback and has no --admin-token")
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    if not hmac.compare_digest(given.encode(), settings.admin_token.encode()):
+        message = "the control API wants 'Authorization: Bearer ADMIN_TOKEN'"
+        raise Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

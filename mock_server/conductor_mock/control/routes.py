@@ -1,0 +1,204 @@
+"""The calls of the control API (design, the control API)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from conductor_mock.api.bodies import parse_json, raw_body
+from conductor_mock.api.context import service
+from conductor_mock.control.guard import guard
+from conductor_mock.control.selection import ALL, one_account, selected_accounts
+from conductor_mock.errors import Detail, Refusal, bad_request, not_found, not_implemented
+from conductor_mock.farm import views
+from conductor_mock.farm.clock import ONE, ClockError, iso
+from conductor_mock.farm.decisions import move_clock
+from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.state import State
+from conductor_mock.version import version
+
+control = Blueprint("control", __name__, url_prefix="/_mock")
+control.before_request(guard)
+
+
+@control.get("/health")
+def health() -> dict[str, Any]:
+    """Whether the server answers, its version, and the simulated time of the account that is meant."""
+    current = service()
+    default = account_id_of(current.keys.client_id)
+    if "account" not in request.args and not current.accounts.knows(default):
+        return {"status": "ok", "version": version(), "now": iso(current.wall())}
+    if request.args.get("account") == ALL:
+        now = {client_id: iso(t_us) for client_id, t_us in _times().items()}
+        return {"status": "ok", "version": version(), "now": now}
+    with current.accounts.open(one_account()) as account:
+        return {"status": "ok", "version": version(), "now": iso(account.state.now_us)}
+
+
+@control.get("/jobs")
+def jobs() -> dict[str, Any]:
+    """Every job of the accounts that are meant, with its payload and tasks."""
+    found = []
+    for account_id in selected_accounts():
+        with service().accounts.open(account_id) as account:
+            state = account.state
+            found += [
+                views.control_job(job, state.client_id, account.payload(job)) for job in state.jobs.values()
+            ]
+    return {"jobs": found}
+
+
+@control.get("/jobs/<jid>")
+def job(jid: str) -> dict[str, Any]:
+    """One job: its status, the payload as received, its tasks."""
+    with service().accounts.open(one_account()) as account:
+        found = (
+            account.state.jobs.get(int(jid)) if jid.isascii() and jid.isdigit() and len(jid) < 19 else None
+        )
+        if found is None:
+            raise not_found(
+                f"there is no job {jid[:40]!r} in this account; it has {len(account.state.jobs)} jobs"
+            )
+        return views.control_job(found, account.state.client_id, account.payload(found))
+
+
+@control.get("/files")
+def files() -> dict[str, Any]:
+    """Every path that was declared for upload and whose content is held, with its base64 md5 and size."""
+    holdings = service().holdings
+    return {
+        "files": [
+            {"path": file.path, "md5": file.md5, "size": file.size}
+            for account_id in selected_accounts()
+            for file in holdings.files(account_id)
+        ]
+    }
+
+
+@control.get("/requests")
+def requests() -> dict[str, Any]:
+    """What was asked and answered, oldest first: at most `limit` (1000) of the newest."""
+    limit = request.args.get("limit", "1000")
+    if not (limit.isascii() and limit.isdigit() and 0 < int(limit) <= 10_000):
+        message = f"limit must be a whole number from 1 to 10000, got {limit[:40]!r}"
+        raise bad_request(message, Detail("limit", message))
+    found = service().journal.find(
+        account=_journal_account(),
+        method=request.args.get("method"),
+        path=request.args.get("path"),
+        operation=request.args.get("operation"),
+        limit=int(limit),
+    )
+    return {"requests": found}
+
+
+@control.delete("/requests")
+def clear_requests() -> Response:
+    """Forget what was asked."""
+    service().journal.clear(_journal_account())
+    return Response(status=204)
+
+
+@control.get("/clock")
+def clock() -> dict[str, Any]:
+    """The account's simulated time and its speed."""
+    with service().accounts.open(one_account()) as account:
+        return _clock(account.state)
+
+
+@control.post("/clock")
+def set_clock() -> dict[str, Any]:
+    """Move simulated time on (`advance`, seconds) or change its speed (`speed`, 0 is frozen)."""
+    body = _object_body(accepted=("advance", "speed", "until"))
+    if "until" in body:
+        raise not_implemented("'until' waits for the farm, which is not part of this version; use 'advance'")
+    for name in body:
+        if isinstance(body[name], bool) or not isinstance(body[name], (int, float)):
+            raise _wrong(name, f"must be a number, got {body[name]!r}")
+    if not body:
+        raise bad_request("send 'advance' (seconds), 'speed', or both")
+    with service().accounts.open(one_account()) as account:
+        try:
+            command = move_clock(
+                account.state, service().wall(), advance_s=body.get("advance"), speed=body.get("speed")
+            )
+        except (ClockError, OverflowError) as error:
+            raise bad_request(f"the clock was not moved: {error}", Detail("", str(error))) from None
+        account.append(command)
+        return _clock(account.state)
+
+
+@control.post("/reset")
+def reset() -> Response:
+    """The account (`account=*`: every account) as new: no jobs, files or requests; tokens stay valid."""
+    current = service()
+    for account_id in selected_accounts():
+        current.accounts.reset(account_id)
+        current.journal.clear(account_id)
+    if request.args.get("account") == ALL:
+        current.journal.clear()
+    return Response(status=204)
+
+
+@control.get("/openapi.json")
+def openapi() -> dict[str, Any]:
+    """The contract, every field with its evidence grade."""
+    return dict(service().contract.document)
+
+
+@control.get("/fidelity")
+def fidelity() -> dict[str, Any]:
+    """Every operation and field of the contract with its evidence grade and source, as rows."""
+    return {"fidelity": service().contract.fidelity()}
+
+
+@control.route("/faults", methods=["GET", "POST", "DELETE"])
+@control.route("/outcomes", methods=["GET", "POST", "DELETE"])
+@control.route("/catalog", methods=["GET", "PUT"])
+def later() -> Response:
+    """Calls of the design that this version does not fill yet: refused, never silently accepted."""
+    raise not_implemented(f"{request.method} {request.path} is not part of this version")
+
+
+@control.post("/jobs/<jid>/tasks/<tid>")
+def force_task(jid: str, tid: str) -> Response:
+    """Forcing a task needs the farm, which this version does not have."""
+    raise not_implemented(
+        f"task {tid[:40]} of job {jid[:40]} cannot be moved: the farm is not part of this version"
+    )
+
+
+def _clock(state: State) -> dict[str, Any]:
+    return {
+        "now": iso(state.now_us),
+        "now_us": state.now_us,
+        "speed": state.clock.speed_millionths / ONE,
+        "account": state.client_id,
+    }
+
+
+def _times() -> dict[str, int]:
+    times = {}
+    for account_id in service().accounts.ids():
+        with service().accounts.open(account_id) as account:
+            times[account.state.client_id] = account.state.now_us
+    return times
+
+
+def _journal_account() -> str | None:
+    return None if request.args.get("account") == ALL else one_account()
+
+
+def _object_body(*, accepted: tuple[str, ...]) -> dict[str, Any]:
+    body = parse_json(raw_body())
+    if not isinstance(body, dict):
+        raise bad_request(f"the body must be a JSON object with {', '.join(accepted)}")
+    for name in body:
+        if name not in accepted:
+            raise _wrong(name, f"is not known here; accepted are {', '.join(accepted)}")
+    return body
+
+
+def _wrong(name: str, message: str) -> Refusal:
+    return bad_request(f"{name[:80]} {message}", Detail(f"/{name[:80]}", message))

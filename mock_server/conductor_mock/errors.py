@@ -1,0 +1,84 @@
+"""Refusals: one JSON shape on every route, one function per meaning.
+
+    {"status": "error", "message": "...", "errors": [{"path": "/tasks_data/0/command", "message": "..."}]}
+
+A refusal says what was received, what would have been accepted, and, where state decides, what made it so. 4xx means
+that nothing was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing that is wrong: `path` is a JSON pointer into the body, or names a header, parameter or option."""
+
+    path: str
+    message: str
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """A request that is answered with an error status."""
+
+    status: int
+    message: str
+    details: Sequence[Detail] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "status": "error",
+            "message": self.message,
+            "errors": [{"path": detail.path, "message": detail.message} for detail in self.details],
+        }
+
+
+def bad_request(message: str, *details: Detail) -> Refusal:
+    """The request cannot be meant: malformed, or against the contract."""
+    return Refusal(400, message, details)
+
+
+def unauthorized(message: str) -> Refusal:
+    """No valid token."""
+    return Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
+
+
+def forbidden(message: str, *details: Detail) -> Refusal:
+    """A valid caller that may not do this."""
+    return Refusal(403, message, details)
+
+
+def not_found(message: str, *details: Detail) -> Refusal:
+    """There is no such thing."""
+    return Refusal(404, message, details)
+
+
+def too_large(limit: int) -> Refusal:
+    """A body over the limit."""
+    message = f"the request body is larger than the limit of {limit} bytes"
+    return Refusal(413, message, (Detail("", message),), {"Connection": "close"})
+
+
+def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
+    """A body of another kind."""
+    message = f"Content-Type must be {wanted}, got {given or 'none'}"
+    return Refusal(415, message, (Detail("Content-Type", message),))
+
+
+def not_implemented(message: str) -> Refusal:
+    """Part of the design, not of this version."""
+    return Refusal(501, message)
+
+
+def unavailable(message: str) -> Refusal:
+    """Try again later."""
+    return Refusal(503, message, (), {"Retry-After": "1"})
+
+
+def disk_full() -> Refusal:
+    """The server's disk took nothing more; nothing half-written was kept."""
+    return Refusal(507, "the disk of the fake service is full; nothing of this request was kept")

@@ -1,0 +1,189 @@
+"""What can happen to an account: each accepted write is one of these, and the log holds nothing else.
+
+A command is stored as `(kind, v, JSON object)`. When the JSON of a kind changes, its version goes up and an upcaster
+from the old form joins `UPCASTERS`: logs outlive releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from conductor_mock.farm.clock import Anchor
+
+Json = dict[str, Any]
+
+
+class UnknownCommandError(ValueError):
+    """A record that this version cannot read: a kind or a version that a newer one wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the fold reads besides requests. `fleet` is the most instances at once (0: no limit)."""
+
+    simulation_version: int
+    catalog_sha256: str
+    seed: int
+    fleet: int
+
+    def to_json(self) -> Json:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Options:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOpened:
+    """The first command of every account. `key_sha256` is of the private key that opened it."""
+
+    kind: ClassVar[str] = "account.opened"
+    version: ClassVar[int] = 1
+
+    client_id: str
+    account_id: str
+    key_sha256: str
+    options: Options
+    clock: Anchor
+
+    def to_json(self) -> Json:
+        return {
+            "client_id": self.client_id,
+            "account_id": self.account_id,
+            "key_sha256": self.key_sha256,
+            "options": self.options.to_json(),
+            "clock": self.clock.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AccountOpened:
+        return cls(
+            data["client_id"],
+            data["account_id"],
+            data["key_sha256"],
+            Options.from_json(data["options"]),
+            Anchor.from_json(data["clock"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsChanged:
+    """The server was started with other options than the account's log says."""
+
+    kind: ClassVar[str] = "options.changed"
+    version: ClassVar[int] = 1
+
+    options: Options
+
+    def to_json(self) -> Json:
+        return self.options.to_json()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> OptionsChanged:
+        return cls(Options.from_json(data))
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """Simulated time was advanced by hand, or its speed changed; later times count from this anchor."""
+
+    kind: ClassVar[str] = "clock.set"
+    version: ClassVar[int] = 1
+
+    clock: Anchor
+
+    def to_json(self) -> Json:
+        return self.clock.to_json()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ClockSet:
+        return cls(Anchor.from_json(dict(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine of a job, copied when the job is accepted, so that a later catalogue changes nothing.
+
+    Money is in micro-dollars per hour, `speed` in per cent of a reference machine. An unknown instance type has no
+    price and the speed of the reference.
+    """
+
+    name: str
+    cores: int
+    price: int
+    preemptible_price: int
+    speed: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCreated:
+    """`POST /jobs/` was accepted.
+
+    `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
+    does not hold; `warnings` say what the contract does not know.
+    """
+
+    kind: ClassVar[str] = "job.created"
+    version: ClassVar[int] = 1
+
+    payload: Json
+    body_sha256: str
+    machine: Machine
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        return {
+            "payload": self.payload,
+            "body_sha256": self.body_sha256,
+            "machine": asdict(self.machine),
+            "missing": list(self.missing),
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> JobCreated:
+        return cls(
+            data["payload"],
+            data["body_sha256"],
+            Machine(**data["machine"]),
+            tuple(data["missing"]),
+            tuple(data["warnings"]),
+        )
+
+
+Command = AccountOpened | OptionsChanged | ClockSet | JobCreated
+
+KINDS: Mapping[str, type[Command]] = {
+    command.kind: command for command in (AccountOpened, OptionsChanged, ClockSet, JobCreated)
+}
+
+UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {}
+"""`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of an account's log: the `seq`-th command (from 1), accepted at simulated time `t_us`."""
+
+    seq: int
+    t_us: int
+    command: Command
+
+
+def decode(kind: str, version: int, data: Json) -> Command:
+    """The command that was stored as `(kind, version, data)`. Raises UnknownCommandError for what is newer than us."""
+    if kind not in KINDS:
+        raise UnknownCommandError(f"the log holds a command {kind!r} that this version does not know")
+    cls = KINDS[kind]
+    while version < cls.version:
+        data = UPCASTERS[kind, version](data)
+        version += 1
+    if version > cls.version:
+        raise UnknownCommandError(
+            f"the log holds {kind!r} in version {version}, this version reads {cls.version}"
+        )
+    return cls.from_json(data)

@@ -1,0 +1,49 @@
+"""From a request and what is known to a command: nothing is changed here, and nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from conductor_mock.farm import payload as reading
+from conductor_mock.farm.clock import Anchor, advance_us, speed_millionths
+from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
+from conductor_mock.farm.state import State
+
+MACHINE_OF_2019 = "n1-{flavor}-{cores}"
+"""`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""
+
+
+def machine_name(payload: Mapping[str, Any]) -> str:
+    """The instance type that a payload asks for, in either dialect."""
+    if payload.get("instance_type"):
+        return str(payload["instance_type"])
+    return MACHINE_OF_2019.format(
+        flavor=reading.text(payload, "machine_flavor", "standard"), cores=reading.number(payload, "cores", 1)
+    )
+
+
+def create_job(
+    payload: dict[str, Any],
+    *,
+    body_sha256: str,
+    machine: Machine,
+    held: Callable[[Collection[str]], Collection[str]],
+    warnings: Collection[str] = (),
+) -> JobCreated:
+    """The command for an accepted job. `held` tells which of some base64 md5s the account's store holds."""
+    missing: tuple[str, ...] = ()
+    if reading.local_upload(payload):
+        files = list(reading.upload_files(payload))
+        present = set(held({file.md5 for file in files if file.md5}))
+        missing = tuple(file.path for file in files if file.md5 not in present)
+    return JobCreated(payload, body_sha256, machine, missing, tuple(warnings))
+
+
+def move_clock(
+    state: State, wall_us: int, *, advance_s: float | None = None, speed: float | None = None
+) -> ClockSet:
+    """The command that moves simulated time on by `advance_s` and sets its speed. Raises ClockError."""
+    sim_us = state.now_us + (advance_us(advance_s) if advance_s is not None else 0)
+    millionths = state.clock.speed_millionths if speed is None else speed_millionths(speed)
+    return ClockSet(Anchor(wall_us, sim_us, millionths))

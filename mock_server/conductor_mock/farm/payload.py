@@ -1,0 +1,69 @@
+"""Reading a job payload: every dialect of wire reference 3.1, with its nulls and its numbers given as text.
+
+The payload was checked against the contract before; here it is only given its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_mock.md5 import canonical
+
+DEFAULT_PRIORITY = 5
+UPLOAD_ONLY_COMMAND = "upload only"
+UPLOAD_ONLY_FRAMES = "x"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFile:
+    """One input file: where it belongs, and its base64 md5 (None when a daemon is to compute it)."""
+
+    path: str
+    md5: str | None
+    size: int
+
+
+def text(payload: Mapping[str, Any], key: str, default: str = "") -> str:
+    """The text under `key`; null and a missing key are `default`."""
+    value = payload.get(key)
+    return default if value is None else str(value)
+
+
+def number(payload: Mapping[str, Any], key: str, default: int) -> int:
+    """The whole number under `key`, which may be given as text (2019 command line); null is `default`."""
+    value = payload.get(key)
+    return default if value in (None, "") else int(value)
+
+
+def local_upload(payload: Mapping[str, Any]) -> bool:
+    """Whether the files were uploaded before the job was posted; null and missing mean yes."""
+    value = payload.get("local_upload")
+    return True if value is None else bool(value)
+
+
+def is_upload_only(payload: Mapping[str, Any]) -> bool:
+    """Whether this is the 2019 client's job without tasks (wire reference 3.5)."""
+    return (
+        not payload.get("tasks_data")
+        and payload.get("command") == UPLOAD_ONLY_COMMAND
+        and text(payload, "frame_range") in ("", UPLOAD_ONLY_FRAMES)
+    )
+
+
+def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
+    """The input files of the job, in the order given."""
+    for entry in payload.get("upload_files") or ():
+        md5 = entry.get("md5")
+        yield UploadFile(entry["destination"], canonical(md5) if md5 else None, entry.get("st_size") or 0)
+
+
+def tasks(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """`(command, frames)` of each task. A `command` with a `frame_range` is one task until the farm splits it."""
+    entries = payload.get("tasks_data") or ()
+    if entries:
+        return [(entry["command"], text(entry, "frames")) for entry in entries]
+    if is_upload_only(payload) or not payload.get("command"):
+        return []
+    return [(text(payload, "command"), text(payload, "frame_range"))]

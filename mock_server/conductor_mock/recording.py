@@ -1,0 +1,81 @@
+"""One journal entry per request to the service, made when its answer is known."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from flask import Flask, Response, g, request
+
+from conductor_mock.api.context import service, warnings
+from conductor_mock.store.journal import Body, mask_headers, mask_query
+
+access = logging.getLogger("conductor_mock.access")
+
+_ANSWER_BYTES = 4096
+"""Answers up to this size are kept; the lists of the catalogue are not worth their space."""
+
+NOT_RECORDED = ("control", "pages", "static")
+
+
+def record_requests(app: Flask) -> None:
+    """Let every request to the service leave an entry in the journal."""
+    app.before_request(_start)
+    app.after_request(_finish)
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    if request.path.startswith("/_mock/") or (request.blueprint or request.endpoint) in NOT_RECORDED:
+        return response
+    identity = g.get("identity")
+    account = (
+        identity.account_id
+        if identity
+        else (request.view_args or {}).get("account_id") or g.get("account_id")
+    )
+    entry = _entry(response)
+    service().journal.add(account=account, operation=entry["operation"], entry=entry)
+    access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
+    for warning in entry["warnings"]:
+        access.warning("%s %s: %s", request.method, request.path, warning)
+    return response
+
+
+def _entry(response: Response) -> dict[str, Any]:
+    return {
+        "time": datetime.fromtimestamp(service().wall() / 1_000_000, timezone.utc).isoformat(
+            timespec="milliseconds"
+        ),
+        "operation": request.endpoint,
+        "method": request.method,
+        "path": request.path,
+        "query": mask_query(request.args.to_dict(flat=False)),
+        "headers": mask_headers(request.headers.items()),
+        "body": _request_body(),
+        "status": response.status_code,
+        "response": _response_body(response),
+        "warnings": warnings(),
+        "duration_ms": round((time.perf_counter() - g.started) * 1000, 3),
+    }
+
+
+def _request_body() -> dict[str, Any] | None:
+    if "raw_body" in g:
+        return Body.of(cast(bytes, g.raw_body)).to_json() if g.raw_body else None
+    stored = g.get("stored")  # a streamed body is known by its md5 and size
+    return cast("dict[str, Any] | None", stored)
+
+
+def _response_body(response: Response) -> dict[str, Any] | None:
+    if response.direct_passthrough or response.is_streamed:
+        return None
+    data = response.get_data()
+    if len(data) > _ANSWER_BYTES:
+        return {"text": None, "size": len(data), "sha256": None, "whole": False}
+    return Body.of(data).to_json() if data else None

@@ -1,0 +1,120 @@
+"""Everything one server is made of, as a value: opened from settings, handed to the app, closed once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+
+from conductor_contracts.contract import Contract
+from conductor_contracts.contract import load as load_contract
+from conductor_mock.catalog import Catalog
+from conductor_mock.catalog.files import default as default_catalog
+from conductor_mock.catalog.files import load as load_catalog
+from conductor_mock.catalog.served import ServedCatalog
+from conductor_mock.farm.clock import speed_millionths
+from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.signing import Signer
+from conductor_mock.store.accounts import Accounts, WallClock, Wanted, wall_us
+from conductor_mock.store.database import Database, lock_file
+from conductor_mock.store.holdings import Holdings
+from conductor_mock.store.journal import Journal
+from conductor_mock.store.keys import Keys, load_or_create
+from conductor_mock.store.log import Log
+from conductor_mock.store.objects import ObjectStore
+from conductor_mock.tokens import Tokens
+
+
+@dataclass(slots=True)
+class Service:
+    """The parts of one server. `wall` is the only source of wall time (microseconds)."""
+
+    settings: Settings
+    contract: Contract
+    catalog: Catalog
+    served: ServedCatalog
+    keys: Keys
+    tokens: Tokens
+    signer: Signer
+    objects: ObjectStore
+    holdings: Holdings
+    accounts: Accounts
+    journal: Journal
+    wall: WallClock
+    _database: Database
+    _directory_lock: filelock.BaseFileLock
+    _throw_away: Path | None
+    _closed: bool = field(default=False)
+
+    def close(self) -> None:
+        """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._throw_away is None:
+            self.accounts.close()
+        self.journal.close()
+        self._database.close()
+        self._directory_lock.release()
+        if self._throw_away is not None:
+            shutil.rmtree(self._throw_away, ignore_errors=True)
+
+
+def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
+    """Open the data of a server and make its parts.
+
+    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
+    keys; ClockError for an impossible speed.
+    """
+    speed = None if settings.speed is None else speed_millionths(settings.speed)
+    throw_away = Path(tempfile.mkdtemp(prefix="conductor-mock-")) if settings.ephemeral else None
+    directory = throw_away or settings.data_dir or default_data_dir()
+    directory_lock = lock_file(directory / "lock", f"the data directory {directory}")
+    try:
+        database = Database(settings.database_url or f"sqlite:///{directory / 'conductor.db'}")
+        try:
+            return _assemble(settings, directory, database, directory_lock, throw_away, speed, wall)
+        except BaseException:
+            database.close()
+            raise
+    except BaseException:
+        directory_lock.release()
+        if throw_away is not None:
+            shutil.rmtree(throw_away, ignore_errors=True)
+        raise
+
+
+def _assemble(
+    settings: Settings,
+    directory: Path,
+    database: Database,
+    directory_lock: filelock.BaseFileLock,
+    throw_away: Path | None,
+    speed: int | None,
+    wall: WallClock,
+) -> Service:
+    catalog = default_catalog() if settings.catalog is None else load_catalog(settings.catalog)
+    keys = load_or_create(directory)
+    objects = ObjectStore(directory)
+    holdings = Holdings(database, objects)
+    wanted = Wanted(catalog.sha256, settings.seed, settings.fleet, speed)
+    return Service(
+        settings=settings,
+        contract=load_contract(),
+        catalog=catalog,
+        served=ServedCatalog.of(catalog),
+        keys=keys,
+        tokens=Tokens(keys.signing_key, settings.token_ttl_s),
+        signer=Signer(keys.signing_key),
+        objects=objects,
+        holdings=holdings,
+        accounts=Accounts(Log(database, objects), holdings, wanted, wall=wall),
+        journal=Journal(directory / "journal.db"),
+        wall=wall,
+        _database=database,
+        _directory_lock=directory_lock,
+        _throw_away=throw_away,
+    )

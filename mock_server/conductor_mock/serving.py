@@ -1,0 +1,157 @@
+"""A socket in front of the app: cheroot, several threads, one process (measured in docs/background.md).
+
+What cheroot leaves open is closed here: a request that was refused before its body was read is read to its end, so
+that the client sees the answer instead of a reset connection.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import cheroot.wsgi
+from flask import Flask
+
+from conductor_mock.app import close_app, service_of
+from conductor_mock.store.keys import Keys, write_private
+from conductor_mock.version import version
+
+log = logging.getLogger(__name__)
+
+THREADS = 16
+BACKLOG = 256
+SOCKET_TIMEOUT_S = 60
+"""A client that sends nothing for so long in the middle of a request loses its connection."""
+
+DRAIN_BYTES = 1 << 30
+_BLOCK = 1 << 18
+
+
+class AddressError(OSError):
+    """The address cannot be bound; the text says why."""
+
+
+class Server:
+    """The app on a socket, served by threads of this process."""
+
+    def __init__(self, app: Flask, *, host: str = "127.0.0.1", port: int = 0, grace_s: int = 0) -> None:
+        """Bind to `host:port` (0: a free port). `grace_s` is how long a stop waits for requests under way.
+
+        Raises AddressError.
+        """
+        self._app = app
+        self._server = cheroot.wsgi.Server(
+            (host, port),
+            _Drain(app.wsgi_app),
+            numthreads=THREADS,
+            request_queue_size=BACKLOG,
+            timeout=SOCKET_TIMEOUT_S,
+            shutdown_timeout=grace_s,
+            server_name="127.0.0.1",
+        )
+        self._server.expiration_interval = 0.02
+        self._server.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
+        try:
+            self._server.prepare()
+        except OSError as error:
+            raise AddressError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        self._thread = threading.Thread(target=self._server.serve, name="conductor-mock", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.bind_addr[1])
+
+    @property
+    def url(self) -> str:
+        """The origin to configure clients with: always 127.0.0.1, never localhost (wire reference 0.3)."""
+        host = str(self._server.bind_addr[0])
+        if host in ("0.0.0.0", "::", "localhost", "::1"):  # noqa: S104 - compared, not bound
+            host = "127.0.0.1"
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Accept connections; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop accepting, let requests under way end, close the app's data."""
+        self._server.stop()
+        self._thread.join()
+        close_app(self._app)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point a client here."""
+        return client_environment(self.url, service_of(self._app).keys)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def client_environment(url: str, keys: Keys) -> dict[str, str]:
+    """What a client of either kind reads (wire reference 1.8), and NO_PROXY so that no proxy comes between."""
+    return {
+        "CONDUCTOR_URL": url,
+        "CONDUCTOR_API_URL": url,
+        "CONDUCTOR_AUTH_URL": url,
+        "CONDUCTOR_API_KEY": keys.api_key(),
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def write_ready_file(path: Path, server: Server) -> None:
+    """Tell whoever waits that the socket accepts connections. Written at once or not at all, mode 0600."""
+    document = {"url": server.url, "pid": os.getpid(), "version": version(), "env": server.environment()}
+    write_private(path, json.dumps(document, indent=2) + "\n")
+
+
+class _Drain:
+    """Reads what the app left of a request's body before the answer goes out, or closes the connection."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        held: list[Any] = []
+
+        def hold(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            held[:] = [status, headers, exc_info]
+            return _no_write
+
+        body = self._app(environ, hold)
+        status, headers, exc_info = held
+        if not _drained(environ["wsgi.input"]):
+            headers = [*headers, ("Connection", "close")]
+        start_response(status, headers, exc_info)
+        return body
+
+
+def _drained(stream: Any) -> bool:
+    left = DRAIN_BYTES
+    try:
+        while left > 0:
+            block = stream.read(_BLOCK)
+            if not block:
+                return True
+            left -= len(block)
+    except (OSError, ValueError) as error:  # the client went away, or framed its body wrongly
+        log.debug("a request body ended early: %s", error)
+    return False
+
+
+def _no_write(_: bytes) -> object:
+    raise NotImplementedError("the app answers with an iterable, never with write()")
+
+
+def _log_server_error(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+    log.log(level, "%s", message, exc_info=traceback)

@@ -1,0 +1,41 @@
+"""Settings of one server: what `conductor-mock serve` takes, as a value that is handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting has a default that suits a person at a terminal.
+
+    `data_dir` None means the user's data folder; `ephemeral` means a throw-away folder instead. `speed`, `seed` and
+    `fleet` None keep what an account's log says (1, a fixed seed and no limit for a new account). `catalog` None
+    is the shipped one. `token_ttl_s` and `url_ttl_s` are wall seconds.
+    """
+
+    data_dir: Path | None = None
+    ephemeral: bool = False
+    database_url: str | None = None
+    speed: float | None = None
+    seed: int | None = None
+    fleet: int | None = None
+    strict: bool = False
+    catalog: Path | None = None
+    token_ttl_s: int = 3600
+    url_ttl_s: int = 24 * 3600
+    max_json_bytes: int = 128 * MIB
+    allow_hosts: tuple[str, ...] = ()
+    admin_token: str | None = None
+    loopback: bool = True
+    """Whether the socket is bound to a loopback address; if not, the control API wants `admin_token`."""
+
+
+def default_data_dir() -> Path:
+    """Where data lies when neither `--data-dir` nor `--ephemeral` is given."""
+    return Path(platformdirs.user_data_dir("conductor-mock", appauthor=False))

@@ -1,0 +1,240 @@
+"""Accounts, open: the state in memory of each, under its lock, brought up to now.
+
+An account is read or written only inside `Accounts.open`, which takes its lock, replays what is new in its log, takes
+the time and lets the farm catch up. So no command is ever dated before a time that was already shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from conductor_mock.farm.clock import ONE, Anchor
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    ClockSet,
+    Command,
+    JobCreated,
+    Options,
+    OptionsChanged,
+    Record,
+)
+from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
+from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.state import Job, State
+from conductor_mock.store.holdings import Holdings
+from conductor_mock.store.log import Log
+
+SNAPSHOT_EVERY = 10_000
+"""Commands between two snapshots."""
+
+WallClock = Callable[[], int]
+
+
+def wall_us() -> int:
+    """Wall time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class UnknownAccountError(LookupError):
+    """No account of this id: it was never opened here."""
+
+
+class WrongKeyError(PermissionError):
+    """The `client_id` belongs to an account that was opened with another private key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the server was started with; None keeps what an account's log says."""
+
+    catalog_sha256: str
+    seed: int | None = None
+    fleet: int | None = None
+    speed_millionths: int | None = None
+
+
+DEFAULT_SEED = 1
+DEFAULT_FLEET = 0
+
+
+class Account:
+    """One account while its lock is held: its state, up to date, and the way to change it."""
+
+    def __init__(self, log: Log, state: State) -> None:
+        self._log = log
+        self.state = state
+        self.in_doubt = False
+        """True from before a commit until its command is applied: what memory holds is not to be trusted then."""
+
+    @property
+    def account_id(self) -> str:
+        return self.state.account_id
+
+    def append(self, command: Command) -> None:
+        """Commit `command` at the present time, then apply it."""
+        record = Record(self.state.seq + 1, self.state.now_us, command)
+        self.in_doubt = True
+        self._log.append(self.state.account_id, record)
+        follow(self.state, record)
+        self.in_doubt = False
+
+    def payload(self, job: Job) -> dict[str, object]:
+        """The payload of a job as it was received, read from the log."""
+        command = self._log.read_one(self.account_id, job.seq).command
+        assert isinstance(command, JobCreated)  # noqa: S101 - the fold made the job of this very command
+        return command.payload
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The place of one account in this process: its lock, and its state once it was read."""
+
+    lock: threading.RLock
+    state: State | None = None
+    snapshot_seq: int = 0
+
+
+class Accounts:
+    """Every account of one server."""
+
+    def __init__(self, log: Log, holdings: Holdings, wanted: Wanted, *, wall: WallClock = wall_us) -> None:
+        self._log = log
+        self._holdings = holdings
+        self._wanted = wanted
+        self._wall = wall
+        self._guard = threading.Lock()
+        self._slots: dict[str, _Slot] = {}
+        self._known = set(log.accounts())
+
+    def sign_in(self, client_id: str, private_key: str) -> str:
+        """The account id of an API key; its account is made on first use. Raises WrongKeyError.
+
+        The first private key of a `client_id` is remembered, as a hash; another one later is refused.
+        """
+        key_sha256 = hashlib.sha256(private_key.strip().encode()).hexdigest()
+        account_id = account_id_of(client_id)
+        with self._hold(account_id) as slot:
+            if account_id not in self._known:
+                self._create(slot, client_id, account_id, key_sha256)
+            state = self._current(slot, account_id)
+            if not hmac.compare_digest(state.key_sha256, key_sha256):
+                raise WrongKeyError(client_id)
+        return account_id
+
+    def knows(self, account_id: str) -> bool:
+        """Whether the account was opened on this server."""
+        with self._guard:
+            return account_id in self._known
+
+    def ids(self) -> list[str]:
+        """The ids of all accounts, in order."""
+        with self._guard:
+            return sorted(self._known)
+
+    @contextmanager
+    def open(self, account_id: str) -> Iterator[Account]:
+        """The account under its lock, at the present time. Raises UnknownAccountError."""
+        with self._hold(account_id) as slot:
+            if account_id not in self._known:
+                raise UnknownAccountError(account_id)
+            account = Account(self._log, self._current(slot, account_id))
+            try:
+                yield account
+            finally:
+                if account.in_doubt:
+                    slot.state = None  # the next one reads the log again
+            self._maybe_snapshot(slot, account.state)
+
+    def reset(self, account_id: str) -> None:
+        """The account as new: no jobs, no files, its log begun again. Raises UnknownAccountError."""
+        with self._hold(account_id) as slot:
+            if account_id not in self._known:
+                raise UnknownAccountError(account_id)
+            state = self._current(slot, account_id)
+            bodies = self._log.forget(account_id)
+            slot.state, slot.snapshot_seq = None, 0
+            self._create(slot, state.client_id, account_id, state.key_sha256)
+            self._holdings.forget(account_id)
+            self._holdings.collect(bodies)
+
+    def close(self) -> None:
+        """A clean stop: each account that was used gets a snapshot."""
+        with self._guard:
+            slots = list(self._slots.values())
+        for slot in slots:
+            with slot.lock:
+                if slot.state is not None:
+                    self._log.save_snapshot(slot.state)
+                slot.state = None
+
+    @contextmanager
+    def _hold(self, account_id: str) -> Iterator[_Slot]:
+        with self._guard:
+            slot = self._slots.setdefault(account_id, _Slot(threading.RLock()))
+        with slot.lock:
+            yield slot
+
+    def _current(self, slot: _Slot, account_id: str) -> State:
+        if slot.state is None:
+            slot.state = self._load(slot, account_id)
+        state = slot.state
+        advance(state, max(state.now_us, state.clock.at(self._wall())))
+        return state
+
+    def _load(self, slot: _Slot, account_id: str) -> State:
+        snapshot = self._log.load_snapshot(account_id)
+        slot.snapshot_seq = snapshot.seq if snapshot else 0
+        state = replay(self._log.read(account_id, after=slot.snapshot_seq), snapshot)
+        if state is None:
+            raise UnknownAccountError(account_id)
+        advance(state, max(state.now_us, state.clock.at(self._wall())))
+        self._take_up_options(Account(self._log, state))
+        return state
+
+    def _take_up_options(self, account: Account) -> None:
+        """Append what differs between the options of this server and those of the log (design, rule 1)."""
+        state = account.state
+        logged = state.options
+        options = Options(
+            simulation_version=SIMULATION_VERSION,
+            catalog_sha256=self._wanted.catalog_sha256,
+            seed=logged.seed if self._wanted.seed is None else self._wanted.seed,
+            fleet=logged.fleet if self._wanted.fleet is None else self._wanted.fleet,
+        )
+        if options != logged:
+            account.append(OptionsChanged(options))
+        speed = self._wanted.speed_millionths
+        if speed is not None and speed != state.clock.speed_millionths:
+            account.append(
+                ClockSet(
+                    replace(state.clock, wall_us=self._wall(), sim_us=state.now_us, speed_millionths=speed)
+                )
+            )
+
+    def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
+        now = self._wall()
+        wanted = self._wanted
+        speed = ONE if wanted.speed_millionths is None else wanted.speed_millionths
+        options = Options(
+            simulation_version=SIMULATION_VERSION,
+            catalog_sha256=wanted.catalog_sha256,
+            seed=DEFAULT_SEED if wanted.seed is None else wanted.seed,
+            fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
+        )
+        command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
+        record = Record(1, now, command)
+        self._log.append(account_id, record)
+        slot.state = follow(None, record)
+        with self._guard:
+            self._known.add(account_id)
+
+    def _maybe_snapshot(self, slot: _Slot, state: State) -> None:
+        if state.seq - slot.snapshot_seq >= SNAPSHOT_EVERY:
+            self._log.save_snapshot(state)
+            slot.snapshot_seq = state.seq

@@ -1,0 +1,201 @@
+"""The database of one server: SQLite by default, any PostgreSQL or SQLite URL for a shared one.
+
+One process owns a database at a time; the second is told so by name instead of waiting (design, rule 3).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import filelock
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+
+SCHEMA_VERSION = 1
+_PG_LOCK = 0x436F6E64
+"""The key of the advisory lock that a server holds on a PostgreSQL database."""
+
+METADATA = sa.MetaData()
+
+META = sa.Table(
+    "meta",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+LOG = sa.Table(
+    "log",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("t_us", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("v", sa.Integer, nullable=False),
+    sa.Column("json", sa.Text, nullable=False),
+    sa.Column("body_md5", sa.Text, nullable=True),
+)
+SNAPSHOTS = sa.Table(
+    "snapshots",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("simulation_version", sa.Integer, nullable=False),
+    sa.Column("body_md5", sa.Text, nullable=False),
+)
+HOLDINGS = sa.Table(
+    "holdings",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("md5", sa.Text, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+)
+DECLARATIONS = sa.Table(
+    "declarations",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("md5", sa.Text, primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+)
+
+
+class DatabaseError(Exception):
+    """The database cannot be used: in use by another server, written by a newer version, or not understood."""
+
+
+class Database:
+    """An engine, the right to write to it, and the tables above."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at a SQLAlchemy URL and take ownership of it. Raises DatabaseError."""
+        try:
+            parsed = make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise DatabaseError(
+                f"not a database URL: {url!r} (wanted such as sqlite:////path/conductor.db)"
+            ) from error
+        self.backend = parsed.get_backend_name()
+        self.shown_url = parsed.render_as_string(hide_password=True)
+        if self.backend not in ("sqlite", "postgresql"):
+            raise DatabaseError(
+                f"databases of the kind {self.backend!r} are not supported; use sqlite or postgresql"
+            )
+        self._write_lock = threading.Lock()
+        self._file_lock: filelock.BaseFileLock | None = None
+        self._held: sa.Connection | None = None
+        self.engine = self._connect(parsed)
+        try:
+            METADATA.create_all(self.engine)
+            self._check_version()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, url: sa.URL) -> sa.Engine:
+        if self.backend == "sqlite":
+            if url.database and url.database != ":memory:":
+                self._file_lock = lock_file(Path(url.database + ".lock"), self.shown_url)
+                engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 60})
+            else:
+                engine = sa.create_engine(
+                    url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
+                )
+            sa.event.listen(engine, "connect", _tune_sqlite)
+            return engine
+        try:
+            engine = sa.create_engine(url, pool_pre_ping=True)
+            self._held = engine.connect()
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            raise DatabaseError(f"cannot open {self.shown_url}: {_first_line(error)}") from error
+        taken = self._held.execute(sa.select(sa.func.pg_try_advisory_lock(_PG_LOCK))).scalar_one()
+        self._held.commit()
+        if not taken:
+            self._held.close()
+            engine.dispose()
+            raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server")
+        return engine
+
+    def _check_version(self) -> None:
+        with self.write() as connection:
+            found = connection.execute(
+                sa.select(META.c.value).where(META.c.name == "schema")
+            ).scalar_one_or_none()
+            if found is None:
+                connection.execute(META.insert().values(name="schema", value=str(SCHEMA_VERSION)))
+            elif int(found) > SCHEMA_VERSION:
+                raise DatabaseError(
+                    f"{self.shown_url} was written by a newer conductor-mock (schema {found}, this one reads "
+                    f"{SCHEMA_VERSION}); upgrade, or use another data directory"
+                )
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection for reading."""
+        if self.engine.pool.__class__ is sa.pool.StaticPool:  # one connection for all threads: take turns
+            with self._write_lock, self.engine.connect() as connection:
+                yield connection
+        else:
+            with self.engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: on disk when the block ends, undone when it raises. One at a time."""
+        with self._write_lock, self.engine.begin() as connection:
+            yield connection
+
+    def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        """Insert the rows whose key is not there yet; the others are left as they are."""
+        if rows:
+            connection.execute(self._insert_ignoring(table), rows)
+
+    def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
+        if self.backend == "sqlite":
+            return sqlite.insert(table).on_conflict_do_nothing()
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    def close(self) -> None:
+        """Give the database back."""
+        if self._held is not None:
+            self._held.close()
+        if hasattr(self, "engine"):
+            self.engine.dispose()
+        if self._file_lock is not None:
+            self._file_lock.release()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
+    """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
+    lock = filelock.FileLock(path, thread_local=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise DatabaseError(f"{shown} is in use by another conductor-mock server") from None
+    except OSError as error:
+        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
+    return lock
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # a commit is on disk before the answer is sent
+    cursor.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,115 @@
+"""Which account holds which content, and under which paths it was declared.
+
+Insert-only tables beside the log (design, rule 6): what an account holds never depends on simulated time, so the fold
+need not know it. Only a reset removes rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from conductor_mock.md5 import from_base64, to_base64
+from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, SNAPSHOTS, Database
+from conductor_mock.store.objects import ObjectStore, Readable
+
+_CHUNK = 500
+"""Values in one SQL `IN`; SQLite and PostgreSQL both take more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A path that an account declared, with the base64 md5 and size of the content it holds for it."""
+
+    path: str
+    md5: str
+    size: int
+
+
+class Holdings:
+    """The contents of one server's object store, seen by account."""
+
+    def __init__(self, database: Database, objects: ObjectStore) -> None:
+        self._database = database
+        self._objects = objects
+        self._deleting = threading.Lock()
+
+    def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
+        """Those of some base64 md5s whose content this account holds."""
+        found: set[str] = set()
+        wanted = list(md5s)
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                query = sa.select(HOLDINGS.c.md5).where(
+                    HOLDINGS.c.account == account_id, HOLDINGS.c.md5.in_(wanted[start : start + _CHUNK])
+                )
+                found.update(connection.execute(query).scalars())
+        return found
+
+    def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:
+        """Remember under which paths contents are wanted: `(path, base64 md5)` each."""
+        rows = [{"account": account_id, "md5": md5, "path": path} for path, md5 in files]
+        with self._database.write() as connection:
+            self._database.insert_new(connection, DECLARATIONS, rows)
+
+    def put(self, account_id: str, stream: Readable, *, md5: bytes, size: int | None) -> int:
+        """Store a body and note that the account holds it; both are on disk when this returns. Answers its size.
+
+        Raises WrongContentError and OSError as `ObjectStore.put` does.
+        """
+        count = self._objects.put(stream, md5=md5, size=size)
+        with self._deleting:  # a reset may have removed the content since: then it was not acknowledged yet
+            if not self._objects.has(md5):
+                raise FileNotFoundError("the content was removed by a reset while it was uploaded")
+            with self._database.write() as connection:
+                row = {"account": account_id, "md5": to_base64(md5), "size": count}
+                self._database.insert_new(connection, HOLDINGS, [row])
+        return count
+
+    def files(self, account_id: str) -> list[HeldFile]:
+        """Every declared path whose content the account holds, by path."""
+        query = (
+            sa.select(DECLARATIONS.c.path, HOLDINGS.c.md5, HOLDINGS.c.size)
+            .join(
+                HOLDINGS,
+                (HOLDINGS.c.account == DECLARATIONS.c.account) & (HOLDINGS.c.md5 == DECLARATIONS.c.md5),
+            )
+            .where(HOLDINGS.c.account == account_id)
+            .order_by(DECLARATIONS.c.path, HOLDINGS.c.md5)
+        )
+        with self._database.read() as connection:
+            return [HeldFile(*row) for row in connection.execute(query)]
+
+    def forget(self, account_id: str) -> None:
+        """Remove what an account holds, and the contents that nothing else refers to."""
+        with self._deleting:
+            with self._database.write() as connection:
+                mine = HOLDINGS.c.account == account_id
+                md5s = list(connection.execute(sa.select(HOLDINGS.c.md5).where(mine)).scalars())
+                connection.execute(HOLDINGS.delete().where(mine))
+                connection.execute(DECLARATIONS.delete().where(DECLARATIONS.c.account == account_id))
+            self._delete_unreferenced(md5s)
+
+    def collect(self, md5s: Collection[str]) -> None:
+        """Remove those of some contents (base64 md5s) that neither a holding, a command nor a snapshot refers to."""
+        with self._deleting:
+            self._delete_unreferenced(md5s)
+
+    def _delete_unreferenced(self, md5s: Collection[str]) -> None:
+        for md5 in self._unreferenced(list(md5s)):
+            self._objects.delete(from_base64(md5))
+
+    def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
+        columns = (HOLDINGS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
+        with self._database.read() as connection:
+            for start in range(0, len(md5s), _CHUNK):
+                chunk = md5s[start : start + _CHUNK]
+                used = {
+                    value
+                    for column in columns
+                    for value in connection.execute(sa.select(column).where(column.in_(chunk))).scalars()
+                }
+                yield from (md5 for md5 in chunk if md5 not in used)

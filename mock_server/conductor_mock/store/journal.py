@@ -1,0 +1,133 @@
+"""The journal: what was asked and what was answered, for people and tests to look at.
+
+It lies in a file of its own, is not synced and is bounded: losing its tail loses no state. Secrets never reach it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BODY_BYTES = 64 * 1024
+KEEP = 10_000
+"""Entries kept in all; older ones go first."""
+MASK = "***"
+
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+_SECRET_FIELDS = frozenset(
+    {"client_secret", "private_key", "access_token", "token", "id_token", "password", "signature"}
+)
+_SECRET_JSON = re.compile(
+    r'("(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', re.IGNORECASE
+)
+_SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&\s\"'<>]*", re.IGNORECASE)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT, operation TEXT, method TEXT NOT NULL, path TEXT NOT NULL,
+    entry TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_account ON requests (account, id);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body as the journal keeps it: whole up to 64 KiB, else its beginning, with size and sha256 of all of it."""
+
+    text: str
+    size: int
+    sha256: str | None
+
+    @classmethod
+    def of(cls, data: bytes) -> Body:
+        return cls(
+            mask_text(data[:BODY_BYTES].decode("utf-8", "replace")),
+            len(data),
+            hashlib.sha256(data).hexdigest(),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text, "size": self.size, "sha256": self.sha256, "whole": self.size <= BODY_BYTES}
+
+
+def mask_text(text: str) -> str:
+    """`text` with the values of secret JSON fields and query parameters replaced by `***`."""
+    return _SECRET_QUERY.sub(rf"\1{MASK}", _SECRET_JSON.sub(rf'\1"{MASK}"', text))
+
+
+def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers for people to see."""
+    return {name: MASK if name.lower() in _SECRET_HEADERS else value for name, value in headers}
+
+
+def mask_query(query: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Query parameters for people to see."""
+    return {name: [MASK] if name.lower() in _SECRET_FIELDS else values for name, values in query.items()}
+
+
+class Journal:
+    """The last requests of every account in one SQLite file (or in memory with `path` None)."""
+
+    def __init__(self, path: Path | None, *, keep: int = KEEP) -> None:
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=OFF")
+        self._connection.executescript(_SCHEMA)
+
+    def add(self, *, account: str | None, operation: str | None, entry: Mapping[str, Any]) -> None:
+        """Keep one exchange. `entry` is JSON with at least `method` and `path`, secrets already masked."""
+        row = (account, operation, entry["method"], entry["path"], json.dumps(entry))
+        with self._lock:
+            cursor = self._connection.execute(
+                "INSERT INTO requests (account, operation, method, path, entry) VALUES (?, ?, ?, ?, ?)", row
+            )
+            newest = cursor.lastrowid or 0
+            if newest % 100 == 0:
+                self._connection.execute("DELETE FROM requests WHERE id <= ?", (newest - self._keep,))
+
+    def find(
+        self,
+        *,
+        account: str | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        operation: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix."""
+        where, values = _where(account=account, method=method, operation=operation)
+        if path is not None:
+            where.append("substr(path, 1, ?) = ?")
+            values += [len(path), path]
+        sql = "SELECT id, entry FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
+        with self._lock:
+            rows = self._connection.execute(sql + " ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
+        return [{"id": number, **json.loads(entry)} for number, entry in reversed(rows)]
+
+    def clear(self, account: str | None = None) -> None:
+        """Forget one account's exchanges, or all of them."""
+        with self._lock:
+            self._connection.execute(
+                "DELETE FROM requests WHERE account = ? OR ? IS NULL", (account, account)
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _where(**filters: str | None) -> tuple[list[str], list[Any]]:
+    given = {name: value for name, value in filters.items() if value is not None}
+    return [f"{name} = ?" for name in given], list(given.values())
