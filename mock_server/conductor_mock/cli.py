@@ -157,6 +157,19 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
 
 
 @main.command()
+def demo() -> None:
+    """Run the documented quick start against a throw-away fake and show what arrived."""
+    from rich.console import Console
+
+    from conductor_mock.demo import DemoError, run_demo
+
+    try:
+        run_demo(Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+    except DemoError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
 @click.option("--url", help="Where the server listens.  [default: port 8089]")
 @click.option(
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The server's data directory."

@@ -23,8 +23,15 @@ def put(account_id: str, md5: str) -> Response:
     grant = _grant("PUT", account_id, md5)
     _check_declared_md5(grant)
     _check_length(grant)
+    current = service()
     try:
-        count = service().holdings.put(account_id, request.stream, md5=grant.md5, size=grant.size)
+        count = current.holdings.put(
+            account_id,
+            request.stream,
+            md5=grant.md5,
+            size=grant.size,
+            now_us=lambda: current.accounts.now_us(account_id),
+        )
     except WrongContentError as error:
         raise bad_request(f"{error}; nothing was stored", Detail("", str(error))) from None
     g.stored = {"size": count, "md5": to_base64(grant.md5)}

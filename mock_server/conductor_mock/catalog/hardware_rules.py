@@ -31,8 +31,8 @@ def check_instance_types(placed: Sequence[Placed], findings: Findings) -> None:
 
 def check_platforms(packages: Sequence[Placed], instance_types: Sequence[Placed], findings: Findings) -> None:
     """Software and machines must have a platform in common: clients drop the machines that lack software."""
-    software = {package.get("platform") for _, package in packages}.intersection(PLATFORMS)
-    systems = {record.get("operating_system") for _, record in instance_types}.intersection(PLATFORMS)
+    software = _platforms(packages, "platform")
+    systems = _platforms(instance_types, "operating_system")
     if not software & systems:
         message = f"no machine is left for the software: packages are for {_named(software)}"
         findings.error("/instance_types", f"{message}, machines run {_named(systems)}")
@@ -66,6 +66,10 @@ def check_machines(figures: object, names: Iterable[str], findings: Findings) ->
 def is_whole(value: object, at_least: int = 0) -> bool:
     """Whether a JSON value is a whole number from `at_least` up; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _platforms(placed: Sequence[Placed], key: str) -> set[str]:
+    return {platform for platform in PLATFORMS if any(record.get(key) == platform for _, record in placed)}
 
 
 def _is_number(value: object) -> bool:

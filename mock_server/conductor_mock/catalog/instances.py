@@ -5,7 +5,8 @@ A family is a name with `{size}` in it, its sizes, and the memory of one core, o
     - {name: "n1-standard-{size}", sizes: 1 2 4 8, memory_per_core: 3.75, windows: 4 8}
     - {name: "p3.{size}", sizes: {2xlarge: 8}, memory: 61, gpu: v100, gpu_count: 1}
 
-Every scalar comes as text. Sizes that are only numbers are their own number of cores. Those under `windows` exist once more, with `-w`.
+Every scalar comes as text. Sizes that are only numbers are their own number of cores. Those under `windows`
+exist once more, with `-w`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from conductor_mock.farm.commands import Machine, Options
 
 Json = dict[str, Any]
 
+SNAPSHOT_FORMAT = 1
+"""Rises when the JSON form changes; `State.from_json` then reads the older ones too."""
+
 JOB_STATUSES = (
     "upload_pending", "uploading", "sync_pending", "syncing", "sync_failed", "pending", "holding", "running",
     "success", "downloaded", "failed", "preempted", "killed", "reviewed",
@@ -85,6 +88,7 @@ class State:
     def to_json(self) -> Json:
         """The snapshot form; `from_json` gives an equal state back."""
         return {
+            "format": SNAPSHOT_FORMAT,
             "client_id": self.client_id,
             "account_id": self.account_id,
             "key_sha256": self.key_sha256,

@@ -137,6 +137,11 @@ class Accounts:
         with self._guard:
             return sorted(self._known)
 
+    def now_us(self, account_id: str) -> int:
+        """The account's simulated time. Raises UnknownAccountError."""
+        with self.open(account_id) as account:
+            return account.state.now_us
+
     @contextmanager
     def open(self, account_id: str) -> Iterator[Account]:
         """The account under its lock, at the present time. Raises UnknownAccountError."""

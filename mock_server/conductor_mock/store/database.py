@@ -54,6 +54,7 @@ HOLDINGS = sa.Table(
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("t_us", sa.BigInteger, nullable=False),  # simulated: what is stored is billed by the day
 )
 DECLARATIONS = sa.Table(
     "declarations",

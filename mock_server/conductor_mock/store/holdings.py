@@ -7,7 +7,7 @@ need not know it. Only a reset removes rows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, SNAPSHOTS, Database
 from conductor_mock.store.objects import ObjectStore, Readable
+
+Now = Callable[[], int]
 
 _CHUNK = 500
 """Values in one SQL `IN`; SQLite and PostgreSQL both take more."""
@@ -55,17 +57,19 @@ class Holdings:
         with self._database.write() as connection:
             self._database.insert_new(connection, DECLARATIONS, rows)
 
-    def put(self, account_id: str, stream: Readable, *, md5: bytes, size: int | None) -> int:
+    def put(self, account_id: str, stream: Readable, *, md5: bytes, size: int | None, now_us: Now) -> int:
         """Store a body and note that the account holds it; both are on disk when this returns. Answers its size.
 
+        `now_us` gives the account's simulated time once the body is there.
         Raises WrongContentError and OSError as `ObjectStore.put` does.
         """
         count = self._objects.put(stream, md5=md5, size=size)
+        t_us = now_us()  # before the lock: it takes the account's, which a reset holds when it comes here
         with self._deleting:  # a reset may have removed the content since: then it was not acknowledged yet
             if not self._objects.has(md5):
                 raise FileNotFoundError("the content was removed by a reset while it was uploaded")
             with self._database.write() as connection:
-                row = {"account": account_id, "md5": to_base64(md5), "size": count}
+                row = {"account": account_id, "md5": to_base64(md5), "size": count, "t_us": t_us}
                 self._database.insert_new(connection, HOLDINGS, [row])
         return count
 

@@ -1,0 +1,56 @@
+# Every target a person or CI uses; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve check format test fuzz bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## run the documented quick start against a throw-away fake and show what arrived
+	@$(BIN)/conductor-mock demo
+
+serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data directory
+	@$(BIN)/conductor-mock serve --ephemeral
+
+check: $(VENV)/.dev ## lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy client mock_server contracts tests benchmarks
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into its one form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
+	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.dev ## the property tests with many more examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev ## measure; prints a table for docs/figures.md
+	$(BIN)/python benchmarks/submission.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "conductor-mock needs Python 3.10 or newer; name one with 'make PYTHON=python3.12 ...'" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	@echo "installing into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.created
+	@echo "installing into $(VENV), with what development needs"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
