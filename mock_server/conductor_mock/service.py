@@ -100,6 +100,8 @@ def _assemble(
     keys = load_or_create(directory)
     objects = ObjectStore(directory)
     holdings = Holdings(database, objects)
+    log = Log(database, objects)
+    log.check()
     wanted = Wanted(catalog.sha256, settings.seed, settings.fleet, speed)
     return Service(
         settings=settings,
@@ -111,7 +113,7 @@ def _assemble(
         signer=Signer(keys.signing_key),
         objects=objects,
         holdings=holdings,
-        accounts=Accounts(Log(database, objects), holdings, wanted, wall=wall),
+        accounts=Accounts(log, holdings, wanted, wall=wall),
         journal=Journal(directory / "journal.db"),
         wall=wall,
         _database=database,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
 
 from conductor_mock.farm.clock import ONE, Anchor
 from conductor_mock.farm.commands import (
@@ -29,6 +32,8 @@ from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Job, State
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.log import Log
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY = 10_000
 """Commands between two snapshots."""
@@ -70,18 +75,22 @@ class Account:
         self._log = log
         self.state = state
         self.in_doubt = False
-        """True from before a commit until its command is applied: what memory holds is not to be trusted then."""
+        """True from before a command is applied until it is committed: memory is not to be trusted then."""
 
     @property
     def account_id(self) -> str:
         return self.state.account_id
 
     def append(self, command: Command) -> None:
-        """Commit `command` at the present time, then apply it."""
+        """Apply `command` at the present time and commit it; when either fails, neither has happened.
+
+        What cannot be applied must not reach the log, where it would stop every later replay. Nobody sees the state
+        before the commit, since the lock is held; after a failure it is thrown away and read again.
+        """
         record = Record(self.state.seq + 1, self.state.now_us, command)
         self.in_doubt = True
-        self._log.append(self.state.account_id, record)
         follow(self.state, record)
+        self._log.append(self.state.account_id, record)
         self.in_doubt = False
 
     def payload(self, job: Job) -> dict[str, object]:
@@ -162,9 +171,10 @@ class Accounts:
             if account_id not in self._known:
                 raise UnknownAccountError(account_id)
             state = self._current(slot, account_id)
-            bodies = self._log.forget(account_id)
-            slot.state, slot.snapshot_seq = None, 0
-            self._create(slot, state.client_id, account_id, state.key_sha256)
+            first = self._first(state.client_id, account_id, state.key_sha256)
+            slot.state = None  # until the log is known to have begun again
+            bodies = self._log.restart(account_id, first)
+            slot.state, slot.snapshot_seq = follow(None, first), 0
             self._holdings.forget(account_id)
             self._holdings.collect(bodies)
 
@@ -175,7 +185,7 @@ class Accounts:
         for slot in slots:
             with slot.lock:
                 if slot.state is not None:
-                    self._log.save_snapshot(slot.state)
+                    self._snapshot(slot, slot.state)
                 slot.state = None
 
     @contextmanager
@@ -223,6 +233,15 @@ class Accounts:
             )
 
     def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
+        if not self._log.has(account_id):  # it has when an earlier commit was reported as failed, and was none
+            first = self._first(client_id, account_id, key_sha256)
+            self._log.append(account_id, first)
+            slot.state = follow(None, first)
+        with self._guard:
+            self._known.add(account_id)
+
+    def _first(self, client_id: str, account_id: str, key_sha256: str) -> Record:
+        """The command that opens an account now."""
         now = self._wall()
         wanted = self._wanted
         speed = ONE if wanted.speed_millionths is None else wanted.speed_millionths
@@ -233,13 +252,17 @@ class Accounts:
             fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
         )
         command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
-        record = Record(1, now, command)
-        self._log.append(account_id, record)
-        slot.state = follow(None, record)
-        with self._guard:
-            self._known.add(account_id)
+        return Record(1, now, command)
 
     def _maybe_snapshot(self, slot: _Slot, state: State) -> None:
-        if state.seq - slot.snapshot_seq >= SNAPSHOT_EVERY:
-            self._log.save_snapshot(state)
-            slot.snapshot_seq = state.seq
+        if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY:
+            return
+        try:
+            self._snapshot(slot, state)
+        except (OSError, sa.exc.SQLAlchemyError) as error:  # the commands are safe; the next one tries again
+            log.error("no snapshot of account %s could be taken", state.account_id, exc_info=error)
+
+    def _snapshot(self, slot: _Slot, state: State) -> None:
+        replaced = self._log.save_snapshot(state)
+        slot.snapshot_seq = state.seq
+        self._holdings.collect(replaced)
