@@ -92,13 +92,15 @@ class _OneSlash:
             path = path.replace("//", "/")
         environ["PATH_INFO"] = path
         # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
-        environ["QUERY_STRING"] = quote(environ.get("QUERY_STRING", "").encode("latin-1"), safe=string.printable)
+        environ["QUERY_STRING"] = quote(
+            environ.get("QUERY_STRING", "").encode("latin-1"), safe=string.printable
+        )
         return self._app(environ, start_response)
 
 
 def _check_framing() -> None:
     """A body framed in two ways is an attack or a bug, and what follows it cannot be trusted."""
-    if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
+    if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
 
@@ -133,7 +135,7 @@ def _http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed):
         return _refusal(_wrong_method(error.valid_methods or ()))
     if isinstance(error, RequestEntityTooLarge):
-        return _refusal(too_large(request.max_content_length or 0))
+        return _refusal(too_large(service().settings.max_json_bytes))
     return _refusal(Refusal(error.code or 500, error.description or error.name))
 
 

@@ -188,7 +188,9 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
     if options["ephemeral"] and options["data_dir"] is not None:
         raise Unusable("--ephemeral and --data-dir exclude each other")
     if options["ephemeral"] and options["database_url"] is not None:
-        raise Unusable("--ephemeral and --database-url exclude each other: the files of its log would be lost")
+        raise Unusable(
+            "--ephemeral and --database-url exclude each other: the files of its log would be lost"
+        )
     catalog = options.pop("catalog")
     loopback = host in ("localhost", "::1") or host.startswith("127.")
     settings = Settings(

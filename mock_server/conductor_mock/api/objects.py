@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from flask import Blueprint, Response, g, request
 
 from conductor_mock.api.context import now_s, service
@@ -19,7 +21,7 @@ def put(account_id: str, md5: str) -> Response:
 
     A bearer token is neither wanted nor looked at: one upload style always sends it, the other never (trap 10).
     """
-    request.max_content_length = None  # bodies of files are streamed, whatever their size
+    request.max_content_length = sys.maxsize  # files are streamed, whatever their size; None is the app's limit
     grant = _grant("PUT", account_id, md5)
     _check_declared_md5(grant)
     _check_length(grant)

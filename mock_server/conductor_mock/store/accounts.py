@@ -233,7 +233,9 @@ class Accounts:
             )
 
     def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
-        if not self._log.has(account_id):  # it has when an earlier commit was reported as failed, and was none
+        if not self._log.has(
+            account_id
+        ):  # it has when an earlier commit was reported as failed, and was none
             first = self._first(client_id, account_id, key_sha256)
             self._log.append(account_id, first)
             slot.state = follow(None, first)
@@ -259,8 +261,8 @@ class Accounts:
             return
         try:
             self._snapshot(slot, state)
-        except (OSError, sa.exc.SQLAlchemyError) as error:  # the commands are safe; the next one tries again
-            log.error("no snapshot of account %s could be taken", state.account_id, exc_info=error)
+        except (OSError, sa.exc.SQLAlchemyError):  # the commands are safe; the next one tries again
+            log.exception("no snapshot of account %s could be taken", state.account_id)
 
     def _snapshot(self, slot: _Slot, state: State) -> None:
         replaced = self._log.save_snapshot(state)
