@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about the machine than about the code.
-_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("ci", max_examples=50, **_COMMON)
-settings.register_profile("fuzz", max_examples=1000, **_COMMON)
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", _UNTIMED, max_examples=50)
+settings.register_profile("fuzz", _UNTIMED, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -20,9 +20,8 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings, tokens, caches or proxies of whoever runs it."""
     for name in list(os.environ):
-        if name.startswith("CONDUCTOR_") and not name.startswith("CONDUCTOR_MOCK_TEST_"):
-            monkeypatch.delenv(name)
-        elif name.lower() in _PROXIES or name.endswith("_CA_BUNDLE"):
+        ours = name.startswith("CONDUCTOR_") and not name.startswith("CONDUCTOR_MOCK_TEST_")
+        if ours or name.lower() in _PROXIES or name.endswith("_CA_BUNDLE"):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home", numbered=True)
     monkeypatch.setenv("HOME", str(home))

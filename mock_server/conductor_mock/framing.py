@@ -7,8 +7,10 @@ and a body that breaks off or is framed wrongly is the client's fault (400), not
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
+import cheroot.wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 from werkzeug.exceptions import BadRequest
 
@@ -33,6 +35,12 @@ class Request(HTTPRequest):
             return False
         return True
 
+    def send_headers(self) -> None:
+        """Send the head of the answer, and do close when it says so: cheroot goes by its own mark alone."""
+        if any(name.lower() == b"connection" and value == b"close" for name, value in self.outheaders):
+            self.close_connection = True
+        super().send_headers()
+
     def simple_response(self, status: str, msg: str = "") -> None:
         """Answer with the error shape and close: what follows on the connection cannot be trusted."""
         code, _, phrase = str(status).partition(" ")
@@ -53,6 +61,22 @@ class Connection(HTTPConnection):
     """A connection whose requests are read by `Request`."""
 
     RequestHandlerClass = Request
+
+
+class Listener(cheroot.wsgi.Server):
+    """cheroot's server, whose connections are ours."""
+
+    ConnectionClass = Connection
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """Bind, or give the socket back."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
 
 class Body:

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import cheroot.wsgi
 from flask import Flask
 
 from conductor_mock.app import close_app, service_of
-from conductor_mock.framing import Body, Connection
+from conductor_mock.framing import Body, Listener
 from conductor_mock.store.keys import Keys, write_private
 from conductor_mock.version import version
 
@@ -46,7 +45,7 @@ class Server:
         Raises AddressError.
         """
         self._app = app
-        self._server = cheroot.wsgi.Server(
+        self._server = Listener(
             (
                 "127.0.0.1" if host == "localhost" else host,
                 port,
@@ -60,7 +59,6 @@ class Server:
         )
         self._server.expiration_interval = 0.02
         self._server.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
-        self._server.ConnectionClass = Connection
         self._server.max_request_header_size = MAX_HEAD_BYTES
         try:
             self._server.prepare()

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
+
 from conductor_mock.farm import fold
 from conductor_mock.farm.commands import ClockSet, JobCreated, OptionsChanged, Record
 from conductor_mock.farm.ids import account_id

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conductor_mock.api.bodies import MAX_DEPTH
-from conductor_mock.farm.ids import account_id
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conductor_mock.api.bodies import MAX_DEPTH
+from conductor_mock.farm.ids import account_id
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
 

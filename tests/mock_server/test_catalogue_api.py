@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from conductor_mock.catalog import default
 from support.server import Fake, running
 

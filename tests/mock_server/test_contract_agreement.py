@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.interactions import Interaction, load_interactions
 from conductor_contracts.verify import verify

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conductor_mock.store.journal import BODY_BYTES, MASK, Journal, mask_text
-from conductor_mock.version import version
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conductor_mock.store.journal import BODY_BYTES, MASK, Journal, mask_text
+from conductor_mock.version import version
 from support.server import Answer, ApiCaller, Fake, job_file, job_payload, md5_of, running
 
 STUDIO = {"account": "studio"}

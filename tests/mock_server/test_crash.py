@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from support.served import PATIENCE_S, ServedProcess, served
 from support.server import candidate, job_payload
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store.database import METADATA, DatabaseError

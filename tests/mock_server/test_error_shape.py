@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
-from conductor_mock import errors
-from conductor_mock.store.accounts import Accounts
 from hypothesis import given
 from hypothesis import strategies as st
-from support.server import ApiCaller, Fake, running
 from werkzeug.routing import Rule
+
+from conductor_mock import errors
+from conductor_mock.store.accounts import Accounts
+from support.server import ApiCaller, Fake, running
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 

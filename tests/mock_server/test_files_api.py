@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support.payloads import paths
 from support.server import ApiCaller, Fake, candidate, md5_of, running
 

@@ -9,6 +9,9 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import (
     AccountOpened,
@@ -25,8 +28,6 @@ from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
 from conductor_mock.farm.state import TASK_STATUSES, State
 from conductor_mock.farm.views import job_record
-from hypothesis import given
-from hypothesis import strategies as st
 from support.payloads import job_payloads, texts
 from support.server import START_US
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
 from conductor_mock.farm.state import State

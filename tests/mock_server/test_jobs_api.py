@@ -7,10 +7,11 @@ import unicodedata
 from typing import Any
 
 import pytest
-from conductor_mock.farm.ids import account_id
-from conductor_mock.farm.state import TASK_STATUSES
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.state import TASK_STATUSES
 from support.payloads import job_payloads
 from support.server import ApiCaller, Fake, job_file, job_payload, running
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,

@@ -20,14 +20,15 @@ from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
 from conductor_mock.farm.ids import account_id
 from conductor_mock.md5 import to_base64
 from conductor_mock.store import objects as objects_module
 from conductor_mock.store.database import Database
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
-from hypothesis import given
-from hypothesis import strategies as st
 from support.server import Fake, md5_of, running
 
 CONTENT = b"the content of a file"

@@ -8,19 +8,24 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 import pytest
 import requests
-from conductor_mock.app import create_app
-from conductor_mock.serving import MAX_HEAD_BYTES, AddressError, Server
+from click.testing import CliRunner
+
+from conductor_mock.app import close_app, create_app
+from conductor_mock.cli import main
+from conductor_mock.md5 import to_base64
+from conductor_mock.serving import MAX_HEAD_BYTES, AddressError, Server, write_ready_file
 from conductor_mock.settings import Settings
 from conductor_mock.store.keys import write_private
 from support.served import PATIENCE_S, RawConnection, ServedProcess, command, raw, run_cli, served, token
@@ -44,6 +49,13 @@ def session(server: ServedProcess) -> Iterator[requests.Session]:
 
 def head(line: str, *headers: str) -> bytes:
     return "\r\n".join([f"{line} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]).encode("latin-1")
+
+
+def authorization(session: requests.Session) -> str:
+    """The header line that a session sends with each request."""
+    value = session.headers["Authorization"]
+    assert isinstance(value, str)
+    return f"Authorization: {value}"
 
 
 def assert_refused(answer: Any, status: int) -> None:
@@ -70,13 +82,13 @@ def test_a_connection_is_of_use_after_an_early_refusal(
     server: ServedProcess, session: requests.Session
 ) -> None:
     """A body that was refused unread is drained, or the next request on the connection would fail now and then."""
-    bearer = str(session.headers["Authorization"])
+    bearer = authorization(session)
     body = b"x" * 300_000
     with RawConnection(server.port) as connection:
         for _ in range(20):
             connection.send(head("POST /jobs/", f"Content-Length: {len(body)}") + body)
             assert_refused(connection.answer(), 401)
-            connection.send(head("GET /api/v1/jobs", f"Authorization: {bearer}"))
+            connection.send(head("GET /api/v1/jobs", bearer))
             assert connection.answer().status == 200
 
 
@@ -90,7 +102,7 @@ def test_a_chunked_body_that_was_refused_unread_is_drained_too(server: ServedPro
 def test_chunks_with_extensions_and_trailers_are_read(
     server: ServedProcess, session: requests.Session
 ) -> None:
-    bearer = f"Authorization: {session.headers['Authorization']}"
+    bearer = authorization(session)
     data = json.dumps(job_payload()).encode()
     chunks = b"%X;name=value\r\n%s\r\n%x\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (
         10,
@@ -122,7 +134,7 @@ def test_badly_framed_chunks_are_the_clients_fault(
     server: ServedProcess, session: requests.Session, route: str, chunks: bytes
 ) -> None:
     line = "POST /jobs/" if route == "jobs" else f"PUT {target(upload_url(session, server.url, b'hello'))}"
-    bearer = f"Authorization: {session.headers['Authorization']}"
+    bearer = authorization(session)
     with RawConnection(server.port) as connection:
         connection.send(head(line, bearer, "Transfer-Encoding: chunked") + chunks)
         answer = connection.answer()
@@ -138,7 +150,7 @@ def test_a_body_that_breaks_off_is_refused_and_not_stored(
 ) -> None:
     content = os.urandom(100)
     line = "POST /jobs/" if route == "jobs" else f"PUT {target(upload_url(session, server.url, content))}"
-    bearer = f"Authorization: {session.headers['Authorization']}"
+    bearer = authorization(session)
     part = content[:50] if "Length" in framing else b"64\r\n" + content[:50]
     with RawConnection(server.port) as connection:
         connection.send(head(line, bearer, framing) + part)
@@ -202,8 +214,14 @@ def test_a_long_url_within_the_limit_is_read(server: ServedProcess) -> None:
 
 
 def test_an_old_client_without_a_host_is_served(server: ServedProcess) -> None:
-    key = requests.compat.quote(server.api_key["private_key"])  # type: ignore[attr-defined]
-    query = f"grant_type=client_credentials&client_id={server.api_key['client_id']}&client_secret={key}"
+    key = server.api_key
+    query = urlencode(
+        {
+            "grant_type": "client_credentials",
+            "client_id": key["client_id"],
+            "client_secret": key["private_key"],
+        }
+    )
     answer = raw(server.port, f"GET /api/oauth_jwt?{query} HTTP/1.0\r\n\r\n".encode())
 
     assert answer.status == 200
@@ -211,7 +229,7 @@ def test_an_old_client_without_a_host_is_served(server: ServedProcess) -> None:
 
 def test_expect_continue_is_answered(server: ServedProcess, session: requests.Session) -> None:
     data = json.dumps(job_payload()).encode()
-    bearer = f"Authorization: {session.headers['Authorization']}"
+    bearer = authorization(session)
     with RawConnection(server.port) as connection:
         connection.send(
             head("POST /jobs/", bearer, "Expect: 100-continue", f"Content-Length: {len(data)}") + data
@@ -232,7 +250,7 @@ def test_a_json_body_of_200_mb_is_413_and_takes_no_memory(
         yield b'"}'
 
     length = 200 * MIB + len(b'{"job_title": ""}')
-    bearer = f"Authorization: {session.headers['Authorization']}"
+    bearer = authorization(session)
     with RawConnection(server.port) as connection:
         connection.send(head("POST /jobs/", bearer, f"Content-Length: {length}"))
         for block in blocks():
@@ -259,7 +277,7 @@ def test_one_chunk_of_a_large_file_takes_no_memory(tmp_path: Path) -> None:
     for _ in range(300):
         digest.update(bytes(MIB))
     with served(tmp_path, data_dir=False) as server, server.session() as session:
-        body = {"upload_files": [{"path": "/big", "hash": _base64(digest.digest()), "size": size}]}
+        body = {"upload_files": [{"path": "/big", "hash": to_base64(digest.digest()), "size": size}]}
         answer = session.post(f"{server.url}/api/v2/files/get_upload_urls", json=body, timeout=PATIENCE_S)
         before = peak_rss(server.process.pid)
         with RawConnection(server.port) as connection:
@@ -271,12 +289,6 @@ def test_one_chunk_of_a_large_file_takes_no_memory(tmp_path: Path) -> None:
             assert connection.answer("PUT").status == 200
 
         assert peak_rss(server.process.pid) - before < 50 * MIB
-
-
-def _base64(digest: bytes) -> str:
-    import base64
-
-    return base64.b64encode(digest).decode()
 
 
 def test_sixteen_threads_lose_no_job_and_get_no_number_twice(tmp_path: Path) -> None:
@@ -339,8 +351,6 @@ def test_the_ready_file_comes_whole_and_when_connections_are_accepted(
             seen.append(self.name)
         return replace(self, name)
 
-    from conductor_mock.serving import write_ready_file
-
     with Server(create_app(Settings(ephemeral=True))) as server:
         monkeypatch.setattr(Path, "replace", watch)
         write_ready_file(tmp_path / "ready.json", server)
@@ -378,8 +388,6 @@ def test_a_signal_stops_the_server_cleanly_and_a_snapshot_is_taken(
 
 
 def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
-    import sqlite3
-
     connection = sqlite3.connect(database)
     try:
         return connection.execute(query).fetchall()
@@ -413,15 +421,24 @@ def test_a_log_can_be_lines_of_json(tmp_path: Path) -> None:
     assert set(lines[0]) == {"time", "level", "logger", "message"}
 
 
-def refused_start(*arguments: str) -> str:
-    """What a server that cannot start says."""
-    finished = run_cli("serve", *arguments)
-    assert finished.returncode == 2, finished
-    assert "Traceback" not in finished.stderr
-    return finished.stderr
+@pytest.fixture
+def refused_start() -> Iterator[Callable[..., str]]:
+    """Starts a server in this process that cannot start, and tells what it says."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def start(*arguments: str) -> str:
+        finished = CliRunner().invoke(main, ["serve", *arguments])
+        assert finished.exit_code == 2, finished
+        return finished.output
+
+    yield start
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-def test_a_port_in_use_is_a_clear_message_and_exit_2(tmp_path: Path, server: ServedProcess) -> None:
+def test_a_port_in_use_is_a_clear_message_and_exit_2(
+    tmp_path: Path, server: ServedProcess, refused_start: Callable[..., str]
+) -> None:
     said = refused_start("--port", str(server.port), "--data-dir", str(tmp_path))
 
     assert f"cannot listen on 127.0.0.1:{server.port}" in said
@@ -430,19 +447,24 @@ def test_a_port_in_use_is_a_clear_message_and_exit_2(tmp_path: Path, server: Ser
 
 def test_a_directory_in_use_is_a_clear_message_and_exit_2(tmp_path: Path) -> None:
     with served(tmp_path) as running:
-        said = refused_start("--port", "0", "--data-dir", str(tmp_path / "data"))
-        assert "is in use by another conductor-mock server" in said
+        data = tmp_path / "data"
         other = (
             "--data-dir",
             str(tmp_path / "other"),
             "--database-url",
-            f"sqlite:///{tmp_path / 'data/conductor.db'}",
+            f"sqlite:///{data / 'conductor.db'}",
         )
-        assert "is in use by another conductor-mock server" in refused_start("--port", "0", *other)
+        for where in (("--data-dir", str(data)), other):
+            finished = run_cli("serve", "--port", "0", *where)
+            assert finished.returncode == 2
+            assert "is in use by another conductor-mock server" in finished.stderr
+            assert "Traceback" not in finished.stderr
         assert running.process.poll() is None
 
 
-def test_what_cannot_be_served_is_a_clear_message_and_exit_2(tmp_path: Path) -> None:
+def test_what_cannot_be_served_is_a_clear_message_and_exit_2(
+    tmp_path: Path, refused_start: Callable[..., str]
+) -> None:
     (tmp_path / "text").write_text("x")
     data = ("--port", "0", "--data-dir", str(tmp_path / "data"))
 
@@ -462,7 +484,9 @@ def test_what_cannot_be_served_is_a_clear_message_and_exit_2(tmp_path: Path) -> 
     assert "is not part of this version" in refused_start(*data, "--faults", "x")
 
 
-def test_a_directory_with_damaged_keys_is_a_clear_message_and_exit_2(tmp_path: Path) -> None:
+def test_a_directory_with_damaged_keys_is_a_clear_message_and_exit_2(
+    tmp_path: Path, refused_start: Callable[..., str]
+) -> None:
     (tmp_path / "keys.json").write_text('{"signing_key": 5}')
 
     assert "keys.json is damaged" in refused_start("--port", "0", "--data-dir", str(tmp_path))
@@ -555,8 +579,6 @@ def test_a_port_in_use_is_an_address_error() -> None:
             with pytest.raises(AddressError, match="cannot listen on"):
                 Server(app, port=started.port)
         finally:
-            from conductor_mock.app import close_app
-
             close_app(app)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from conductor_mock.farm.ids import account_id
-from conductor_mock.signing import Grant, SignatureError, Signer
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from conductor_mock.farm.ids import account_id
+from conductor_mock.signing import Grant, SignatureError, Signer
 from support.server import ORIGIN, SECOND, START_US, Fake, md5_of, running
 
 CONTENT = b"the content of a file"

@@ -83,7 +83,7 @@ _work = st.one_of(
     st.just({"command": "upload only", "frame_range": "x"}),
 )
 
-_inputs = st.one_of(
+_inputs: Payloads = st.one_of(
     st.just({}),
     st.lists(files, max_size=3).map(lambda entries: {"upload_files": entries, "local_upload": False}),
     st.lists(files, max_size=3).map(

@@ -24,25 +24,19 @@ NOT_ENDED = ("holding", "pending", "running")
 
 
 class Fake:
-    """A throw-away server with simulated time frozen. Close it."""
+    """A throw-away server with simulated time frozen. Close it.
+
+    It is strict, so a field of a request that the contract does not know fails the test that sent it.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(parents=True)
         ready = folder / "ready.json"
-        command = [
-            sys.executable,
-            "-m",
-            "conductor_mock",
-            "serve",
-            "--port",
-            "0",
-            "--ephemeral",
-            "--speed",
-            "0",
-        ]
+        command = [sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--ephemeral"]
+        command += ["--strict", "--speed", "0", "--ready-file", str(ready)]
         self._log = (folder / "server.log").open("wb")
         self._process = subprocess.Popen(
-            [*command, "--ready-file", str(ready), *options],
+            [*command, *options],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -100,7 +94,7 @@ class Account:
         """Path, md5 and size of every file that the store holds for this account."""
         return list(self.control("GET", "files")["files"])
 
-    def requests(self, **filters: str) -> list[Json]:
+    def asked(self, **filters: str) -> list[Json]:
         """What was asked, oldest first; `operation`, `method` and `path` narrow it."""
         return list(self.control("GET", "requests", params=filters)["requests"])
 

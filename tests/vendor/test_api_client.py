@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from vendor.scenarios import after, scenario
-from vendor.workstation import Workstation
 from vendor.wishes import render_job
+from vendor.workstation import Workstation
 
 Json = dict[str, Any]
 
@@ -29,7 +30,7 @@ def minutes_of(attempt: Json) -> float:
 @scenario()
 def using_tokens(desk: Workstation) -> Json:
     said = desk.drive("tokens")
-    exchanges = desk.account.requests(operation="auth.token")
+    exchanges = desk.account.asked(operation="auth.token")
     return {**said, "exchanges": len(exchanges), "client_id": desk.account.client_id, "url": desk.account.url}
 
 
@@ -49,7 +50,7 @@ def reading_the_catalogue(desk: Workstation) -> Json:
     ]
     names = ["active", "all", "packages", "machines", "by_description", "chosen", "environment"]
     said = dict(zip(names, desk.drive("call", calls), strict=True))
-    return {**said, "queries": [entry["query"] for entry in desk.account.requests(operation="packages.list")]}
+    return {**said, "queries": [entry["query"] for entry in desk.account.asked(operation="packages.list")]}
 
 
 @scenario()
@@ -104,7 +105,7 @@ def asking_by_hand(desk: Workstation) -> Json:
             "agent": entry["headers"]["User-Agent"],
             "headers": list(entry["headers"]),
         }
-        for entry in desk.account.requests()
+        for entry in desk.account.asked()
     ]
     return {**said, "asked": asked}
 
@@ -123,7 +124,7 @@ def test_the_kept_token_says_what_the_wire_reference_says(result: Json) -> None:
     assert result["key_file"].endswith("/.config/conductor/api_key_credentials")
     assert result["browser_file"].endswith("/.config/conductor/credentials")
     assert result["kept"]["token_type"] == "Bearer"
-    assert result["kept"]["expiration"] > datetime.now().timestamp() + 600
+    assert result["kept"]["expiration"] > time.time() + 600
 
 
 @after(using_tokens)

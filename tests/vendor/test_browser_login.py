@@ -1,4 +1,4 @@
-"""The browser login of the vendor's client, version 9.2.0: without an API key it sends a person to the server's page."""
+"""The browser login of 9.2.0: without an API key the vendor's client sends a person to the server's page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What submission tools build from the catalogue: `data`, `package_tree`, `package_environment`, `hardware_set` of 9.2.0."""
+"""What submission tools build from the catalogue.
+
+These are the modules `data`, `package_tree`, `package_environment` and `hardware_set` of 9.2.0.
+"""
 
 from __future__ import annotations
 

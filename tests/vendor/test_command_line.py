@@ -1,4 +1,4 @@
-"""The vendor's `conductor` command, version 9.2.0: software lists and uploads of paths. Downloads have their own tests."""
+"""The vendor's `conductor` command, version 9.2.0: software lists and uploads of paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLOURS = re.compile(r"\x1b\[\d+m")
 def seen(desk: Workstation, run: Ran) -> Json:
     """What a command said, without colours, and what the server then held."""
     known = desk.account.is_known()
-    entries = desk.account.requests() if known else []
+    entries = desk.account.asked() if known else []
     return {
         "code": run.code,
         "stdout": COLOURS.sub("", run.stdout),

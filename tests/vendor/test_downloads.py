@@ -49,7 +49,7 @@ def recorded(desk: Workstation) -> Json:
         "asked": [
             {key: entry[key] for key in ("operation", "status", "query", "body", "path")}
             | {"agent": entry["headers"]["User-Agent"]}
-            for entry in desk.account.requests()
+            for entry in desk.account.asked()
             if entry["operation"].startswith(("downloads.", "objects.get"))
         ],
     }
@@ -119,8 +119,8 @@ def downloading_as_a_daemon(desk: Workstation) -> Json:
 def waiting_for_downloads(desk: Workstation) -> Json:
     desk.drive("submit", [render_job(desk)])
     with desk.daemon("download") as daemon:
-        daemon.until(lambda: desk.account.requests(operation="downloads.next"), "it asks")
-        asked = len(desk.account.requests(operation="downloads.next"))
+        daemon.until(lambda: desk.account.asked(operation="downloads.next"), "it asks")
+        asked = len(desk.account.asked(operation="downloads.next"))
         desk.account.finish_tasks("00001", "000")
         daemon.until(
             lambda: desk.account.job()["tasks"][0]["status"] == "downloaded", "the task is downloaded"

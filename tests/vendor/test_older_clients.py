@@ -45,12 +45,12 @@ def rendered(desk: Workstation, **arguments: str) -> None:
 
 @scenario()
 def reading(desk: Workstation) -> Json:
-    calls = [
+    calls: list[list[Any]] = [
         ["api_client", name, [], {}]
         for name in ("request_projects", "request_software_packages", "request_instance_types")
     ]
     projects, packages, machines = desk.drive("call", calls)
-    [listing] = desk.account.requests(operation="packages.list")
+    [listing] = desk.account.asked(operation="packages.list")
     return {
         "version": desk.client.version,
         "projects": projects,
@@ -70,7 +70,7 @@ def submitting_twice(desk: Workstation) -> Json:
     )
     wish = render_job(desk, upload_paths=[scene, empty, cache])
     answers = desk.drive("submit", [wish, wish])
-    operations = [entry["operation"] for entry in desk.account.requests()]
+    operations = [entry["operation"] for entry in desk.account.asked()]
     return {
         "answers": answers,
         "held": held(desk),
@@ -83,7 +83,7 @@ def submitting_twice(desk: Workstation) -> Json:
 def submitting_to_s3_in_parts(desk: Workstation) -> Json:
     paths = [desk.write("scene.ma", SCENE), desk.write("empty", b""), desk.write("cache.abc", LARGE)]
     answers = desk.drive("submit", [render_job(desk, upload_paths=paths)])
-    completions = desk.account.requests(operation="files.complete_multipart")
+    completions = desk.account.asked(operation="files.complete_multipart")
     return {"answers": answers, "held": held(desk), "completions": len(completions)}
 
 
@@ -94,7 +94,7 @@ def bringing_files(desk: Workstation) -> Json:
     desk.drive("submit", [wish])
     with desk.daemon("uploader", "--log_dir", str(desk.folder)) as daemon:
         daemon.until(lambda: desk.account.job()["upload"]["status"] == "finished", "the file came")
-    [finish] = desk.account.requests(operation="uploads.finish")
+    [finish] = desk.account.asked(operation="uploads.finish")
     return {"job": desk.account.job(), "held": held(desk), "finish": json.loads(finish["body"]["text"])}
 
 

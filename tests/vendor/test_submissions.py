@@ -37,7 +37,7 @@ def project_files(desk: Workstation) -> tuple[dict[str, bytes], list[str]]:
 def upload(desk: Workstation, *submissions: Json) -> Json:
     """Submit, and tell what the client said and what the server saw of it."""
     answers = desk.drive("submit", list(submissions))
-    entries = desk.account.requests()
+    entries = desk.account.asked()
     return {
         "answers": answers,
         "asked": [[entry["operation"], entry["status"]] for entry in entries],
@@ -80,7 +80,7 @@ def submitting_in_parts(desk: Workstation) -> Json:
     by_path, named = project_files(desk)
     sent = {path: [md5_of(content), len(content)] for path, content in by_path.items()}
     seen = upload(desk, render_job(desk, upload_paths=named))
-    completions = desk.account.requests(operation="files.complete_multipart")
+    completions = desk.account.asked(operation="files.complete_multipart")
     return {**seen, "sent": sent, "completions": [entry["body"] for entry in completions]}
 
 

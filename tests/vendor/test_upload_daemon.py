@@ -30,7 +30,7 @@ def brought(desk: Workstation, *command: str) -> Json:
 
 
 def recorded(desk: Workstation) -> Json:
-    entries = desk.account.requests()
+    entries = desk.account.asked()
     return {
         "jobs": desk.account.jobs(),
         "held": {file["path"].rpartition("/")[2]: file["md5"] for file in desk.account.files()},
@@ -82,7 +82,7 @@ def bringing_files_the_deprecated_way(desk: Workstation) -> Json:
 def having_nothing_to_bring(desk: Workstation) -> Json:
     account = desk.account
     with desk.daemon("upload", "--log_dir", str(desk.folder)) as daemon:
-        daemon.until(lambda: account.is_known() and account.requests(operation="uploads.next"), "it asks")
+        daemon.until(lambda: account.is_known() and account.asked(operation="uploads.next"), "it asks")
     return recorded(desk)
 
 

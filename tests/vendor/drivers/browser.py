@@ -26,11 +26,12 @@ def main(url: str) -> None:
     for _ in range(TRIES):
         try:
             visit(urllib.parse.urljoin(url, html.unescape(agreed)))
-            return
         except urllib.error.HTTPError:
             raise
         except urllib.error.URLError:
             time.sleep(0.1)
+        else:
+            return
     raise SystemExit("the client's web server never answered")
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from ciocore import api_client, data
+from ciocore import api_client, data  # type: ignore[import-not-found]
 
 
 def main() -> None:

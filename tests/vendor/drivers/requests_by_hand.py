@@ -3,7 +3,7 @@
 import json
 import sys
 
-from ciocore import api_client
+from ciocore import api_client  # type: ignore[import-not-found]
 
 
 def main() -> None:

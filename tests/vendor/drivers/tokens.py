@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ciocore import api_client
+from ciocore import api_client  # type: ignore[import-not-found]
 
 
 def bearer() -> dict[str, str]:
