@@ -41,12 +41,18 @@ class _Plain:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the fold reads besides requests. `fleet` is the most instances at once (0: no limit)."""
+    """What decides a run besides requests.
+
+    `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
+    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts.
+    """
 
     simulation_version: int
     catalog_sha256: str
     seed: int
     fleet: int
+    provider: str
+    part_size: int
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -309,6 +315,16 @@ class DownloadReported(_Plain):
     bytes_downloaded: int
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogReplaced(_Plain):
+    """The control API gave the account a catalogue of its own: a whole, checked document (None: the server's again)."""
+
+    kind: ClassVar[str] = "catalog.replaced"
+    version: ClassVar[int] = 1
+
+    document: Json | None
+
+
 Command = (
     AccountOpened
     | OptionsChanged
@@ -324,6 +340,7 @@ Command = (
     | OutputsListed
     | DownloadOffered
     | DownloadReported
+    | CatalogReplaced
 )
 
 KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}

@@ -12,6 +12,7 @@ from conductor_mock.farm import actions, downloads, leases, tasks, uploads
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import (
     AccountOpened,
+    CatalogReplaced,
     ClockSet,
     Command,
     DownloadOffered,
@@ -74,6 +75,8 @@ def apply(state: State, record: Record) -> None:
     command = record.command
     if isinstance(command, JobCreated):
         _create_job(state, record.seq, command)
+    elif isinstance(command, CatalogReplaced):
+        state.catalog_seq = None if command.document is None else record.seq
     else:
         _EFFECTS[type(command)](state, command)
     state.seq = record.seq

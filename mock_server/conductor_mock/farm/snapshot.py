@@ -39,6 +39,7 @@ def write(state: State) -> Json:
         "opened_us": state.opened_us,
         "now_us": state.now_us,
         "seq": state.seq,
+        "catalog_seq": state.catalog_seq,
         "jobs": [_job(job) for job in state.jobs.values()],
     }
 
@@ -58,6 +59,7 @@ def read(data: Json) -> State:
         now_us=data["now_us"],
         seq=data["seq"],
         jobs={job.number: job for job in jobs},
+        catalog_seq=data["catalog_seq"],
     )
     _index_leases(state)
     return state

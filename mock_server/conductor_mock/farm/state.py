@@ -128,6 +128,7 @@ class Job:
 class State:
     """One account at simulated time `now_us`, after the `seq`-th command of its log.
 
+    `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
     `leased_uploads` (job) and `leased_downloads` (job, task) are an index of what has a lease, for `leases`.
     """
 
@@ -140,6 +141,7 @@ class State:
     now_us: int
     seq: int
     jobs: dict[int, Job] = field(default_factory=dict)
+    catalog_seq: int | None = None
     leased_uploads: set[int] = field(default_factory=set)
     leased_downloads: set[tuple[int, int]] = field(default_factory=set)
 

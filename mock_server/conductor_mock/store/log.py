@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from conductor_mock.farm.commands import Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION
+from conductor_mock.farm import snapshot
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store.database import LOG, SNAPSHOTS, Database
@@ -72,7 +73,7 @@ class Log:
 
     def save_snapshot(self, state: State) -> None:
         """Keep `state` as the truth that later commands build on. Replaces the account's snapshot."""
-        md5 = to_base64(self._objects.put_bytes(_dumps(state.to_json()).encode("ascii")))
+        md5 = to_base64(self._objects.put_bytes(_dumps(snapshot.write(state)).encode("ascii")))
         with self._database.write() as connection:
             connection.execute(SNAPSHOTS.delete().where(SNAPSHOTS.c.account == state.account_id))
             connection.execute(
@@ -91,7 +92,7 @@ class Log:
             md5 = connection.execute(query).scalar_one_or_none()
         if md5 is None:
             return None
-        return State.from_json(json.loads(self._objects.read(from_base64(md5))))
+        return snapshot.read(json.loads(self._objects.read(from_base64(md5))))
 
     def forget(self, account_id: str) -> list[str]:
         """Remove an account's commands and snapshot; answers the base64 md5s of the bodies that they referred to."""

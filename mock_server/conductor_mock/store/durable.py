@@ -1,0 +1,40 @@
+"""Files that exist whole and on disk, or not at all: write aside, fsync, rename, fsync the folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """A new file in `folder` to write to; gone at the end of the block unless it was renamed."""
+    name = folder / secrets.token_hex(16)
+    with name.open("xb", buffering=0) as file:
+        try:
+            yield file, name
+        finally:
+            with suppress(FileNotFoundError):  # renamed when all went well
+                name.unlink()
+
+
+def replace_durably(file: IO[bytes], name: Path, target: Path) -> None:
+    """Give a written file its real name; on disk, name and all, when this returns."""
+    os.fsync(file.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name.replace(target)
+    _fsync_folder(target.parent)
+
+
+def _fsync_folder(path: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there; renames are journaled by the file system
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
