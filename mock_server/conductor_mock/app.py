@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import string
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from flask import Flask, Response, current_app, jsonify, request
@@ -15,11 +17,12 @@ from conductor_mock.api import accounts, auth, catalogue, files, jobs, objects
 from conductor_mock.api.authentication import authenticate
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
-from conductor_mock.errors import Detail, Refusal, disk_full, too_large, unavailable
+from conductor_mock.errors import Detail, Refusal, disk_full, not_found, too_large, unavailable
+from conductor_mock.farm.commands import UnknownCommandError
 from conductor_mock.recording import record_requests
 from conductor_mock.service import Service, open_service
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import WallClock, wall_us
+from conductor_mock.store.accounts import UnknownAccountError, WallClock, wall_us
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +78,10 @@ def service_of(app: Flask) -> Service:
 
 
 class _OneSlash:
-    """`//api/oauth_jwt` is `/api/oauth_jwt`: clients join URLs by concatenation (wire reference 0.3)."""
+    """`//api/oauth_jwt` is `/api/oauth_jwt`: clients join URLs by concatenation (wire reference 0.3).
+
+    The query is put right too, where its bytes would stop the parsing of it.
+    """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -85,6 +91,8 @@ class _OneSlash:
         while "//" in path:
             path = path.replace("//", "/")
         environ["PATH_INFO"] = path
+        # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
+        environ["QUERY_STRING"] = quote(environ.get("QUERY_STRING", "").encode("latin-1"), safe=string.printable)
         return self._app(environ, start_response)
 
 
@@ -105,6 +113,8 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(sa.exc.OperationalError, _database_error)
+    app.register_error_handler(UnknownAccountError, _unknown_account)
+    app.register_error_handler(UnknownCommandError, _unreadable_log)
     app.register_error_handler(Exception, _defect)
 
 
@@ -154,6 +164,16 @@ def _database_error(error: sa.exc.OperationalError) -> Response:
     return _refusal(
         unavailable("the database of the fake service could not be written; nothing of this was kept")
     )
+
+
+def _unknown_account(_: UnknownAccountError) -> Response:
+    """A signed URL of an account that this server's log does not have, though the key is its own."""
+    return _refusal(not_found("the account of this URL does not exist on this server"))
+
+
+def _unreadable_log(error: UnknownCommandError) -> Response:
+    log.error("an account cannot be opened: %s", error)
+    return _refusal(unavailable(f"the account cannot be opened: {error}"))
 
 
 def _defect(error: Exception) -> Response:

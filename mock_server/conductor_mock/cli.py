@@ -132,10 +132,7 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         if ready_file is not None:
             _write_ready(ready_file, server)
         click.echo(f"conductor-mock {version()} at {server.url}", err=True)
-        click.echo(
-            f'point clients at it with: eval "$(conductor-mock env {_env_arguments(server, options)})"',
-            err=True,
-        )
+        click.echo(_hint(server, options), err=True)
         stop.wait()
         click.echo("stopping", err=True)
 
@@ -190,6 +187,8 @@ def env(url: str | None, data_dir: Path | None) -> None:
 def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
     if options["ephemeral"] and options["data_dir"] is not None:
         raise Unusable("--ephemeral and --data-dir exclude each other")
+    if options["ephemeral"] and options["database_url"] is not None:
+        raise Unusable("--ephemeral and --database-url exclude each other: the files of its log would be lost")
     catalog = options.pop("catalog")
     loopback = host in ("localhost", "::1") or host.startswith("127.")
     settings = Settings(
@@ -204,7 +203,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         token_ttl_s=options["token_ttl"],
         url_ttl_s=options["url_ttl"],
         allow_hosts=(*options["allow_host"], *(() if loopback else (host,))),
-        admin_token=options["admin_token"],
+        admin_token=options["admin_token"] or None,
         loopback=loopback,
     )
     try:
@@ -229,11 +228,14 @@ def _write_ready(path: Path, server: Server) -> None:
         raise Unusable(f"cannot write the ready file {path}: {error.strerror or error}") from None
 
 
-def _env_arguments(server: Server, options: dict[str, Any]) -> str:
+def _hint(server: Server, options: dict[str, Any]) -> str:
+    """How clients come to the right environment."""
+    if options["ephemeral"]:
+        return "clients find its URL and key in the file of --ready-file"
     arguments = [f"--url {server.url}"]
     if options["data_dir"] is not None:
         arguments.append(f"--data-dir {shlex.quote(str(options['data_dir']))}")
-    return " ".join(arguments)
+    return f'point clients at it with: eval "$(conductor-mock env {" ".join(arguments)})"'
 
 
 def _run_command(command: Sequence[str], environment: dict[str, str]) -> int:

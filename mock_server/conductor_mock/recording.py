@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from datetime import datetime, timezone
 from typing import Any, cast
@@ -12,6 +13,7 @@ from flask import Flask, Response, g, request
 from conductor_mock.api.context import service, warnings
 from conductor_mock.store.journal import Body, mask_headers, mask_query
 
+log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")
 
 _ANSWER_BYTES = 4096
@@ -40,7 +42,10 @@ def _finish(response: Response) -> Response:
         else (request.view_args or {}).get("account_id") or g.get("account_id")
     )
     entry = _entry(response)
-    service().journal.add(account=account, operation=entry["operation"], entry=entry)
+    try:
+        service().journal.add(account=account, operation=entry["operation"], entry=entry)
+    except sqlite3.Error as error:  # what was done stays done and is answered so
+        log.error("the journal took no entry for %s %s", request.method, request.path, exc_info=error)
     access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
     for warning in entry["warnings"]:
         access.warning("%s %s: %s", request.method, request.path, warning)

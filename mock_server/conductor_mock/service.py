@@ -100,7 +100,16 @@ def _assemble(
     keys = load_or_create(directory)
     objects = ObjectStore(directory)
     holdings = Holdings(database, objects)
-    wanted = Wanted(catalog.sha256, settings.seed, settings.fleet, speed)
+    log = Log(database, objects)
+    log.check()
+    wanted = Wanted(
+        catalog.sha256,
+        seed=settings.seed,
+        fleet=settings.fleet,
+        provider=settings.provider,
+        part_size=settings.part_size,
+        speed_millionths=speed,
+    )
     return Service(
         settings=settings,
         contract=load_contract(),
@@ -111,7 +120,7 @@ def _assemble(
         signer=Signer(keys.signing_key),
         objects=objects,
         holdings=holdings,
-        accounts=Accounts(Log(database, objects), holdings, wanted, wall=wall),
+        accounts=Accounts(log, holdings, wanted, wall=wall),
         journal=Journal(directory / "journal.db"),
         wall=wall,
         _database=database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import g, request
 
-from conductor_mock.api.context import service
+from conductor_mock.api.context import now_s, service
 from conductor_mock.errors import unauthorized
 from conductor_mock.tokens import Identity, TokenError
 
@@ -45,6 +45,6 @@ def bearer(header: str) -> Identity:
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthorized("the Authorization header must be 'Bearer TOKEN'")
     try:
-        return service().tokens.check(token.strip())
+        return service().tokens.check(token.strip(), now_s=now_s())
     except TokenError as error:
         raise unauthorized(str(error)) from None

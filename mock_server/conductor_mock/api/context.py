@@ -12,6 +12,8 @@ from conductor_mock.service import Service
 from conductor_mock.tokens import Identity
 
 EXTENSION = "conductor_mock"
+MAX_WARNINGS = 50
+"""Kept of one request: a job may name a million unknown packages."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -43,7 +45,10 @@ def now_s() -> float:
 
 def warn(text: str) -> None:
     """Note a contract warning: the request is served, and the journal shows what was odd about it."""
-    warnings().append(text)
+    if len(warnings()) < MAX_WARNINGS:
+        warnings().append(text)
+    elif len(warnings()) == MAX_WARNINGS:
+        warnings().append("there is more to warn about, which is left out")
 
 
 def warnings() -> list[str]:

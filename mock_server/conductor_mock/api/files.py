@@ -52,7 +52,11 @@ def _by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The files by path: each path is answered once (trap 5). Refuses one path with two contents."""
     files_by_path: dict[str, dict[str, Any]] = {}
     for index, entry in enumerate(entries):
-        entry = {**entry, "hash": _md5(entry["hash"], f"/upload_files/{index}/hash")}
+        entry = {
+            "path": entry["path"],
+            "hash": _md5(entry["hash"], f"/upload_files/{index}/hash"),
+            "size": int(entry["size"]),  # JSON Schema takes 3.0 for a whole number
+        }
         first = files_by_path.setdefault(entry["path"], entry)
         if (first["hash"], first["size"]) != (entry["hash"], entry["size"]):
             message = f"{entry['path']!r} is listed twice with different contents"

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from conductor_mock.api.bodies import contract_body, notice, raw_body
-from conductor_mock.api.context import caller, service, warnings
+from conductor_mock.api.context import caller, service, warn, warnings
 from conductor_mock.api.files import check_project
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
@@ -35,7 +35,7 @@ def create() -> tuple[dict[str, Any], int]:
         warnings=warnings(),
     )
     for path in command.missing[:20]:
-        warnings().append(f"upload_files: {path!r} was never uploaded")
+        warn(f"upload_files: {path!r} was never uploaded")
     with current.accounts.open(account_id) as account:
         number = account.state.next_job_number
         account.append(command)

@@ -29,7 +29,7 @@ def guard() -> None:
 def _known_host() -> None:
     """A DNS name that was rebound to 127.0.0.1 still carries its own name in Host."""
     name = (urlsplit(f"//{request.host}").hostname or "").lower()
-    if name in LOOPBACK_NAMES or _is_loopback(name) or name in service().settings.allow_hosts:
+    if name in LOOPBACK_NAMES or _is_loopback(name) or name in map(str.lower, service().settings.allow_hosts):
         return
     message = f"the control API answers to loopback names only, not to {name[:80]!r} (see --allow-host)"
     raise forbidden(message, Detail("Host", message))

@@ -39,4 +39,7 @@ def selected_accounts() -> list[str]:
         if not current.accounts.knows(identity.account_id):
             raise not_found("the token's account does not exist on this server")
         return [identity.account_id]
-    return [current.accounts.sign_in(current.keys.client_id, current.keys.private_key)]
+    default = account_id_of(current.keys.client_id)
+    if not current.accounts.knows(default):
+        current.accounts.sign_in(current.keys.client_id, current.keys.private_key)
+    return [default]

@@ -13,6 +13,9 @@ ONE = 1_000_000
 MAX_ADVANCE_S = 10 * 366 * 24 * 3600
 MAX_SPEED = 1_000_000
 
+LAST_US = 253_402_300_799 * SECOND
+"""The last second of the year 9999, where simulated time stands still: dates cannot be written beyond it."""
+
 
 class ClockError(ValueError):
     """A move of the clock that is refused: negative, not finite, or too large."""
@@ -29,7 +32,7 @@ class Anchor:
     def at(self, wall_us: int) -> int:
         """Simulated microseconds at `wall_us`; a wall clock that stepped back counts as standing still."""
         elapsed = max(0, wall_us - self.wall_us)
-        return self.sim_us + elapsed * self.speed_millionths // ONE
+        return min(self.sim_us + elapsed * self.speed_millionths // ONE, LAST_US)
 
     def to_json(self) -> dict[str, int]:
         return {"wall_us": self.wall_us, "sim_us": self.sim_us, "speed_millionths": self.speed_millionths}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm.clock import Anchor, advance_us, speed_millionths
+from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
 from conductor_mock.farm.frames import FramesError
 from conductor_mock.farm.refusals import MeaninglessError
@@ -54,5 +54,7 @@ def move_clock(
 ) -> ClockSet:
     """The command that moves simulated time on by `advance_s` and sets its speed. Raises ClockError."""
     sim_us = state.now_us + (advance_us(advance_s) if advance_s is not None else 0)
+    if sim_us > LAST_US:
+        raise ClockError("simulated time ends with the year 9999")
     millionths = state.clock.speed_millionths if speed is None else speed_millionths(speed)
     return ClockSet(Anchor(wall_us, sim_us, millionths))

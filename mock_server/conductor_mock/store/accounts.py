@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import sqlalchemy as sa
+
 from conductor_mock.farm.clock import ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    CatalogReplaced,
     ClockSet,
     Command,
     JobCreated,
@@ -29,6 +33,8 @@ from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Job, State
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.log import Log
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY = 10_000
 """Commands between two snapshots."""
@@ -56,11 +62,15 @@ class Wanted:
     catalog_sha256: str
     seed: int | None = None
     fleet: int | None = None
+    provider: str | None = None
+    part_size: int | None = None
     speed_millionths: int | None = None
 
 
 DEFAULT_SEED = 1
 DEFAULT_FLEET = 0
+DEFAULT_PROVIDER = "gcs"
+DEFAULT_PART_SIZE = 1 << 30
 
 
 class Account:
@@ -70,19 +80,31 @@ class Account:
         self._log = log
         self.state = state
         self.in_doubt = False
-        """True from before a commit until its command is applied: what memory holds is not to be trusted then."""
+        """True from before a command is applied until it is committed: memory is not to be trusted then."""
 
     @property
     def account_id(self) -> str:
         return self.state.account_id
 
     def append(self, command: Command) -> None:
-        """Commit `command` at the present time, then apply it."""
+        """Apply `command` at the present time and commit it; when either fails, neither has happened.
+
+        What cannot be applied must not reach the log, where it would stop every later replay. Nobody sees the state
+        before the commit, since the lock is held; after a failure it is thrown away and read again.
+        """
         record = Record(self.state.seq + 1, self.state.now_us, command)
         self.in_doubt = True
-        self._log.append(self.state.account_id, record)
         follow(self.state, record)
+        self._log.append(self.state.account_id, record)
         self.in_doubt = False
+
+    def catalog_document(self) -> dict[str, object] | None:
+        """The catalogue that the control API gave this account, if it did."""
+        if self.state.catalog_seq is None:
+            return None
+        command = self._log.read_one(self.account_id, self.state.catalog_seq).command
+        assert isinstance(command, CatalogReplaced)  # noqa: S101 - the fold noted this very command
+        return command.document
 
     def payload(self, job: Job) -> dict[str, object]:
         """The payload of a job as it was received, read from the log."""
@@ -162,9 +184,10 @@ class Accounts:
             if account_id not in self._known:
                 raise UnknownAccountError(account_id)
             state = self._current(slot, account_id)
-            bodies = self._log.forget(account_id)
-            slot.state, slot.snapshot_seq = None, 0
-            self._create(slot, state.client_id, account_id, state.key_sha256)
+            first = self._first(state.client_id, account_id, state.key_sha256)
+            slot.state = None  # until the log is known to have begun again
+            bodies = self._log.restart(account_id, first)
+            slot.state, slot.snapshot_seq = follow(None, first), 0
             self._holdings.forget(account_id)
             self._holdings.collect(bodies)
 
@@ -175,7 +198,7 @@ class Accounts:
         for slot in slots:
             with slot.lock:
                 if slot.state is not None:
-                    self._log.save_snapshot(slot.state)
+                    self._snapshot(slot, slot.state)
                 slot.state = None
 
     @contextmanager
@@ -209,8 +232,10 @@ class Accounts:
         options = Options(
             simulation_version=SIMULATION_VERSION,
             catalog_sha256=self._wanted.catalog_sha256,
-            seed=logged.seed if self._wanted.seed is None else self._wanted.seed,
-            fleet=logged.fleet if self._wanted.fleet is None else self._wanted.fleet,
+            **{
+                name: getattr(logged if getattr(self._wanted, name) is None else self._wanted, name)
+                for name in ("seed", "fleet", "provider", "part_size")
+            },
         )
         if options != logged:
             account.append(OptionsChanged(options))
@@ -223,6 +248,15 @@ class Accounts:
             )
 
     def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
+        if not self._log.has(account_id):  # it has when an earlier commit was reported as failed, and was none
+            first = self._first(client_id, account_id, key_sha256)
+            self._log.append(account_id, first)
+            slot.state = follow(None, first)
+        with self._guard:
+            self._known.add(account_id)
+
+    def _first(self, client_id: str, account_id: str, key_sha256: str) -> Record:
+        """The command that opens an account now."""
         now = self._wall()
         wanted = self._wanted
         speed = ONE if wanted.speed_millionths is None else wanted.speed_millionths
@@ -231,15 +265,21 @@ class Accounts:
             catalog_sha256=wanted.catalog_sha256,
             seed=DEFAULT_SEED if wanted.seed is None else wanted.seed,
             fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
+            provider=wanted.provider or DEFAULT_PROVIDER,
+            part_size=wanted.part_size or DEFAULT_PART_SIZE,
         )
         command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
-        record = Record(1, now, command)
-        self._log.append(account_id, record)
-        slot.state = follow(None, record)
-        with self._guard:
-            self._known.add(account_id)
+        return Record(1, now, command)
 
     def _maybe_snapshot(self, slot: _Slot, state: State) -> None:
-        if state.seq - slot.snapshot_seq >= SNAPSHOT_EVERY:
-            self._log.save_snapshot(state)
-            slot.snapshot_seq = state.seq
+        if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY:
+            return
+        try:
+            self._snapshot(slot, state)
+        except (OSError, sa.exc.SQLAlchemyError) as error:  # the commands are safe; the next one tries again
+            log.error("no snapshot of account %s could be taken", state.account_id, exc_info=error)
+
+    def _snapshot(self, slot: _Slot, state: State) -> None:
+        replaced = self._log.save_snapshot(state)
+        slot.snapshot_seq = state.seq
+        self._holdings.collect(replaced)

@@ -110,8 +110,10 @@ class Database:
         self._held: sa.Connection | None = None
         self.engine = self._connect(parsed)
         try:
-            METADATA.create_all(self.engine)
             self._check_version()
+        except sa.exc.SQLAlchemyError as error:
+            self.close()
+            raise DatabaseError(f"cannot open {self.shown_url}: {_first_line(error)}") from error
         except BaseException:
             self.close()
             raise
@@ -141,17 +143,19 @@ class Database:
         return engine
 
     def _check_version(self) -> None:
+        """Make the tables of a new database; nothing is changed in one of a newer version."""
         with self.write() as connection:
-            found = connection.execute(
-                sa.select(META.c.value).where(META.c.name == "schema")
-            ).scalar_one_or_none()
-            if found is None:
-                connection.execute(META.insert().values(name="schema", value=str(SCHEMA_VERSION)))
-            elif int(found) > SCHEMA_VERSION:
-                raise DatabaseError(
-                    f"{self.shown_url} was written by a newer conductor-mock (schema {found}, this one reads "
-                    f"{SCHEMA_VERSION}); upgrade, or use another data directory"
-                )
+            if sa.inspect(connection).has_table(META.name):
+                query = sa.select(META.c.value).where(META.c.name == "schema")
+                found = connection.execute(query).scalar_one_or_none()
+                if found is not None and not (found.isdigit() and int(found) <= SCHEMA_VERSION):
+                    raise DatabaseError(
+                        f"{self.shown_url} was written by a newer conductor-mock (schema {found}, this one reads "
+                        f"{SCHEMA_VERSION}); upgrade, or use another data directory"
+                    )
+            METADATA.create_all(connection)
+            row = {"name": "schema", "value": str(SCHEMA_VERSION)}
+            self.insert_new(connection, META, [row])
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

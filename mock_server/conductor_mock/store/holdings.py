@@ -6,7 +6,6 @@ need not know it. Only a reset removes rows.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -37,7 +36,6 @@ class Holdings:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self._database = database
         self._objects = objects
-        self._deleting = threading.Lock()
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds."""
@@ -61,17 +59,22 @@ class Holdings:
         """Store a body and note that the account holds it; both are on disk when this returns. Answers its size.
 
         `now_us` gives the account's simulated time once the body is there.
-        Raises WrongContentError and OSError as `ObjectStore.put` does.
+        Raises WrongContentError and OSError as `ObjectStore.receive` does.
         """
-        count = self._objects.put(stream, md5=md5, size=size)
-        t_us = now_us()  # before the lock: it takes the account's, which a reset holds when it comes here
-        with self._deleting:  # a reset may have removed the content since: then it was not acknowledged yet
-            if not self._objects.has(md5):
-                raise FileNotFoundError("the content was removed by a reset while it was uploaded")
-            with self._database.write() as connection:
-                row = {"account": account_id, "md5": to_base64(md5), "size": count, "t_us": t_us}
-                self._database.insert_new(connection, HOLDINGS, [row])
-        return count
+        with self._objects.receive(stream, md5=md5, size=size) as received:
+            # Before `keep` and its lock: this takes the account's, which a reset holds when it comes to that lock.
+            row = {"account": account_id, "md5": to_base64(md5), "size": received.size, "t_us": now_us()}
+
+            def hold() -> None:
+                with self._database.write() as connection:
+                    self._database.insert_new(connection, HOLDINGS, [row])
+
+            try:
+                received.keep(hold)
+            except BaseException:
+                self.collect([to_base64(md5)])
+                raise
+        return received.size
 
     def files(self, account_id: str) -> list[HeldFile]:
         """Every declared path whose content the account holds, by path."""
@@ -89,7 +92,7 @@ class Holdings:
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
-        with self._deleting:
+        with self._objects.placing:
             with self._database.write() as connection:
                 mine = HOLDINGS.c.account == account_id
                 md5s = list(connection.execute(sa.select(HOLDINGS.c.md5).where(mine)).scalars())
@@ -99,7 +102,7 @@ class Holdings:
 
     def collect(self, md5s: Collection[str]) -> None:
         """Remove those of some contents (base64 md5s) that neither a holding, a command nor a snapshot refers to."""
-        with self._deleting:
+        with self._objects.placing:
             self._delete_unreferenced(md5s)
 
     def _delete_unreferenced(self, md5s: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import sqlite3
 import threading
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 BODY_BYTES = 64 * 1024
 KEEP = 10_000
@@ -27,6 +30,10 @@ _SECRET_FIELDS = frozenset(
 _SECRET_JSON = re.compile(
     r'("(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', re.IGNORECASE
 )
+_SECRET_JSON_IN_TEXT = re.compile(
+    r'(\\"(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')\\"\s*:\s*)\\"(?:(?!\\").)*(?:\\"|$)', re.IGNORECASE | re.DOTALL
+)
+"""The same in JSON that is a text in JSON, such as an API key in a job's environment."""
 _SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&\s\"'<>]*", re.IGNORECASE)
 
 _SCHEMA = """
@@ -60,7 +67,8 @@ class Body:
 
 def mask_text(text: str) -> str:
     """`text` with the values of secret JSON fields and query parameters replaced by `***`."""
-    return _SECRET_QUERY.sub(rf"\1{MASK}", _SECRET_JSON.sub(rf'\1"{MASK}"', text))
+    text = _SECRET_JSON_IN_TEXT.sub(rf'\1\\"{MASK}\\"', _SECRET_JSON.sub(rf'\1"{MASK}"', text))
+    return _SECRET_QUERY.sub(rf"\1{MASK}", text)
 
 
 def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -79,12 +87,7 @@ class Journal:
     def __init__(self, path: Path | None, *, keep: int = KEEP) -> None:
         self._keep = keep
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
-        )
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=OFF")
-        self._connection.executescript(_SCHEMA)
+        self._connection = _open(path)
 
     def add(self, *, account: str | None, operation: str | None, entry: Mapping[str, Any]) -> None:
         """Keep one exchange. `entry` is JSON with at least `method` and `path`, secrets already masked."""
@@ -126,6 +129,33 @@ class Journal:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    """The journal's file; one that a power cut has damaged, since it is not synced, is begun again."""
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        if path is None or isinstance(error, sqlite3.OperationalError):
+            raise
+        log.warning("%s is damaged (%s) and is begun again; it holds no state", path, error)
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _connect(path)
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _where(**filters: str | None) -> tuple[list[str], list[Any]]:

@@ -6,20 +6,23 @@ A record whose JSON is over 64 KiB lies in the object store and the row refers t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
-from conductor_mock.farm.commands import Record, decode
-from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm import snapshot
+from conductor_mock.farm.commands import KINDS, Record, decode
+from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.store.database import LOG, SNAPSHOTS, Database
+from conductor_mock.store.database import LOG, META, SNAPSHOTS, Database, DatabaseError
 from conductor_mock.store.objects import ObjectStore
 
 INLINE_BYTES = 64 * 1024
+
+_KIND_IN_USE = "command/"
+"""`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
 
 
 class Log:
@@ -29,23 +32,51 @@ class Log:
         self._database = database
         self._objects = objects
 
+    def check(self) -> None:
+        """Raises DatabaseError when a newer version wrote commands or snapshots that this one cannot read."""
+        in_use = sa.select(META.c.name).where(META.c.name.startswith(_KIND_IN_USE))
+        with self._database.read() as connection:
+            kinds = [name.split("/") for name in connection.execute(in_use).scalars()]
+            newest = connection.execute(sa.select(sa.func.max(SNAPSHOTS.c.simulation_version))).scalar() or 0
+        unknown = [
+            f"commands {kind!r} of version {version}"
+            for _, kind, version in kinds
+            if kind not in KINDS or int(version) > KINDS[kind].version
+        ]
+        if newest > SIMULATION_VERSION:
+            unknown.append(f"snapshots of simulation version {newest}")
+        if unknown:
+            raise DatabaseError(
+                f"{self._database.shown_url} was written by a newer conductor-mock: it holds {', '.join(unknown)}; "
+                "upgrade, or use another data directory"
+            )
+
     def append(self, account_id: str, record: Record) -> None:
         """Commit one command. It is on disk when this returns; a second record with the same seq is refused."""
-        text = _dumps(record.command.to_json())
-        body_md5 = None
-        if len(text) > INLINE_BYTES:
-            body_md5, text = to_base64(self._objects.put_bytes(text.encode("ascii"))), ""
-        row = {
-            "account": account_id,
-            "seq": record.seq,
-            "t_us": record.t_us,
-            "kind": record.command.kind,
-            "v": record.command.version,
-            "json": text,
-            "body_md5": body_md5,
-        }
-        with self._database.write() as connection:
-            connection.execute(LOG.insert().values(row))
+        self._insert(account_id, record, before=lambda connection: None)
+
+    def restart(self, account_id: str, first: Record) -> list[str]:
+        """Begin an account's log again with `first`, all in one commit.
+
+        Answers the base64 md5s of the bodies that the old commands and the old snapshot referred to.
+        """
+        bodies: list[str] = []
+
+        def forget(connection: sa.Connection) -> None:
+            for table in (LOG, SNAPSHOTS):
+                mine = table.c.account == account_id
+                query = sa.select(table.c.body_md5).where(mine, table.c.body_md5.is_not(None))
+                bodies.extend(connection.execute(query).scalars())
+                connection.execute(table.delete().where(mine))
+
+        self._insert(account_id, first, before=forget)
+        return bodies
+
+    def has(self, account_id: str) -> bool:
+        """Whether the account has a log."""
+        query = sa.select(LOG.c.seq).where(LOG.c.account == account_id).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def read(self, account_id: str, after: int = 0) -> Iterator[Record]:
         """The commands of an account behind the `after`-th, in order. Raises UnknownCommandError."""
@@ -71,19 +102,28 @@ class Log:
                 connection.execute(sa.select(LOG.c.account).distinct().order_by(LOG.c.account)).scalars()
             )
 
-    def save_snapshot(self, state: State) -> None:
-        """Keep `state` as the truth that later commands build on. Replaces the account's snapshot."""
-        md5 = to_base64(self._objects.put_bytes(_dumps(snapshot.write(state)).encode("ascii")))
-        with self._database.write() as connection:
-            connection.execute(SNAPSHOTS.delete().where(SNAPSHOTS.c.account == state.account_id))
-            connection.execute(
-                SNAPSHOTS.insert().values(
-                    account=state.account_id,
-                    seq=state.seq,
-                    simulation_version=SIMULATION_VERSION,
-                    body_md5=md5,
-                )
-            )
+    def save_snapshot(self, state: State) -> list[str]:
+        """Keep `state` as the truth that later commands build on.
+
+        Replaces the account's snapshot; answers the base64 md5s of what was replaced.
+        """
+        mine = SNAPSHOTS.c.account == state.account_id
+        replaced: list[str] = []
+
+        def refer(md5: bytes) -> None:
+            row = {
+                "account": state.account_id,
+                "seq": state.seq,
+                "simulation_version": SIMULATION_VERSION,
+                "body_md5": to_base64(md5),
+            }
+            with self._database.write() as connection:
+                replaced.extend(connection.execute(sa.select(SNAPSHOTS.c.body_md5).where(mine)).scalars())
+                connection.execute(SNAPSHOTS.delete().where(mine))
+                connection.execute(SNAPSHOTS.insert().values(row))
+
+        self._objects.put_bytes(_dumps(snapshot.write(state)).encode("ascii"), refer=refer)
+        return replaced
 
     def load_snapshot(self, account_id: str) -> State | None:
         """The last snapshot of an account, if there is one."""
@@ -94,16 +134,31 @@ class Log:
             return None
         return snapshot.read(json.loads(self._objects.read(from_base64(md5))))
 
-    def forget(self, account_id: str) -> list[str]:
-        """Remove an account's commands and snapshot; answers the base64 md5s of the bodies that they referred to."""
-        bodies: list[str] = []
-        with self._database.write() as connection:
-            for table in (LOG, SNAPSHOTS):
-                mine = table.c.account == account_id
-                query = sa.select(table.c.body_md5).where(mine, table.c.body_md5.is_not(None))
-                bodies += connection.execute(query).scalars()
-                connection.execute(table.delete().where(mine))
-        return bodies
+    def _insert(self, account_id: str, record: Record, *, before: Callable[[sa.Connection], None]) -> None:
+        """One commit: `before`, then the row of `record` and a note that its kind is in use."""
+        command = record.command
+        text = _dumps(command.to_json())
+
+        def insert(inline: str, body_md5: str | None) -> None:
+            row = {
+                "account": account_id,
+                "seq": record.seq,
+                "t_us": record.t_us,
+                "kind": command.kind,
+                "v": command.version,
+                "json": inline,
+                "body_md5": body_md5,
+            }
+            with self._database.write() as connection:
+                before(connection)
+                note = {"name": f"{_KIND_IN_USE}{command.kind}/{command.version}", "value": ""}
+                self._database.insert_new(connection, META, [note])
+                connection.execute(LOG.insert().values(row))
+
+        if len(text) <= INLINE_BYTES:
+            insert(text, None)
+        else:
+            self._objects.put_bytes(text.encode("ascii"), refer=lambda md5: insert("", to_base64(md5)))
 
     def _record(self, row: Any) -> Record:
         data = json.loads(self._objects.read(from_base64(row.body_md5)) if row.body_md5 else row.json)

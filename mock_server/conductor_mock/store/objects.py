@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -29,10 +31,27 @@ class WrongContentError(ValueError):
     """A body that is not what was declared; nothing of it was stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A content that was read and found right, and is not stored yet.
+
+    `keep(refer)` puts it in place, durable, and calls `refer`, which notes who wants it, before anybody can delete
+    it. When `refer` raises, the content stays, since a commit that failed may still have been one.
+    """
+
+    size: int
+    keep: Callable[[Callable[[], None]], None]
+
+
 class ObjectStore:
-    """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start."""
+    """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start.
+
+    `placing` is held from the moment a content gets its name until something refers to it. Whoever deletes contents
+    that nothing refers to holds it too, so that no content vanishes between its rename and its row in a table.
+    """
 
     def __init__(self, root: Path) -> None:
+        self.placing = threading.Lock()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -60,11 +79,12 @@ class ObjectStore:
         """A stored content, whole. Raises FileNotFoundError."""
         return self.path(md5).read_bytes()
 
-    def put(self, stream: Readable, *, md5: bytes, size: int | None = None) -> int:
-        """Store the bytes of `stream` in constant memory if they have this md5 and size; answer how many they are.
+    @contextmanager
+    def receive(self, stream: Readable, *, md5: bytes, size: int | None = None) -> Iterator[Received]:
+        """Read `stream` in constant memory, and let the caller keep it if it has this md5 and size.
 
         Raises WrongContentError for another md5 or size (reading stops at the first byte too many), OSError when the
-        disk refuses. In each case nothing stays behind. When it returns the content is on disk.
+        disk refuses. In each case, and when the caller does not keep it, nothing stays behind.
         """
         digest = hashlib.md5(usedforsecurity=False)
         count = 0
@@ -74,27 +94,25 @@ class ObjectStore:
                 if size is not None and count > size:
                     raise WrongContentError(f"the body is larger than the declared {size} bytes")
                 digest.update(block)
-                file.write(block)
+                _write(file, block)
             if size is not None and count != size:
                 raise WrongContentError(f"the body has {count} bytes, declared were {size}")
             if digest.digest() != md5:
                 raise WrongContentError(
                     f"the body's md5 is {to_base64(digest.digest())}, declared was {to_base64(md5)} ({count} bytes)"
                 )
-            self._commit(file, name, md5)
-        return count
+            yield Received(count, lambda refer: self._commit(file, name, md5, refer))
 
-    def put_bytes(self, data: bytes) -> bytes:
-        """Store `data` and answer its md5; what is there already is not written again."""
+    def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
+        """Store `data` and answer its md5, with which `refer` is called once the content is in place."""
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        if not self.has(md5):
-            with self._temporary() as (file, name):
-                file.write(data)
-                self._commit(file, name, md5)
+        with self._temporary() as (file, name):
+            _write(file, data)
+            self._commit(file, name, md5, lambda: refer(md5))
         return md5
 
     def delete(self, md5: bytes) -> None:
-        """Forget a content. The caller knows that nothing refers to it."""
+        """Forget a content. The caller holds `placing` and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
 
     @contextmanager
@@ -107,12 +125,23 @@ class ObjectStore:
                 with suppress(FileNotFoundError):  # renamed when all went well
                     name.unlink()
 
-    def _commit(self, file: IO[bytes], name: Path, md5: bytes) -> None:
+    def _commit(self, file: IO[bytes], name: Path, md5: bytes, refer: Callable[[], None]) -> None:
         os.fsync(file.fileno())
         target = self.path(md5)
-        target.parent.mkdir(exist_ok=True)
-        name.replace(target)
-        _fsync_directory(target.parent)
+        with self.placing:
+            if not target.parent.exists():
+                target.parent.mkdir()
+                _fsync_directory(self._objects)
+            name.replace(target)
+            _fsync_directory(target.parent)
+            refer()
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    """Write all of `data`: a disk that is nearly full takes a part, and says so only by the count."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _fsync_directory(path: Path) -> None:

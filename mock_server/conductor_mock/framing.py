@@ -1,0 +1,136 @@
+"""Where bytes become requests: what cheroot leaves open about framing is closed here.
+
+What cheroot refuses by itself is said in the one error shape, a body is read in blocks however large its chunks are,
+and a body that breaks off or is framed wrongly is the client's fault (400), not a defect of the server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cheroot.server import HTTPConnection, HTTPRequest
+from werkzeug.exceptions import BadRequest
+
+from conductor_mock.errors import Detail, Refusal
+
+BLOCK = 1 << 18
+DRAIN_BYTES = 1 << 30
+_LINE = 4096
+_TRAILERS = 100
+
+
+class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strictly
+    """A request that is refused in our shape when cheroot cannot read its head."""
+
+    def read_request_headers(self) -> bool:
+        """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
+        if not super().read_request_headers():
+            return False
+        length = self.inheaders.get(b"Content-Length")
+        if length is not None and not length.isdigit():
+            self.simple_response("400 Bad Request", "Content-Length must be a whole number of bytes")
+            return False
+        return True
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """Answer with the error shape and close: what follows on the connection cannot be trusted."""
+        code = int(str(status)[:3])
+        text = msg if isinstance(msg, str) and msg else str(status)[4:]
+        body = json.dumps(Refusal(code, text, (Detail("", text),)).to_json()).encode("ascii")
+        head = (
+            f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.close_connection = True
+        try:
+            self.conn.wfile.write(head.encode("latin-1") + body)
+        except OSError:  # whoever sent this did not wait for the answer
+            return
+
+
+class Connection(HTTPConnection):  # type: ignore[misc]
+    """A connection whose requests are read by `Request`."""
+
+    RequestHandlerClass = Request
+
+
+class Body:
+    """The body of one request as the app reads it."""
+
+    def __init__(self, stream: Any, *, chunked: bool) -> None:
+        self._read = _Chunks(stream.rfile).read if chunked else stream.read
+        self._broken = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes, all that is left without a size. Raises BadRequest when the client breaks off."""
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(BLOCK), b""))
+        if self._broken:
+            raise BadRequest("the request body could not be read")
+        try:
+            return bytes(self._read(size))
+        except (OSError, ValueError) as error:
+            self._broken = True
+            raise BadRequest(f"the request body could not be read: {error}") from error
+
+    def readline(self, size: int = -1) -> bytes:
+        raise NotImplementedError("bodies are read in blocks")
+
+    def drain(self) -> bool:
+        """Read what is left, up to DRAIN_BYTES; False when the connection is of no more use."""
+        left = DRAIN_BYTES
+        try:
+            while left > 0:
+                block = self.read(BLOCK)
+                if not block:
+                    return True
+                left -= len(block)
+        except BadRequest:
+            return False
+        return False
+
+
+class _Chunks:
+    """A chunked body, read as it comes: cheroot would hold a whole chunk, which may be of any size, in memory."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._left = 0
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        if self._ended or size == 0:
+            return b""
+        if self._left == 0:
+            self._left = self._next_size()
+            if self._left == 0:
+                self._ended = True
+                self._skip_trailers()
+                return b""
+        block: bytes = self._stream.read(min(size, self._left))
+        if not block:
+            raise ValueError("it ended in the middle of a chunk")
+        self._left -= len(block)
+        if self._left == 0 and self._line() != b"":
+            raise ValueError("a chunk is longer than its declared size")
+        return block
+
+    def _next_size(self) -> int:
+        text = self._line().partition(b";")[0].strip()
+        if not text or len(text) > 15 or text.strip(b"0123456789abcdefABCDEF"):
+            raise ValueError(f"{text[:40]!r} is not the size of a chunk")
+        return int(text, 16)
+
+    def _skip_trailers(self) -> None:
+        for _ in range(_TRAILERS):
+            if not self._line():
+                return
+        raise ValueError("there are too many trailers")
+
+    def _line(self) -> bytes:
+        line: bytes = self._stream.readline(_LINE)
+        if not line.endswith(b"\n"):
+            raise ValueError("it ended before its last chunk, or a line in it is too long")
+        return line.rstrip(b"\r\n")
