@@ -7,7 +7,6 @@ and a body that breaks off or is framed wrongly is the client's fault (400), not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from cheroot.server import HTTPConnection, HTTPRequest

@@ -7,6 +7,8 @@ from typing import cast
 
 from flask import current_app, g, request
 
+from conductor_mock.catalog import Catalog
+from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
 from conductor_mock.tokens import Identity
@@ -36,6 +38,18 @@ def origin() -> str:
         message = f"not a usable host name: {request.host[:80]!r}"
         raise bad_request(message, Detail("Host", message))
     return f"{request.scheme}://{request.host}"
+
+
+def catalog() -> Catalog:
+    """What the caller's account offers: its own catalogue if the control API gave it one, else the server's."""
+    return served().catalog
+
+
+def served() -> ServedCatalog:
+    """`catalog()` with the answers that it gives, made once."""
+    current = service()
+    identity = g.get("identity")
+    return current.served if identity is None else current.served_for(identity.account_id)
 
 
 def now_s() -> float:

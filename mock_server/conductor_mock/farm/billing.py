@@ -1,4 +1,4 @@
-"""What ran and what it cost: usage per day of simulated time, in UTC (wire reference 2.20).
+"""What ran and what it cost: usage per hour of simulated time, in UTC (wire reference 2.20).
 
 Money is computed in integers: micro-dollars per hour times microseconds; it becomes a float only on the wire.
 """
@@ -14,12 +14,11 @@ from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.state import Job, State
 
 HOUR_US = 3600 * SECOND
-DAY_US = 24 * HOUR_US
 
 
 @dataclass(slots=True)
 class Usage:
-    """One day: machine time, time times cores (both in microseconds), costs in micro-dollars times microseconds."""
+    """One hour: machine time, time times cores (both in microseconds), costs in micro-dollars times microseconds."""
 
     time_us: int = 0
     core_time_us: int = 0
@@ -27,18 +26,18 @@ class Usage:
     licence_cost: int = 0
 
 
-def usage_by_day(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
-    """Usage of each day (its first microsecond) from `start_us` to before `end_us` on which something ran."""
-    days: dict[int, Usage] = defaultdict(Usage)
+def usage_by_hour(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
+    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which something ran."""
+    hours: dict[int, Usage] = defaultdict(Usage)
     for job in state.jobs.values():
         for began, ended in _runs(state, job):
-            for day, length in _split(max(began, start_us), min(ended, end_us)):
-                usage = days[day]
+            for hour, length in _split(max(began, start_us), min(ended, end_us)):
+                usage = hours[hour]
                 usage.time_us += length
                 usage.core_time_us += length * job.machine.cores
                 usage.instance_cost += length * _price(job)
                 usage.licence_cost += length * job.machine.licence_price
-    return dict(sorted(days.items()))
+    return dict(sorted(hours.items()))
 
 
 def dollars(cost: int) -> float:
@@ -58,11 +57,11 @@ def _runs(state: State, job: Job) -> Iterator[tuple[int, int]]:
 
 
 def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
-    """The pieces of an interval by day: the day's first microsecond and the piece's length."""
+    """The pieces of an interval by hour: the hour's first microsecond and the piece's length."""
     while began < ended:
-        day = began - began % DAY_US
-        piece = min(ended, day + DAY_US) - began
-        yield day, piece
+        hour = began - began % HOUR_US
+        piece = min(ended, hour + HOUR_US) - began
+        yield hour, piece
         began += piece
 
 

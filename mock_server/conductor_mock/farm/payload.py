@@ -37,7 +37,9 @@ def number(payload: Mapping[str, Any], key: str, default: int) -> int:
     """The whole number under `key`, which may be given as text (2019 command line); null is `default`."""
     value = payload.get(key)
     if isinstance(value, str):
-        value = value.replace("\ufeff", "").strip()  # white space to the contract's patterns, but not to int()
+        value = value.replace(
+            "\ufeff", ""
+        ).strip()  # white space to the contract's patterns, but not to int()
     return default if value in (None, "") else int(value)
 
 
@@ -60,7 +62,9 @@ def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
     """The input files of the job, in the order given."""
     for entry in payload.get("upload_files") or ():
         md5 = entry.get("md5")
-        yield UploadFile(entry["destination"], canonical(md5) if md5 else None, int(entry.get("st_size") or 0))
+        yield UploadFile(
+            entry["destination"], canonical(md5) if md5 else None, int(entry.get("st_size") or 0)
+        )
 
 
 def tasks(payload: Mapping[str, Any]) -> list[tuple[str, str]]:

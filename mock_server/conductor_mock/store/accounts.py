@@ -248,7 +248,9 @@ class Accounts:
             )
 
     def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
-        if not self._log.has(account_id):  # it has when an earlier commit was reported as failed, and was none
+        if not self._log.has(
+            account_id
+        ):  # it has when an earlier commit was reported as failed, and was none
             first = self._first(client_id, account_id, key_sha256)
             self._log.append(account_id, first)
             slot.state = follow(None, first)

@@ -22,10 +22,19 @@ def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
                 name.unlink()
 
 
-def replace_durably(file: IO[bytes], name: Path, target: Path) -> None:
-    """Give a written file its real name; on disk, name and all, when this returns."""
-    os.fsync(file.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
+def write_all(file: IO[bytes], data: bytes) -> None:
+    """Write all of `data`: a disk that is nearly full takes a part, and says so only by the count."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def place(name: Path, target: Path) -> None:
+    """Give a file, synced before, its real name; the name is on disk when this returns."""
+    missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        _fsync_folder(folder.parent)
     name.replace(target)
     _fsync_folder(target.parent)
 

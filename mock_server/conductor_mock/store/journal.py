@@ -31,7 +31,8 @@ _SECRET_JSON = re.compile(
     r'("(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', re.IGNORECASE
 )
 _SECRET_JSON_IN_TEXT = re.compile(
-    r'(\\"(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')\\"\s*:\s*)\\"(?:(?!\\").)*(?:\\"|$)', re.IGNORECASE | re.DOTALL
+    r'(\\"(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')\\"\s*:\s*)\\"(?:(?!\\").)*(?:\\"|$)',
+    re.IGNORECASE | re.DOTALL,
 )
 """The same in JSON that is a text in JSON, such as an API key in a job's environment."""
 _SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&\s\"'<>]*", re.IGNORECASE)

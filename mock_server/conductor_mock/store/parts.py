@@ -7,16 +7,16 @@ arrived before a crash of either side are still there.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy as sa
 
 from conductor_mock.store.database import MULTIPARTS, Database
-from conductor_mock.store.durable import replace_durably, temporary_file
+from conductor_mock.store.durable import place, temporary_file, write_all
 from conductor_mock.store.objects import BLOCK, Readable, WrongContentError
 
 
@@ -68,9 +68,9 @@ class Parts:
 
     def find(self, account_id: str, upload_id: str) -> Multipart | None:
         """The upload of this id, if the account began it."""
-        query = sa.select(MULTIPARTS.c.upload_id, MULTIPARTS.c.md5, MULTIPARTS.c.size, MULTIPARTS.c.part_size).where(
-            MULTIPARTS.c.account == account_id, MULTIPARTS.c.upload_id == upload_id
-        )
+        query = sa.select(
+            MULTIPARTS.c.upload_id, MULTIPARTS.c.md5, MULTIPARTS.c.size, MULTIPARTS.c.part_size
+        ).where(MULTIPARTS.c.account == account_id, MULTIPARTS.c.upload_id == upload_id)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Multipart(*row)
@@ -88,18 +88,21 @@ class Parts:
                 if count > wanted:
                     raise WrongContentError(f"the body is larger than the {wanted} bytes of part {number}")
                 digest.update(block)
-                file.write(block)
+                write_all(file, block)
             if count != wanted:
                 raise WrongContentError(f"the body has {count} bytes, part {number} has {wanted}")
             etag = digest.hexdigest()
-            replace_durably(file, name, self._folder(account_id, upload) / f"{number:05d}-{etag}")
+            os.fsync(file.fileno())
+            place(name, self._folder(account_id, upload) / f"{number:05d}-{etag}")
         return etag
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
         """The whole as something to read from. Raises PartsError unless every part is named and there."""
         numbers = [number for number, _ in etags]
         if numbers != list(range(1, upload.count + 1)):
-            raise PartsError(f"the upload has parts 1 to {upload.count}, in this order; got {str(numbers)[:80]}")
+            raise PartsError(
+                f"the upload has parts 1 to {upload.count}, in this order; got {str(numbers)[:80]}"
+            )
         paths = [self._folder(account_id, upload) / f"{number:05d}-{etag}" for number, etag in etags]
         for (number, etag), path in zip(etags, paths, strict=True):
             if not path.is_file():
@@ -134,8 +137,5 @@ class PartsReader:
 def _blocks(paths: Sequence[Path]) -> Iterator[bytes]:
     for path in paths:
         with path.open("rb", buffering=0) as file:
-            yield from iter(lambda opened=file: _read(opened), b"")
-
-
-def _read(file: IO[bytes]) -> bytes:
-    return file.read(BLOCK)
+            while block := file.read(BLOCK):
+                yield block
