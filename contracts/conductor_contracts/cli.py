@@ -1,0 +1,137 @@
+"""The command ``conductor-contracts``: the contract against any server, and the contract to read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conductor_contracts.contract import Operation, load
+from conductor_contracts.interactions import load_interactions
+from conductor_contracts.verify import Outcome, VerificationError, verify
+
+
+@click.group()
+@click.version_option(package_name="conductor-mock")
+def main() -> None:
+    """Read the contract of the Conductor service, or hold a server against it."""
+
+
+@main.command("verify")
+@click.option("--url", required=True, help="Base URL of the server, such as http://127.0.0.1:8089.")
+@click.option(
+    "--api-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="API key as JSON, or its base64. Without it, CONDUCTOR_API_KEY is read.",
+)
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="An operation or interaction id; may be repeated."
+)
+@click.option("--safe-only", is_flag=True, help="Skip what may cost money or leave something behind.")
+def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], safe_only: bool) -> None:
+    """Replay the interactions against a server. Exits 0 if all pass, 1 if one fails, 2 on bad input."""
+    key = _api_key(api_key_file)
+
+    def show(outcome: Outcome) -> None:
+        word = "skipped" if outcome.skipped else "passed" if outcome.passed else "FAILED"
+        click.echo(f"{word:8}{outcome.interaction.id}")
+        for fault in outcome.faults:
+            click.echo(f"        {fault}")
+
+    try:
+        report = verify(url, key, only=only or None, safe_only=safe_only, on_outcome=show)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except VerificationError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(report.summary)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+@main.command("list")
+def list_command() -> None:
+    """List the operations, with how well each is known and how many interactions try it."""
+    counts: dict[str | None, int] = {}
+    for interaction in load_interactions():
+        counts[interaction.operation] = counts.get(interaction.operation, 0) + 1
+    rows = [
+        (one.id, one.method, one.path, one.evidence, str(counts.get(one.id, 0)))
+        for one in load().operations.values()
+    ]
+    _echo_table(("operation", "method", "path", "evidence", "interactions"), rows)
+
+
+@main.command("show")
+@click.argument("operation")
+def show_command(operation: str) -> None:
+    """Show one operation: its statuses, fields with their evidence, and interactions."""
+    contract = load()
+    found = contract.operations.get(operation)
+    if found is None:
+        raise click.UsageError(f"no operation {operation!r}; known are {', '.join(contract.operations)}")
+    for line in _description(found):
+        click.echo(line)
+    rows = [
+        (row.part, row.name, row.grade, row.source)
+        for row in contract.fidelity()
+        if row.operation == operation
+    ]
+    _echo_table(("part", "name", "evidence", "source"), rows)
+    click.echo("\ninteractions")
+    for interaction in load_interactions():
+        if interaction.operation == operation:
+            click.echo(f"  {interaction.name}")
+
+
+def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [headings, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _description(operation: Operation) -> list[str]:
+    return [
+        f"{operation.id}: {operation.method} {operation.path}",
+        operation.summary,
+        operation.description,
+        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}; retry {operation.retry}",
+        f"clients {', '.join(operation.clients)}; traps {', '.join(map(str, operation.traps)) or 'none'}",
+        "",
+    ]
+
+
+def _api_key(path: Path | None) -> dict[str, str]:
+    """The API key of a file or of CONDUCTOR_API_KEY. Raises UsageError, never quoting it."""
+    where = str(path) if path else "CONDUCTOR_API_KEY"
+    text = path.read_text(encoding="utf-8") if path else os.environ.get("CONDUCTOR_API_KEY", "")
+    if not text.strip():
+        raise click.UsageError(f"{where} holds no API key; give --api-key-file or set CONDUCTOR_API_KEY")
+    key = _decoded(text)
+    if not isinstance(key, dict) or not all(
+        isinstance(key.get(n), str) for n in ("client_id", "private_key")
+    ):
+        raise click.UsageError(
+            f"{where} must be a JSON object (or its base64) with client_id and private_key"
+        )
+    return {"client_id": key["client_id"], "private_key": key["private_key"]}
+
+
+def _decoded(text: str) -> Any:
+    """Raw JSON, its real line breaks dropped, or base64 of JSON (wire reference 1.7); None if neither."""
+    for candidate in (text, text.replace("\r", "").replace("\n", "")):
+        try:
+            return json.loads(candidate)
+        except ValueError:
+            continue
+    try:
+        return json.loads(base64.b64decode(text, validate=False))
+    except ValueError:
+        return None

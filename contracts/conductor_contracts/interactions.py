@@ -1,0 +1,172 @@
+"""The interactions: requests with the answers that are expected, read from ``interactions/*.yaml``.
+
+The files are data for any language; ``interactions/README.md`` describes their form. Reading them checks
+that form strictly, since a misspelt expectation would otherwise expect nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+TOKENS = ("valid", "none", "forged", "malformed")
+
+
+class InteractionError(ValueError):
+    """An interaction file is not written as ``interactions/README.md`` says."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a step sends. Texts may have blanks (see ``templates``).
+
+    ``url`` is a captured absolute URL and goes instead of method and path of the operation. At most one
+    of ``body`` (JSON), ``text``, ``hex``, ``content`` (the name of a file of the interaction) and
+    ``repeat`` (a text and a number of times) is given. ``chunked`` sends it without a length.
+    ``token`` is one of TOKENS; without it a valid token goes along wherever one is of use.
+    """
+
+    method: str | None = None
+    path: str | None = None
+    url: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token: str | None = None
+    body: Any = None
+    text: str | None = None
+    hex: str | None = None
+    content: str | None = None
+    repeat: Mapping[str, Any] | None = None
+    chunked: bool = False
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must come back: a status (or one of several), and matchers for body, headers and token claims."""
+
+    status: tuple[int, ...]
+    body: Any = None
+    empty: bool = False
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    claims: Any = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request with its expected answer; ``operation`` None stands for a route that does not exist.
+
+    ``capture`` names values of the answer, by JSON pointer, for the blanks of later steps. An answer of
+    status ``ends_on`` ends the interaction well: what the later steps would try is not there to try.
+    """
+
+    operation: str | None
+    request: Request
+    expect: Expectation
+    capture: Mapping[str, str] = field(default_factory=dict)
+    ends_on: int | None = None
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A named story of one or more steps.
+
+    ``safe`` says that nothing costs money or is left behind, even if the service takes what it ought to
+    refuse. ``source`` names the section of the wire reference; ``traps`` its traps. ``files`` maps names
+    to texts, whose md5 and size the steps can use. ``given`` says in words what must be the case.
+    """
+
+    operation: str | None
+    name: str
+    source: str
+    safe: bool
+    steps: tuple[Step, ...]
+    given: str = ""
+    traps: tuple[int, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The operation and the name, unique among all interactions."""
+        return f"{self.operation or 'routes'}: {self.name}"
+
+
+@cache
+def load_interactions() -> tuple[Interaction, ...]:
+    """All interactions that ship with the package, in the order of their files. Raises InteractionError."""
+    folder = files("conductor_contracts").joinpath("interactions")
+    texts = [(entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir()]
+    return tuple(
+        one
+        for name, text in sorted(texts)
+        if name.endswith(".yaml")
+        for one in parse_interactions(text, name)
+    )
+
+
+def parse_interactions(text: str, where: str) -> list[Interaction]:
+    """Read the interactions of one file; ``where`` names it in errors. Raises InteractionError."""
+    try:
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError as error:
+        raise InteractionError(f"{where}: {error}") from error
+    _known(document, {"operation", "interactions"}, where)
+    operation = document["operation"]
+    return [
+        _interaction(operation, one, f"{where}, interaction {number}")
+        for number, one in enumerate(document["interactions"], start=1)
+    ]
+
+
+def _interaction(operation: str | None, document: Any, where: str) -> Interaction:
+    _known(document, {"name", "source", "safe", "steps"}, where, {"given", "traps", "files"})
+    where = f"{where} ({document['name']})"
+    return Interaction(
+        operation=operation,
+        name=document["name"],
+        source=document["source"],
+        safe=document["safe"],
+        given=document.get("given", ""),
+        traps=tuple(document.get("traps", ())),
+        files=document.get("files", {}),
+        steps=tuple(
+            _step(operation, step, f"{where}, step {number}")
+            for number, step in enumerate(document["steps"], start=1)
+        ),
+    )
+
+
+def _step(operation: str | None, document: Any, where: str) -> Step:
+    _known(document, {"expect"}, where, {"operation", "request", "capture", "ends_on"})
+    request = document.get("request", {})
+    _known(request, set(), f"{where}, request", set(Request.__dataclass_fields__))
+    given = [name for name in ("body", "text", "hex", "content", "repeat") if name in request]
+    if len(given) > 1:
+        raise InteractionError(f"{where}: a request has one body, got {' and '.join(given)}")
+    if "token" in request and request["token"] not in TOKENS:
+        raise InteractionError(f"{where}: token is one of {', '.join(TOKENS)}, got {request['token']!r}")
+    expect = document["expect"]
+    _known(expect, {"status"}, f"{where}, expect", {"body", "empty", "headers", "claims"})
+    status = expect["status"]
+    return Step(
+        operation=document.get("operation", operation),
+        request=Request(**request),
+        expect=Expectation(**{**expect, "status": (status,) if isinstance(status, int) else tuple(status)}),
+        capture=document.get("capture", {}),
+        ends_on=document.get("ends_on"),
+    )
+
+
+def _known(document: Any, required: set[str], where: str, optional: Iterable[str] = ()) -> None:
+    """Refuse what is no object, lacks a required field, or has a field that is neither."""
+    if not isinstance(document, dict):
+        raise InteractionError(f"{where}: must be an object, got {document!r}")
+    missing = sorted(required - document.keys())
+    unknown = sorted(map(str, document.keys() - required - set(optional)))
+    if missing or unknown:
+        faults = [f"{name} is missing" for name in missing] + [f"{name} is not known" for name in unknown]
+        raise InteractionError(f"{where}: {', '.join(faults)}")

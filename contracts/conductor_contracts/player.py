@@ -1,0 +1,221 @@
+"""Sending the requests of an interaction and holding the answers against it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from conductor_contracts.contract import Contract, Operation
+from conductor_contracts.interactions import Interaction, Request, Step
+from conductor_contracts.matching import differences
+from conductor_contracts.problems import MAX_PROBLEMS, clip
+from conductor_contracts.templates import TemplateError, fill
+
+TIMEOUT_S = 60.0
+CHUNK_BYTES = 64 * 1024
+
+
+class VerificationError(Exception):
+    """The verification itself could not go on: no token, or an answer that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Plays interactions in one account of one server."""
+
+    base_url: str
+    api_key: Mapping[str, str]
+    session: requests.Session
+    contract: Contract
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def play(self, interaction: Interaction) -> list[str]:
+        """Run the steps until one goes wrong, and say what did; an empty list means nothing."""
+        values = self._values()
+        values.update(_file_values(interaction, values))
+        for number, step in enumerate(interaction.steps, start=1):
+            place = f"step {number}, {step.operation or 'no operation'}"
+            try:
+                answer = self._send(step, values)
+                faults = list(islice(self._faults(step, answer, values), MAX_PROBLEMS))
+                if answer.status_code == step.ends_on or faults:
+                    return [f"{place}: {fault}" for fault in faults]
+                values.update({name: _reach(_json(answer), where) for name, where in step.capture.items()})
+            except (TemplateError, VerificationError) as error:
+                return [f"{place}: {error}"]
+            except requests.RequestException as error:
+                # Its text may hold the URL, and with it a signature or a secret.
+                return [f"{place}: no answer ({type(error).__name__})"]
+        return []
+
+    def _values(self) -> dict[str, Any]:
+        token = self._token()
+        return {
+            "unique": secrets.token_hex(8),
+            "account": _claims(token).get("account"),
+            "host": urlsplit(self.base_url).netloc,
+            "base_url": self.base_url,
+            "client_id": self.api_key["client_id"],
+            "private_key": self.api_key["private_key"],
+        }
+
+    def _token(self) -> str:
+        """A valid token, asked for once."""
+        if "valid" not in self._tokens:
+            query = {
+                "grant_type": "client_credentials",
+                "scope": "owner admin user",
+                "client_id": self.api_key["client_id"],
+                "client_secret": self.api_key["private_key"],
+            }
+            try:
+                url = f"{self.base_url}/api/oauth_jwt"
+                answer = self.session.get(url, params=query, timeout=TIMEOUT_S, allow_redirects=False)
+                token = answer.json()["access_token"] if answer.status_code == 200 else None
+            except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+                raise VerificationError(
+                    f"the token endpoint of {self.base_url} gave no token ({type(error).__name__})"
+                ) from None
+            if not isinstance(token, str):
+                raise VerificationError(
+                    f"the token endpoint answered {answer.status_code}, wanted 200 and a token"
+                )
+            _claims(token)
+            self._tokens["valid"] = token
+        return self._tokens["valid"]
+
+    def _send(self, step: Step, values: Mapping[str, Any]) -> requests.Response:
+        request = step.request
+        operation = self.contract.operations[step.operation] if step.operation else None
+        path = request.path or (operation.path if operation else "/")
+        data = _payload(request, values)
+        headers = {"Accept": "application/json", **self._authorization(step, operation)}
+        if data is not None:
+            kind = "application/json" if request.content is None else "application/octet-stream"
+            headers["Content-Type"] = kind
+        return self.session.request(
+            request.method or (operation.method if operation else "GET"),
+            fill(request.url, values) if request.url else self.base_url + fill(path, values),
+            params=fill(dict(request.query), values),
+            headers={**headers, **fill(dict(request.headers), values)},
+            data=_chunks(data) if request.chunked and data is not None else data,
+            timeout=TIMEOUT_S,
+            # A redirect is an answer, and one that clients cannot follow with a body (trap 26).
+            allow_redirects=False,
+        )
+
+    def _authorization(self, step: Step, operation: Operation | None) -> dict[str, str]:
+        kind = step.request.token
+        if kind == "none" or (kind is None and operation is not None and operation.authentication == "never"):
+            return {}
+        if kind == "malformed":
+            return {"Authorization": "Bearer not-a-token"}
+        token = self._token()
+        if kind == "forged":
+            head, claims, _ = token.split(".")
+            token = f"{head}.{claims}.{base64.urlsafe_b64encode(bytes(32)).decode().rstrip('=')}"
+        return {"Authorization": f"Bearer {token}"}
+
+    def _faults(self, step: Step, answer: requests.Response, values: Mapping[str, Any]) -> Iterator[str]:
+        expect = step.expect
+        body = _json(answer)
+        if answer.status_code not in expect.status:
+            wanted = " or ".join(map(str, expect.status))
+            yield f"status: expected {wanted}, got {answer.status_code}{_message(body, answer)}"
+            return
+        if step.operation:
+            problems = self.contract.operations[step.operation].check_response(answer.status_code, body)
+        else:
+            problems = self.contract.check_error(body)
+        for problem in problems:
+            yield f"contract: body {problem}"
+        if expect.empty and answer.content:
+            yield f"body: expected none, got {len(answer.content)} bytes"
+        if expect.body is not None:
+            for problem in differences(fill(expect.body, values), body):
+                yield f"body {problem}"
+        for name, wanted in fill(dict(expect.headers), values).items():
+            for problem in differences(wanted, answer.headers.get(name)):
+                yield f"header {name}: {problem.message}"
+        if expect.claims is not None:
+            claims = _claims(body["access_token"]) if isinstance(body, dict) else None
+            for problem in differences(fill(expect.claims, values), claims):
+                yield f"claims {problem}"
+
+
+def _file_values(interaction: Interaction, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Names for each file of an interaction: NAME.content, NAME.md5 (base64), NAME.hex and NAME.size."""
+    values: dict[str, Any] = {}
+    for name, text in interaction.files.items():
+        content = str(fill(text, known)).encode()
+        digest = hashlib.md5(content, usedforsecurity=False).digest()
+        values[f"{name}.content"] = content
+        values[f"{name}.md5"] = base64.b64encode(digest).decode()
+        values[f"{name}.hex"] = digest.hex()
+        values[f"{name}.size"] = len(content)
+    return values
+
+
+def _payload(request: Request, values: Mapping[str, Any]) -> bytes | None:
+    if request.content is not None:
+        return bytes(fill(f"${{{request.content}.content}}", values))
+    if request.text is not None:
+        return str(fill(request.text, values)).encode()
+    if request.hex is not None:
+        return bytes.fromhex(request.hex)
+    if request.repeat is not None:
+        return str(request.repeat["text"]).encode() * int(request.repeat["times"])
+    if request.body is not None:
+        return json.dumps(fill(request.body, values)).encode()
+    return None
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]
+
+
+def _json(answer: requests.Response) -> Any:
+    """The decoded body; None without one; the text where it is no JSON, which no schema takes."""
+    if not answer.content:
+        return None
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return clip(answer.text[:200])
+
+
+def _message(body: Any, answer: requests.Response) -> str:
+    text = body.get("message") if isinstance(body, dict) else body
+    return f" ({clip(text)})" if isinstance(text, str) else ""
+
+
+def _reach(body: Any, where: str) -> Any:
+    for step in where.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        try:
+            body = body[int(name)] if isinstance(body, list) else body[name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise TemplateError(f"the answer has nothing at {where}") from None
+    return body
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """The claims of a JWT, unverified, as clients read them."""
+    try:
+        middle = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+    except (IndexError, ValueError):
+        raise VerificationError("the token is not a JWT that clients can read") from None
+    if not isinstance(claims, dict):
+        raise VerificationError("the claims of the token are not a JSON object")
+    return claims

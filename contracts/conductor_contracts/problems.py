@@ -1,0 +1,59 @@
+"""What can be wrong with a body, in plain words and with its place.
+
+A place is a JSON pointer (RFC 6901): ``/tasks_data/0/command``, empty for the whole body.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+MAX_PROBLEMS = 20
+"""A check reports at most so many problems; whoever sends a million bad tasks needs no million answers."""
+
+MAX_SHOWN = 80
+"""Values and names are cut to so many characters in messages and pointers."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a body: where it is (a JSON pointer) and what is wrong there."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the body'} {self.message}"
+
+
+def pointer(path: str, step: str | int) -> str:
+    """Extend a JSON pointer by one step; long names are cut, since a sender chooses them."""
+    text = clip(step) if isinstance(step, str) else str(step)
+    return f"{path}/{text.replace('~', '~0').replace('/', '~1')}"
+
+
+def clip(text: str) -> str:
+    """Cut a text to MAX_SHOWN characters, the last of them an ellipsis; safe to encode afterwards."""
+    short = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return short.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def show(value: Any) -> str:
+    """Describe a JSON value in at most MAX_SHOWN characters, however large it is."""
+    if isinstance(value, str):
+        # A long text is cut before it is quoted, so that the work does not grow with it.
+        return clip(json.dumps(value[: MAX_SHOWN + 1], ensure_ascii=False))
+    if isinstance(value, dict):
+        return f"an object of {_count(len(value), 'field')}"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {_count(len(value), 'item')}"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    if value is None or isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return f"a Python {type(value).__name__}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

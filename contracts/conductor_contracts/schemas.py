@@ -1,0 +1,237 @@
+"""The schemas of the contract, compiled once, and the words for what breaks them.
+
+jsonschema-rs is the judge of every value. When it says no, the explainer goes down the schema, asking
+the judge again at every step, until it stands at the fault; so the words cannot disagree with the
+verdict, and the work stays bounded however large the body is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from conductor_contracts.json_values import first_impossible_value
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, pointer, show
+
+EXPLAINED_KEYWORDS = frozenset(
+    {
+        "$ref",
+        "type",
+        "enum",
+        "const",
+        "required",
+        "dependentRequired",
+        "properties",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "maxItems",
+        "maxProperties",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minimum",
+        "maximum",
+        "allOf",
+        "anyOf",
+        "not",
+        "if",
+        "then",
+    }
+)
+"""The part of JSON Schema that the contract uses; a test refuses others in openapi.yaml."""
+
+Schema = Mapping[str, Any]
+
+_COMPONENTS = "#/components/schemas/"
+_TYPE_WORDS = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+
+
+class SchemaSet:
+    """Named schemas that may refer to one another, compiled together."""
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._nodes: dict[str, Schema] = {}
+        definitions = {name: _with_local_references(schema) for name, schema in schemas.items()}
+        for name, schema in definitions.items():
+            self._nodes.update(_nodes(f"#/$defs/{name}", schema))
+        self._validators = jsonschema_rs.validator_map_for(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": definitions},
+            offline=True,
+        )
+
+    def node(self, address: str) -> Schema:
+        """The schema at an address such as ``#/$defs/JobPayload``; KeyError if there is none."""
+        return self._nodes[address]
+
+    def check(self, name: str, body: Any) -> list[Problem]:
+        """Say what is wrong with a body under a named schema, at most MAX_PROBLEMS things.
+
+        Takes any Python value and raises nothing for it.
+        """
+        impossible = first_impossible_value(body)
+        if impossible:
+            return [impossible]
+        # Two rules may find one fault: each is said once, in the order found.
+        faults = self._explain(f"#/$defs/{name}", body, "")
+        return list(dict.fromkeys(islice(faults, MAX_PROBLEMS)))
+
+    def accepts(self, address: str, value: Any) -> bool:
+        """Whether the schema at an address takes a value."""
+        return self._validators[address].is_valid(value)
+
+    def _explain(self, address: str, value: Any, path: str) -> Iterator[Problem]:
+        if self.accepts(address, value):
+            return
+        schema = self._nodes[address]
+        fault = schema.get("x-fault")
+        if fault:
+            yield Problem(path + fault["path"], fault["message"])
+            return
+        message = _own_fault(schema, value)
+        if message:
+            yield Problem(path, message)
+            return
+        said = False
+        for problem in self._below(address, schema, value, path):
+            said = True
+            yield problem
+        if not said:
+            expected = schema.get("x-expect", "something else")
+            yield Problem(path, f"must be {expected}, got {show(value)}")
+
+    def _below(self, address: str, schema: Schema, value: Any, path: str) -> Iterator[Problem]:
+        """Faults that lie in the parts of a schema, the rules over several fields first."""
+        if "$ref" in schema:
+            yield from self._explain(schema["$ref"], value, path)
+        for number in range(len(schema.get("allOf", ()))):
+            yield from self._explain(f"{address}/allOf/{number}", value, path)
+        if "if" in schema and self.accepts(f"{address}/if", value):
+            yield from self._explain(f"{address}/then", value, path)
+        if isinstance(value, dict):
+            yield from self._in_object(address, schema, value, path)
+        elif isinstance(value, list) and "items" in schema:
+            accepts = self._validators[f"{address}/items"].is_valid
+            for number, item in enumerate(value):
+                if not accepts(item):
+                    yield from self._explain(f"{address}/items", item, pointer(path, number))
+
+    def _in_object(self, address: str, schema: Schema, value: dict[str, Any], path: str) -> Iterator[Problem]:
+        named = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            if name not in value:
+                yield Problem(pointer(path, name), "is required")
+        for name, others in schema.get("dependentRequired", {}).items():
+            for other in others:
+                if name in value and other not in value:
+                    yield Problem(pointer(path, other), f"is required with {name}")
+        for name in named:
+            if name in value:
+                yield from self._explain(f"{address}/properties/{name}", value[name], pointer(path, name))
+        if isinstance(schema.get("additionalProperties"), dict):
+            accepts = self._validators[f"{address}/additionalProperties"].is_valid
+            for name, item in value.items():
+                if name not in named and not accepts(item):
+                    yield from self._explain(f"{address}/additionalProperties", item, pointer(path, name))
+
+
+def _own_fault(schema: Schema, value: Any) -> str | None:
+    """What a schema's own keywords, not those of its parts, hold against a value; None if nothing."""
+    expected = schema.get("x-expect")
+    if not _has_type(value, schema):
+        wanted = expected or _either([_TYPE_WORDS[name] for name in _types(schema)])
+        return f"must be {wanted}, got {show(value)}"
+    if expected and not isinstance(value, (dict, list)):
+        return f"must be {expected}, got {show(value)}" if "$ref" not in schema else None
+    return _choice_fault(schema, value) or _limit_fault(schema, value)
+
+
+def _choice_fault(schema: Schema, value: Any) -> str | None:
+    if "const" in schema and schema["const"] != value:
+        return f"must be {json.dumps(schema['const'])}, got {show(value)}"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"must be {_either([json.dumps(option) for option in schema['enum']])}, got {show(value)}"
+    return None
+
+
+def _limit_fault(schema: Schema, value: Any) -> str | None:
+    if isinstance(value, str):
+        if len(value) < schema.get("minLength", 0):
+            return "must not be empty"
+        if len(value) > schema.get("maxLength", len(value)):
+            return f"must have at most {schema['maxLength']} characters, has {len(value)}"
+    if isinstance(value, list):
+        if len(value) < schema.get("minItems", 0):
+            return f"must have {schema['minItems']} or more items, has {len(value)}"
+        if len(value) > schema.get("maxItems", len(value)):
+            return f"must have {schema['maxItems']} or fewer items, has {len(value)}"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value < schema.get("minimum", value):
+            return f"must be {schema['minimum']} or more, got {show(value)}"
+        if value > schema.get("maximum", value):
+            return f"must be {schema['maximum']} or less, got {show(value)}"
+    return None
+
+
+def _types(schema: Schema) -> list[str]:
+    named = schema.get("type", [])
+    return [named] if isinstance(named, str) else list(named)
+
+
+def _has_type(value: Any, schema: Schema) -> bool:
+    wanted = _types(schema)
+    return not wanted or not set(wanted).isdisjoint(_names_of_type(value))
+
+
+def _names_of_type(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ("null",)
+    if isinstance(value, bool):
+        return ("boolean",)
+    if isinstance(value, int):
+        return ("integer", "number")
+    if isinstance(value, float):
+        # JSON Schema: 5.0 is a whole number.
+        return ("integer", "number") if value.is_integer() else ("number",)
+    if isinstance(value, str):
+        return ("string",)
+    return ("object",) if isinstance(value, dict) else ("array",)
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _with_local_references(schema: Any) -> Any:
+    """A copy of a schema whose references point into ``$defs`` in place of the OpenAPI components."""
+    if isinstance(schema, dict):
+        return {
+            key: value.replace(_COMPONENTS, "#/$defs/") if key == "$ref" else _with_local_references(value)
+            for key, value in schema.items()
+        }
+    return [_with_local_references(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _nodes(address: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """Every subschema with its address, in the places where JSON Schema has subschemas."""
+    yield address, schema
+    for name, part in schema.get("properties", {}).items():
+        yield from _nodes(f"{address}/properties/{name}", part)
+    for keyword in ("items", "additionalProperties", "not", "if", "then"):
+        if isinstance(schema.get(keyword), dict):
+            yield from _nodes(f"{address}/{keyword}", schema[keyword])
+    for keyword in ("allOf", "anyOf"):
+        for number, part in enumerate(schema.get(keyword, ())):
+            yield from _nodes(f"{address}/{keyword}/{number}", part)

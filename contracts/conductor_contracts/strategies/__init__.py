@@ -1,0 +1,37 @@
+"""Hypothesis strategies for what goes over the wire and for what people hand to a client.
+
+Everything is plain data: nothing touches a disk or a network. Valid things are valid by
+``openapi.yaml``, broken ones carry exactly one fault and say where it is. The strategies need
+Hypothesis, which comes with the extra ``testkit``.
+
+    from conductor_contracts import strategies as contract
+
+    @given(contract.payloads())
+    def test_every_valid_job_is_accepted(payload): ...
+
+    @given(contract.broken_payloads())
+    def test_every_fault_is_named(broken):
+        payload, where = broken
+"""
+
+from conductor_contracts.strategies.arguments import submit_arguments
+from conductor_contracts.strategies.faults import broken_payloads, broken_submit_arguments
+from conductor_contracts.strategies.files import file_trees, upload_files, upload_requests
+from conductor_contracts.strategies.jobs import payloads
+from conductor_contracts.strategies.software import environments, package_lists, packages
+from conductor_contracts.strategies.values import frame_specs, md5s
+
+__all__ = [
+    "broken_payloads",
+    "broken_submit_arguments",
+    "environments",
+    "file_trees",
+    "frame_specs",
+    "md5s",
+    "package_lists",
+    "packages",
+    "payloads",
+    "submit_arguments",
+    "upload_files",
+    "upload_requests",
+]

@@ -1,0 +1,119 @@
+"""Replaying the interactions against any server: a fake, a proxy, or the service itself.
+
+Every answer is held against the interaction and against ``openapi.yaml``; a status that the contract does
+not document is a failure even where an interaction did not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+
+from conductor_contracts.contract import Contract, load
+from conductor_contracts.interactions import Interaction, load_interactions
+from conductor_contracts.player import Player, VerificationError
+
+__all__ = ["Outcome", "Report", "VerificationError", "verify"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one interaction went: passed if there are no faults, unless it was skipped for the reason given."""
+
+    interaction: Interaction
+    faults: tuple[str, ...] = ()
+    skipped: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was run and found right."""
+        return not self.faults and not self.skipped
+
+
+@dataclass(frozen=True)
+class Report:
+    """All outcomes, in the order in which they were run."""
+
+    base_url: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Those with faults."""
+        return tuple(outcome for outcome in self.outcomes if outcome.faults)
+
+    @property
+    def ok(self) -> bool:
+        """Whether something was run and nothing failed."""
+        return not self.failed and any(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def summary(self) -> str:
+        """One line of counts."""
+        passed = sum(outcome.passed for outcome in self.outcomes)
+        skipped = sum(bool(outcome.skipped) for outcome in self.outcomes)
+        return f"{passed} passed, {len(self.failed)} failed, {skipped} skipped"
+
+    def __str__(self) -> str:
+        failed = ["\n    ".join((outcome.interaction.id, *outcome.faults)) for outcome in self.failed]
+        return "\n".join([*failed, self.summary])
+
+
+def verify(
+    base_url: str,
+    api_key: Mapping[str, str],
+    *,
+    session: requests.Session | None = None,
+    only: Collection[str] | None = None,
+    safe_only: bool = False,
+    interactions: Collection[Interaction] | None = None,
+    contract: Contract | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> Report:
+    """Replay interactions against the server at ``base_url`` and report how it answered.
+
+    ``api_key`` holds ``client_id`` and ``private_key``. ``only`` keeps the operations or interaction ids
+    that it names; ValueError if it names something unknown. ``safe_only`` skips what may cost money or
+    leave something behind. Contents are new each time, so one account can be verified again and again.
+    Raises VerificationError if the key gets no usable token.
+    """
+    chosen = _choose(load_interactions() if interactions is None else interactions, only)
+    own = session is None
+    session = session or _session(base_url)
+    try:
+        player = Player(base_url.rstrip("/"), api_key, session, contract or load())
+        outcomes = []
+        for interaction in chosen:
+            if safe_only and not interaction.safe:
+                outcome = Outcome(interaction, skipped="it may cost money or leave something behind")
+            else:
+                outcome = Outcome(interaction, faults=tuple(player.play(interaction)))
+            outcomes.append(outcome)
+            if on_outcome:
+                on_outcome(outcome)
+    finally:
+        if own:
+            session.close()
+    return Report(base_url, tuple(outcomes))
+
+
+def _choose(interactions: Collection[Interaction], only: Collection[str] | None) -> list[Interaction]:
+    if only is None:
+        return list(interactions)
+    if isinstance(only, str):
+        raise TypeError(f"only takes a collection of names, got the text {only!r}")
+    names = {name for one in interactions for name in (one.operation or "routes", one.id)}
+    unknown = sorted(set(only) - names)
+    if unknown:
+        raise ValueError(f"no operation or interaction is called {', '.join(map(repr, unknown))}")
+    return [one for one in interactions if (one.operation or "routes") in only or one.id in only]
+
+
+def _session(base_url: str) -> requests.Session:
+    session = requests.Session()
+    # A proxy of the environment cannot reach this machine's loopback.
+    session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")
+    return session

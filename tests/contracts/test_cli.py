@@ -1,0 +1,114 @@
+"""The command conductor-contracts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from conductor_contracts.cli import main
+from conductor_contracts.contract import load
+from contracts.tiny_service import BASE_URL, KEY, TinyService
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), env={"CONDUCTOR_API_KEY": "", **environment})
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> TinyService:
+    """A service that every new session talks to."""
+    tiny = TinyService()
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda _session, url: tiny)
+    return tiny
+
+
+def test_list_names_every_operation() -> None:
+    result = run("list")
+    assert result.exit_code == 0
+    for operation in load().operations.values():
+        assert f"{operation.id} " in result.output
+        assert operation.path in result.output
+
+
+def test_show_tells_what_is_known_of_an_operation() -> None:
+    result = run("show", "jobs.create")
+    assert result.exit_code == 0
+    for text in ("POST /jobs/", "tasks_data[].command", "retry NR", "[mission]", "numbers may come as texts"):
+        assert text in result.output
+
+
+def test_show_of_an_unknown_operation_is_bad_input() -> None:
+    result = run("show", "jobs.destroy")
+    assert result.exit_code == 2
+    assert "no operation 'jobs.destroy'; known are auth.token" in result.output
+
+
+def test_verify_of_a_good_service_exits_0_and_shows_each_interaction(service: TinyService) -> None:
+    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=json.dumps(KEY))
+    assert result.exit_code == 0, result.output
+    assert "passed  jobs.create: numbers may come as texts" in result.output
+    assert result.output.splitlines()[-1].endswith(" passed, 0 failed, 0 skipped")
+
+
+def test_verify_of_a_broken_service_exits_1_and_shows_the_fault(service: TinyService) -> None:
+    service.flaw = "jobs.create answers 200"
+    result = run("verify", "--url", BASE_URL, "--only", "jobs.create", CONDUCTOR_API_KEY=json.dumps(KEY))
+    assert result.exit_code == 1
+    assert "FAILED  jobs.create: numbers may come as texts" in result.output
+    assert "status: expected 201, got 200" in result.output
+
+
+def test_verify_safe_only_skips_the_rest(service: TinyService) -> None:
+    result = run("verify", "--url", BASE_URL, "--safe-only", CONDUCTOR_API_KEY=json.dumps(KEY))
+    assert result.exit_code == 0
+    assert "skipped jobs.create: numbers may come as texts" in result.output
+    assert service.jobs == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(KEY),
+        base64.b64encode(json.dumps(KEY).encode()).decode(),
+        json.dumps(KEY).replace('", "', '",\r\n"'),
+    ],
+)
+def test_the_api_key_may_be_a_file_of_json_or_its_base64(
+    service: TinyService, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "key"
+    path.write_text(text)
+    result = run("verify", "--url", BASE_URL, "--only", "accounts.get", "--api-key-file", str(path))
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "text", ["", "not a key", '{"client_id": "a"}', '{"client_id": "a", "private_key": 7}', "[]"]
+)
+def test_a_key_that_is_none_is_bad_input_and_not_quoted(text: str) -> None:
+    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=text)
+    assert result.exit_code == 2
+    assert "CONDUCTOR_API_KEY" in result.output
+    assert 'private_key": 7' not in result.output
+
+
+def test_a_missing_key_file_is_bad_input() -> None:
+    assert run("verify", "--url", BASE_URL, "--api-key-file", "/nowhere/key").exit_code == 2
+
+
+def test_an_unknown_operation_to_verify_is_bad_input(service: TinyService) -> None:
+    result = run("verify", "--url", BASE_URL, "--only", "jobs.destroy", CONDUCTOR_API_KEY=json.dumps(KEY))
+    assert result.exit_code == 2
+    assert "'jobs.destroy'" in result.output
+
+
+def test_a_refused_key_is_one_clear_line(service: TinyService) -> None:
+    wrong = json.dumps({**KEY, "private_key": "another"})
+    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=wrong)
+    assert result.exit_code == 1
+    assert result.output == "Error: the token endpoint answered 401, wanted 200 and a token\n"

@@ -1,0 +1,259 @@
+"""The strategies: what they call valid is valid, what they call broken is broken where they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument, NoSuchExample
+
+from conductor_contracts import strategies as contract
+from conductor_contracts.contract import load
+from conductor_contracts.strategies.arguments import SPELLINGS
+from conductor_contracts.strategies.faults import ARGUMENT_FAULTS, PAYLOAD_FAULTS
+
+# Large examples take their time on a busy machine, and no test here is about time.
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+PATHS = ("/proj/a.ma", "/proj/textures", "/proj/b.ma")
+MD5 = "kAFQmDzST7DWlj99KOF/cg=="
+
+
+@calm
+@given(contract.payloads())
+def test_every_valid_payload_is_accepted(payload: dict[str, Any]) -> None:
+    assert load().operations["jobs.create"].check_request(payload) == []
+
+
+@calm
+@given(contract.payloads(unknown_fields=False))
+def test_payloads_without_unknown_fields_have_none(payload: dict[str, Any]) -> None:
+    assert load().operations["jobs.create"].unknown_fields(payload) == []
+
+
+@calm
+@given(contract.broken_payloads())
+def test_every_broken_payload_is_refused_at_its_fault(broken: tuple[dict[str, Any], str]) -> None:
+    payload, place = broken
+    assert place in [problem.path for problem in load().operations["jobs.create"].check_request(payload)]
+
+
+@calm
+@given(contract.broken_payloads())
+def test_a_broken_payload_has_one_fault(broken: tuple[dict[str, Any], str]) -> None:
+    payload, place = broken
+    assert {problem.path for problem in load().operations["jobs.create"].check_request(payload)} == {place}
+
+
+@pytest.mark.parametrize("place", sorted(PAYLOAD_FAULTS))
+def test_every_wrong_value_of_the_table_is_refused(place: str) -> None:
+    """The property above draws from the table; here each value of it is tried."""
+    from conductor_contracts.strategies.faults import _put
+
+    payload = {
+        "instance_type": "a",
+        "tasks_data": [{"command": "a"}],
+        "upload_files": [{"destination": "/a", "md5": MD5, "st_size": 1}],
+    }
+    create = load().operations["jobs.create"]
+    assert create.check_request(payload) == []
+    for value in PAYLOAD_FAULTS[place]:
+        assert place in [problem.path for problem in create.check_request(_put(payload, place, value))], value
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda job: "machine_flavor" in job and job["machine_flavor"] == "ultramem",
+        lambda job: job.get("command") == "upload only",
+        lambda job: job.get("command", "").startswith("render") and not job.get("tasks_data"),
+        lambda job: (
+            job.get("local_upload") is False and any(one["md5"] is None for one in job["upload_files"])
+        ),
+        lambda job: job.get("local_upload") is True and job.get("upload_files"),
+        lambda job: job.get("notify", 7) is None,
+        lambda job: (job.get("notify") or {}).get("emails", 7) is None,
+        lambda job: isinstance(job.get("priority"), str),
+        lambda job: any(name.startswith("x_") for name in job),
+        lambda job: job.get("tasks_data") and job.get("command") == "",
+    ],
+)
+def test_the_dialects_of_real_clients_are_all_drawn(wanted: Callable[[dict[str, Any]], object]) -> None:
+    find(contract.payloads(), lambda job: bool(_null_safe(wanted, job)), settings=settings(max_examples=5000))
+
+
+def _null_safe(wanted: Callable[[dict[str, Any]], object], job: dict[str, Any]) -> object:
+    return wanted({**job, "command": job.get("command") or ""} if job.get("command", "") is None else job)
+
+
+@calm
+@given(contract.upload_requests())
+def test_every_upload_request_is_accepted(body: dict[str, Any]) -> None:
+    assert load().operations["files.get_upload_urls"].check_request(body) == []
+
+
+@calm
+@given(contract.file_trees(min_files=1))
+def test_file_trees_can_be_asked_for_and_written(tree: dict[str, bytes]) -> None:
+    contents = {f"/proj/{path}": data for path, data in tree.items()}
+    find(contract.upload_requests(contents=contents), lambda body: len(body["upload_files"]) == len(tree))
+    for path in tree:
+        steps = path.split("/")
+        assert all(step.strip(" .") and step == step.strip() and ":" not in step for step in steps)
+        assert not any("/".join(steps[:depth]) in tree for depth in range(1, len(steps)))
+    assert len({path.lower() for path in tree}) == len(tree)
+
+
+@calm
+@given(contract.package_lists(min_size=1))
+def test_packages_keep_the_contract(packages: list[dict[str, Any]]) -> None:
+    assert load().operations["packages.list"].check_response(200, {"data": packages}) == []
+    assert len({package["package_id"] for package in packages}) == len(packages)
+    assert len({package["platform"] for package in packages}) == 1
+
+
+@calm
+@given(contract.package_lists(conflicts=False), contract.environments())
+def test_packages_without_conflicts_can_be_merged(
+    packages: list[dict[str, Any]], environment: dict[str, str]
+) -> None:
+    exclusive: dict[str, set[str]] = {}
+    appended = set(environment)
+    for variable in (variable for package in packages for variable in package["environment"]):
+        if variable["merge_policy"] == "exclusive":
+            exclusive.setdefault(variable["name"], set()).add(variable["value"])
+        else:
+            appended.add(variable["name"])
+    assert all(len(values) == 1 for values in exclusive.values())
+    assert not appended & exclusive.keys()
+
+
+def test_packages_with_conflicts_are_drawn_too() -> None:
+    def conflict(packages: list[dict[str, Any]]) -> bool:
+        values: dict[str, set[str]] = {}
+        for variable in (variable for package in packages for variable in package["environment"]):
+            if variable["merge_policy"] == "exclusive":
+                values.setdefault(variable["name"], set()).add(variable["value"])
+        return any(len(found) > 1 for found in values.values())
+
+    find(contract.package_lists(), conflict)
+
+
+def test_prepend_is_drawn_only_where_it_is_asked_for() -> None:
+    def prepends(package: dict[str, Any]) -> bool:
+        return any(variable["merge_policy"] == "prepend" for variable in package["environment"])
+
+    find(contract.packages(policies=["append", "prepend"]), prepends)
+    with pytest.raises(NoSuchExample):
+        find(contract.packages(), prepends, settings=settings(max_examples=300))
+
+
+@given(contract.md5s())
+def test_md5s_are_what_the_contract_calls_an_md5(md5: str) -> None:
+    assert load().schemas.check("Md5", md5) == []
+
+
+@given(contract.frame_specs())
+def test_frame_specs_are_what_the_contract_calls_frames(spec: str) -> None:
+    assert load().schemas.check("FrameSpec", spec) == []
+
+
+DOCUMENTED = frozenset(
+    "autoretry_policy chunk_size cores enforced_md5s environment job_title local_upload location machine_flavor "
+    "metadata notify output_path preemptible priority project scout_frame software_package_ids tasks_data "
+    "upload_paths".split()  # noqa: SIM905
+)
+OTHERS = {"instance_type", "docker_image", "max_instances", "owner", "cmd", "frames", "upload_only"}
+
+
+@calm
+@given(contract.submit_arguments(upload_paths=PATHS, enforced_md5s={"/proj/a.ma": MD5}))
+def test_arguments_have_documented_names_and_make_sense(arguments: dict[str, Any]) -> None:
+    spelt = {name: real for real, names in SPELLINGS.items() for name in names}
+    names = [spelt.get(name, name) for name in arguments]
+    assert len(names) == len(set(names))
+    assert set(names) <= DOCUMENTED | OTHERS
+    assert ("instance_type" in names) != ("cores" in names)
+    assert ("tasks_data" in names) + ("cmd" in names) + ("upload_only" in names) == 1
+    assert ("output_path" in names) == ("upload_only" not in names)
+    assert set(arguments.get("upload_paths", ())) <= set(PATHS)
+    assert not (arguments.get("enforced_md5s") and arguments.get("local_upload", True))
+    json.dumps(arguments)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(DOCUMENTED | OTHERS | {"title", "machine_type", "scout_frames", "user"})
+)
+def test_every_argument_is_drawn(name: str) -> None:
+    arguments = contract.submit_arguments(upload_paths=PATHS, enforced_md5s={"/proj/a.ma": MD5})
+    find(arguments, lambda drawn: name in drawn, settings=settings(max_examples=5000))
+
+
+def test_local_upload_can_be_fixed() -> None:
+    arguments = contract.submit_arguments(upload_paths=PATHS, local_upload=True)
+    with pytest.raises(NoSuchExample):
+        find(arguments, lambda drawn: not drawn["local_upload"], settings=settings(max_examples=300))
+
+
+@calm
+@given(contract.broken_submit_arguments(upload_paths=PATHS))
+def test_a_broken_submission_names_an_argument_that_is_there_or_missing(
+    broken: tuple[dict[str, Any], str],
+) -> None:
+    arguments, name = broken
+    assert name in arguments or name in ("instance_type", "tasks_data", "output_path")
+
+
+def test_every_documented_argument_can_be_wrong() -> None:
+    assert DOCUMENTED <= ARGUMENT_FAULTS.keys()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: contract.frame_specs(min_frame=3, max_frame=1),
+        lambda: contract.frame_specs(min_frame="1"),  # type: ignore[arg-type]
+        lambda: contract.environments(names=[]),
+        lambda: contract.environments(names="PATH"),
+        lambda: contract.environments(max_size=-1),
+        lambda: contract.packages(policies=["overwrite"]),
+        lambda: contract.packages(policies=[]),
+        lambda: contract.package_lists(min_size=3, max_size=1),
+        lambda: contract.package_lists(conflicts=None),  # type: ignore[arg-type]
+        lambda: contract.file_trees(min_files=-1),
+        lambda: contract.file_trees(max_bytes=True),
+        lambda: contract.upload_files(daemon="yes"),  # type: ignore[arg-type]
+        lambda: contract.upload_requests(contents={}),
+        lambda: contract.upload_requests(contents={f"/{number}": b"" for number in range(21)}),
+        lambda: contract.submit_arguments(upload_paths="/proj"),
+        lambda: contract.submit_arguments(enforced_md5s={"/a": MD5}),
+        lambda: contract.submit_arguments(local_upload="yes"),  # type: ignore[arg-type]
+    ],
+)
+def test_senseless_arguments_of_a_strategy_are_refused_at_once(
+    make: Callable[[], st.SearchStrategy[Any]],
+) -> None:
+    with pytest.raises(InvalidArgument):
+        make()
+
+
+def test_the_exported_names_are_these() -> None:
+    assert sorted(contract.__all__) == [
+        "broken_payloads",
+        "broken_submit_arguments",
+        "environments",
+        "file_trees",
+        "frame_specs",
+        "md5s",
+        "package_lists",
+        "packages",
+        "payloads",
+        "submit_arguments",
+        "upload_files",
+        "upload_requests",
+    ]
+    assert all(callable(getattr(contract, name)) for name in contract.__all__)
