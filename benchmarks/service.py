@@ -23,15 +23,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import requests
+from submission import MIB, Served, served
+
 from conductor_mock.signing import Grant, Signer
 from conductor_mock.store.keys import Keys, load_or_create
-from submission import MIB, Served, served
 
 BLOCK = MIB
 
@@ -235,8 +236,8 @@ def large_job(server: Served, session: requests.Session, count: int) -> tuple[fl
     body = json.dumps(
         {
             "job_title": "large", "project": "default", "instance_type": "n1-standard-4", "output_path": "/tmp/out",
-            "tasks_data": [{"command": f"render --frame {n} /projects/large/scene.ma", "frames": str(n)} for n in range(count)],
-            "upload_files": [{"destination": f"/projects/large/textures/file_{n:06d}.exr", **entry} for n in range(count)],
+            "tasks_data": [{"command": f"render {n} /projects/large/a.ma", "frames": f"{n}"} for n in range(count)],
+            "upload_files": [{"destination": f"/projects/large/{n:06d}.exr", **entry} for n in range(count)],
             "local_upload": False,
         }
     ).encode()  # fmt: skip
@@ -270,8 +271,8 @@ def main() -> None:
     )
     quick = parser.parse_args().quick
     print(
-        f"{date.today()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
-    )  # noqa: DTZ011
+        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
+    )
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name, served(Path(name)) as server:
         keys = load_or_create(Path(name) / "data")
         session, token = _signed_in(server, keys)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
@@ -182,8 +182,8 @@ def main() -> None:
     cases = [("1 x 10 KB", 1, 10_000), ("100 x 10 KB", 100, 10_000), ("1,000 x 10 KB", 1000, 10_000)]
     cases.append(("1 x 64 MB", 1, 64 * MIB) if quick else ("1 x 1 GB", 1, 1024 * MIB))
     print(
-        f"{date.today()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
-    )  # noqa: DTZ011
+        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
+    )
     print("| submission | wall s | client CPU s | client peak MiB | server CPU s | server peak MiB |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name:
