@@ -270,9 +270,8 @@ def main() -> None:
         "--quick", action="store_true", help="smaller sizes, shorter loads: to see that it runs"
     )
     quick = parser.parse_args().quick
-    print(
-        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
-    )
+    today = datetime.now(timezone.utc).date()
+    print(f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name, served(Path(name)) as server:
         keys = load_or_create(Path(name) / "data")
         session, token = _signed_in(server, keys)
@@ -281,12 +280,8 @@ def main() -> None:
         print("|---|---|---|---|---|")
         for call in calls(server, session):
             cells = [measure(port, token, call, 0.5 if quick else 3, connections) for connections in (1, 16)]
-            print(
-                f"| {call.operation} | "
-                + " | ".join(f"{rate:.0f} | {p99:.1f}" for rate, p99 in cells)
-                + " |",
-                flush=True,
-            )
+            row = " | ".join(f"{rate:.0f} | {p99:.1f}" for rate, p99 in cells)
+            print(f"| {call.operation} | {row} |", flush=True)
         print(
             "\n| body | PUT MB/s | chunked PUT MB/s | GET MB/s | plain socket MB/s | socket, md5 and file MB/s |"
         )

@@ -181,9 +181,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     cases = [("1 x 10 KB", 1, 10_000), ("100 x 10 KB", 100, 10_000), ("1,000 x 10 KB", 1000, 10_000)]
     cases.append(("1 x 64 MB", 1, 64 * MIB) if quick else ("1 x 1 GB", 1, 1024 * MIB))
-    print(
-        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n"
-    )
+    today = datetime.now(timezone.utc).date()
+    print(f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
     print("| submission | wall s | client CPU s | client peak MiB | server CPU s | server peak MiB |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name:
