@@ -293,7 +293,7 @@ def main() -> None:
         count = 1000 if quick else 100_000
         seconds, megabytes, peak = large_job(server, session, count)
         print(
-            f"\nA job of {count} tasks and {count} upload files ({megabytes:.0f} MB of JSON): accepted in {seconds:.2f} s,"
+            f"\nA job of {count} tasks and {count} files ({megabytes:.0f} MB of JSON): accepted in {seconds:.2f} s,"
         )
         print(f"server peak {peak:.0f} MiB.")
 
