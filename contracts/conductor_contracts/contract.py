@@ -305,9 +305,7 @@ def _likeness(path: str, template: str) -> float:
 
 
 def _evidence(document: dict[str, Any], operation: Operation) -> Iterator[Evidence]:
-    yield Evidence(
-        operation.id, "operation", "", operation.evidence, operation.source, operation.differs
-    )
+    yield Evidence(operation.id, "operation", "", operation.evidence, operation.source, operation.differs)
     for one in operation.parameters:
         yield Evidence(operation.id, one.place, one.name, one.evidence, one.source, one.differs)
     spec = document["paths"][operation.path][operation.method.lower()]
@@ -329,9 +327,7 @@ def _fields(document: dict[str, Any], operation: Operation, part: str, schema: s
 
 
 def _row(operation: Operation, part: str, name: str, node: dict[str, Any]) -> Evidence:
-    return Evidence(
-        operation.id, part, name, node["x-evidence"], node["x-source"], node.get("x-differs", "")
-    )
+    return Evidence(operation.id, part, name, node["x-evidence"], node["x-source"], node.get("x-differs", ""))
 
 
 def _named(

@@ -20,12 +20,12 @@ _LINE = 4096
 _TRAILERS = 100
 
 
-class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strictly
+class Request(HTTPRequest):
     """A request that is refused in our shape when cheroot cannot read its head."""
 
     def read_request_headers(self) -> bool:
         """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
-        if not super().read_request_headers():
+        if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
         length = self.inheaders.get(b"Content-Length")
         if length is not None and not length.isdigit():
@@ -35,9 +35,9 @@ class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strict
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """Answer with the error shape and close: what follows on the connection cannot be trusted."""
-        code = int(str(status)[:3])
-        text = msg if isinstance(msg, str) and msg else str(status)[4:]
-        body = json.dumps(Refusal(code, text, (Detail("", text),)).to_json()).encode("ascii")
+        code, _, phrase = str(status).partition(" ")
+        text = msg or phrase
+        body = json.dumps(Refusal(int(code), text, (Detail("", text),)).to_json()).encode("ascii")
         head = (
             f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
@@ -49,7 +49,7 @@ class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strict
             return
 
 
-class Connection(HTTPConnection):  # type: ignore[misc]
+class Connection(HTTPConnection):
     """A connection whose requests are read by `Request`."""
 
     RequestHandlerClass = Request
