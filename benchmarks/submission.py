@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
@@ -164,18 +164,25 @@ def request_rates(server: Served, seconds: float) -> Iterator[tuple[str, int, fl
     def create(session: requests.Session) -> None:
         assert session.post(f"{server.url}/jobs/", json=job, headers=headers, timeout=60).status_code == 201
 
-    for operation, call in (("packages.list", packages), ("projects.list", projects), ("jobs.create", create)):
+    for operation, call in (
+        ("packages.list", packages),
+        ("projects.list", projects),
+        ("jobs.create", create),
+    ):
         for connections in (1, 8):
             yield operation, connections, per_second(call, connections=connections, seconds=seconds)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, shorter loads: to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller sizes, shorter loads: to see that it runs"
+    )
     quick = parser.parse_args().quick
     cases = [("1 x 10 KB", 1, 10_000), ("100 x 10 KB", 100, 10_000), ("1,000 x 10 KB", 1000, 10_000)]
     cases.append(("1 x 64 MB", 1, 64 * MIB) if quick else ("1 x 1 GB", 1, 1024 * MIB))
-    print(f"{date.today()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")  # noqa: DTZ011
+    today = datetime.now(timezone.utc).date()
+    print(f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
     print("| submission | wall s | client CPU s | client peak MiB | server CPU s | server peak MiB |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name:

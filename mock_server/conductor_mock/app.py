@@ -6,19 +6,44 @@ import errno
 import logging
 import string
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.wsgi import FileWrapper
 
-from conductor_mock.api import accounts, auth, catalogue, files, jobs, objects
+from conductor_mock.api import (
+    accounts,
+    auth,
+    billing,
+    catalogue,
+    companion,
+    downloads,
+    fileio,
+    files,
+    jobs,
+    objects,
+    tasks,
+    uploads,
+)
 from conductor_mock.api.authentication import authenticate
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
-from conductor_mock.errors import Detail, Refusal, disk_full, not_found, too_large, unavailable
+from conductor_mock.dashboard.pages import pages
+from conductor_mock.errors import (
+    Detail,
+    Refusal,
+    bad_request,
+    conflict,
+    disk_full,
+    not_found,
+    too_large,
+    unavailable,
+)
 from conductor_mock.farm.commands import UnknownCommandError
+from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
 from conductor_mock.recording import record_requests
 from conductor_mock.service import Service, open_service
 from conductor_mock.settings import Settings
@@ -28,14 +53,23 @@ log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
     auth.auth,
+    companion.companion,
     accounts.accounts,
     catalogue.packages,
     catalogue.projects,
     catalogue.instance_types,
+    catalogue.env_vars,
     files.files,
     objects.objects,
     jobs.jobs,
+    tasks.tasks,
+    tasks.task_logs,
+    uploads.uploads,
+    downloads.downloads,
+    fileio.fileio,
+    billing.billing,
     control,
+    pages,
 )
 
 
@@ -49,7 +83,7 @@ def create_app(settings: Settings | None = None, *, wall: WallClock = wall_us) -
 
 def make_app(opened: Service) -> Flask:
     """The application around an opened service."""
-    app = Flask("conductor_mock", static_folder=None)
+    app = Flask("conductor_mock", static_folder=None, template_folder="dashboard/templates")
     app.extensions[EXTENSION] = opened
     app.json.sort_keys = False  # type: ignore[attr-defined]  # set on Flask's default provider
     app.config["MAX_CONTENT_LENGTH"] = opened.settings.max_json_bytes
@@ -91,11 +125,17 @@ class _OneSlash:
         while "//" in path:
             path = path.replace("//", "/")
         environ["PATH_INFO"] = path
+        environ.setdefault("wsgi.file_wrapper", _file_wrapper)
         # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
         environ["QUERY_STRING"] = quote(
             environ.get("QUERY_STRING", "").encode("latin-1"), safe=string.printable
         )
         return self._app(environ, start_response)
+
+
+def _file_wrapper(file: IO[bytes], _: int = 0) -> FileWrapper:
+    """Files go out in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
+    return FileWrapper(file, 1 << 18)
 
 
 def _check_framing() -> None:
@@ -117,6 +157,9 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(sa.exc.OperationalError, _database_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
     app.register_error_handler(UnknownCommandError, _unreadable_log)
+    app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
+    app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
+    app.register_error_handler(MeaninglessError, lambda error: _refusal(bad_request(str(error))))
     app.register_error_handler(Exception, _defect)
 
 

@@ -93,7 +93,12 @@ def server_options(command: F) -> F:
         click.option("--admin-token", envvar="CONDUCTOR_MOCK_ADMIN_TOKEN", help="Wanted by the control API."),
         click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option(
-            "--provider", type=click.Choice(["gcs"]), default="gcs", hidden=True, expose_value=False
+            "--provider", type=click.Choice(["gcs", "s3"]), help="Style of upload URLs. [new accounts: gcs]"
+        ),
+        click.option(
+            "--part-size",
+            type=click.IntRange(min=1),
+            help="Larger files are uploaded in parts of so many bytes.",
         ),
         click.option("--execute", cls=LaterOption, is_flag=True),
         click.option("--faults", cls=LaterOption),
@@ -200,6 +205,8 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         speed=options["speed"],
         seed=options["seed"],
         fleet=options["fleet"],
+        provider=options["provider"],
+        part_size=options["part_size"],
         strict=options["strict"],
         catalog=catalog,
         token_ttl_s=options["token_ttl"],

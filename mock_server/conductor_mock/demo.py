@@ -49,7 +49,11 @@ def run_demo(console: Console) -> None:
                 "TOOLS": str(tools),
             }
             finished = subprocess.run(
-                [sys.executable, str(quickstart)], env=environment, check=False, text=True, stdout=subprocess.PIPE
+                [sys.executable, str(quickstart)],
+                env=environment,
+                check=False,
+                text=True,
+                stdout=subprocess.PIPE,
             )
             account_id = service.accounts.sign_in(service.keys.client_id, service.keys.private_key)
             console.print(_files_table(service.holdings.files(account_id)))
@@ -64,10 +68,13 @@ def make_project(root: Path) -> tuple[Path, Path, Path]:
     project, tools, home = root / "project", root / "tools" / "custom_vray", root / "home"
     home.mkdir(parents=True)
     for frame in (8, 24):
-        _write(project / f"batman_{frame:04d}.vrscene", f"// frame {frame}\nRenderView view {{ fov=0.78; }}\n" * 40)
+        _write(
+            project / f"batman_{frame:04d}.vrscene",
+            f"// frame {frame}\nRenderView view {{ fov=0.78; }}\n" * 40,
+        )
     for name in ("cape", "cowl", "rooftop"):
         _write(project / "textures" / f"{name}.ppm", f"P3\n# {name}\n16 16\n255\n" + "12 14 40\n" * 256)
-    _write(tools / "bin" / "vray", "#!/bin/sh\necho rendering \"$@\"\n")
+    _write(tools / "bin" / "vray", '#!/bin/sh\necho rendering "$@"\n')
     _write(tools / "plugin" / "vray_bat_shader.so", "not really a plugin\n" * 100)
     (tools / "bin" / "vray").chmod(0o755)
     return project, tools, home
@@ -99,5 +106,5 @@ def _jobs_table(accounts: Accounts, account_id: str) -> Table:
     with accounts.open(account_id) as account:
         for job in account.state.jobs.values():
             record = views.job_record(account.state, job)
-            table.add_row(record["jid"], job.title, job.machine.name, str(len(job.tasks)), job.status)
+            table.add_row(record["jid"], job.title, job.machine.name, str(len(job.tasks)), record["status"])
     return table

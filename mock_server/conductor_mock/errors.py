@@ -57,6 +57,11 @@ def not_found(message: str, *details: Detail) -> Refusal:
     return Refusal(404, message, details)
 
 
+def conflict(message: str, *details: Detail) -> Refusal:
+    """What is asked for is possible, but not in the present state, which the message tells."""
+    return Refusal(409, message, details)
+
+
 def too_large(limit: int) -> Refusal:
     """A body over the limit."""
     message = f"the request body is larger than the limit of {limit} bytes"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
-
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
+
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog
@@ -25,6 +25,7 @@ from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.parts import Parts
 from conductor_mock.tokens import Tokens
 
 
@@ -41,6 +42,7 @@ class Service:
     signer: Signer
     objects: ObjectStore
     holdings: Holdings
+    parts: Parts
     accounts: Accounts
     journal: Journal
     wall: WallClock
@@ -48,6 +50,19 @@ class Service:
     _directory_lock: filelock.BaseFileLock
     _throw_away: Path | None
     _closed: bool = field(default=False)
+    _own_catalogs: dict[str, tuple[int, ServedCatalog]] = field(default_factory=dict)
+
+    def served_for(self, account_id: str) -> ServedCatalog:
+        """The catalogue of one account, with the answers that it gives."""
+        with self.accounts.open(account_id) as account:
+            seq = account.state.catalog_seq
+            if seq is None:
+                return self.served
+            known = self._own_catalogs.get(account_id)
+            if known is None or known[0] != seq:
+                served = ServedCatalog.of(Catalog.from_document(account.catalog_document() or {}))
+                known = self._own_catalogs[account_id] = (seq, served)
+            return known[1]
 
     def close(self) -> None:
         """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
@@ -102,9 +117,17 @@ def _assemble(
     keys = load_or_create(directory)
     objects = ObjectStore(directory)
     holdings = Holdings(database, objects)
+    parts = Parts(database, directory)
     log = Log(database, objects)
     log.check()
-    wanted = Wanted(catalog.sha256, settings.seed, settings.fleet, speed)
+    wanted = Wanted(
+        catalog.sha256,
+        seed=settings.seed,
+        fleet=settings.fleet,
+        provider=settings.provider,
+        part_size=settings.part_size,
+        speed_millionths=speed,
+    )
     return Service(
         settings=settings,
         contract=load_contract(),
@@ -115,6 +138,7 @@ def _assemble(
         signer=Signer(keys.signing_key),
         objects=objects,
         holdings=holdings,
+        parts=parts,
         accounts=Accounts(log, holdings, wanted, wall=wall),
         journal=Journal(directory / "journal.db"),
         wall=wall,

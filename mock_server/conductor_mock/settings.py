@@ -14,8 +14,9 @@ MIB = 1024 * 1024
 class Settings:
     """Every setting has a default that suits a person at a terminal.
 
-    `data_dir` None means the user's data folder; `ephemeral` means a throw-away folder instead. `speed`, `seed` and
-    `fleet` None keep what an account's log says (1, a fixed seed and no limit for a new account). `catalog` None
+    `data_dir` None means the user's data folder; `ephemeral` means a throw-away folder instead. `speed`, `seed`,
+    `fleet`, `provider` and `part_size` None keep what an account's log says (1, a fixed seed, no limit, gcs and 1 GiB
+    for a new account). `catalog` None
     is the shipped one. `token_ttl_s` and `url_ttl_s` are wall seconds.
     """
 
@@ -25,6 +26,8 @@ class Settings:
     speed: float | None = None
     seed: int | None = None
     fleet: int | None = None
+    provider: str | None = None
+    part_size: int | None = None
     strict: bool = False
     catalog: Path | None = None
     token_ttl_s: int = 3600

@@ -1,7 +1,7 @@
 """Signed URLs: an HMAC over everything that a URL allows, so that it cannot be bent to anything else.
 
-The URL holds hexadecimal digits and numbers only, never a file's name: a name with `amazonaws` in it would make
-clients switch to another upload style (trap 11).
+An upload's URL holds hexadecimal digits and numbers only, never a file's name: a name with `amazonaws` in it would
+make clients switch to another upload style (trap 11). `/coreweave` before it makes them switch on purpose.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 
 class SignatureError(Exception):
@@ -18,14 +18,13 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one signed URL allows: one method on one content of one account, until `expires_s` (wall seconds).
+    """What one signed URL allows: one method on one path, until `expires_s` (wall seconds).
 
-    `size` None means that the size was not declared.
+    The path names the account and the content (or upload and part); `size` None means that none was declared.
     """
 
     method: str
-    account_id: str
-    md5: bytes
+    path: str
     size: int | None
     expires_s: int
 
@@ -42,7 +41,7 @@ class Signer:
         if grant.size is not None:
             query["size"] = grant.size
         query["signature"] = self._signature(grant)
-        return f"{origin}/objects/{grant.account_id}/{grant.md5.hex()}?{urlencode(query)}"
+        return f"{origin}{quote(grant.path)}?{urlencode(query)}"
 
     def check(self, grant: Grant, signature: str, *, now_s: float) -> None:
         """Raises SignatureError unless `signature` was made for exactly this grant and it has not expired."""
@@ -52,7 +51,5 @@ class Signer:
             raise SignatureError("the signed URL has expired; ask for a new one")
 
     def _signature(self, grant: Grant) -> str:
-        text = "\n".join(
-            (grant.method, grant.account_id, grant.md5.hex(), str(grant.size), str(grant.expires_s))
-        )
+        text = "\n".join((grant.method, grant.path, str(grant.size), str(grant.expires_s)))
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
+from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, g, request
+from flask import Blueprint, g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from conductor_mock.api.context import now_s, origin, service
-from conductor_mock.errors import Detail, Refusal, bad_request, not_implemented, unauthorized
+from conductor_mock.errors import Detail, Refusal, bad_request, forbidden, unauthorized
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.store.accounts import WrongKeyError
 from conductor_mock.tokens import MAX_BYTES, Identity
@@ -18,10 +20,13 @@ MAX_CLIENT_ID = 200
 
 
 @auth.get("/api/oauth_jwt")
-def token() -> dict[str, object]:
-    """Exchange `client_id` and `client_secret` for a token; the account is made on first use."""
+def token() -> dict[str, object] | ResponseReturnValue:
+    """Exchange `client_id` and `client_secret` for a token; the account is made on first use.
+
+    With a `redirect_uri` it is the browser login instead (wire reference 1.2).
+    """
     if request.args.get("redirect_uri") is not None:
-        raise not_implemented("the browser login is not part of this version; use an API key")
+        return _browser_login(request.args["redirect_uri"])
     grant_type = request.args.get("grant_type")
     if grant_type != "client_credentials":
         raise _wrong("grant_type", f"must be 'client_credentials', got {grant_type!r}")
@@ -58,6 +63,34 @@ def _sign_in(client_id: str, secret: str) -> str:
         return accounts.sign_in(client_id, secret)
     except WrongKeyError:
         raise wrong from None
+
+
+def _browser_login(redirect_uri: str) -> ResponseReturnValue:
+    """A page that asks, then a redirect to the client's own web server with the token of the default account.
+
+    `prompt=none`, as OpenID Connect calls it, redirects at once. A token goes to this machine only: the client waits
+    on a loopback port, and anywhere else would be somebody else's.
+    """
+    target = urlsplit(redirect_uri)
+    if target.scheme != "http" or target.hostname not in ("localhost", "127.0.0.1") or target.fragment:
+        raise _wrong("redirect_uri", f"must be a http URL of localhost, got {redirect_uri[:80]!r}")
+    if not service().settings.loopback:
+        raise forbidden("the browser login is for a server on a loopback address; use an API key")
+    if request.args.get("prompt") != "none":
+        agreed = f"{request.path}?{urlencode({**request.args.to_dict(), 'prompt': 'none'})}"
+        return render_template(
+            "login.html", agreed=agreed, account=service().keys.client_id, target=redirect_uri
+        )
+    keys = service().keys
+    account_id = service().accounts.sign_in(keys.client_id, keys.private_key)
+    g.account_id = account_id
+    scope = request.args.get("scope") or "user"
+    access_token = service().tokens.issue(
+        Identity(account_id, keys.client_id), audience=origin(), now_s=now_s(), scope=scope[:200]
+    )
+    answer = {"access_token": access_token, "expires_in": service().tokens.ttl_s, "scope": scope[:200]}
+    joined = "&" if target.query else "?"
+    return redirect(f"{redirect_uri}{joined}{urlencode(answer)}", 302)
 
 
 def _wrong(parameter: str, message: str) -> Refusal:

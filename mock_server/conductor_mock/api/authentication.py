@@ -10,7 +10,10 @@ from conductor_mock.tokens import Identity, TokenError
 
 NO_TOKEN = {
     "auth.token": "this is where tokens come from",
+    "companion.login": "this is where the companion's tokens come from",
     "objects.put": "the URL is signed; one upload style sends a token along, the other none (trap 10)",
+    "objects.put_part": "the URL is signed",
+    "objects.get": "the URL is signed",
     "static": "pages and their files",
 }
 OPTIONAL_TOKEN = {

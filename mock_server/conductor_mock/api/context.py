@@ -7,6 +7,8 @@ from typing import cast
 
 from flask import current_app, g, request
 
+from conductor_mock.catalog import Catalog
+from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
 from conductor_mock.tokens import Identity
@@ -47,6 +49,18 @@ def host_name() -> str:
 def _host() -> str:
     """The Host header as it came: Flask takes no name with an underscore, which containers have."""
     return request.headers.get("Host", request.host)
+
+
+def catalog() -> Catalog:
+    """What the caller's account offers: its own catalogue if the control API gave it one, else the server's."""
+    return served().catalog
+
+
+def served() -> ServedCatalog:
+    """`catalog()` with the answers that it gives, made once."""
+    current = service()
+    identity = g.get("identity")
+    return current.served if identity is None else current.served_for(identity.account_id)
 
 
 def now_s() -> float:

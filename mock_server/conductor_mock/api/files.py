@@ -1,4 +1,4 @@
-"""`files.get_upload_urls`: which files are wanted, and where to put them (wire reference 2.5)."""
+"""`files.*`: which files are wanted, where to put them, and parts that become whole (wire reference 2.5, 2.7)."""
 
 from __future__ import annotations
 
@@ -6,46 +6,121 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, notice
-from conductor_mock.api.context import caller, now_s, origin, service
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.api.context import caller, catalog, service
+from conductor_mock.errors import Detail, bad_request, not_found
+from conductor_mock.farm.commands import Options
 from conductor_mock.md5 import canonical, from_base64
-from conductor_mock.signing import Grant
+from conductor_mock.store.objects import WrongContentError
+from conductor_mock.store.parts import PartsError
 
 files = Blueprint("files", __name__)
 
 
 @files.post("/api/v2/files/get_upload_urls")
 def get_upload_urls() -> dict[str, object] | Response:
-    """A signed URL for each file whose content the account does not hold; 204 when it holds them all."""
+    """Signed URLs for each file whose content the account does not hold; 204 when it holds them all."""
     body = contract_body()
     wanted = _by_path(body["upload_files"])
     check_project(body.get("project"), "/project")
-    current, account_id = service(), caller().account_id
-    origin_ = origin()
-    held = current.holdings.held(account_id, {entry["hash"] for entry in wanted.values()})
-    current.holdings.declare(account_id, ((path, entry["hash"]) for path, entry in wanted.items()))
-    expires = int(now_s()) + current.settings.url_ttl_s
-    urls = [
-        {
-            "filePath": path,
-            "fileSize": entry["size"],
-            "preSignedURL": current.signer.url(
-                origin_, Grant("PUT", account_id, from_base64(entry["hash"]), entry["size"], expires)
-            ),
-        }
-        for path, entry in wanted.items()
-        if entry["hash"] not in held
-    ]
-    if not urls:
+    account_id = caller().account_id
+    with service().accounts.open(account_id) as account:
+        options = account.state.options
+    missing = _missing(account_id, [(path, entry["hash"]) for path, entry in wanted.items()])
+    if not missing:
         return Response(status=204)
-    return {"singlePartURLs": urls, "multiPartURLs": []}
+    single: list[dict[str, object]] = []
+    multi: list[dict[str, object]] = []
+    for path in missing:
+        md5, size = wanted[path]["hash"], wanted[path]["size"]
+        if size > options.part_size:
+            multi.append(_in_parts(account_id, path, md5, size, options))
+        else:
+            url = signed.upload_url(account_id, md5, size, s3=options.provider == "s3")
+            single.append({"filePath": path, "fileSize": size, "preSignedURL": url})
+    return {"singlePartURLs": single, "multiPartURLs": multi}
+
+
+@files.post("/api/files/get_upload_urls")
+def get_upload_urls_v1() -> dict[str, str] | Response:
+    """The form of before July 2019: an object of path and md5, answered with an object of path and URL (2.5.1)."""
+    body = contract_body()
+    check_project(body.get("project"), "/project")
+    account_id = caller().account_id
+    wanted = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
+    urls = {
+        path: signed.upload_url(account_id, wanted[path], None, s3=False)
+        for path in _missing(account_id, list(wanted.items()))
+    }
+    return urls or Response(status=204)
+
+
+@files.post("/api/v2/files/multipart/complete")
+def complete_multipart() -> dict[str, str]:
+    """Make the whole of its parts, if it has the md5 and size that were declared. `project` says nothing (trap 8)."""
+    body = contract_body()
+    current, account_id = service(), caller().account_id
+    upload = current.parts.find(account_id, body["uploadID"])
+    if upload is None:
+        message = f"there is no upload {body['uploadID'][:80]!r} in this account"
+        raise not_found(message, Detail("/uploadID", message))
+    if _md5(body["hash"], "/hash") != upload.md5:
+        message = f"hash is {body['hash']}, the upload is of {upload.md5}"
+        raise bad_request(message, Detail("/hash", message))
+    answer = {"status": "success", "uploadID": upload.upload_id}
+    if current.holdings.held(account_id, [upload.md5]):
+        return answer  # completed before: the client repeats what it had no answer to
+    etags = [(part["partNumber"], part["etag"].strip('"')) for part in body["completedParts"]]
+    try:
+        whole = current.parts.joined(account_id, upload, sorted(etags))
+        current.holdings.put(
+            account_id,
+            whole,
+            md5=from_base64(upload.md5),
+            size=upload.size,
+            now_us=lambda: current.accounts.now_us(account_id),
+        )
+    except (PartsError, WrongContentError) as error:
+        raise bad_request(
+            f"the parts do not make the file: {error}", Detail("/completedParts", str(error))
+        ) from None
+    current.parts.forget(account_id, upload)
+    return answer
 
 
 def check_project(name: object, path: str) -> None:
     """Warn about a project that the catalogue does not list; null is no project (`conductor upload` sends it)."""
-    if name and service().catalog.project(str(name)) is None:
+    if name and catalog().project(str(name)) is None:
         notice(path, f"the catalogue has no project {str(name)[:80]!r}")
+
+
+def _missing(account_id: str, wanted: list[tuple[str, str]]) -> list[str]:
+    """The paths whose content the account does not hold: content decides, never the path (trap 35)."""
+    current = service()
+    held = current.holdings.held(account_id, {md5 for _, md5 in wanted})
+    current.holdings.declare(account_id, wanted)
+    return [path for path, md5 in wanted if md5 not in held]
+
+
+def _in_parts(account_id: str, path: str, md5: str, size: int, options: Options) -> dict[str, object]:
+    upload = service().parts.begin(account_id, md5=md5, size=size, part_size=options.part_size)
+    return {
+        "uploadID": upload.upload_id,
+        "filePath": path,
+        "fileSize": size,
+        "md5": md5,
+        "partSize": upload.part_size,
+        "parts": [
+            {
+                "partNumber": number,
+                "url": signed.part_url(
+                    account_id, upload.upload_id, number, upload.size_of(number), s3=options.provider == "s3"
+                ),
+            }
+            for number in range(1, upload.count + 1)
+        ],
+    }
 
 
 def _by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -8,14 +8,15 @@ from typing import Any
 from flask import Blueprint, request
 
 from conductor_mock.api.bodies import contract_body, notice, raw_body
-from conductor_mock.api.context import caller, service, warn, warnings
+from conductor_mock.api.context import caller, catalog, service, warn, warnings
 from conductor_mock.api.files import check_project
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
-from conductor_mock.farm import views
+from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.decisions import create_job, machine_name
+from conductor_mock.farm.ids import jid as write_jid
 
 jobs = Blueprint("jobs", __name__)
 
@@ -25,7 +26,7 @@ def create() -> tuple[dict[str, Any], int]:
     """Accept a job. Always 201 with a JSON object, never 200 or 204 (traps 1 and 2), and only after the commit."""
     payload = contract_body()
     _check_catalogue(payload)
-    machine = _machine(machine_name(payload))
+    machine = _machine(payload)
     current, account_id = service(), caller().account_id
     command = create_job(
         payload,
@@ -52,31 +53,62 @@ def list_jobs() -> dict[str, Any]:
         raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
     with service().accounts.open(caller().account_id) as account:
         records = [views.job_record(account.state, job) for job in account.state.jobs.values()]
-    return {"data": [record for record in records if wanted.matches(record)]}
+    fitting = [record for record in records if wanted.matches(record)]
+    return {"data": [_only(record, request.args.get("fields")) for record in fitting]}
+
+
+@jobs.get("/api/v1/client/jobs/<jid>")
+def get(jid: str) -> dict[str, Any]:
+    """One job with its tasks (wire reference 2.22)."""
+    with service().accounts.open(caller().account_id) as account:
+        return {"data": views.client_job(account.state, lookup.job(account.state, jid))}
+
+
+@jobs.put("/jobs_multi")
+def act() -> dict[str, str]:
+    """Do something to whole jobs; those whose state does not allow it are left alone, and 409 if it moves none."""
+    body = contract_body()
+    with service().accounts.open(caller().account_id) as account:
+        command = actions.act_on_jobs(account.state, body["action"], body["jobids"])
+        account.append(command)
+    named = ", ".join(write_jid(number) for number in command.jobs)
+    return {"body": "success", "message": f"{command.action}: {len(command.jobs)} jobs: {named}"}
+
+
+def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
+    """The fields that `fields` names, those that exist; all of them without it."""
+    if not fields:
+        return record
+    names = [name.strip() for name in fields.split(",")]
+    return {name: record[name] for name in names if name in record}
 
 
 def _check_catalogue(payload: dict[str, Any]) -> None:
     """Warn about ids that the catalogue does not have: a real account's are not ours."""
-    catalog = service().catalog
+    offered = catalog()
     check_project(payload.get("project"), "/project")
     for index, package_id in enumerate(payload.get("software_package_ids") or ()):
-        if catalog.package(package_id) is None:
+        if offered.package(package_id) is None:
             notice(f"/software_package_ids/{index}", f"the catalogue has no package {str(package_id)[:80]!r}")
     name = machine_name(payload)
-    if catalog.machine(name) is None:
+    if offered.machine(name) is None:
         path = "/instance_type" if payload.get("instance_type") else "/cores"
         notice(path, f"the catalogue has no instance type {name[:80]!r}")
 
 
-def _machine(name: str) -> Machine:
+def _machine(payload: dict[str, Any]) -> Machine:
     """The machine that a job copies; one that the catalogue does not know has no price and the reference's speed."""
-    found = service().catalog.machine(name)
+    name, offered = machine_name(payload), catalog()
+    packages = [offered.package(package_id) for package_id in payload.get("software_package_ids") or ()]
+    licence_price = sum(offered.licence(package["product"]) for package in packages if package is not None)
+    found = offered.machine(name)
     if found is None:
-        return Machine(name=name, cores=1, price=0, preemptible_price=0, speed=100)
+        return Machine(name, cores=1, price=0, preemptible_price=0, licence_price=licence_price, speed=100)
     return Machine(
         name=name,
         cores=found.cores,
         price=found.price_usd_per_hour,
         preemptible_price=found.preemptible_usd_per_hour,
+        licence_price=licence_price,
         speed=found.speed,
     )

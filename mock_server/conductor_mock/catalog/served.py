@@ -10,17 +10,17 @@ from conductor_mock.catalog.model import Catalog
 
 @dataclass(frozen=True, slots=True)
 class ServedCatalog:
-    """The JSON bodies of `packages.list`, `projects.list` and `instance_types.list` without a filter."""
+    """A catalogue and the JSON bodies of its three long lists, as they are served without a filter."""
 
+    catalog: Catalog
     packages: bytes
     projects: bytes
     instance_types: bytes
 
     @classmethod
     def of(cls, catalog: Catalog) -> ServedCatalog:
-        return cls(
-            *(_body(records) for records in (catalog.packages, catalog.projects, catalog.instance_types))
-        )
+        lists = (catalog.packages, catalog.projects, catalog.instance_types)
+        return cls(catalog, *(_body(records) for records in lists))
 
 
 def _body(records: object) -> bytes:

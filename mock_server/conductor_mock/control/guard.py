@@ -20,13 +20,13 @@ LOOPBACK_NAMES = frozenset({"localhost"})
 
 def guard() -> None:
     """Refuse what must not reach the control API (403, 401, 415)."""
-    _known_host()
+    known_host()
     _same_site()
     _json_write()
     _admin()
 
 
-def _known_host() -> None:
+def known_host() -> None:
     """A DNS name that was rebound to 127.0.0.1 still carries its own name in Host."""
     name = host_name()
     if name in LOOPBACK_NAMES or _is_loopback(name) or name in map(str.lower, service().settings.allow_hosts):

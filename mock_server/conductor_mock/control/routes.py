@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.api.context import service
+from conductor_mock.catalog import CatalogError, from_document, validate
 from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found, not_implemented
-from conductor_mock.farm import views
+from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.clock import ONE, ClockError, iso
+from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged
 from conductor_mock.farm.decisions import move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import State
@@ -135,6 +138,7 @@ def reset() -> Response:
     current = service()
     for account_id in selected_accounts():
         current.accounts.reset(account_id)
+        current.parts.forget_all(account_id)
         current.journal.clear(account_id)
     if request.args.get("account") == ALL:
         current.journal.clear()
@@ -153,20 +157,75 @@ def fidelity() -> dict[str, Any]:
     return {"fidelity": service().contract.fidelity()}
 
 
+@control.get("/options")
+def options() -> dict[str, Any]:
+    """What decides the account's runs besides its requests."""
+    with service().accounts.open(one_account()) as account:
+        return account.state.options.to_json()
+
+
+@control.post("/options")
+def set_options() -> dict[str, Any]:
+    """Change `provider` (gcs, s3), `part_size` (bytes), `seed` or `fleet` of the account."""
+    body = _object_body(accepted=("provider", "part_size", "seed", "fleet"))
+    if body.get("provider", "gcs") not in ("gcs", "s3"):
+        raise _wrong("provider", f"must be gcs or s3, got {str(body['provider'])[:40]!r}")
+    for name, least in (("part_size", 1), ("seed", 0), ("fleet", 0)):
+        value = body.get(name, least)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 62:
+            raise _wrong(name, f"must be a whole number from {least}, got {str(value)[:40]!r}")
+    with service().accounts.open(one_account()) as account:
+        account.append(OptionsChanged(replace(account.state.options, **body)))
+        return account.state.options.to_json()
+
+
+@control.get("/catalog")
+def catalog() -> dict[str, Any]:
+    """The catalogue document of the account: packages, projects, instance types, environment, prices."""
+    return service().served_for(one_account()).catalog.to_document()
+
+
+@control.put("/catalog")
+def replace_catalog() -> dict[str, Any]:
+    """Give the account a catalogue of its own, checked before it is taken; `null` gives the server's back."""
+    document = parse_json(raw_body())
+    account_id = one_account()
+    warnings: list[str] = []
+    if document is not None:
+        try:
+            document = from_document(document, "the request").to_document()
+        except CatalogError as error:
+            details = [Detail(problem.path, problem.message) for problem in error.problems]
+            raise bad_request(f"the catalogue was not taken: {error}", *details) from None
+        warnings = [
+            f"{problem.path} {problem.message}" for problem in validate(document) if not problem.is_error
+        ]
+    with service().accounts.open(account_id) as account:
+        account.append(CatalogReplaced(document))
+    served = service().served_for(account_id).catalog
+    return {"status": "success", "sha256": served.sha256, "warnings": warnings}
+
+
 @control.route("/faults", methods=["GET", "POST", "DELETE"])
 @control.route("/outcomes", methods=["GET", "POST", "DELETE"])
-@control.route("/catalog", methods=["GET", "PUT"])
 def later() -> Response:
     """Calls of the design that this version does not fill yet: refused, never silently accepted."""
     raise not_implemented(f"{request.method} {request.path} is not part of this version")
 
 
 @control.post("/jobs/<jid>/tasks/<tid>")
-def force_task(jid: str, tid: str) -> Response:
-    """Forcing a task needs the farm, which this version does not have."""
-    raise not_implemented(
-        f"task {tid[:40]} of job {jid[:40]} cannot be moved: the farm is not part of this version"
-    )
+def force_task(jid: str, tid: str) -> dict[str, Any]:
+    """End a task: `{"status": "success"}`, or failed, preempted, killed, with an `exit_code` if you like."""
+    body = _object_body(accepted=("status", "exit_code"))
+    code = body.get("exit_code")
+    if not isinstance(body.get("status"), str):
+        raise _wrong("status", f"must be one of {', '.join(actions.FORCED)}")
+    if code is not None and (isinstance(code, bool) or not isinstance(code, int) or not -255 <= code <= 255):
+        raise _wrong("exit_code", f"must be a whole number from -255 to 255, got {str(code)[:40]!r}")
+    with service().accounts.open(one_account()) as account:
+        account.append(actions.force(account.state, jid, tid, body["status"], code))
+        found = lookup.job(account.state, jid)
+        return views.control_job(found, account.state.client_id, account.payload(found))
 
 
 def _clock(state: State) -> dict[str, Any]:

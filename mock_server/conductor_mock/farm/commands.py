@@ -7,10 +7,13 @@ from the old form joins `UPCASTERS`: logs outlive releases.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from conductor_mock.farm.clock import Anchor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Json = dict[str, Any]
 
@@ -19,14 +22,37 @@ class UnknownCommandError(ValueError):
     """A record that this version cannot read: a kind or a version that a newer one wrote."""
 
 
+class _Plain:
+    """A command of plain values, whose JSON is an object of its fields."""
+
+    __slots__ = ()
+
+    def to_json(self) -> Json:
+        return asdict(cast(Any, self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The command of a stored JSON object; lists become tuples again."""
+        names = [field.name for field in fields(cast(Any, cls))]
+        return cls(
+            **{name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the fold reads besides requests. `fleet` is the most instances at once (0: no limit)."""
+    """What decides a run besides requests.
+
+    `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
+    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts.
+    """
 
     simulation_version: int
     catalog_sha256: str
     seed: int
     fleet: int
+    provider: str
+    part_size: int
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -107,14 +133,15 @@ class ClockSet:
 class Machine:
     """The machine of a job, copied when the job is accepted, so that a later catalogue changes nothing.
 
-    Money is in micro-dollars per hour, `speed` in per cent of a reference machine. An unknown instance type has no
-    price and the speed of the reference.
+    Money is in micro-dollars per hour; `licence_price` is for the job's software on one such machine. `speed` is in
+    per cent of a reference machine. An unknown instance type has no price and the speed of the reference.
     """
 
     name: str
     cores: int
     price: int
     preemptible_price: int
+    licence_price: int
     speed: int
 
 
@@ -155,11 +182,168 @@ class JobCreated:
         )
 
 
-Command = AccountOpened | OptionsChanged | ClockSet | JobCreated
+@dataclass(frozen=True, slots=True)
+class UploadClaimed(_Plain):
+    """`uploads.next` handed a job's files to a daemon, for `lease_us` simulated microseconds between two reports."""
 
-KINDS: Mapping[str, type[Command]] = {
-    command.kind: command for command in (AccountOpened, OptionsChanged, ClockSet, JobCreated)
-}
+    kind: ClassVar[str] = "upload.claimed"
+    version: ClassVar[int] = 1
+
+    job: int
+    lease_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadProgressed(_Plain):
+    """`uploads.update`: how far a daemon is, in bytes."""
+
+    kind: ClassVar[str] = "upload.progressed"
+    version: ClassVar[int] = 1
+
+    job: int
+    bytes_to_send: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFinished(_Plain):
+    """`uploads.finish`: the files are there, but for the `problems`, which fail the job."""
+
+    kind: ClassVar[str] = "upload.finished"
+    version: ClassVar[int] = 1
+
+    job: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFailed(_Plain):
+    """`uploads.fail`: a daemon gave up; its text is the reason."""
+
+    kind: ClassVar[str] = "upload.failed"
+    version: ClassVar[int] = 1
+
+    job: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobsActed(_Plain):
+    """An action on whole jobs, such as `kill` (`actions.py` has the table)."""
+
+    kind: ClassVar[str] = "jobs.acted"
+    version: ClassVar[int] = 1
+
+    action: str
+    jobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TasksActed(_Plain):
+    """An action on some tasks of one job."""
+
+    kind: ClassVar[str] = "tasks.acted"
+    version: ClassVar[int] = 1
+
+    action: str
+    job: int
+    tasks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForced(_Plain):
+    """The control API ended a task: `status` is how."""
+
+    kind: ClassVar[str] = "task.forced"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    status: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One output of a task: below the job's output path, with its base64 md5 and its size in bytes."""
+
+    relative_path: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsListed(_Plain):
+    """The outputs of a task were asked for the first time; their contents lie in the object store."""
+
+    kind: ClassVar[str] = "outputs.listed"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    files: tuple[OutputFile, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> OutputsListed:
+        return cls(data["job"], data["task"], tuple(OutputFile(**file) for file in data["files"]))
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOffered(_Plain):
+    """The outputs of a task were handed to a downloader, or one of them (`file`) to a file-by-file one."""
+
+    kind: ClassVar[str] = "download.offered"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    file: int | None
+    lease_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadReported(_Plain):
+    """A downloader reported: `status` is downloading, downloaded or pending; `file` as in DownloadOffered."""
+
+    kind: ClassVar[str] = "download.reported"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    file: int | None
+    status: str
+    bytes_downloaded: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogReplaced(_Plain):
+    """The control API gave the account a catalogue of its own: a whole, checked document (None: the server's again)."""
+
+    kind: ClassVar[str] = "catalog.replaced"
+    version: ClassVar[int] = 1
+
+    document: Json | None
+
+
+Command = (
+    AccountOpened
+    | OptionsChanged
+    | ClockSet
+    | JobCreated
+    | UploadClaimed
+    | UploadProgressed
+    | UploadFinished
+    | UploadFailed
+    | JobsActed
+    | TasksActed
+    | TaskForced
+    | OutputsListed
+    | DownloadOffered
+    | DownloadReported
+    | CatalogReplaced
+)
+
+KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}
 
 UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {}
 """`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""

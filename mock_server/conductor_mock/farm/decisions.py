@@ -8,6 +8,8 @@ from typing import Any
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
+from conductor_mock.farm.frames import FramesError
+from conductor_mock.farm.refusals import MeaninglessError
 from conductor_mock.farm.state import State
 
 MACHINE_OF_2019 = "n1-{flavor}-{cores}"
@@ -31,7 +33,14 @@ def create_job(
     held: Callable[[Collection[str]], Collection[str]],
     warnings: Collection[str] = (),
 ) -> JobCreated:
-    """The command for an accepted job. `held` tells which of some base64 md5s the account's store holds."""
+    """The command for an accepted job. `held` tells which of some base64 md5s the account's store holds.
+
+    Raises MeaninglessError for a frame range that cannot be cut into tasks.
+    """
+    try:
+        reading.tasks(payload)
+    except FramesError as error:
+        raise MeaninglessError(f"frame_range: {error}") from None
     missing: tuple[str, ...] = ()
     if reading.local_upload(payload):
         files = list(reading.upload_files(payload))

@@ -5,11 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from conductor_mock.farm import actions, downloads, leases, tasks, uploads
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated, OptionsChanged, Record
-from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    CatalogReplaced,
+    ClockSet,
+    Command,
+    DownloadOffered,
+    DownloadReported,
+    JobCreated,
+    JobsActed,
+    OptionsChanged,
+    OutputsListed,
+    Record,
+    TaskForced,
+    TasksActed,
+    UploadClaimed,
+    UploadFailed,
+    UploadFinished,
+    UploadProgressed,
+)
+from conductor_mock.farm.frames import parse_or_none
+from conductor_mock.farm.state import READY, Job, State, Task, Upload
 
 SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
@@ -46,22 +67,51 @@ def advance(state: State, to_us: int) -> None:
     if to_us < state.now_us:
         raise BrokenLogError(f"simulated time {to_us} lies before {state.now_us}, which was already shown")
     state.now_us = to_us
+    leases.expire(state)
 
 
 def apply(state: State, record: Record) -> None:
     """Change `state` by one command, at the time it has."""
     command = record.command
-    match command:
-        case JobCreated():
-            _create_job(state, record.seq, command)
-        case ClockSet():
-            state.clock = command.clock
-            advance(state, command.clock.sim_us)
-        case OptionsChanged():
-            state.options = command.options
-        case AccountOpened():
-            raise BrokenLogError(f"account {state.account_id} was opened twice (command {record.seq})")
+    if isinstance(command, JobCreated):
+        _create_job(state, record.seq, command)
+    elif isinstance(command, CatalogReplaced):
+        state.catalog_seq = None if command.document is None else record.seq
+    else:
+        _EFFECTS[type(command)](state, command)
     state.seq = record.seq
+
+
+def _set_clock(state: State, command: ClockSet) -> None:
+    old_speed = state.clock.speed_millionths
+    state.clock = command.clock
+    advance(state, command.clock.sim_us)
+    leases.rescale(state, old_speed, command.clock.speed_millionths)
+
+
+def _change_options(state: State, command: OptionsChanged) -> None:
+    state.options = command.options
+
+
+def _open_again(state: State, command: AccountOpened) -> None:
+    raise BrokenLogError(f"account {state.account_id} was opened twice, again as {command.client_id!r}")
+
+
+_EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
+    AccountOpened: _open_again,
+    OptionsChanged: _change_options,
+    ClockSet: _set_clock,
+    UploadClaimed: uploads.apply_claimed,
+    UploadProgressed: uploads.apply_progressed,
+    UploadFinished: uploads.apply_finished,
+    UploadFailed: uploads.apply_failed,
+    JobsActed: actions.apply_jobs,
+    TasksActed: actions.apply_tasks,
+    TaskForced: actions.apply_forced,
+    OutputsListed: downloads.apply_listed,
+    DownloadOffered: downloads.apply_offered,
+    DownloadReported: downloads.apply_reported,
+}
 
 
 def _opened(record: Record, command: AccountOpened) -> State:
@@ -81,7 +131,8 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
     payload = command.payload
     files = list(reading.upload_files(payload))
     local = reading.local_upload(payload)
-    status, description = _first_status(command, waits_for_daemon=not local and bool(files))
+    waits_for_daemon = not local and bool(files)
+    phase, note = _first_phase(command, waits_for_daemon=waits_for_daemon)
     job = Job(
         number=state.next_job_number,
         seq=seq,
@@ -92,26 +143,41 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         location=reading.text(payload, "location"),
         output_path=reading.text(payload, "output_path"),
         priority=reading.number(payload, "priority", reading.DEFAULT_PRIORITY),
+        preemptible=bool(payload.get("preemptible")),
         local_upload=local,
         machine=command.machine,
         metadata=payload.get("metadata") or {},
         upload_files=len(files),
         upload_size=sum(file.size for file in files),
-        status=status,
-        status_description=description,
-        tasks=[Task(task, frames) for task, frames in reading.tasks(payload)],
+        phase=phase,
+        note=note,
+        tasks=[],
         warnings=command.warnings,
+        upload=Upload() if waits_for_daemon else None,
     )
+    for task in _tasks(payload):
+        tasks.add(job, task)
     state.jobs[job.number] = job
 
 
-def _first_status(command: JobCreated, *, waits_for_daemon: bool) -> tuple[str, str]:
-    """The status of a new job and why (wire reference 7.2, step 1)."""
+def _tasks(payload: Mapping[str, Any]) -> list[Task]:
+    """The tasks of a new job: those with a scout frame start, the rest are held; none with one: all start (7.3)."""
+    scouts = reading.scouts(payload)
+    found = [Task(command, frames) for command, frames in reading.tasks(payload)]
+    if scouts is None:
+        return found
+    chosen = [(frames := parse_or_none(task.frames)) is not None and frames.meets(scouts) for task in found]
+    if any(chosen):
+        for task, is_scout in zip(found, chosen, strict=True):
+            task.status = "pending" if is_scout else "holding"
+    return found
+
+
+def _first_phase(command: JobCreated, *, waits_for_daemon: bool) -> tuple[str, str]:
+    """What keeps a new job from its tasks, and why (wire reference 7.2, step 1)."""
     if command.missing:
         shown = ", ".join(command.missing[:3]) + (" ..." if len(command.missing) > 3 else "")
         return "sync_failed", f"{len(command.missing)} files were never uploaded: {shown}"
     if waits_for_daemon:
         return "upload_pending", "waiting for an uploader daemon"
-    if reading.is_upload_only(command.payload):
-        return "success", "upload only: there is nothing to render"
-    return "pending", "waiting for machines"
+    return READY, ""

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_mock.farm.frames import Frames, chunks, parse, parse_or_none, write
 from conductor_mock.md5 import canonical
 
 DEFAULT_PRIORITY = 5
 UPLOAD_ONLY_COMMAND = "upload only"
 UPLOAD_ONLY_FRAMES = "x"
+FRAME_PLACEHOLDER = "<frame args>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,28 @@ def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
 
 
 def tasks(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """`(command, frames)` of each task. A `command` with a `frame_range` is one task until the farm splits it."""
+    """`(command, frames)` of each task.
+
+    A 2019 job has one `command` for a `frame_range`: the service cuts the range into chunks of `chunk_size` frames
+    and puts each into the command (wire reference 7.3, inferred). Raises FramesError for an impossible range.
+    """
     entries = payload.get("tasks_data") or ()
     if entries:
         return [(entry["command"], text(entry, "frames")) for entry in entries]
-    if is_upload_only(payload) or not payload.get("command"):
+    command = text(payload, "command")
+    if not command or is_upload_only(payload):
         return []
-    return [(text(payload, "command"), text(payload, "frame_range"))]
+    chunk_size = max(1, number(payload, "chunk_size", 1))
+    specifications = [write(chunk) for chunk in chunks(parse(text(payload, "frame_range")), chunk_size)]
+    return [(with_frames(command, frames), frames) for frames in specifications] or [(command, "")]
+
+
+def with_frames(command: str, frames: str) -> str:
+    """`command` with its frame placeholder, `<frame args>` in the 2019 help, replaced by a chunk of frames."""
+    return command.replace(FRAME_PLACEHOLDER, frames)
+
+
+def scouts(payload: Mapping[str, Any]) -> Frames | None:
+    """The scout frames of the job, or None when none are asked for or the text is none of the grammar."""
+    specification = text(payload, "scout_frames")
+    return parse_or_none(specification) if specification.strip() else None

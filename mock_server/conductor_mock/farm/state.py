@@ -1,22 +1,18 @@
 """The state of one account: the fold of its log, kept in memory and in snapshots.
 
-A snapshot is the truth after an upgrade (design, rule 4), so the JSON form here is a file format: change it with a
-reader for the old one.
+A snapshot is the truth after an upgrade (design, rule 4), so the JSON form (`snapshot.py`) is a file format.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import Machine, Options
+from conductor_mock.farm.commands import Machine, Options, OutputFile
 
 Json = dict[str, Any]
-
-SNAPSHOT_FORMAT = 1
-"""Rises when the JSON form changes; `State.from_json` then reads the older ones too."""
 
 JOB_STATUSES = (
     "upload_pending", "uploading", "sync_pending", "syncing", "sync_failed", "pending", "holding", "running",
@@ -29,19 +25,81 @@ TASK_STATUSES = (
 )  # fmt: skip
 """Wire reference 7.2; the job record has one counter for each."""
 
+ENDED = frozenset({"success", "downloaded", "failed", "preempted", "killed", "reviewed"})
+DELIVERED = frozenset({"success", "downloaded", "reviewed"})
+"""Statuses of a task that has outputs."""
+
+READY = "ready"
+"""The phase of a job whose files are in place: its status is that of its tasks."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """Something handed out until a simulated time (design, rule 9)."""
+
+    until_us: int
+    length_us: int
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of a task; `ended_us` is None while it runs."""
+
+    started_us: int
+    ended_us: int | None = None
+    outcome: str = "running"
+    exit_code: int | None = None
+
+
+@dataclass(slots=True)
+class Download:
+    """What became of the outputs of a task's last attempt: wanted, on their way, or delivered.
+
+    `given` and `done` are the numbers of the files that a file-by-file daemon (wire reference 2.21) took and brought.
+    """
+
+    status: str = "pending"
+    lease: Lease | None = None
+    bytes_downloaded: int = 0
+    given: set[int] = field(default_factory=set)
+    done: set[int] = field(default_factory=set)
+
 
 @dataclass(slots=True)
 class Task:
-    """One command of a job. `frames` is the text that the submitter gave, or empty."""
+    """One command of a job. `frames` is the text that the submitter gave, or empty.
+
+    `outputs` are stored when first listed and never drawn again (design, rule 8); None until then.
+    """
 
     command: str
     frames: str
     status: str = "pending"
+    attempts: list[Attempt] = field(default_factory=list)
+    outputs: tuple[OutputFile, ...] | None = None
+    download: Download | None = None
+
+
+@dataclass(slots=True)
+class Upload:
+    """The files of a job that an uploader daemon brings (wire reference 2.12, 2.13).
+
+    `status` is pending, claimed, finished, failed or cancelled.
+    """
+
+    status: str = "pending"
+    lease: Lease | None = None
+    bytes_to_send: int = 0
+    bytes_sent: int = 0
 
 
 @dataclass(slots=True)
 class Job:
-    """One accepted job. `seq` is its command in the log, where the payload can be read again."""
+    """One accepted job. `seq` is its command in the log, where the payload can be read again.
+
+    `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, sync_failed, failed, killed.
+    `counts` is how many tasks are in each status, kept by `tasks.move`.
+    """
 
     number: int
     seq: int
@@ -52,24 +110,27 @@ class Job:
     location: str
     output_path: str
     priority: int
+    preemptible: bool
     local_upload: bool
     machine: Machine
     metadata: Json
     upload_files: int
     upload_size: int
-    status: str
-    status_description: str
+    phase: str
+    note: str
     tasks: list[Task]
     warnings: tuple[str, ...] = ()
-
-    def counts(self) -> Counter[str]:
-        """How many tasks are in each status."""
-        return Counter(task.status for task in self.tasks)
+    upload: Upload | None = None
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class State:
-    """One account at simulated time `now_us`, after the `seq`-th command of its log."""
+    """One account at simulated time `now_us`, after the `seq`-th command of its log.
+
+    `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
+    `leased_uploads` (job) and `leased_downloads` (job, task) are an index of what has a lease, for `leases`.
+    """
 
     client_id: str
     account_id: str
@@ -80,55 +141,10 @@ class State:
     now_us: int
     seq: int
     jobs: dict[int, Job] = field(default_factory=dict)
+    catalog_seq: int | None = None
+    leased_uploads: set[int] = field(default_factory=set)
+    leased_downloads: set[tuple[int, int]] = field(default_factory=set)
 
     @property
     def next_job_number(self) -> int:
         return len(self.jobs) + 1
-
-    def to_json(self) -> Json:
-        """The snapshot form; `from_json` gives an equal state back."""
-        return {
-            "format": SNAPSHOT_FORMAT,
-            "client_id": self.client_id,
-            "account_id": self.account_id,
-            "key_sha256": self.key_sha256,
-            "options": self.options.to_json(),
-            "clock": self.clock.to_json(),
-            "opened_us": self.opened_us,
-            "now_us": self.now_us,
-            "seq": self.seq,
-            "jobs": [_job_to_json(job) for job in self.jobs.values()],
-        }
-
-    @classmethod
-    def from_json(cls, data: Json) -> State:
-        jobs = [_job_from_json(job) for job in data["jobs"]]
-        return cls(
-            client_id=data["client_id"],
-            account_id=data["account_id"],
-            key_sha256=data["key_sha256"],
-            options=Options.from_json(data["options"]),
-            clock=Anchor.from_json(data["clock"]),
-            opened_us=data["opened_us"],
-            now_us=data["now_us"],
-            seq=data["seq"],
-            jobs={job.number: job for job in jobs},
-        )
-
-
-def _job_to_json(job: Job) -> Json:
-    data = {
-        name: getattr(job, name) for name in Job.__slots__ if name not in ("machine", "tasks", "warnings")
-    }
-    data["machine"] = asdict(job.machine)
-    data["warnings"] = list(job.warnings)
-    data["tasks"] = [[task.command, task.frames, task.status] for task in job.tasks]
-    return data
-
-
-def _job_from_json(data: Json) -> Job:
-    fields = dict(data)
-    fields["machine"] = Machine(**data["machine"])
-    fields["warnings"] = tuple(data["warnings"])
-    fields["tasks"] = [Task(*task) for task in data["tasks"]]
-    return Job(**fields)

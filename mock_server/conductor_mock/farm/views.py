@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from conductor_mock.farm.clock import iso
+from conductor_mock.farm import lookup, tasks
+from conductor_mock.farm.clock import SECOND, iso
+from conductor_mock.farm.commands import OutputFile
 from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.state import TASK_STATUSES, Job, State
+from conductor_mock.farm.state import TASK_STATUSES, Job, State, Task
 
 Json = dict[str, Any]
 
@@ -20,7 +23,6 @@ def created(job: Job) -> Json:
 def job_record(state: State, job: Job) -> Json:
     """The record of `jobs.list` (wire reference 2.9): every field a client was seen to read."""
     name = jid(job.number)
-    counts = job.counts()
     return {
         "id": name,
         "jid": name,
@@ -36,11 +38,56 @@ def job_record(state: State, job: Job) -> Json:
         "priority": job.priority,
         "instance_type": job.machine.name,
         "metadata": job.metadata,
-        "status": job.status,
-        "status_description": job.status_description,
-        "total_runtime": 0,
+        "status": tasks.job_status(job),
+        "status_description": tasks.description(job),
+        "total_runtime": sum(runtime_us(task, state.now_us) for task in job.tasks) // SECOND,
         "tasks": len(job.tasks),
-        **{status: counts[status] for status in TASK_STATUSES},
+        **{status: job.counts[status] for status in TASK_STATUSES},
+    }
+
+
+def task_record(state: State, job: Job, index: int) -> Json:
+    """The record of `tasks.list` (wire reference 2.22); fields beside `status` are inferred."""
+    task = job.tasks[index]
+    return {
+        "id": f"{jid(job.number)}-{tid(index)}",
+        "account_id": state.account_id,
+        "jobLabel": jid(job.number),
+        "taskLabel": tid(index),
+        "jid": jid(job.number),
+        "tid": tid(index),
+        "status": task.status,
+        "command": task.command,
+        "frames": task.frames,
+        "runtime": runtime_us(task, state.now_us) // SECOND,
+    }
+
+
+def client_job(state: State, job: Job) -> Json:
+    """The answer of `jobs.get` (wire reference 2.22): `status` and `tasks` are what an older vendor tool reads."""
+    return {
+        **job_record(state, job),
+        "tasks": [task_record(state, job, index) for index in range(len(job.tasks))],
+    }
+
+
+def upload_to_claim(job: Job, files: dict[str, str | None]) -> Json:
+    """The answer of `uploads.next` (wire reference 2.12): files are an object keyed by path (trap 20)."""
+    return {"id": lookup.upload_id(job), "project": job.project, "upload_files": files}
+
+
+def download_record(job: Job, index: int, urls: Sequence[str]) -> Json:
+    """The record of a task's outputs in every download call (wire reference 2.14), complete in each file (trap 24)."""
+    outputs = job.tasks[index].outputs or ()
+    common = {"job_id": jid(job.number), "task_id": tid(index), "output_dir": job.output_path}
+    return {
+        "download_id": lookup.download_id(job, index),
+        **common,
+        "size": sum(file.size for file in outputs),
+        "files": [
+            {"url": url, "relative_path": file.relative_path, "md5": file.md5, "size": file.size, **common}
+            for url, file in zip(urls, outputs, strict=True)
+        ],
     }
 
 
@@ -48,22 +95,56 @@ def control_job(job: Job, account: str, payload: Json) -> Json:
     """The record of `GET /_mock/jobs/JID` (design, the control API)."""
     return {
         "jid": jid(job.number),
-        "status": job.status,
-        "status_description": job.status_description,
+        "status": tasks.job_status(job),
+        "status_description": tasks.description(job),
         "account": account,
         "created": iso(job.created_us),
         "payload": payload,
-        "tasks": [
-            {
-                "tid": tid(index),
-                "status": task.status,
-                "command": task.command,
-                "frames": task.frames,
-                "attempts": [],
-                "outputs": [],
-            }
-            for index, task in enumerate(job.tasks)
-        ],
-        "upload": {"local": job.local_upload, "files": job.upload_files, "size": job.upload_size},
+        "tasks": [_control_task(index, task) for index, task in enumerate(job.tasks)],
+        "upload": _control_upload(job),
         "warnings": list(job.warnings),
     }
+
+
+def runtime_us(task: Task, now_us: int) -> int:
+    """Simulated microseconds that a task's attempts ran, the present one included."""
+    return sum(
+        (now_us if attempt.ended_us is None else attempt.ended_us) - attempt.started_us
+        for attempt in task.attempts
+    )
+
+
+def _control_task(index: int, task: Task) -> Json:
+    return {
+        "tid": tid(index),
+        "status": task.status,
+        "command": task.command,
+        "frames": task.frames,
+        "attempts": [
+            {
+                "started": iso(attempt.started_us),
+                "ended": None if attempt.ended_us is None else iso(attempt.ended_us),
+                "outcome": attempt.outcome,
+                "exit_code": attempt.exit_code,
+            }
+            for attempt in task.attempts
+        ],
+        "outputs": [_output(file) for file in task.outputs or ()],
+        "download": None if task.download is None else task.download.status,
+    }
+
+
+def _control_upload(job: Job) -> Json:
+    upload = job.upload
+    return {
+        "local": job.local_upload,
+        "files": job.upload_files,
+        "size": job.upload_size,
+        "status": None if upload is None else upload.status,
+        "bytes_to_send": 0 if upload is None else upload.bytes_to_send,
+        "bytes_sent": 0 if upload is None else upload.bytes_sent,
+    }
+
+
+def _output(file: OutputFile) -> Json:
+    return {"path": file.relative_path, "md5": file.md5, "size": file.size}

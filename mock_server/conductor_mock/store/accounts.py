@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from conductor_mock.farm.clock import ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    CatalogReplaced,
     ClockSet,
     Command,
     JobCreated,
@@ -61,11 +62,15 @@ class Wanted:
     catalog_sha256: str
     seed: int | None = None
     fleet: int | None = None
+    provider: str | None = None
+    part_size: int | None = None
     speed_millionths: int | None = None
 
 
 DEFAULT_SEED = 1
 DEFAULT_FLEET = 0
+DEFAULT_PROVIDER = "gcs"
+DEFAULT_PART_SIZE = 1 << 30
 
 
 class Account:
@@ -92,6 +97,14 @@ class Account:
         follow(self.state, record)
         self._log.append(self.state.account_id, record)
         self.in_doubt = False
+
+    def catalog_document(self) -> dict[str, object] | None:
+        """The catalogue that the control API gave this account, if it did."""
+        if self.state.catalog_seq is None:
+            return None
+        command = self._log.read_one(self.account_id, self.state.catalog_seq).command
+        assert isinstance(command, CatalogReplaced)  # noqa: S101 - the fold noted this very command
+        return command.document
 
     def payload(self, job: Job) -> dict[str, object]:
         """The payload of a job as it was received, read from the log."""
@@ -219,8 +232,10 @@ class Accounts:
         options = Options(
             simulation_version=SIMULATION_VERSION,
             catalog_sha256=self._wanted.catalog_sha256,
-            seed=logged.seed if self._wanted.seed is None else self._wanted.seed,
-            fleet=logged.fleet if self._wanted.fleet is None else self._wanted.fleet,
+            **{
+                name: getattr(logged if getattr(self._wanted, name) is None else self._wanted, name)
+                for name in ("seed", "fleet", "provider", "part_size")
+            },
         )
         if options != logged:
             account.append(OptionsChanged(options))
@@ -252,6 +267,8 @@ class Accounts:
             catalog_sha256=wanted.catalog_sha256,
             seed=DEFAULT_SEED if wanted.seed is None else wanted.seed,
             fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
+            provider=wanted.provider or DEFAULT_PROVIDER,
+            part_size=wanted.part_size or DEFAULT_PART_SIZE,
         )
         command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
         return Record(1, now, command)

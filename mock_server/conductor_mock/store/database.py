@@ -56,6 +56,25 @@ HOLDINGS = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),  # simulated: what is stored is billed by the day
 )
+OUTPUTS = sa.Table(
+    "outputs",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("md5", sa.Text, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("t_us", sa.BigInteger, nullable=False),
+)
+"""Contents that tasks made. They are stored and billed as uploads are, and never mistaken for one."""
+
+MULTIPARTS = sa.Table(
+    "multiparts",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("upload_id", sa.Text, primary_key=True),
+    sa.Column("md5", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("part_size", sa.BigInteger, nullable=False),
+)
 DECLARATIONS = sa.Table(
     "declarations",
     METADATA,
@@ -77,7 +96,9 @@ class Database:
 
         A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
         """
-        self._synchronous = "FULL" if durable else "OFF"  # FULL: a commit is on disk before the answer is sent
+        self._synchronous = (
+            "FULL" if durable else "OFF"
+        )  # FULL: a commit is on disk before the answer is sent
         try:
             parsed = make_url(url)
         except sa.exc.ArgumentError as error:

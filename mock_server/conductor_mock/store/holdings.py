@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, SNAPSHOTS, Database
+from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, OUTPUTS, SNAPSHOTS, Database
 from conductor_mock.store.objects import ObjectStore, Readable
 
 Now = Callable[[], int]
@@ -76,6 +76,42 @@ class Holdings:
                 raise
         return received.size
 
+    def held_md5(self, account_id: str, path: str) -> str | None:
+        """The base64 md5 of a held content that was declared for `path`, if there is one."""
+        query = (
+            sa.select(HOLDINGS.c.md5)
+            .join(
+                DECLARATIONS,
+                (HOLDINGS.c.account == DECLARATIONS.c.account) & (HOLDINGS.c.md5 == DECLARATIONS.c.md5),
+            )
+            .where(DECLARATIONS.c.account == account_id, DECLARATIONS.c.path == path)
+            .order_by(HOLDINGS.c.t_us.desc(), HOLDINGS.c.md5)
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def put_output(self, account_id: str, data: bytes, *, now_us: int) -> str:
+        """Store what a task made and answer its base64 md5; it is on disk when this returns."""
+
+        def refer(md5: bytes) -> None:
+            row = {"account": account_id, "md5": to_base64(md5), "size": len(data), "t_us": now_us}
+            with self._database.write() as connection:
+                self._database.insert_new(connection, OUTPUTS, [row])
+
+        return to_base64(self._objects.put_bytes(data, refer=refer))
+
+    def stored(self, account_id: str) -> list[tuple[int, int]]:
+        """`(simulated microsecond, bytes)` of everything that the account stores, uploads and outputs."""
+        with self._database.read() as connection:
+            return [
+                (row.t_us, row.size)
+                for table in (HOLDINGS, OUTPUTS)
+                for row in connection.execute(
+                    sa.select(table.c.t_us, table.c.size).where(table.c.account == account_id)
+                )
+            ]
+
     def files(self, account_id: str) -> list[HeldFile]:
         """Every declared path whose content the account holds, by path."""
         query = (
@@ -94,9 +130,11 @@ class Holdings:
         """Remove what an account holds, and the contents that nothing else refers to."""
         with self._objects.placing:
             with self._database.write() as connection:
-                mine = HOLDINGS.c.account == account_id
-                md5s = list(connection.execute(sa.select(HOLDINGS.c.md5).where(mine)).scalars())
-                connection.execute(HOLDINGS.delete().where(mine))
+                md5s: list[str] = []
+                for table in (HOLDINGS, OUTPUTS):
+                    mine = table.c.account == account_id
+                    md5s += connection.execute(sa.select(table.c.md5).where(mine)).scalars()
+                    connection.execute(table.delete().where(mine))
                 connection.execute(DECLARATIONS.delete().where(DECLARATIONS.c.account == account_id))
             self._delete_unreferenced(md5s)
 
@@ -110,7 +148,7 @@ class Holdings:
             self._objects.delete(from_base64(md5))
 
     def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
-        columns = (HOLDINGS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
+        columns = (HOLDINGS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
         with self._database.read() as connection:
             for start in range(0, len(md5s), _CHUNK):
                 chunk = md5s[start : start + _CHUNK]

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from conductor_mock.farm import snapshot
 from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.state import State
@@ -121,7 +122,7 @@ class Log:
                 connection.execute(SNAPSHOTS.delete().where(mine))
                 connection.execute(SNAPSHOTS.insert().values(row))
 
-        self._objects.put_bytes(_dumps(state.to_json()).encode("ascii"), refer=refer)
+        self._objects.put_bytes(_dumps(snapshot.write(state)).encode("ascii"), refer=refer)
         return replaced
 
     def load_snapshot(self, account_id: str) -> State | None:
@@ -131,7 +132,7 @@ class Log:
             md5 = connection.execute(query).scalar_one_or_none()
         if md5 is None:
             return None
-        return State.from_json(json.loads(self._objects.read(from_base64(md5))))
+        return snapshot.read(json.loads(self._objects.read(from_base64(md5))))
 
     def _insert(self, account_id: str, record: Record, *, before: Callable[[sa.Connection], None]) -> None:
         """One commit: `before`, then the row of `record` and a note that its kind is in use."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from conductor_mock.md5 import to_base64
+from conductor_mock.store.durable import place, temporary_file, write_all
 
 BLOCK = 1 << 18
 
@@ -88,13 +88,13 @@ class ObjectStore:
         """
         digest = hashlib.md5(usedforsecurity=False)
         count = 0
-        with self._temporary() as (file, name):
+        with temporary_file(self._incoming) as (file, name):
             while block := stream.read(BLOCK):
                 count += len(block)
                 if size is not None and count > size:
                     raise WrongContentError(f"the body is larger than the declared {size} bytes")
                 digest.update(block)
-                _write(file, block)
+                write_all(file, block)
             if size is not None and count != size:
                 raise WrongContentError(f"the body has {count} bytes, declared were {size}")
             if digest.digest() != md5:
@@ -106,8 +106,8 @@ class ObjectStore:
     def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
         """Store `data` and answer its md5, with which `refer` is called once the content is in place."""
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        with self._temporary() as (file, name):
-            _write(file, data)
+        with temporary_file(self._incoming) as (file, name):
+            write_all(file, data)
             self._commit(file, name, md5, lambda: refer(md5))
         return md5
 
@@ -115,40 +115,8 @@ class ObjectStore:
         """Forget a content. The caller holds `placing` and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
 
-    @contextmanager
-    def _temporary(self) -> Iterator[tuple[IO[bytes], Path]]:
-        name = self._incoming / secrets.token_hex(16)
-        with name.open("xb", buffering=0) as file:
-            try:
-                yield file, name
-            finally:
-                with suppress(FileNotFoundError):  # renamed when all went well
-                    name.unlink()
-
     def _commit(self, file: IO[bytes], name: Path, md5: bytes, refer: Callable[[], None]) -> None:
         os.fsync(file.fileno())
-        target = self.path(md5)
         with self.placing:
-            if not target.parent.exists():
-                target.parent.mkdir()
-                _fsync_directory(self._objects)
-            name.replace(target)
-            _fsync_directory(target.parent)
+            place(name, self.path(md5))
             refer()
-
-
-def _write(file: IO[bytes], data: bytes) -> None:
-    """Write all of `data`: a disk that is nearly full takes a part, and says so only by the count."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _fsync_directory(path: Path) -> None:
-    if os.name == "nt":  # directories cannot be opened there; renames are journaled by the file system
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,148 @@
+"""`downloads.*`: the outputs of tasks, listed, handed out, reported (wire reference 2.14 to 2.18)."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from conductor_mock.api import signed
+from conductor_mock.api.bodies import contract_body, raw_body
+from conductor_mock.api.context import caller, service
+from conductor_mock.delivery import Chosen, with_outputs
+from conductor_mock.errors import Detail, bad_request
+from conductor_mock.farm import downloads as farm
+from conductor_mock.farm import lookup, views
+from conductor_mock.farm.ids import tid as write_tid
+from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.state import Job, State
+from conductor_mock.store.accounts import Account
+
+downloads = Blueprint("downloads", __name__)
+
+Json = dict[str, Any]
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+_CURSOR = re.compile(r"after-(\d{1,12})", re.ASCII)
+
+
+@downloads.post("/jobs/<jid>/downloads", endpoint="page")
+def page(jid: str) -> tuple[Json, int]:
+    """One page of a job's outputs: of every completed task, downloaded before or not. Always 201 (trap 3)."""
+    tids = contract_body().get("tids")
+    limit = _whole("limit", DEFAULT_PAGE, MAX_PAGE)
+    first = _cursor(request.args.get("start_cursor"))
+
+    def choose(state: State) -> Chosen:
+        job = lookup.job(state, jid)
+        wanted = None if tids is None else {_padded(tid) for tid in tids}
+        indexes = (index for index in farm.delivered(job) if index >= first)
+        chosen = (index for index in indexes if wanted is None or write_tid(index) in wanted)
+        return [(job, index) for index in islice(chosen, limit + 1)]
+
+    records = _records(choose)
+    cursor = f"after-{int(records[limit - 1]['task_id'])}" if len(records) > limit else None
+    return {"downloads": records[:limit], "next_cursor": cursor}, 201
+
+
+@downloads.get("/downloads/next", endpoint="next")
+def hand_out() -> tuple[Json, int] | Response:
+    """Hand outputs that nobody fetched yet to this downloader: 201 with some, 204 without (traps 3, 22, 23, 25)."""
+    count = _whole("count", 1, MAX_PAGE)
+    location = request.args.get("location")
+
+    def choose(state: State) -> Chosen:
+        return list(islice(farm.waiting(state, location), count))
+
+    def then(account: Account, chosen: Chosen) -> list[Json]:
+        for job, index in chosen:
+            account.append(farm.offer(account.state, job, index))
+        return [_record(account, job, index) for job, index in chosen]
+
+    current = service()
+    records = with_outputs(current.accounts, current.holdings, caller().account_id, choose, then)
+    return ({"data": records}, 201) if records else Response(status=204)
+
+
+@downloads.get("/downloads/<jid>", endpoint="get")
+def for_job(jid: str) -> tuple[Json, int]:
+    """The outputs of a job, or of one `tid` of it, for older downloaders; the id may be unpadded. Always 201."""
+    tid = request.args.get("tid")
+
+    def choose(state: State) -> Chosen:
+        job = lookup.job(state, jid)
+        chosen = [index for index in farm.delivered(job) if tid is None or write_tid(index) == _padded(tid)]
+        return [(job, index) for index in chosen]
+
+    return {"downloads": _records(choose)}, 201
+
+
+@downloads.post("/downloads/status", endpoint="report")
+def report() -> Json:
+    """A downloader's report; `downloading` is a heartbeat, `pending` gives the outputs back."""
+    body = contract_body()
+    with service().accounts.open(caller().account_id) as account:
+        command = farm.report(
+            account.state,
+            body["download_id"],
+            status=body["status"],
+            bytes_downloaded=body.get("bytes_downloaded") or 0,
+        )
+        if command is not None:
+            account.append(command)
+    return {"status": "success"}
+
+
+@downloads.post("/downloads/<download_id>/fail", endpoint="fail")
+def fail(download_id: str) -> Json:
+    """A downloader gave up, with plain text as the reason: the outputs are offered again."""
+    raw_body()
+    with service().accounts.open(caller().account_id) as account:
+        command = farm.report(account.state, download_id, status="pending", bytes_downloaded=0)
+        if command is not None:
+            account.append(command)
+    return {"status": "success"}
+
+
+def _records(choose: Any) -> list[Json]:
+    current = service()
+
+    def then(account: Account, chosen: Chosen) -> list[Json]:
+        return [_record(account, job, index) for job, index in chosen]
+
+    return with_outputs(current.accounts, current.holdings, caller().account_id, choose, then)
+
+
+def _record(account: Account, job: Job, index: int) -> Json:
+    outputs = job.tasks[index].outputs or ()
+    urls = [signed.download_url(account.account_id, file.md5, file.relative_path) for file in outputs]
+    return views.download_record(job, index, urls)
+
+
+def _padded(tid: object) -> str:
+    text = str(tid)
+    return f"{int(text):03d}" if re.fullmatch(r"\d{1,12}", text, re.ASCII) else text
+
+
+def _whole(name: str, default: int, most: int) -> int:
+    """A query parameter that is a count; larger ones are cut to the most that is served at once."""
+    text = request.args.get(name)
+    if text is None or text == "":
+        return default
+    if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or int(text) < 1:
+        raise bad_request(
+            f"{name} must be a whole number from 1, got {text[:40]!r}", Detail(name, "must be from 1")
+        )
+    return min(int(text), most)
+
+
+def _cursor(text: str | None) -> int:
+    if not text:
+        return 0
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise MeaninglessError(f"start_cursor: {text[:40]!r} is not a cursor that this service handed out")
+    return int(match[1]) + 1

@@ -1,0 +1,116 @@
+"""`fileio.*`: the file-by-file download daemon of 2019 (wire reference 2.21).
+
+Bodies are form-encoded, every answer is JSON (trap 34), and the account comes from the token.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from conductor_mock.api import signed
+from conductor_mock.api.context import caller, service
+from conductor_mock.delivery import Chosen, with_outputs
+from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.farm import downloads as farm
+from conductor_mock.farm import lookup
+from conductor_mock.farm.clock import iso
+from conductor_mock.farm.ids import jid, tid
+from conductor_mock.farm.refusals import NotThereError
+from conductor_mock.farm.state import Job, State
+from conductor_mock.store.accounts import Account
+
+fileio = Blueprint("fileio", __name__)
+
+Json = dict[str, Any]
+
+_ID = re.compile(r"(d[\d-]{5,60})\.(\d{1,6})", re.ASCII)
+
+
+@fileio.get("/api/v1/fileio/downloader/next", endpoint="next")
+def hand_out() -> Response:
+    """One file that nobody fetched yet, as a list of one; an empty list when there is none."""
+    location, project = request.args.get("location"), request.args.get("project")
+
+    def wanted(job: Job) -> bool:
+        return not project or job.project == project
+
+    def choose(state: State) -> Chosen:
+        found = farm.next_file(state, location, wanted)
+        return [] if found is None else [found[:2]]
+
+    def then(account: Account, chosen: Chosen) -> list[Json]:
+        found = farm.next_file(account.state, location, wanted) if chosen else None
+        if found is None or found[2] is None:
+            return []
+        job, index, number = found[0], found[1], found[2]
+        account.append(farm.offer(account.state, job, index, number))
+        return [_item(account, job, index, number)]
+
+    current = service()
+    return jsonify(with_outputs(current.accounts, current.holdings, caller().account_id, choose, then))
+
+
+@fileio.put("/api/v1/fileio/downloader/touch/<file_id>")
+def touch(file_id: str) -> Json:
+    """A heartbeat."""
+    return _report(file_id, "downloading", "bytes_transferred")
+
+
+@fileio.put("/api/v1/fileio/downloader/finish/<file_id>")
+def finish(file_id: str) -> Json:
+    """The file is there; with its last file a task is downloaded."""
+    return _report(file_id, "downloaded", "bytes_downloaded")
+
+
+@fileio.put("/api/v1/fileio/downloader/fail/<file_id>")
+def fail(file_id: str) -> Json:
+    """The daemon gave up on the file: it is offered again."""
+    return _report(file_id, "pending", "bytes_downloaded")
+
+
+def _report(file_id: str, status: str, field: str) -> Json:
+    match = _ID.fullmatch(file_id)
+    if match is None:
+        raise not_found(f"there is no download {file_id[:60]!r}")
+    with service().accounts.open(caller().account_id) as account:
+        try:
+            command = farm.report(
+                account.state, match[1], status=status, bytes_downloaded=_bytes(field), file=int(match[2])
+            )
+        except NotThereError as error:
+            raise Refusal(410, f"no longer active: {error}") from None
+        if command is not None:
+            account.append(command)
+    return {"status": "success"}
+
+
+def _bytes(field: str) -> int:
+    text = request.form.get(field) or "0"
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        message = f"must be a whole number of bytes, got {text[:40]!r}"
+        raise bad_request(f"{field} {message}", Detail(field, message))
+    return int(text)
+
+
+def _item(account: Account, job: Job, index: int, number: int) -> Json:
+    task = job.tasks[index]
+    file = (task.outputs or ())[number]
+    name = lookup.download_id(job, index)
+    return {
+        "id": f"{name}.{number}",
+        "url": signed.download_url(account.account_id, file.md5, file.relative_path),
+        "bytes_transferred": 0,
+        "inserted_at": iso(task.attempts[-1].ended_us or account.state.now_us),
+        "download_file": {
+            "id": f"{name}.{number}",
+            "dlid": name,
+            "jid": jid(job.number),
+            "tid": tid(index),
+            "destination": f"{job.output_path.rstrip('/')}/{file.relative_path}",
+            "file_size": file.size,
+            "md5": file.md5,
+        },
+    }

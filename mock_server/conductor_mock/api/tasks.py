@@ -1,0 +1,74 @@
+"""`tasks.list`, `tasks.act`, `logs.get`: single tasks (wire reference 2.10, 2.11, 2.22)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Blueprint, request
+
+from conductor_mock.api.bodies import contract_body
+from conductor_mock.api.context import caller, service
+from conductor_mock.catalog.filters import FilterError
+from conductor_mock.catalog.record_filters import parse
+from conductor_mock.errors import Detail, bad_request, not_found
+from conductor_mock.farm import actions, logs, lookup, views
+from conductor_mock.farm.ids import jid, tid
+
+tasks = Blueprint("tasks", __name__)
+task_logs = Blueprint("logs", __name__)
+
+
+@tasks.get("/api/v1/tasks", endpoint="list")
+def list_tasks() -> dict[str, Any]:
+    """The tasks that fit `filter`, such as `jobLabel_eq_00012,taskLabel_eq_003`."""
+    try:
+        wanted = parse(request.args.get("filter", ""))
+    except FilterError as error:
+        raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
+    of_job = [term for term in wanted.terms if term.field in ("jobLabel", "jid")]
+    with service().accounts.open(caller().account_id) as account:
+        state = account.state
+        jobs = [
+            job
+            for job in state.jobs.values()
+            if all(term.matches(_label(job.number, term.field)) for term in of_job)
+        ]
+        records = [views.task_record(state, job, index) for job in jobs for index in range(len(job.tasks))]
+    return {"data": [record for record in records if wanted.matches(record)]}
+
+
+@tasks.put("/tasks_multi")
+def act() -> dict[str, str]:
+    """Do something to tasks of one job; those whose state does not allow it are left alone, 409 if it moves none."""
+    body = contract_body()
+    with service().accounts.open(caller().account_id) as account:
+        command = actions.act_on_tasks(account.state, body["action"], body["jobid"], body["taskids"])
+        account.append(command)
+    lines = "".join(f"\n\t{tid(index)}" for index in command.tasks)
+    message = f"{command.action}: {len(command.tasks)} tasks of job {jid(command.job)}:{lines}"
+    return {"body": "success", "message": message}
+
+
+@task_logs.get("/get_log_file")
+def get() -> dict[str, Any]:
+    """The lines of a task's log behind those that the caller has. A task that never ran has none: 404."""
+    known = request.args.get("num_lines[]", "0")
+    if not re.fullmatch(r"\d{1,12}", known, re.ASCII):
+        message = f"must be the number of lines that you have, got {known[:40]!r}"
+        raise bad_request(f"num_lines[] {message}", Detail("num_lines[]", message))
+    for name in ("job", "task"):
+        if not request.args.get(name):
+            raise bad_request(f"{name} is missing", Detail(name, "is required"))
+    with service().accounts.open(caller().account_id) as account:
+        job = lookup.job(account.state, request.args["job"])
+        index, task = lookup.task(job, request.args["task"])
+        if not logs.has_log(task):
+            raise not_found(
+                f"task {tid(index)} of job {jid(job.number)} has no log: it is {task.status} and never ran"
+            )
+        return logs.answer(account.state, job, index, int(known))
+
+
+def _label(number: int, field: str) -> dict[str, str]:
+    return {field: jid(number)}

@@ -1,0 +1,39 @@
+"""Courtesy pages: `/` lists the jobs, `/jobs/JID` and `/job/JID` (the link that plug-ins make, 2.8) show one."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from conductor_mock.api.context import service
+from conductor_mock.control.guard import known_host
+from conductor_mock.control.selection import one_account
+from conductor_mock.farm import lookup, views
+from conductor_mock.version import version
+
+pages = Blueprint("pages", __name__)
+pages.before_request(known_host)
+
+
+@pages.get("/")
+def index() -> str:
+    """The jobs of an account, newest first."""
+    with service().accounts.open(one_account()) as account:
+        state = account.state
+        jobs = [views.job_record(state, job) for job in reversed(state.jobs.values())]
+        return render_template("index.html", jobs=jobs, account=state.client_id, **_common())
+
+
+@pages.get("/jobs/<jid>")
+@pages.get("/job/<jid>")
+def job(jid: str) -> str:
+    """One job and its tasks."""
+    with service().accounts.open(one_account()) as account:
+        found = lookup.job(account.state, jid)
+        record = views.client_job(account.state, found)
+        return render_template(
+            "job.html", job=record, warnings=found.warnings, account=account.state.client_id, **_common()
+        )
+
+
+def _common() -> dict[str, object]:
+    return {"version": version(), "chosen": request.args.get("account")}

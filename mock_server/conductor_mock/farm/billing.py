@@ -1,0 +1,69 @@
+"""What ran and what it cost: usage per hour of simulated time, in UTC (wire reference 2.20).
+
+Money is computed in integers: micro-dollars per hour times microseconds; it becomes a float only on the wire.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.state import Job, State
+
+HOUR_US = 3600 * SECOND
+
+
+@dataclass(slots=True)
+class Usage:
+    """One hour: machine time, time times cores (both in microseconds), costs in micro-dollars times microseconds."""
+
+    time_us: int = 0
+    core_time_us: int = 0
+    instance_cost: int = 0
+    licence_cost: int = 0
+
+
+def usage_by_hour(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
+    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which something ran."""
+    hours: dict[int, Usage] = defaultdict(Usage)
+    for job in state.jobs.values():
+        for began, ended in _runs(state, job):
+            for hour, length in _split(max(began, start_us), min(ended, end_us)):
+                usage = hours[hour]
+                usage.time_us += length
+                usage.core_time_us += length * job.machine.cores
+                usage.instance_cost += length * _price(job)
+                usage.licence_cost += length * job.machine.licence_price
+    return dict(sorted(hours.items()))
+
+
+def dollars(cost: int) -> float:
+    """Micro-dollars per hour times microseconds, as dollars."""
+    return round(cost / HOUR_US / 1_000_000, 6)
+
+
+def http_date(t_us: int) -> str:
+    """`t_us` as `Wed, 10 Apr 2024 07:00:00 GMT`: ISO text breaks clients here (trap 28)."""
+    return datetime.fromtimestamp(t_us // SECOND, timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def _runs(state: State, job: Job) -> Iterator[tuple[int, int]]:
+    for task in job.tasks:
+        for attempt in task.attempts:
+            yield attempt.started_us, state.now_us if attempt.ended_us is None else attempt.ended_us
+
+
+def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
+    """The pieces of an interval by hour: the hour's first microsecond and the piece's length."""
+    while began < ended:
+        hour = began - began % HOUR_US
+        piece = min(ended, hour + HOUR_US) - began
+        yield hour, piece
+        began += piece
+
+
+def _price(job: Job) -> int:
+    return job.machine.preemptible_price if job.preemptible else job.machine.price

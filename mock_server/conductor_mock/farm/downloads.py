@@ -1,0 +1,135 @@
+"""What downloaders do: be offered the outputs of tasks, report, give back (wire reference 2.14 to 2.17, 2.21)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from conductor_mock.farm import leases, lookup, tasks
+from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
+from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
+
+REPORTS = ("downloading", "downloaded", "pending")
+
+
+def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
+    """Tasks whose outputs nobody fetched or is fetching, lowest job and task first, of one location (7.5)."""
+    for job in state.jobs.values():
+        if job.location != (location or "") or not job.counts["success"]:
+            continue
+        for index, task in enumerate(job.tasks):
+            if task.status == "success" and task.download is not None and task.download.status == "pending":
+                yield job, index
+
+
+def delivered(job: Job) -> Iterator[int]:
+    """The tasks of a job that have outputs, those that were downloaded before too."""
+    return (
+        index
+        for index, task in enumerate(job.tasks)
+        if task.status in DELIVERED and task.download is not None
+    )
+
+
+def offer(state: State, job: Job, index: int, file: int | None = None) -> DownloadOffered:
+    """Hand the outputs of a task to a downloader; nobody else is offered them until its lease has run out (trap 22)."""
+    return DownloadOffered(
+        job.number, index, file, leases.length_us(leases.DOWNLOAD_S, state.clock.speed_millionths)
+    )
+
+
+def next_file(
+    state: State, location: str | None, wanted: Callable[[Job], bool]
+) -> tuple[Job, int, int | None] | None:
+    """For a file-by-file daemon: a task and the number of a file of it that nobody has yet.
+
+    The number is None when the task's outputs were not listed yet, so that their count is not known.
+    """
+    for job in state.jobs.values():
+        if job.location != (location or "") or not job.counts["success"] or not wanted(job):
+            continue
+        for index, task in enumerate(job.tasks):
+            number = _free_file(task)
+            if number is not None:
+                return job, index, number if task.outputs is not None else None
+    return None
+
+
+def report(
+    state: State, name: str, *, status: str, bytes_downloaded: int, file: int | None = None
+) -> DownloadReported | None:
+    """A downloader's report on the outputs with this id; None when it changes nothing.
+
+    Raises NotThereError for an unknown id, MeaninglessError for an unknown status.
+    """
+    job, index = lookup.download(state, name)
+    if status not in REPORTS:
+        raise MeaninglessError(f"must be one of {', '.join(REPORTS)}, got {status[:40]!r}")
+    task = job.tasks[index]
+    if file is not None and not (task.outputs and file < len(task.outputs)):
+        raise MeaninglessError(f"download {name} has no file {file}")
+    if task.download is not None and task.download.status == "downloaded" and status == "downloaded":
+        return None
+    return DownloadReported(job.number, index, file, status, bytes_downloaded)
+
+
+def apply_listed(state: State, command: OutputsListed) -> None:
+    state.jobs[command.job].tasks[command.task].outputs = command.files
+
+
+def apply_offered(state: State, command: DownloadOffered) -> None:
+    download = _download(state, command)
+    download.status = "downloading"
+    download.lease = leases.take(state.now_us, command.lease_us)
+    if command.file is not None:
+        download.given.add(command.file)
+    state.leased_downloads.add((command.job, command.task))
+
+
+def apply_reported(state: State, command: DownloadReported) -> None:
+    job = state.jobs[command.job]
+    task = job.tasks[command.task]
+    download = _download(state, command)
+    download.bytes_downloaded = command.bytes_downloaded
+    if command.status == "downloading":
+        download.status = "downloading"
+        if download.lease is not None:
+            leases.renew(download.lease, state.now_us)
+        return
+    if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):
+        return
+    download.status = command.status
+    download.lease = None
+    state.leased_downloads.discard((command.job, command.task))
+    if command.status == "downloaded" and task.status == "success":
+        tasks.move(job, task, "downloaded")
+    elif command.status == "pending" and task.status == "downloaded":
+        tasks.move(job, task, "success")
+
+
+def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:
+    """Note one file of a file-by-file download; whether that ends the download of the task."""
+    assert command.file is not None  # noqa: S101 - the caller asked
+    if command.status == "downloaded":
+        download.done.add(command.file)
+        return len(download.done) == count
+    download.given.discard(command.file)
+    return False
+
+
+def _free_file(task: Task) -> int | None:
+    download = task.download
+    if task.status != "success" or download is None:
+        return None
+    if download.status == "pending" and task.outputs is None:
+        return 0
+    by_file = download.status == "pending" or bool(download.given)
+    if not by_file or task.outputs is None:
+        return None
+    return next((number for number in range(len(task.outputs)) if number not in download.given), None)
+
+
+def _download(state: State, command: DownloadOffered | DownloadReported) -> Download:
+    download = state.jobs[command.job].tasks[command.task].download
+    assert download is not None  # noqa: S101 - decided on a task that has one, under the same lock
+    return download

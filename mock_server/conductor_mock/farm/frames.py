@@ -1,0 +1,88 @@
+"""Frame specifications: the grammar of wire reference 7.3, in one implementation.
+
+    1    10-12    1-100x5    1, 10-20, 100-200x2    -5--1
+
+Parts are separated by commas, spaces around them do not matter, `10-1` is read as `1-10`, a step counts from the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+MAX_FRAMES = 1_000_000
+"""More frames than that in one specification is taken for a mistake."""
+
+_PART = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*x\s*(\d{1,9}))?)?")
+
+
+class FramesError(ValueError):
+    """A text that is not a frame specification; the message names the part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A set of frames as the ranges that it was written with."""
+
+    ranges: tuple[range, ...]
+
+    def __iter__(self) -> Iterator[int]:
+        """Each frame once, in ascending order."""
+        return iter(sorted({frame for part in self.ranges for frame in part}))
+
+    def __contains__(self, frame: int) -> bool:
+        return any(frame in part for part in self.ranges)
+
+    def meets(self, other: Frames) -> bool:
+        """Whether the two have a frame in common."""
+        few, many = sorted((self, other), key=lambda frames: sum(map(len, frames.ranges)))
+        return any(frame in many for part in few.ranges for frame in part)
+
+
+def parse(text: str) -> Frames:
+    """The frames of a specification; an empty text is no frames. Raises FramesError."""
+    ranges = tuple(_part(part.strip()) for part in text.split(",") if part.strip())
+    if sum(map(len, ranges)) > MAX_FRAMES:
+        raise FramesError(f"{text[:80]!r} has more than {MAX_FRAMES} frames")
+    return Frames(ranges)
+
+
+def parse_or_none(text: str) -> Frames | None:
+    """The frames of a text that may be anything: a task's `frames` is informational (wire reference 7.3)."""
+    try:
+        return parse(text)
+    except FramesError:
+        return None
+
+
+def write(frames: Sequence[int]) -> str:
+    """Ascending frames as a specification: `8`, `1-5`, `1-9x2`, `1,2,7`."""
+    if len(frames) == 1:
+        return str(frames[0])
+    step = frames[1] - frames[0]
+    if any(second - first != step for first, second in pairwise(frames)) or len(frames) == 2:
+        steady = len(frames) == 2 and step == 1
+        return f"{frames[0]}-{frames[1]}" if steady else ",".join(map(str, frames))
+    return f"{frames[0]}-{frames[-1]}" + ("" if step == 1 else f"x{step}")
+
+
+def chunks(frames: Frames, size: int) -> Iterator[list[int]]:
+    """The frames in order, `size` at a time."""
+    ordered = list(frames)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
+
+
+def _part(text: str) -> range:
+    match = _PART.fullmatch(text)
+    if match is None:
+        raise FramesError(f"{text[:40]!r} is not a frame, a range a-b, or a range with a step a-bxs")
+    first = int(match[1])
+    last = first if match[2] is None else int(match[2])
+    step = 1 if match[3] is None else int(match[3])
+    if step == 0:
+        raise FramesError(f"{text[:40]!r} has a step of 0")
+    low, high = min(first, last), max(first, last)
+    return range(low, high + 1, step)

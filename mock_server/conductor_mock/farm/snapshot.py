@@ -1,0 +1,150 @@
+"""State as JSON and back: the form of a snapshot. A file format: what an older version wrote stays readable.
+
+Tasks are by far the most, so each is a list in which trailing values that are the usual ones are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.commands import Machine, Options, OutputFile
+from conductor_mock.farm.state import Attempt, Download, Job, Lease, State, Task, Upload
+
+Json = dict[str, Any]
+
+FORMAT = 1
+"""Rises when the form changes; `read` then takes the older ones too."""
+
+_PLAIN = (
+    "number", "seq", "created_us", "title", "owner", "project", "location", "output_path", "priority", "preemptible",
+    "local_upload", "metadata", "upload_files", "upload_size", "phase", "note",
+)  # fmt: skip
+
+
+class SnapshotError(ValueError):
+    """A snapshot that a newer version wrote."""
+
+
+def write(state: State) -> Json:
+    """The snapshot of `state`; `read` gives an equal state back."""
+    return {
+        "format": FORMAT,
+        "client_id": state.client_id,
+        "account_id": state.account_id,
+        "key_sha256": state.key_sha256,
+        "options": state.options.to_json(),
+        "clock": state.clock.to_json(),
+        "opened_us": state.opened_us,
+        "now_us": state.now_us,
+        "seq": state.seq,
+        "catalog_seq": state.catalog_seq,
+        "jobs": [_job(job) for job in state.jobs.values()],
+    }
+
+
+def read(data: Json) -> State:
+    """The state of a snapshot. Raises SnapshotError."""
+    if data["format"] > FORMAT:
+        raise SnapshotError(f"the snapshot has format {data['format']}, this version reads {FORMAT}")
+    jobs = [_read_job(job) for job in data["jobs"]]
+    state = State(
+        client_id=data["client_id"],
+        account_id=data["account_id"],
+        key_sha256=data["key_sha256"],
+        options=Options.from_json(data["options"]),
+        clock=Anchor.from_json(data["clock"]),
+        opened_us=data["opened_us"],
+        now_us=data["now_us"],
+        seq=data["seq"],
+        jobs={job.number: job for job in jobs},
+        catalog_seq=data["catalog_seq"],
+    )
+    _index_leases(state)
+    return state
+
+
+def _index_leases(state: State) -> None:
+    for job in state.jobs.values():
+        if job.upload is not None and job.upload.lease is not None:
+            state.leased_uploads.add(job.number)
+        for index, task in enumerate(job.tasks):
+            if task.download is not None and task.download.lease is not None:
+                state.leased_downloads.add((job.number, index))
+
+
+def _job(job: Job) -> Json:
+    return {
+        **{name: getattr(job, name) for name in _PLAIN},
+        "machine": asdict(job.machine),
+        "warnings": list(job.warnings),
+        "upload": None if job.upload is None else asdict(job.upload),
+        "tasks": [_task(task) for task in job.tasks],
+    }
+
+
+def _read_job(data: Json) -> Job:
+    job = Job(
+        **{name: data[name] for name in _PLAIN},
+        machine=Machine(**data["machine"]),
+        warnings=tuple(data["warnings"]),
+        upload=None if data["upload"] is None else _read_upload(data["upload"]),
+        tasks=[_read_task(task) for task in data["tasks"]],
+    )
+    job.counts.update(task.status for task in job.tasks)
+    return job
+
+
+def _task(task: Task) -> list[Any]:
+    values: list[Any] = [
+        task.command,
+        task.frames,
+        task.status,
+        [[a.started_us, a.ended_us, a.outcome, a.exit_code] for a in task.attempts],
+        None
+        if task.outputs is None
+        else [[file.relative_path, file.md5, file.size] for file in task.outputs],
+        None if task.download is None else _download(task.download),
+    ]
+    while values[-1] is None or values[-1] == []:
+        values.pop()
+    return values
+
+
+def _read_task(values: list[Any]) -> Task:
+    command, frames, status, attempts, outputs, download = values + [None] * (6 - len(values))
+    return Task(
+        command,
+        frames,
+        status,
+        [Attempt(*attempt) for attempt in attempts or ()],
+        None if outputs is None else tuple(OutputFile(*file) for file in outputs),
+        None if download is None else _read_download(download),
+    )
+
+
+def _download(download: Download) -> Json:
+    return {
+        **asdict(download),
+        "given": sorted(download.given),
+        "done": sorted(download.done),
+    }
+
+
+def _read_download(data: Json) -> Download:
+    return Download(
+        data["status"],
+        _read_lease(data["lease"]),
+        data["bytes_downloaded"],
+        set(data["given"]),
+        set(data["done"]),
+    )
+
+
+def _read_upload(data: Json) -> Upload:
+    return Upload(data["status"], _read_lease(data["lease"]), data["bytes_to_send"], data["bytes_sent"])
+
+
+def _read_lease(data: Json | None) -> Lease | None:
+    return None if data is None else Lease(**data)

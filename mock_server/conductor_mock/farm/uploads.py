@@ -1,0 +1,137 @@
+"""What uploader daemons do: claim the files of a job, report, finish, fail (wire reference 2.12, 2.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conductor_mock.farm import leases, lookup
+from conductor_mock.farm import payload as reading
+from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
+from conductor_mock.farm.ids import jid
+from conductor_mock.farm.refusals import StateForbidsError
+from conductor_mock.farm.state import READY, Job, State, Upload
+
+
+def claim(state: State, location: str | None) -> UploadClaimed | None:
+    """The oldest job of this location whose files nobody brings; null, missing and empty locations are one (7.5)."""
+    for job in state.jobs.values():
+        if job.upload is not None and job.upload.status == "pending" and job.location == (location or ""):
+            return UploadClaimed(job.number, leases.length_us(leases.UPLOAD_S, state.clock.speed_millionths))
+    return None
+
+
+def progress(state: State, name: str, *, bytes_to_send: int, bytes_sent: int) -> UploadProgressed | None:
+    """A report on an upload under way; one on an upload that has ended changes nothing. Raises NotThereError."""
+    job = lookup.upload(state, name)
+    if _upload(job).status in ("finished", "failed", "cancelled"):
+        return None
+    return UploadProgressed(job.number, bytes_to_send, bytes_sent)
+
+
+def finish(
+    state: State,
+    name: str,
+    *,
+    reported: Mapping[str, str | None],
+    payload: Mapping[str, Any],
+    held_md5: Callable[[str, str | None], str | None],
+) -> UploadFinished | None:
+    """The end of an upload, with every reason why its files are not what the job wants.
+
+    `reported` is path -> base64 md5 as the daemon says; some clients send it empty (5.0.1 to 5.3.0), so what the store
+    holds decides: `held_md5(path, md5)` is `md5` if the account holds that content, with md5 None the last content
+    that was declared for the path and is held, else None. A second `finish` changes nothing: an answer may have been
+    lost. Raises NotThereError, StateForbidsError.
+    """
+    job = lookup.upload(state, name)
+    upload = _upload(job)
+    if upload.status == "finished":
+        return None
+    if upload.status in ("failed", "cancelled"):
+        raise StateForbidsError(
+            f"upload {name} has {upload.status}: {job.note}; it cannot be finished any more"
+        )
+    problems = []
+    for file in reading.upload_files(payload):
+        problem = _problem(file, reported.get(file.path), held_md5)
+        if problem is not None:
+            problems.append(problem)
+    return UploadFinished(job.number, tuple(problems))
+
+
+def fail(state: State, name: str, message: str) -> UploadFailed | None:
+    """A daemon gave up. A second `fail` changes nothing. Raises NotThereError, StateForbidsError."""
+    job = lookup.upload(state, name)
+    upload = _upload(job)
+    if upload.status in ("failed", "cancelled"):
+        return None
+    if upload.status == "finished":
+        raise StateForbidsError(f"upload {name} was finished before; job {jid(job.number)} has its files")
+    return UploadFailed(job.number, message)
+
+
+def apply_claimed(state: State, command: UploadClaimed) -> None:
+    job = state.jobs[command.job]
+    upload = _upload(job)
+    upload.status = "claimed"
+    upload.lease = leases.take(state.now_us, command.lease_us)
+    state.leased_uploads.add(job.number)
+    job.phase, job.note = "uploading", "an uploader daemon is bringing the files"
+
+
+def apply_progressed(state: State, command: UploadProgressed) -> None:
+    upload = _upload(state.jobs[command.job])
+    upload.bytes_to_send, upload.bytes_sent = command.bytes_to_send, command.bytes_sent
+    if upload.lease is not None:
+        leases.renew(upload.lease, state.now_us)
+
+
+def apply_finished(state: State, command: UploadFinished) -> None:
+    job = state.jobs[command.job]
+    if command.problems:
+        _end(state, job, "failed")
+        job.phase, job.note = "failed", "; ".join(command.problems[:5])
+    else:
+        _end(state, job, "finished")
+        job.phase, job.note = READY, ""
+
+
+def apply_failed(state: State, command: UploadFailed) -> None:
+    job = state.jobs[command.job]
+    _end(state, job, "failed")
+    job.phase, job.note = "failed", command.message or "the uploader daemon gave no reason"
+
+
+def cancel(state: State, job: Job) -> None:
+    """The job was killed: nobody is to bring its files any more."""
+    if job.upload is not None and job.upload.status in ("pending", "claimed"):
+        _end(state, job, "cancelled")
+
+
+def _end(state: State, job: Job, status: str) -> None:
+    upload = _upload(job)
+    upload.status = status
+    upload.lease = None
+    state.leased_uploads.discard(job.number)
+
+
+def _problem(
+    file: reading.UploadFile, reported: str | None, held_md5: Callable[[str, str | None], str | None]
+) -> str | None:
+    enforced = file.md5
+    if enforced and reported and reported != enforced:
+        return f"{file.path}: expected md5 {enforced} (enforced at submission), got {reported}"
+    wanted = enforced or reported
+    if held_md5(file.path, wanted) is None:
+        return (
+            f"{file.path}: expected its content in the store"
+            + (f" (md5 {wanted})" if wanted else "")
+            + ", got none"
+        )
+    return None
+
+
+def _upload(job: Job) -> Upload:
+    assert job.upload is not None  # noqa: S101 - `lookup.upload` found the job by its upload
+    return job.upload
