@@ -216,9 +216,10 @@ def packages(as_json: bool) -> None:
 @_json_option
 def projects(every: bool, as_json: bool) -> None:
     """List the projects that a job can belong to."""
-    from conductor.lib.api_client import request_projects
+    from conductor.lib.api_client import ApiClient
 
-    _show(request_projects(() if every else ("active",)), ("name", "status"), as_json)
+    with ApiClient() as client:
+        _show(client.list_projects(() if every else ("active",)), ("name", "status"), as_json)
 
 
 @cli.command("instance-types")

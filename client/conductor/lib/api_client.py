@@ -231,10 +231,13 @@ def request_software_packages() -> list[dict[str, Any]]:
         return client.list_packages()
 
 
-def request_projects(statuses: Iterable[str] = ("active",)) -> list[dict[str, Any]]:
-    """Return the projects of these statuses, with the settings of file and environment."""
+def request_projects(statuses: Iterable[str] = ("active",)) -> list[str]:
+    """Return the names of the projects of these statuses, with the settings of file and environment.
+
+    Names, as the vendor's function of this name returns them [ran]; ``ApiClient.list_projects`` gives records.
+    """
     with ApiClient() as client:
-        return client.list_projects(statuses)
+        return [record["name"] for record in client.list_projects(statuses)]
 
 
 def request_instance_types(filter_text: str = "") -> list[dict[str, Any]]:
