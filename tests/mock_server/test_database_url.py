@@ -63,10 +63,11 @@ def test_accounts_are_reset_one_by_one(tmp_path: Path, url: str) -> None:
 
 
 def test_a_second_server_on_the_same_database_is_told_so(tmp_path: Path, url: str) -> None:
-    with running(data_dir=tmp_path / "one", database_url=url):
-        with pytest.raises(DatabaseError, match="is in use by another conductor-mock server"):
-            open_service(Settings(data_dir=tmp_path / "other", database_url=url))
-    open_service(Settings(data_dir=tmp_path / "other", database_url=url)).close()
+    other = Settings(data_dir=tmp_path / "other", database_url=url)
+    in_use = pytest.raises(DatabaseError, match="is in use by another conductor-mock server")
+    with running(data_dir=tmp_path / "one", database_url=url), in_use:
+        open_service(other)
+    open_service(other).close()
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, url: str) -> None:

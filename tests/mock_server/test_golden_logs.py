@@ -1,4 +1,4 @@
-"""Stored logs replay to the states that they replayed to when they were stored, unless the simulation says it changed."""
+"""Stored logs replay to the states that they had when they were stored, unless the simulation says it changed."""
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -161,9 +160,14 @@ def test_settings_and_clock_can_be_given() -> None:
 
 def test_nothing_is_left_when_the_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(ZeroDivisionError), in_process() as mock:
-        requests.get(f"{mock.url}/_mock/health")
-        assert os.listdir(tmp_path)
-        raise ZeroDivisionError
 
-    assert os.listdir(tmp_path) == []
+    def break_off() -> NoReturn:
+        with in_process() as mock:
+            requests.get(f"{mock.url}/_mock/health")
+            assert any(tmp_path.iterdir())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
+
+    assert not any(tmp_path.iterdir())

@@ -259,7 +259,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     file = tmp_path / "conductor.db"
     file.write_text("a shopping list, and not a short one\n" * 100)
 
-    with pytest.raises(DatabaseError, match="cannot open .*not a database"):
+    with pytest.raises(DatabaseError, match=r"cannot open .*not a database"):
         Database(f"sqlite:///{file}")
 
     assert file.read_text().startswith("a shopping list")

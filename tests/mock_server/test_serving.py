@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -542,10 +543,9 @@ def test_run_keeps_what_is_in_a_data_directory(tmp_path: Path) -> None:
 
 def test_env_prints_what_a_shell_can_evaluate(tmp_path: Path) -> None:
     with served(tmp_path) as server:
-        script = f'eval "$({" ".join(command("env", "--url", server.url, "--data-dir", str(tmp_path / "data")))})"; env -0'
-        finished = subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE_S, check=True
-        )
+        call = shlex.join(command("env", "--url", server.url, "--data-dir", str(tmp_path / "data")))
+        shell = ["bash", "-c", f'eval "$({call})"; env -0']
+        finished = subprocess.run(shell, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         environment = dict(line.split("=", 1) for line in finished.stdout.split("\0") if line)
 
         for name, value in server.ready["env"].items():

@@ -3,7 +3,8 @@ reference 3.1 to 3.5, and from nothing that the client is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +64,36 @@ def expected_job(arguments: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
     return job
 
 
-def expected_tasks(job: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Command and frames of each task that the server makes of a payload; a template is one until frames split it."""
+def check_tasks(tasks: Sequence[Mapping[str, Any]], job: Mapping[str, Any]) -> None:
+    """Check the tasks that the server made of a payload: those of `tasks_data`, or a template by its frames.
+
+    A template's frames are dealt out in order, `chunk_size` to a task, and each task's own stand in its command where
+    `<frame args>` stood (wire reference 7.3).
+    """
+    made = [(task["command"], task["frames"]) for task in tasks]
     if job.get("tasks_data"):
-        return [(task["command"], task.get("frames", "")) for task in job["tasks_data"]]
-    return [] if job["command"] == "upload only" else [(job["command"], job["frame_range"])]
+        assert made == [(task["command"], task.get("frames", "")) for task in job["tasks_data"]]
+    elif job["command"] == "upload only":
+        assert made == []
+    else:
+        assert [command for command, _ in made] == [
+            job["command"].replace("<frame args>", frames) for _, frames in made
+        ]
+        numbers, size = sorted(set(frame_numbers(job["frame_range"]))), job["chunk_size"]
+        dealt = [frame_numbers(frames) for _, frames in made]
+        assert dealt == [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
+def frame_numbers(text: str) -> list[int]:
+    """The frames that a text such as `1, 10-20, 100-200x2` names (wire reference 7.3)."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?", part.strip())
+        assert found, f"{part!r} in {text!r} is no part of a frame list"
+        first, last, step = (int(number) if number else None for number in found.groups())
+        assert first is not None
+        numbers += range(first, (first if last is None else last) + 1, step or 1)
+    return numbers
 
 
 def _value(row: Row, arguments: Mapping[str, Any]) -> Any:

@@ -17,14 +17,16 @@ CURRENT = "9.2.0"
 OLDER = ("7.0.2", "4.0.7")
 INSTALL_S = 600
 
-PINS: dict[str, tuple[str, ...]] = {
-    # They name a urllib3 that Python 3.12 cannot import; the last release that their `requests` takes is fine there.
-    "7.0.2": ("requests==2.25.1", "urllib3==1.26.20"),
-    "4.0.7": ("requests==2.25.1", "urllib3==1.26.20"),
-}
-"""What an old version needs in the place of its own requirements, on a Python that is newer than it."""
+PINS = {"7.0.2": ("requests==2.25.1", "urllib3==1.26.20")}
+"""What an old version needs in place of its own requirements from Python 3.12 on.
+
+It names a urllib3 that does not import there; the last one that its `requests` takes does.
+"""
 
 PINNED_FROM = (3, 12)
+
+OBSTACLES = {"4.0.7": ((3, 12), "ciocore 4.0.7 imports modules that Python 3.12 no longer has")}
+"""From which Python on a version cannot run at all, and why."""
 
 _UNREACHABLE = (
     "NewConnectionError",
@@ -68,6 +70,12 @@ class Environment:
         return self.folder / "installed.json"
 
 
+def obstacle(version: str, python: tuple[int, int] = sys.version_info[:2]) -> str | None:
+    """Why a version cannot run on a Python, this one by default; None if it can."""
+    since, reason = OBSTACLES.get(version, (None, None))
+    return reason if since is not None and python >= since else None
+
+
 def installed(version: str, root: Path = ROOT) -> Environment:
     """The environment of a version, made if it is not there or was made by another Python or for other pins.
 
@@ -86,14 +94,14 @@ def installed(version: str, root: Path = ROOT) -> Environment:
     return environment
 
 
-def requirements(version: str) -> list[str]:
-    """Everything that is asked of pip for a version."""
-    return [requirement for step in _steps(version) for requirement in step]
+def requirements(version: str, python: tuple[int, int] = sys.version_info[:2]) -> list[str]:
+    """Everything that is asked of pip for a version on a Python, this one by default."""
+    return [requirement for step in _steps(version, python) for requirement in step]
 
 
-def _steps(version: str) -> list[list[str]]:
+def _steps(version: str, python: tuple[int, int] = sys.version_info[:2]) -> list[list[str]]:
     package = f"ciocore=={version}"
-    if version not in PINS or sys.version_info < PINNED_FROM:
+    if version not in PINS or python < PINNED_FROM:
         return [[package]]
     return [[package], ["--no-deps", *PINS[version]]]
 

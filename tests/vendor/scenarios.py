@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import pytest
 from filelock import FileLock
 
-from vendor.environments import CURRENT, Environment
+from vendor.environments import CURRENT, Environment, obstacle
 from vendor.fake import Fake
 from vendor.workstation import Workstation
 
@@ -65,15 +65,20 @@ def scenario(*options: str) -> Callable[[Callable[[Workstation], Any]], Scenario
 
 def after(*scenarios: Scenario) -> Callable[[Function], Function]:
     """The test looks, as its argument `result`, at what each of these scenarios returned."""
-    names = [item.name for item in scenarios]
-    return pytest.mark.parametrize(RESULT, scenarios, ids=names, indirect=True)
+    return pytest.mark.parametrize(RESULT, [_parameter(item) for item in scenarios], indirect=True)
+
+
+def _parameter(item: Scenario) -> Any:
+    reason = obstacle(item.version)
+    marks = [] if reason is None else [pytest.mark.skip(reason=reason)]
+    return pytest.param(item, id=item.name, marks=marks)
 
 
 def named_by(items: Iterable[pytest.Item]) -> set[Scenario]:
-    """The scenarios that tests look at."""
+    """The scenarios that tests look at and that can run on this Python."""
     params = (getattr(item, "callspec", None) for item in items)
     found = (callspec.params.get(RESULT) for callspec in params if callspec is not None)
-    return {item for item in found if isinstance(item, Scenario)}
+    return {item for item in found if isinstance(item, Scenario) and obstacle(item.version) is None}
 
 
 class Stage:

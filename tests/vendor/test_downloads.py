@@ -48,7 +48,7 @@ def recorded(desk: Workstation) -> Json:
         "statuses": {job["jid"]: job["status"] for job in jobs},
         "asked": [
             {key: entry[key] for key in ("operation", "status", "query", "body", "path")}
-            | {"agent": entry["headers"]["User-Agent"]}
+            | {"agent": entry["headers"]["User-Agent"], "answer": (entry["response"] or {}).get("text")}
             for entry in desk.account.asked()
             if entry["operation"].startswith(("downloads.", "objects.get"))
         ],
@@ -222,7 +222,9 @@ def test_outputs_go_to_another_folder_and_nothing_is_reported(result: Json) -> N
 def test_files_that_match_are_fetched_and_their_task_counts_as_done(result: Json) -> None:
     assert len(result["here"]) == 1
     assert set(result["here"].items()) < set(result["rendered"].items())
-    assert result["tasks"]["00001"][1] == "downloaded"
+    assert result["tasks"]["00001"] == ["success", "downloaded", "success"], (
+        "without a match nothing is reported"
+    )
 
 
 @after(downloading_what_is_not_there)
@@ -247,8 +249,12 @@ def test_a_daemon_gets_only_the_outputs_of_its_location(result: Json) -> None:
 
 @after(downloading_as_a_daemon, downloading_as_a_deprecated_daemon)
 def test_nothing_is_offered_twice(result: Json) -> None:
-    assert len(asked(result, "objects.get")) == 3
-    assert len({report["download_id"] for report in reports(result, "downloaded")}) == 3
+    answers = [
+        json.loads(entry["answer"]) for entry in asked(result, "downloads.next") if entry["status"] == 201
+    ]
+    offered = [task["download_id"] for answer in answers for task in answer["data"]]
+    assert sorted(offered) == sorted({report["download_id"] for report in reports(result, "downloaded")})
+    assert len(offered) == len(asked(result, "objects.get")) == 3
 
 
 @after(waiting_for_downloads)

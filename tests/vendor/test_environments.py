@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from vendor import environments
-from vendor.environments import IndexUnreachableError, InstallError, installed, requirements
+from vendor.environments import IndexUnreachableError, InstallError, installed, obstacle, requirements
 from vendor.scenarios import Stage, after, scenario
 from vendor.workstation import Workstation
 
@@ -76,7 +75,14 @@ def test_an_index_that_cannot_be_reached_is_told_apart(
         installed(environments.CURRENT, tmp_path)
 
 
-def test_old_versions_are_pinned_on_a_python_that_is_newer_than_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "PINNED_FROM", sys.version_info[:2])
-    assert requirements("7.0.2") == ["ciocore==7.0.2", "--no-deps", "requests==2.25.1", "urllib3==1.26.20"]
-    assert requirements("9.2.0") == ["ciocore==9.2.0"]
+def test_an_old_version_is_pinned_on_a_python_that_is_newer_than_it() -> None:
+    pinned = ["ciocore==7.0.2", "--no-deps", "requests==2.25.1", "urllib3==1.26.20"]
+    assert requirements("7.0.2", (3, 12)) == pinned
+    assert requirements("7.0.2", (3, 11)) == ["ciocore==7.0.2"]
+    assert requirements("9.2.0", (3, 13)) == ["ciocore==9.2.0"]
+
+
+def test_a_version_that_cannot_run_on_a_python_is_skipped_with_the_reason() -> None:
+    assert "4.0.7" in (obstacle("4.0.7", (3, 13)) or "")
+    assert obstacle("4.0.7", (3, 11)) is None
+    assert obstacle("9.2.0", (3, 13)) is None
