@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup
+from conductor_mock.farm import leases, lookup, simulation
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
-from conductor_mock.farm.state import READY, Job, State, Upload
+from conductor_mock.farm.state import Job, State, Upload
 
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
@@ -94,7 +94,7 @@ def apply_finished(state: State, command: UploadFinished) -> None:
         job.phase, job.note = "failed", "; ".join(command.problems[:5])
     else:
         _end(state, job, "finished")
-        job.phase, job.note = READY, ""
+        simulation.begin_sync(state, job)
 
 
 def apply_failed(state: State, command: UploadFailed) -> None:
