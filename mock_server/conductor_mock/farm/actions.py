@@ -146,6 +146,7 @@ def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: b
             simulation.want(state, job, index)
     if whole and job.phase in action.phases:
         _end_phase(state, job, name)
+    simulation.note_end(state, job)
 
 
 def _end_phase(state: State, job: Job, name: str) -> None:
@@ -154,7 +155,7 @@ def _end_phase(state: State, job: Job, name: str) -> None:
         if job.tasks:
             simulation.make_ready(state, job)
         else:
-            job.phase, job.note = "killed", "killed before its files were there"
+            tasks.set_phase(job, "killed", "killed before its files were there", state.now_us)
     else:
         simulation.begin_sync(state, job)
 

@@ -160,6 +160,7 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         upload_size=sum(file.size for file in files),
         phase=phase,
         note=note,
+        phases=[(state.now_us, phase)],
         tasks=[],
         warnings=command.warnings,
         upload=Upload() if waits_for_daemon else None,

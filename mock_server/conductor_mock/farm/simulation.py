@@ -19,7 +19,7 @@ import heapq
 
 from conductor_mock.farm import outcomes, tasks
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.state import READY, Attempt, Job, State
+from conductor_mock.farm.state import READY, Attempt, Job, Mail, State
 
 Event = tuple[int, int, int, int, int]
 
@@ -28,6 +28,8 @@ SYNCED, BEGUN, ENDED = range(3)
 BOOT_US = 60 * SECOND
 SYNC_US = 5 * SECOND
 SYNC_BYTES_PER_S = 200_000_000
+MAX_MAILS = 1000
+"""Mails kept; older ones go first."""
 
 
 def run(state: State, to_us: int) -> None:
@@ -47,7 +49,7 @@ def next_event_us(state: State) -> int | None:
 
 def begin_sync(state: State, job: Job) -> None:
     """The files of a job are in place: they are copied to the render storage."""
-    job.phase, job.note = "syncing", "copying files to the render storage"
+    tasks.set_phase(job, "syncing", "copying files to the render storage", state.now_us)
     job.syncs += 1
     job.synced_us = state.now_us + SYNC_US + job.upload_size * SECOND // SYNC_BYTES_PER_S
     heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
@@ -55,13 +57,14 @@ def begin_sync(state: State, job: Job) -> None:
 
 def make_ready(state: State, job: Job) -> None:
     """The tasks of a job may start."""
-    job.phase, job.note = READY, ""
+    tasks.set_phase(job, READY, "", state.now_us)
     job.syncs += 1  # a sync under way counts no more
     job.synced_us = None
     for index, task in enumerate(job.tasks):
         if task.status == "pending":
             heapq.heappush(job.waiting, index)
     enqueue(state, job)
+    note_end(state, job)  # an upload-only job has nothing left to do
 
 
 def enqueue(state: State, job: Job) -> None:
@@ -113,13 +116,25 @@ def finish(state: State, job: Job, index: int, outcome: str, exit_code: int | No
     tasks.settle(job, task, outcome)
     if outcome == "success" and task.scout:
         _scout_succeeded(state, job)
+    note_end(state, job)
+
+
+def note_end(state: State, job: Job) -> None:
+    """If nothing of the job is left to happen, note when that came to be, and tell those who asked for it."""
+    if not tasks.job_has_ended(job):
+        job.ended_us = None
+    elif job.ended_us is None:
+        job.ended_us = state.now_us
+        if job.notify:
+            state.outbox.append(Mail(state.now_us, job.number, tasks.job_status(job), job.notify))
+            del state.outbox[:-MAX_MAILS]
 
 
 def release_held(state: State, job: Job) -> None:
     """The tasks that were held may start."""
     for index, task in enumerate(job.tasks):
         if task.status == "holding":
-            tasks.move(job, task, "pending")
+            tasks.mark(job, task, "pending", state.now_us)
             heapq.heappush(job.waiting, index)
     enqueue(state, job)
 

@@ -112,7 +112,8 @@ class Job:
 
     `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, syncing, sync_failed, failed,
     killed; `phases` is its history, `(t_us, phase)`. `retries` is the auto-retry policy: how often a task that failed
-    or was preempted is started again. `max_instances` 0 is no limit. `counts` is how many tasks are in each status,
+    or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
+    attempts ran, `ended_us` when nothing was left to do. `counts` is how many tasks are in each status,
     kept by `tasks.move`; `waiting` (a heap of tasks), `active` (instances) and `syncs` belong to `simulation`.
     """
 
@@ -141,6 +142,7 @@ class Job:
     scouts_left: int = 0
     notify: tuple[str, ...] = ()
     ran_us: int = 0
+    ended_us: int | None = None
     phases: list[tuple[int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     waiting: list[int] = field(default_factory=list)

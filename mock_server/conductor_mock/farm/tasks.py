@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conductor_mock.farm.state import DELIVERED, ENDED, READY, Attempt, Download, Job, Task
 
 
@@ -35,6 +37,12 @@ def mark(job: Job, task: Task, status: str, now_us: int) -> None:
         task.marks = []
     task.marks.append((now_us, status))
     move(job, task, status)
+
+
+def set_phase(job: Job, phase: str, note: str, now_us: int) -> None:
+    """Put a job into another phase, and say why."""
+    job.phase, job.note = phase, note
+    job.phases.append((now_us, phase))
 
 
 def assign(task: Task, attempt: Attempt) -> None:
@@ -78,16 +86,17 @@ def job_status(job: Job) -> str:
 
     Statuses are those of wire reference 7.1; their order is inferred.
     """
-    if job.phase != READY:
-        return job.phase
-    if not job.tasks:
-        return "success"
-    for status in ("running", "pending", "holding", "killed", "failed", "preempted"):
-        if job.counts[status]:
+    return status_of(job.phase, job.counts)
+
+
+def status_of(phase: str, counts: Mapping[str, int]) -> str:
+    """The status of a job in a phase with so many tasks in each status; see `job_status`."""
+    if phase != READY:
+        return phase
+    for status in ("running", "pending", "holding", "killed", "failed", "preempted", "success", "downloaded"):
+        if counts.get(status):
             return status
-    if job.counts["success"]:
-        return "success"
-    return "downloaded" if job.counts["downloaded"] else "reviewed"
+    return "reviewed" if counts.get("reviewed") else "success"
 
 
 def job_has_ended(job: Job) -> bool:
