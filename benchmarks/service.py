@@ -183,16 +183,17 @@ def _blocks(block: bytes, size: int) -> Iterator[bytes]:
 
 
 class _Sized:
-    """A body of known length that is never in memory whole."""
+    """A body of known length that is never in memory whole: one block, again and again."""
 
     def __init__(self, block: bytes, size: int) -> None:
-        self._block, self._left = block, size
+        self._block, self._at = block, 0
         self.len = size
 
     def read(self, wanted: int = -1) -> bytes:
-        count = min(len(self._block), self._left, wanted if wanted > 0 else len(self._block))
-        self._left -= count
-        return self._block[:count]
+        start = self._at % len(self._block)
+        count = min(len(self._block) - start, self.len - self._at, wanted if wanted > 0 else len(self._block))
+        self._at += count
+        return self._block[start : start + count]
 
 
 def socket_limit(size: int, *, hashing: bool) -> float:
@@ -293,7 +294,7 @@ def main() -> None:
         count = 1000 if quick else 100_000
         seconds, megabytes, peak = large_job(server, session, count)
         print(
-            f"\nA job of {count} tasks and {count} upload files ({megabytes:.0f} MB of JSON): accepted in {seconds:.2f} s,"
+            f"\nA job of {count} tasks and {count} files ({megabytes:.0f} MB of JSON): accepted in {seconds:.2f} s,"
         )
         print(f"server peak {peak:.0f} MiB.")
 

@@ -39,7 +39,7 @@ def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], s
 
     def show(outcome: Outcome) -> None:
         word = "skipped" if outcome.skipped else "passed" if outcome.passed else "FAILED"
-        click.echo(f"{word:8}{outcome.interaction.id}")
+        click.echo(f"{word:8}{outcome.interaction.id}{f' ({outcome.skipped})' if outcome.skipped else ''}")
         for fault in outcome.faults:
             click.echo(f"        {fault}")
 

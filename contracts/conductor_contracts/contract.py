@@ -22,6 +22,8 @@ from conductor_contracts.unknown import Shape, UnknownField, shape_of
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 _ERROR = "Error"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Parameter:
     schema: Mapping[str, Any]
     evidence: str
     source: str
+    differs: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ class Operation:
     """One operation of the service, by the name it has everywhere: ``jobs.create``.
 
     ``path`` is a template such as ``/objects/{account_id}/{md5}``; ``also_paths`` are other spellings
-    of it. ``retry`` is R, NR or direct (wire reference 0.5 and 2). ``response_schemas`` maps a status to
-    the name of its schema, or to None where the body does not matter. ``success_status`` is the one
+    of it. ``retry`` is R, NR, direct or own (wire reference 0.5 and 2). ``response_schemas`` maps a status to
+    the name of its schema, or to None where the body does not matter; ``media_types`` to the kinds of body that
+    it may have besides JSON. ``form_schema`` is that of a form-encoded request body. ``differs`` says what is
+    known to differ from the real service. ``success_status`` is the one
     that says that something was done; ``statuses`` are all that may be answered, in order. ``authentication`` says
     whether a bearer token is required, optional or never looked at.
     """
@@ -62,7 +67,10 @@ class Operation:
     authentication: str
     parameters: tuple[Parameter, ...]
     request_schema: str | None
+    form_schema: str | None
+    differs: str
     response_schemas: Mapping[int, str | None] = field(repr=False)
+    media_types: Mapping[int, frozenset[str]] = field(repr=False)
     _schemas: SchemaSet = field(repr=False, compare=False)
     _shape: Shape = field(repr=False, compare=False)
 
@@ -84,16 +92,25 @@ class Operation:
         """
         return self._schemas.check(self.request_schema, body) if self.request_schema else []
 
+    def check_form(self, form: Mapping[str, str]) -> list[Problem]:
+        """Say what is wrong with a form-encoded request body; unknown fields are ignored."""
+        return self._schemas.check(self.form_schema, dict(form)) if self.form_schema else []
+
     def check_query(self, query: Mapping[str, str]) -> list[Problem]:
         """Say what is wrong with the parameters of a query string; unknown ones are ignored."""
         return self._schemas.check(_query_schema_name(self.id), dict(query))
 
-    def check_response(self, status: int, body: Any) -> list[Problem]:
-        """Say where an answer departs from the contract. ``body`` is decoded JSON; None or empty for none."""
+    def check_response(self, status: int, body: Any, media_type: str = _JSON) -> list[Problem]:
+        """Say where an answer departs from the contract. ``body`` is decoded JSON; None or empty for none.
+
+        A body of another documented ``media_type``, such as a page, is not looked into.
+        """
         if status not in self.response_schemas:
             documented = ", ".join(map(str, self.statuses))
             return [Problem("", f"has status {status}, which {self.id} does not document ({documented})")]
         name = self.response_schemas[status]
+        if media_type != _JSON and media_type in self.media_types[status]:
+            return []
         if name is not None:
             return self._schemas.check(name, body)
         if status == 204 and body not in (None, "", b""):
@@ -114,7 +131,8 @@ class Evidence:
     """One row of the fidelity table.
 
     ``part`` is operation, path, query, header, request, response or response header; ``name`` is the
-    field's name, dotted, with ``[]`` for the items of a list, empty for the operation itself.
+    field's name, dotted, with ``[]`` for the items of a list, empty for the operation itself. ``differs`` says
+    what is known to differ from the real service, if anything.
     """
 
     operation: str
@@ -122,6 +140,7 @@ class Evidence:
     name: str
     grade: str
     source: str
+    differs: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,9 +152,10 @@ class Contract:
     schemas: SchemaSet = field(repr=False, compare=False)
 
     def find(self, method: str, path: str) -> Operation | None:
-        """The operation that a method and a path without query name exactly, or None."""
+        """The operation that a method and a path without query name exactly, or None. HEAD is GET, without the body."""
+        wanted = "GET" if method.upper() == "HEAD" else method.upper()
         for operation in self.operations.values():
-            if operation.method == method.upper() and operation.matches(path):
+            if operation.method == wanted and operation.matches(path):
                 return operation
         return None
 
@@ -210,12 +230,23 @@ def _operation(
         authentication=_authentication_rule(spec.get("security", document["security"])),
         parameters=tuple(
             Parameter(
-                one["name"], one["in"], one["required"], one["schema"], one["x-evidence"], one["x-source"]
+                one["name"],
+                one["in"],
+                one["required"],
+                one["schema"],
+                one["x-evidence"],
+                one["x-source"],
+                one.get("x-differs", ""),
             )
             for one in spec.get("parameters", ())
         ),
         request_schema=request_schema,
+        form_schema=_body_schema(spec.get("requestBody", {}), _FORM),
+        differs=spec.get("x-differs", ""),
         response_schemas=MappingProxyType({code: _body_schema(one) for code, one in responses.items()}),
+        media_types=MappingProxyType(
+            {code: frozenset(one.get("content", {})) for code, one in responses.items()}
+        ),
         _schemas=schemas,
         _shape=shape_of(schemas, request_schema) if request_schema else Shape(),
     )
@@ -227,8 +258,8 @@ def _authentication_rule(security: list[dict[str, Any]]) -> str:
     return "optional" if {} in security else "required"
 
 
-def _body_schema(holder: dict[str, Any]) -> str | None:
-    reference = holder.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
+def _body_schema(holder: dict[str, Any], media_type: str = _JSON) -> str | None:
+    reference = holder.get("content", {}).get(media_type, {}).get("schema", {}).get("$ref")
     return None if reference is None else str(reference).rpartition("/")[2]
 
 
@@ -242,6 +273,8 @@ def _query_schema(spec: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "properties": {one["name"]: one["schema"] for one in wanted},
         "required": [one["name"] for one in wanted if one["required"]],
+        # An empty allOf would be no JSON Schema.
+        **({"allOf": spec["x-query-rules"]} if "x-query-rules" in spec else {}),
     }
 
 
@@ -272,19 +305,17 @@ def _likeness(path: str, template: str) -> float:
 
 
 def _evidence(document: dict[str, Any], operation: Operation) -> Iterator[Evidence]:
-    yield Evidence(operation.id, "operation", "", operation.evidence, operation.source)
+    yield Evidence(operation.id, "operation", "", operation.evidence, operation.source, operation.differs)
     for one in operation.parameters:
-        yield Evidence(operation.id, one.place, one.name, one.evidence, one.source)
+        yield Evidence(operation.id, one.place, one.name, one.evidence, one.source, one.differs)
     spec = document["paths"][operation.path][operation.method.lower()]
-    if operation.request_schema:
-        yield from _fields(document, operation, "request", operation.request_schema)
+    for schema in filter(None, (operation.request_schema, operation.form_schema)):
+        yield from _fields(document, operation, "request", schema)
     for status, answer in spec["responses"].items():
         resolved = _resolve(document, answer)
-        yield Evidence(operation.id, "response", status, resolved["x-evidence"], resolved["x-source"])
+        yield _row(operation, "response", status, resolved)
         for name, header in resolved.get("headers", {}).items():
-            yield Evidence(
-                operation.id, "response header", f"{status} {name}", header["x-evidence"], header["x-source"]
-            )
+            yield _row(operation, "response header", f"{status} {name}", header)
     success = operation.response_schemas[operation.success_status]
     if success:
         yield from _fields(document, operation, "response", success)
@@ -292,7 +323,11 @@ def _evidence(document: dict[str, Any], operation: Operation) -> Iterator[Eviden
 
 def _fields(document: dict[str, Any], operation: Operation, part: str, schema: str) -> Iterator[Evidence]:
     for name, node in _named(document, {"$ref": f"#/components/schemas/{schema}"}, ""):
-        yield Evidence(operation.id, part, name, node["x-evidence"], node["x-source"])
+        yield _row(operation, part, name, node)
+
+
+def _row(operation: Operation, part: str, name: str, node: dict[str, Any]) -> Evidence:
+    return Evidence(operation.id, part, name, node["x-evidence"], node["x-source"], node.get("x-differs", ""))
 
 
 def _named(

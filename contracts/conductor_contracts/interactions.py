@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 TOKENS = ("valid", "none", "forged", "malformed")
+CONTROL = "control"
+"""In place of an operation: a call of a fake's control API under ``/_mock/``, which is outside the contract."""
 
 
 class InteractionError(ValueError):
@@ -26,8 +28,8 @@ class Request:
     """What a step sends. Texts may have blanks (see ``templates``).
 
     ``url`` is a captured absolute URL and goes instead of method and path of the operation. At most one
-    of ``body`` (JSON), ``text``, ``hex``, ``content`` (the name of a file of the interaction) and
-    ``repeat`` (a text and a number of times) is given. ``chunked`` sends it without a length.
+    of ``body`` (JSON), ``form`` (form-encoded), ``text``, ``hex``, ``content`` (the name of a file of the
+    interaction) and ``repeat`` (a text and a number of times) is given. ``chunked`` sends it without a length.
     ``token`` is one of TOKENS; without it a valid token goes along wherever one is of use.
     """
 
@@ -38,6 +40,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     token: str | None = None
     body: Any = None
+    form: Mapping[str, str] | None = None
     text: str | None = None
     hex: str | None = None
     content: str | None = None
@@ -47,21 +50,26 @@ class Request:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must come back: a status (or one of several), and matchers for body, headers and token claims."""
+    """What must come back: a status (or one of several), and matchers for body, headers and token claims.
+
+    ``md5`` is that of the body's bytes, as base64.
+    """
 
     status: tuple[int, ...]
     body: Any = None
     empty: bool = False
     headers: Mapping[str, Any] = field(default_factory=dict)
     claims: Any = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True)
 class Step:
     """One request with its expected answer; ``operation`` None stands for a route that does not exist.
 
-    ``capture`` names values of the answer, by JSON pointer, for the blanks of later steps. An answer of
-    status ``ends_on`` ends the interaction well: what the later steps would try is not there to try.
+    ``capture`` names values of the answer, by JSON pointer or as ``header NAME``, for the blanks of later
+    steps; it may have blanks itself. An answer of status ``ends_on`` ends the interaction well: what the later
+    steps would try is not there to try.
     """
 
     operation: str | None
@@ -78,6 +86,8 @@ class Interaction:
     ``safe`` says that nothing costs money or is left behind, even if the service takes what it ought to
     refuse. ``source`` names the section of the wire reference; ``traps`` its traps. ``files`` maps names
     to texts, whose md5 and size the steps can use. ``given`` says in words what must be the case.
+    ``requires`` is CONTROL where only a fake with a control API can be brought there. ``cleanup`` holds steps
+    that are taken at the end, whatever went wrong before.
     """
 
     operation: str | None
@@ -88,6 +98,8 @@ class Interaction:
     given: str = ""
     traps: tuple[int, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    requires: str | None = None
+    cleanup: tuple[Step, ...] = ()
 
     @property
     def id(self) -> str:
@@ -123,8 +135,20 @@ def parse_interactions(text: str, where: str) -> list[Interaction]:
 
 
 def _interaction(operation: str | None, document: Any, where: str) -> Interaction:
-    _known(document, {"name", "source", "safe", "steps"}, where, {"given", "traps", "files"})
+    optional = {"given", "traps", "files", "requires", "cleanup"}
+    _known(document, {"name", "source", "safe", "steps"}, where, optional)
     where = f"{where} ({document['name']})"
+    if document.get("requires", CONTROL) != CONTROL:
+        raise InteractionError(f"{where}: requires is {CONTROL} or left out, got {document['requires']!r}")
+    steps, cleanup = (
+        tuple(
+            _step(operation, step, f"{where}, {kind} {number}")
+            for number, step in enumerate(document.get(part, ()), start=1)
+        )
+        for part, kind in (("steps", "step"), ("cleanup", "cleanup step"))
+    )
+    if "requires" not in document and CONTROL in {step.operation for step in (*steps, *cleanup)}:
+        raise InteractionError(f"{where}: has a step of {CONTROL}, but does not say that it requires {CONTROL}")
     return Interaction(
         operation=operation,
         name=document["name"],
@@ -133,10 +157,9 @@ def _interaction(operation: str | None, document: Any, where: str) -> Interactio
         given=document.get("given", ""),
         traps=tuple(document.get("traps", ())),
         files=document.get("files", {}),
-        steps=tuple(
-            _step(operation, step, f"{where}, step {number}")
-            for number, step in enumerate(document["steps"], start=1)
-        ),
+        requires=document.get("requires"),
+        steps=steps,
+        cleanup=cleanup,
     )
 
 
@@ -144,13 +167,13 @@ def _step(operation: str | None, document: Any, where: str) -> Step:
     _known(document, {"expect"}, where, {"operation", "request", "capture", "ends_on"})
     request = document.get("request", {})
     _known(request, set(), f"{where}, request", set(Request.__dataclass_fields__))
-    given = [name for name in ("body", "text", "hex", "content", "repeat") if name in request]
+    given = [name for name in ("body", "form", "text", "hex", "content", "repeat") if name in request]
     if len(given) > 1:
         raise InteractionError(f"{where}: a request has one body, got {' and '.join(given)}")
     if "token" in request and request["token"] not in TOKENS:
         raise InteractionError(f"{where}: token is one of {', '.join(TOKENS)}, got {request['token']!r}")
     expect = document["expect"]
-    _known(expect, {"status"}, f"{where}, expect", {"body", "empty", "headers", "claims"})
+    _known(expect, {"status"}, f"{where}, expect", {"body", "empty", "headers", "claims", "md5"})
     status = expect["status"]
     return Step(
         operation=document.get("operation", operation),

@@ -10,18 +10,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
 from conductor_contracts.contract import Contract, Operation
-from conductor_contracts.interactions import Interaction, Request, Step
+from conductor_contracts.interactions import CONTROL, Interaction, Request, Step
 from conductor_contracts.matching import differences
-from conductor_contracts.problems import MAX_PROBLEMS, clip
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, clip
 from conductor_contracts.templates import TemplateError, fill
 
 TIMEOUT_S = 60.0
 CHUNK_BYTES = 64 * 1024
+JSON = "application/json"
 
 
 class VerificationError(Exception):
@@ -39,17 +40,32 @@ class Player:
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def play(self, interaction: Interaction) -> list[str]:
-        """Run the steps until one goes wrong, and say what did; an empty list means nothing."""
+        """Run the steps until one goes wrong, then the cleanup, and say what did; an empty list means nothing."""
         values = self._values()
         values.update(_file_values(interaction, values))
-        for number, step in enumerate(interaction.steps, start=1):
-            place = f"step {number}, {step.operation or 'no operation'}"
+        faults = self._run(interaction.steps, "step", values)
+        return faults + self._run(interaction.cleanup, "cleanup step", values)
+
+    def has_control(self) -> bool:
+        """Whether the server is a fake whose control API answers to this account. Raises VerificationError."""
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        url = f"{self.base_url}/_mock/health"
+        try:
+            answer = self.session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+        except requests.RequestException:
+            return False
+        body = _json(answer)
+        return answer.status_code == 200 and isinstance(body, dict) and body.get("status") == "ok"
+
+    def _run(self, steps: tuple[Step, ...], kind: str, values: dict[str, Any]) -> list[str]:
+        for number, step in enumerate(steps, start=1):
+            place = f"{kind} {number}, {step.operation or 'no operation'}"
             try:
                 answer = self._send(step, values)
                 faults = list(islice(self._faults(step, answer, values), MAX_PROBLEMS))
                 if answer.status_code == step.ends_on or faults:
                     return [f"{place}: {fault}" for fault in faults]
-                values.update({name: _reach(_json(answer), where) for name, where in step.capture.items()})
+                values.update({name: _captured(answer, fill(where, values)) for name, where in step.capture.items()})
             except (TemplateError, VerificationError) as error:
                 return [f"{place}: {error}"]
             except requests.RequestException as error:
@@ -95,13 +111,12 @@ class Player:
 
     def _send(self, step: Step, values: Mapping[str, Any]) -> requests.Response:
         request = step.request
-        operation = self.contract.operations[step.operation] if step.operation else None
+        operation = self._operation(step)
         path = request.path or (operation.path if operation else "/")
         data = _payload(request, values)
         headers = {"Accept": "application/json", **self._authorization(step, operation)}
         if data is not None:
-            kind = "application/json" if request.content is None else "application/octet-stream"
-            headers["Content-Type"] = kind
+            headers["Content-Type"] = _kind(request)
         return self.session.request(
             request.method or (operation.method if operation else "GET"),
             fill(request.url, values) if request.url else self.base_url + fill(path, values),
@@ -112,6 +127,20 @@ class Player:
             # A redirect is an answer, and one that clients cannot follow with a body (trap 26).
             allow_redirects=False,
         )
+
+    def _operation(self, step: Step) -> Operation | None:
+        named = step.operation not in (None, CONTROL)
+        return self.contract.operations[str(step.operation)] if named else None
+
+    def _problems(self, step: Step, answer: requests.Response, body: Any) -> list[Problem]:
+        """Where an answer departs from the contract; nothing is promised of the control API, nor of HEAD's body."""
+        if step.operation == CONTROL or step.request.method == "HEAD":
+            return []
+        operation = self._operation(step)
+        if operation is None:
+            return self.contract.check_error(body)
+        media_type = answer.headers.get("Content-Type", JSON).partition(";")[0].strip().lower()
+        return operation.check_response(answer.status_code, body, media_type)
 
     def _authorization(self, step: Step, operation: Operation | None) -> dict[str, str]:
         kind = step.request.token
@@ -132,12 +161,10 @@ class Player:
             wanted = " or ".join(map(str, expect.status))
             yield f"status: expected {wanted}, got {answer.status_code}{_message(body, answer)}"
             return
-        if step.operation:
-            problems = self.contract.operations[step.operation].check_response(answer.status_code, body)
-        else:
-            problems = self.contract.check_error(body)
-        for problem in problems:
+        for problem in self._problems(step, answer, body):
             yield f"contract: body {problem}"
+        if expect.md5 is not None and fill(expect.md5, values) != _md5(answer.content):
+            yield f"body: expected md5 {fill(expect.md5, values)}, got {_md5(answer.content)}"
         if expect.empty and answer.content:
             yield f"body: expected none, got {len(answer.content)} bytes"
         if expect.body is not None:
@@ -165,9 +192,21 @@ def _file_values(interaction: Interaction, known: Mapping[str, Any]) -> dict[str
     return values
 
 
+def _md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def _kind(request: Request) -> str:
+    if request.form is not None:
+        return "application/x-www-form-urlencoded"
+    return JSON if request.content is None else "application/octet-stream"
+
+
 def _payload(request: Request, values: Mapping[str, Any]) -> bytes | None:
     if request.content is not None:
         return bytes(fill(f"${{{request.content}.content}}", values))
+    if request.form is not None:
+        return urlencode(fill(dict(request.form), values)).encode()
     if request.text is not None:
         return str(fill(request.text, values)).encode()
     if request.hex is not None:
@@ -197,6 +236,16 @@ def _json(answer: requests.Response) -> Any:
 def _message(body: Any, answer: requests.Response) -> str:
     text = body.get("message") if isinstance(body, dict) else body
     return f" ({clip(text)})" if isinstance(text, str) else ""
+
+
+def _captured(answer: requests.Response, where: str) -> Any:
+    """What a capture names: ``header NAME``, or a JSON pointer into the body."""
+    if not where.startswith("header "):
+        return _reach(_json(answer), where)
+    value = answer.headers.get(where.removeprefix("header "))
+    if value is None:
+        raise TemplateError(f"the answer has no {where}")
+    return value
 
 
 def _reach(body: Any, where: str) -> Any:

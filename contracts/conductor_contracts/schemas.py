@@ -27,6 +27,7 @@ EXPLAINED_KEYWORDS = frozenset(
         "dependentRequired",
         "properties",
         "additionalProperties",
+        "propertyNames",
         "items",
         "minItems",
         "maxItems",
@@ -145,6 +146,12 @@ class SchemaSet:
             for name, item in value.items():
                 if name not in named and not accepts(item):
                     yield from self._explain(f"{address}/additionalProperties", item, pointer(path, name))
+        if "propertyNames" in schema:
+            accepts = self._validators[f"{address}/propertyNames"].is_valid
+            for name in value:
+                if not accepts(name):
+                    for problem in self._explain(f"{address}/propertyNames", name, pointer(path, name)):
+                        yield Problem(problem.path, f"has a name that {problem.message}")
 
 
 def _own_fault(schema: Schema, value: Any) -> str | None:
@@ -229,7 +236,7 @@ def _nodes(address: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
     yield address, schema
     for name, part in schema.get("properties", {}).items():
         yield from _nodes(f"{address}/properties/{name}", part)
-    for keyword in ("items", "additionalProperties", "not", "if", "then"):
+    for keyword in ("items", "additionalProperties", "propertyNames", "not", "if", "then"):
         if isinstance(schema.get(keyword), dict):
             yield from _nodes(f"{address}/{keyword}", schema[keyword])
     for keyword in ("allOf", "anyOf"):

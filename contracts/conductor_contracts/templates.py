@@ -1,7 +1,8 @@
 """Filling the blanks of an interaction: ``${name}`` in texts, and lists that repeat one item.
 
     ${scene.md5}        the value of a name; dots are part of the name
-    ${jid|next}         through a filter: next and previous count a zero-padded number on and back
+    ${jid|next}         through a filter: next and previous count a zero-padded number on and back,
+                        unpadded takes its zeros away, unquoted the double quotes around a text
     {$repeat: 21, of: {path: "/x/${index}"}}      a list of 21 items, ${index} counting from 0
 
 A text that is nothing but one blank takes the value as it is, so that a size stays a number.
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _BLANK = re.compile(r"\$\{([\w.]+)(?:\|(\w+))?\}")
+_STEPS = {"next": 1, "previous": -1, "unpadded": 0}
 
 
 class TemplateError(ValueError):
@@ -48,9 +50,11 @@ def _value(blank: re.Match[str], values: Mapping[str, Any]) -> Any:
     value = values[name]
     if function is None:
         return value
-    if function not in ("next", "previous") or not str(value).isdecimal():
+    if function == "unquoted":
+        return str(value).strip('"')
+    if function not in _STEPS or not str(value).isdecimal():
         raise TemplateError(
-            f"{blank[0]}: next and previous, of a text of digits, are the filters; got {value!r}"
+            f"{blank[0]}: the filters are unquoted, and {', '.join(_STEPS)} of a text of digits; got {value!r}"
         )
-    number = int(value) + (1 if function == "next" else -1)
-    return str(number).zfill(len(str(value)))
+    number = int(value) + _STEPS[function]
+    return str(number) if function == "unpadded" else str(number).zfill(len(str(value)))

@@ -77,7 +77,8 @@ def verify(
 
     ``api_key`` holds ``client_id`` and ``private_key``. ``only`` keeps the operations or interaction ids
     that it names; ValueError if it names something unknown. ``safe_only`` skips what may cost money or
-    leave something behind. Contents are new each time, so one account can be verified again and again.
+    leave something behind. What requires the control API of a fake is skipped where there is none. Contents
+    are new each time, so one account can be verified again and again.
     Raises VerificationError if the key gets no usable token.
     """
     chosen = _choose(load_interactions() if interactions is None else interactions, only)
@@ -86,9 +87,10 @@ def verify(
     try:
         player = Player(base_url.rstrip("/"), api_key, session, contract or load())
         outcomes = []
+        reasons = _reasons_to_skip(chosen, player, safe_only)
         for interaction in chosen:
-            if safe_only and not interaction.safe:
-                outcome = Outcome(interaction, skipped="it may cost money or leave something behind")
+            if interaction.id in reasons:
+                outcome = Outcome(interaction, skipped=reasons[interaction.id])
             else:
                 outcome = Outcome(interaction, faults=tuple(player.play(interaction)))
             outcomes.append(outcome)
@@ -110,6 +112,18 @@ def _choose(interactions: Collection[Interaction], only: Collection[str] | None)
     if unknown:
         raise ValueError(f"no operation or interaction is called {', '.join(map(repr, unknown))}")
     return [one for one in interactions if (one.operation or "routes") in only or one.id in only]
+
+
+def _reasons_to_skip(
+    chosen: Collection[Interaction], player: Player, safe_only: bool
+) -> dict[str, str]:
+    """The interactions, by id, that are not run, and why."""
+    unsafe = {one.id: "it may cost money or leave something behind" for one in chosen if not one.safe}
+    reasons = unsafe if safe_only else {}
+    needy = [one.id for one in chosen if one.requires and one.id not in reasons]
+    if needy and not player.has_control():
+        reasons.update(dict.fromkeys(needy, "the server has no control API under /_mock/"))
+    return reasons
 
 
 def _session(base_url: str) -> requests.Session:

@@ -140,7 +140,7 @@ def _file_wrapper(file: IO[bytes], _: int = 0) -> FileWrapper:
 
 def _check_framing() -> None:
     """A body framed in two ways is an attack or a bug, and what follows it cannot be trusted."""
-    if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
+    if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
 
@@ -178,7 +178,7 @@ def _http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed):
         return _refusal(_wrong_method(error.valid_methods or ()))
     if isinstance(error, RequestEntityTooLarge):
-        return _refusal(too_large(request.max_content_length or 0))
+        return _refusal(too_large(service().settings.max_json_bytes))
     return _refusal(Refusal(error.code or 500, error.description or error.name))
 
 

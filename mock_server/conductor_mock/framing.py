@@ -7,8 +7,10 @@ and a body that breaks off or is framed wrongly is the client's fault (400), not
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
+import cheroot.wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 from werkzeug.exceptions import BadRequest
 
@@ -20,12 +22,12 @@ _LINE = 4096
 _TRAILERS = 100
 
 
-class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strictly
+class Request(HTTPRequest):
     """A request that is refused in our shape when cheroot cannot read its head."""
 
     def read_request_headers(self) -> bool:
         """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
-        if not super().read_request_headers():
+        if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
         length = self.inheaders.get(b"Content-Length")
         if length is not None and not length.isdigit():
@@ -33,11 +35,17 @@ class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strict
             return False
         return True
 
+    def send_headers(self) -> None:
+        """Send the head of the answer, and do close when it says so: cheroot goes by its own mark alone."""
+        if any(name.lower() == b"connection" and value == b"close" for name, value in self.outheaders):
+            self.close_connection = True
+        super().send_headers()
+
     def simple_response(self, status: str, msg: str = "") -> None:
         """Answer with the error shape and close: what follows on the connection cannot be trusted."""
-        code = int(str(status)[:3])
-        text = msg if isinstance(msg, str) and msg else str(status)[4:]
-        body = json.dumps(Refusal(code, text, (Detail("", text),)).to_json()).encode("ascii")
+        code, _, phrase = str(status).partition(" ")
+        text = msg or phrase
+        body = json.dumps(Refusal(int(code), text, (Detail("", text),)).to_json()).encode("ascii")
         head = (
             f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
@@ -49,10 +57,26 @@ class Request(HTTPRequest):  # type: ignore[misc]  # cheroot is not typed strict
             return
 
 
-class Connection(HTTPConnection):  # type: ignore[misc]
+class Connection(HTTPConnection):
     """A connection whose requests are read by `Request`."""
 
     RequestHandlerClass = Request
+
+
+class Listener(cheroot.wsgi.Server):
+    """cheroot's server, whose connections are ours."""
+
+    ConnectionClass = Connection
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """Bind, or give the socket back."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
 
 class Body:

@@ -44,8 +44,8 @@ def _finish(response: Response) -> Response:
     entry = _entry(response)
     try:
         service().journal.add(account=account, operation=entry["operation"], entry=entry)
-    except sqlite3.Error as error:  # what was done stays done and is answered so
-        log.error("the journal took no entry for %s %s", request.method, request.path, exc_info=error)
+    except sqlite3.Error:  # what was done stays done and is answered so
+        log.exception("the journal took no entry for %s %s", request.method, request.path)
     access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
     for warning in entry["warnings"]:
         access.warning("%s %s: %s", request.method, request.path, warning)

@@ -89,7 +89,9 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
     directory = throw_away or settings.data_dir or default_data_dir()
     directory_lock = lock_file(directory / "lock", f"the data directory {directory}")
     try:
-        database = Database(settings.database_url or f"sqlite:///{directory / 'conductor.db'}")
+        database = Database(
+            settings.database_url or f"sqlite:///{directory / 'conductor.db'}", durable=throw_away is None
+        )
         try:
             return _assemble(settings, directory, database, directory_lock, throw_away, speed, wall)
         except BaseException:

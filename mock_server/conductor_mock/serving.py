@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import cheroot.wsgi
 from flask import Flask
 
 from conductor_mock.app import close_app, service_of
+from conductor_mock.framing import Body, Listener
 from conductor_mock.store.keys import Keys, write_private
 from conductor_mock.version import version
 
@@ -28,8 +28,8 @@ BACKLOG = 256
 SOCKET_TIMEOUT_S = 60
 """A client that sends nothing for so long in the middle of a request loses its connection."""
 
-DRAIN_BYTES = 1 << 30
-_BLOCK = 1 << 18
+MAX_HEAD_BYTES = 1 << 16
+"""Request line and headers together; a token request carries a private key of a few KiB in its URL."""
 
 
 class AddressError(OSError):
@@ -45,8 +45,11 @@ class Server:
         Raises AddressError.
         """
         self._app = app
-        self._server = cheroot.wsgi.Server(
-            (host, port),
+        self._server = Listener(
+            (
+                "127.0.0.1" if host == "localhost" else host,
+                port,
+            ),  # which may mean ::1, and clients use the other
             _Drain(app.wsgi_app),
             numthreads=THREADS,
             request_queue_size=BACKLOG,
@@ -56,6 +59,7 @@ class Server:
         )
         self._server.expiration_interval = 0.02
         self._server.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
+        self._server.max_request_header_size = MAX_HEAD_BYTES
         try:
             self._server.prepare()
         except OSError as error:
@@ -68,11 +72,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The origin to configure clients with: always 127.0.0.1, never localhost (wire reference 0.3)."""
+        """The origin to configure clients with: 127.0.0.1 where it is served, never localhost (wire reference 0.3)."""
         host = str(self._server.bind_addr[0])
-        if host in ("0.0.0.0", "::", "localhost", "::1"):  # noqa: S104 - compared, not bound
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             host = "127.0.0.1"
-        return f"http://{host}:{self.port}"
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self) -> None:
         """Accept connections; returns at once."""
@@ -128,25 +132,13 @@ class _Drain:
             held[:] = [status, headers, exc_info]
             return _no_write
 
+        given = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
         body = self._app(environ, hold)
         status, headers, exc_info = held
-        if not _drained(environ["wsgi.input"]):
+        if not given.drain():
             headers = [*headers, ("Connection", "close")]
         start_response(status, headers, exc_info)
         return body
-
-
-def _drained(stream: Any) -> bool:
-    left = DRAIN_BYTES
-    try:
-        while left > 0:
-            block = stream.read(_BLOCK)
-            if not block:
-                return True
-            left -= len(block)
-    except (OSError, ValueError) as error:  # the client went away, or framed its body wrongly
-        log.debug("a request body ended early: %s", error)
-    return False
 
 
 def _no_write(_: bytes) -> object:

@@ -69,6 +69,8 @@ class Tokens:
             raise TokenError(f"not a valid token: {error}") from None
         if not isinstance(claims["account"], str) or not isinstance(claims["sub"], str):
             raise TokenError("not a valid token: account and sub must be texts")
+        if not isinstance(claims["exp"], int):
+            raise TokenError("not a valid token: exp must be a whole number of seconds")
         if now_s >= claims["exp"]:
             raise TokenError("the token has expired; fetch a new one from /api/oauth_jwt")
         return Identity(claims["account"], claims["sub"])

@@ -141,6 +141,35 @@ interactions:
     assert "the answer has nothing at /data/7/name" in report.failed[0].faults[0]
 
 
+def test_a_body_where_none_was_expected_is_a_fault() -> None:
+    text = """
+operation: projects.list
+interactions:
+  - {name: a, source: s, safe: true, steps: [{expect: {status: 200, empty: true}}]}
+"""
+    report = verify(
+        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
+    )
+    assert "body: expected none, got " in report.failed[0].faults[0]
+
+
+def test_a_status_that_ends_an_interaction_ends_it_well() -> None:
+    text = """
+operation: projects.list
+interactions:
+  - name: a
+    source: s
+    safe: true
+    steps:
+      - {expect: {status: 200}, ends_on: 200, capture: {x: /nowhere}}
+      - {expect: {status: 401}}
+"""
+    report = verify(
+        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
+    )
+    assert report.ok, str(report)
+
+
 class _Hangup(BaseHTTPRequestHandler):
     """Gives a token once and then closes every connection without an answer."""
 

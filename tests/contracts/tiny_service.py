@@ -38,7 +38,8 @@ FLAWS = (
     "packages want a token",
     "a slash is redirected",
     "uploads are known by path",
-    "bounds are inclusive",
+    "lower bounds are inclusive",
+    "upper bounds are inclusive",
     "refusals are HTML",
     "refusals name no place",
     "filters of machines are ignored",
@@ -58,6 +59,7 @@ FLAWS = (
     "job lists ignore the filter",
     "chunked bodies look empty",
     "any batch size is taken",
+    "the right method is not named",
 )
 
 
@@ -124,7 +126,8 @@ class TinyService(BaseAdapter):
             if nearest and self.flaw == "a wrong method is taken":
                 return Answer(200, {"data": []})
             if nearest:
-                return refusal(405, f"{method} is not allowed", Allow=nearest.method)
+                allowed = {} if self.flaw == "the right method is not named" else {"Allow": nearest.method}
+                return refusal(405, f"{method} is not allowed", **allowed)
             return (
                 Answer(200, {})
                 if self.flaw == "an unknown route answers 200"
@@ -258,7 +261,8 @@ class TinyService(BaseAdapter):
         return Answer(200, {"data": jobs})
 
     def _compares(self, have: str, operator: str, want: str) -> bool:
-        if self.flaw == "bounds are inclusive" and have == want:
+        inclusive = {"gt": "lower bounds are inclusive", "lt": "upper bounds are inclusive"}.get(operator)
+        if inclusive and self.flaw == inclusive and have == want:
             return True
         return {"eq": have == want, "gt": have > want, "lt": have < want}[operator]
 

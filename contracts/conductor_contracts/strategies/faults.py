@@ -133,7 +133,7 @@ def broken_payloads() -> st.SearchStrategy[tuple[Fields, str]]:
 
 
 def broken_submit_arguments(*, upload_paths: Sequence[str] = ()) -> st.SearchStrategy[tuple[Arguments, str]]:
-    """Arguments for Submit with one fault, each with the name of the faulty argument, as it is spelt there.
+    """Arguments for Submit with one fault, each with the documented name of the faulty argument.
 
     ``upload_paths`` are paths that exist, as for ``submit_arguments``. Besides wrong values there are
     submissions without a machine, work or output path, unknown arguments, and one thing said twice differently.
@@ -211,15 +211,14 @@ _BREAKERS: Sequence[Callable[[Fields], tuple[Fields, str]]] = (
 
 def _with_wrong_argument(arguments: Arguments, fault: tuple[str, Any]) -> tuple[Arguments, str]:
     name, value = fault
-    spelt = next((other for other in SPELLINGS.get(name, ()) if other in arguments), name)
     machine = ("instance_type", "cores", *SPELLINGS["machine_flavor"])
-    rest = dict(arguments)
-    if name in ("instance_type", "cores", "machine_flavor"):
-        rest = {key: kept for key, kept in arguments.items() if key not in machine}
-        rest.update({"cores": 2} if name == "machine_flavor" else {})
+    gone = machine if name in machine else SPELLINGS.get(name, ())
+    rest = {key: kept for key, kept in arguments.items() if key not in gone}
+    if name == "machine_flavor":
+        rest["cores"] = 2
     if name == "enforced_md5s":
         rest["local_upload"] = False
-    return {**rest, spelt: value}, spelt
+    return {**rest, name: value}, name
 
 
 def _without(arguments: Arguments, names: Sequence[str]) -> tuple[Arguments, str]:
@@ -228,5 +227,5 @@ def _without(arguments: Arguments, names: Sequence[str]) -> tuple[Arguments, str
 
 
 def _said_twice(arguments: Arguments, name: str) -> tuple[Arguments, str]:
-    """Both spellings of one argument, with valid values that differ."""
+    """Both spellings of one argument, with values that differ and would each be valid."""
     return {**arguments, **dict(zip(SPELLINGS[name], ("1", "2"), strict=True))}, name

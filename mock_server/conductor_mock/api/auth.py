@@ -56,10 +56,9 @@ def _sign_in(client_id: str, secret: str) -> str:
     current = service()
     accounts, keys = current.accounts, current.keys
     wrong = unauthorized(f"client_id {client_id!r} is known here with another private_key")
-    if client_id == keys.client_id and not accounts.knows(account_id_of(client_id)):
-        # This account is not for the first who comes: the ready file hands out its key.
-        if not hmac.compare_digest(secret.strip().encode(), keys.private_key.strip().encode()):
-            raise wrong
+    is_default = hmac.compare_digest(secret.strip().encode(), keys.private_key.strip().encode())
+    if client_id == keys.client_id and not is_default and not accounts.knows(account_id_of(client_id)):
+        raise wrong  # this account is not for the first who comes: the ready file hands out its key
     try:
         return accounts.sign_in(client_id, secret)
     except WrongKeyError:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import g, request
 
 from conductor_mock.api.context import service, warn
-from conductor_mock.errors import Detail, Refusal, bad_request
+from conductor_mock.errors import Detail, Refusal, bad_request, too_large
 
 Json = dict[str, Any]
 
@@ -20,7 +20,12 @@ MAX_DEPTH = 64
 def raw_body() -> bytes:
     """The body's bytes, at most the limit of the settings (413 beyond it). Read once, kept for the journal."""
     if "raw_body" not in g:
-        g.raw_body = request.get_data(cache=False)
+        limit = service().settings.max_json_bytes
+        request.max_content_length = limit + 1  # a chunked body ends silently at it: one byte more shows that
+        data = request.get_data(cache=False)
+        if len(data) > limit:
+            raise too_large(limit)
+        g.raw_body = data
     return cast(bytes, g.raw_body)
 
 

@@ -16,7 +16,7 @@ from conductor_mock.tokens import Identity
 EXTENSION = "conductor_mock"
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
 def service() -> Service:
@@ -34,10 +34,21 @@ def origin() -> str:
 
     Refuses (400) a Host header that could not stand in a URL.
     """
-    if not _HOST.fullmatch(request.host):
-        message = f"not a usable host name: {request.host[:80]!r}"
+    if not host_name():
+        message = f"not a usable host name: {_host()[:80]!r}"
         raise bad_request(message, Detail("Host", message))
-    return f"{request.scheme}://{request.host}"
+    return f"{request.scheme}://{_host()}"
+
+
+def host_name() -> str:
+    """The name in the Host header without the port, in lower case; empty when it could not stand in a URL."""
+    match = _HOST.fullmatch(_host())
+    return match["name"].strip("[]").lower() if match else ""
+
+
+def _host() -> str:
+    """The Host header as it came: Flask takes no name with an underscore, which containers have."""
+    return request.headers.get("Host", request.host)
 
 
 def catalog() -> Catalog:

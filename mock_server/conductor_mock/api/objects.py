@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import sys
 
 from flask import Blueprint, Response, g, request, send_file
 
@@ -23,7 +24,9 @@ def put(account_id: str, md5: str) -> Response:
 
     A bearer token is neither wanted nor looked at: one upload style always sends it, the other never (trap 10).
     """
-    request.max_content_length = None  # bodies of files are streamed, whatever their size
+    request.max_content_length = (
+        sys.maxsize
+    )  # files are streamed, whatever their size; None is the app's limit
     grant = signed.check("PUT")
     digest = bytes.fromhex(md5)
     _check_declared_md5(digest)
@@ -47,7 +50,7 @@ def put(account_id: str, md5: str) -> Response:
 @objects.put(f"{signed.S3_PREFIX}/objects/<account_id>/parts/<upload_id>/<int:number>")
 def put_part(account_id: str, upload_id: str, number: int) -> Response:
     """Store one part of an upload; the answer's ETag names it in `files.complete_multipart` (trap 7)."""
-    request.max_content_length = None
+    request.max_content_length = sys.maxsize
     grant = signed.check("PUT")
     _check_length(grant)
     current = service()

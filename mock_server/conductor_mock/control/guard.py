@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from urllib.parse import urlsplit
 
 from flask import request
 
-from conductor_mock.api.context import service
+from conductor_mock.api.context import host_name, service
+from conductor_mock.api.context import origin as own_origin
 from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
 
 LOOPBACK_NAMES = frozenset({"localhost"})
@@ -28,7 +28,7 @@ def guard() -> None:
 
 def known_host() -> None:
     """A DNS name that was rebound to 127.0.0.1 still carries its own name in Host."""
-    name = (urlsplit(f"//{request.host}").hostname or "").lower()
+    name = host_name()
     if name in LOOPBACK_NAMES or _is_loopback(name) or name in map(str.lower, service().settings.allow_hosts):
         return
     message = f"the control API answers to loopback names only, not to {name[:80]!r} (see --allow-host)"
@@ -42,7 +42,7 @@ def _same_site() -> None:
         message = f"a request from another site is refused (Sec-Fetch-Site: {site[:40]})"
         raise forbidden(message, Detail("Sec-Fetch-Site", message))
     origin = request.headers.get("Origin")
-    if origin is not None and origin != f"{request.scheme}://{request.host}":
+    if origin is not None and origin != own_origin():
         message = f"a request from another origin is refused: {origin[:80]!r}"
         raise forbidden(message, Detail("Origin", message))
 
@@ -56,7 +56,7 @@ def _json_write() -> None:
 def _admin() -> None:
     """Beyond loopback anybody on the network could call."""
     settings = service().settings
-    if settings.admin_token is None:
+    if not settings.admin_token:  # an empty one would let everybody in
         if settings.loopback:
             return
         raise forbidden("the control API is off: the server listens beyond loopback and has no --admin-token")

@@ -34,7 +34,7 @@ def selected_accounts() -> list[str]:
             raise not_found(message, Detail("account", message))
         return [account_id]
     header = request.headers.get("Authorization")
-    if header is not None and current.settings.admin_token is None:
+    if header is not None and not current.settings.admin_token:
         identity = bearer(header)
         if not current.accounts.knows(identity.account_id):
             raise not_found("the token's account does not exist on this server")

@@ -280,8 +280,8 @@ class Accounts:
             return
         try:
             self._snapshot(slot, state)
-        except (OSError, sa.exc.SQLAlchemyError) as error:  # the commands are safe; the next one tries again
-            log.error("no snapshot of account %s could be taken", state.account_id, exc_info=error)
+        except (OSError, sa.exc.SQLAlchemyError):  # the commands are safe; the next one tries again
+            log.exception("no snapshot of account %s could be taken", state.account_id)
 
     def _snapshot(self, slot: _Slot, state: State) -> None:
         replaced = self._log.save_snapshot(state)

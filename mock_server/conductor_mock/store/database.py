@@ -91,8 +91,14 @@ class DatabaseError(Exception):
 class Database:
     """An engine, the right to write to it, and the tables above."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database at a SQLAlchemy URL and take ownership of it. Raises DatabaseError."""
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """Open the database at a SQLAlchemy URL and take ownership of it. Raises DatabaseError.
+
+        A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
+        """
+        self._synchronous = (
+            "FULL" if durable else "OFF"
+        )  # FULL: a commit is on disk before the answer is sent
         try:
             parsed = make_url(url)
         except sa.exc.ArgumentError as error:
@@ -127,7 +133,7 @@ class Database:
                 engine = sa.create_engine(
                     url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
                 )
-            sa.event.listen(engine, "connect", _tune_sqlite)
+            sa.event.listen(engine, "connect", self._tune_sqlite)
             return engine
         try:
             engine = sa.create_engine(url, pool_pre_ping=True)
@@ -141,6 +147,12 @@ class Database:
             engine.dispose()
             raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server")
         return engine
+
+    def _tune_sqlite(self, connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={self._synchronous}")
+        cursor.close()
 
     def _check_version(self) -> None:
         """Make the tables of a new database; nothing is changed in one of a newer version."""
@@ -212,13 +224,6 @@ def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     except OSError as error:
         raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
     return lock
-
-
-def _tune_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # a commit is on disk before the answer is sent
-    cursor.close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,252 @@
+"""The service's calls, one method each, and the functions that the documented API names."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from conductor.lib.config import Config
+from conductor.lib.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
+from conductor.lib.exceptions import LoginError
+from conductor.lib.operations import (
+    ACCOUNTS_GET,
+    AUTH_TOKEN,
+    FILES_COMPLETE_MULTIPART,
+    FILES_GET_UPLOAD_URLS,
+    INSTANCE_TYPES_LIST,
+    JOBS_CREATE,
+    JOBS_LIST,
+    OBJECTS_PUT,
+    OBJECTS_PUT_PART,
+    PACKAGES_LIST,
+    PROJECTS_LIST,
+    Operation,
+)
+from conductor.lib.transport import Call, Sent, Tokens, Transport
+from conductor.lib.upload_plan import UploadPlan, parse_plan
+
+logger = logging.getLogger(__name__)
+
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+_BYTES = {"Content-Type": "application/octet-stream"}
+
+
+class ApiClient:
+    """The service as an object. Close it, or use it as a context manager, to close its connections.
+
+    Without arguments everything comes from the config file and the environment (see ``config``). Methods raise
+    the errors of ``exceptions``; which requests are repeated is the table in ``retry``. Safe to use from
+    several threads.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        transport: Transport | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:
+        self.config = config or Config.load()
+        self.transport = transport or Transport()
+        self._tokens = tokens or TokenSource(
+            api_key(self.config), api_url=self.config.api_url, fetch=self.fetch_token
+        )
+
+    def __enter__(self) -> ApiClient:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.transport.close()
+
+    def fetch_token(self, key: ApiKey) -> tuple[str, int]:
+        """Exchange an API key for a token and its lifetime in seconds (wire reference 1.1)."""
+        query = urlencode(
+            {
+                "grant_type": "client_credentials",
+                "scope": SCOPE,
+                "client_id": key.client_id,
+                "client_secret": key.private_key,
+            }
+        )
+        sent = self.transport.send(Call(AUTH_TOKEN, f"{self.config.url}{AUTH_TOKEN.path}?{query}"))
+        body = _object(sent)
+        token, lifetime = body.get("access_token"), body.get("expires_in")
+        try:
+            if isinstance(token, str):
+                return token, int(lifetime)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            pass
+        raise sent.unexpected("access_token must be text and expires_in a number")
+
+    def get_account(self, account_id: str | None = None) -> dict[str, Any]:
+        """Return the account's record, such as ``{"name": ...}``; by default that of the token in use.
+
+        Raises LoginError if the token names no account (wire reference 1.5, 1.6).
+        """
+        account_id = account_id or account_of(self._tokens.token())
+        if not account_id:
+            raise LoginError("accounts.get: the token names no account", operation=ACCOUNTS_GET.id)
+        url = f"{self.config.api_url}{ACCOUNTS_GET.path}{quote(account_id, safe='')}"
+        sent = self.transport.send(Call(ACCOUNTS_GET, url, headers=_JSON, tokens=self._tokens))
+        record = _object(sent).get("data")
+        if not isinstance(record, dict):
+            raise sent.unexpected("data must be an object")
+        return record
+
+    def list_packages(self) -> list[dict[str, Any]]:
+        """Return every software package, of all platforms, as the service describes it (wire reference 2.1)."""
+        return self._list(PACKAGES_LIST)
+
+    def list_projects(self, statuses: Iterable[str] = ("active",)) -> list[dict[str, Any]]:
+        """Return the projects of these statuses, of all if there are none given (wire reference 2.2)."""
+        wanted = frozenset(statuses)
+        return [
+            project for project in self._list(PROJECTS_LIST) if not wanted or project.get("status") in wanted
+        ]
+
+    def list_instance_types(self, filter_text: str = "") -> list[dict[str, Any]]:
+        """Return the machines there are (wire reference 2.3).
+
+        ``filter_text`` is in the service's grammar: ``gpu.gpu_count=eq:1:int,operating_system=ne:windows``.
+        """
+        return self._list(INSTANCE_TYPES_LIST, filter_text)
+
+    def list_jobs(self, filter_text: str = "") -> list[dict[str, Any]]:
+        """Return jobs (wire reference 2.9). ``filter_text`` is such as ``jid_gt_00011,jid_lt_00013``."""
+        return self._list(JOBS_LIST, filter_text)
+
+    def get_upload_urls(self, files: Mapping[str, tuple[str, int]], project: str | None = None) -> UploadPlan:
+        """Ask where to put files, by path with md5 (base64) and size in bytes; at most 20 (wire reference 2.5).
+
+        The plan holds only those whose content the service does not have.
+        """
+        body = {
+            "upload_files": [
+                {"path": path, "hash": md5, "size": size} for path, (md5, size) in files.items()
+            ],
+            "project": project,
+        }
+        sent = self._post(FILES_GET_UPLOAD_URLS, body)
+        if sent.answer.status == 204 or not sent.answer.content:
+            return UploadPlan()
+        try:
+            return parse_plan(sent.json(), {path: size for path, (_, size) in files.items()})
+        except ValueError as error:
+            reason = str(error)
+        raise sent.unexpected(reason)
+
+    def put_object(
+        self, url: str, path: str, open_body: Callable[[], io.RawIOBase], *, size: int, md5: str
+    ) -> None:
+        """Send a file's bytes to a signed URL in the style that its text asks for (wire reference 2.6).
+
+        The bearer token is not sent along, as the vendor's clients do: the URL is the permission.
+        """
+        headers = _BYTES if _is_s3_style(url) else {**_BYTES, "Content-MD5": md5}
+        self.transport.send(Call(OBJECTS_PUT, url, headers=headers, body=open_body, length=size, about=path))
+
+    def put_part(
+        self, url: str, path: str, open_body: Callable[[], io.RawIOBase], *, size: int, number: int
+    ) -> str:
+        """Send one part of a file and return its ETag, without quotes (wire reference 2.6)."""
+        about = f"{path} (part {number})"
+        sent = self.transport.send(
+            Call(OBJECTS_PUT_PART, url, headers=_BYTES, body=open_body, length=size, about=about)
+        )
+        etag = sent.answer.headers.get("ETag", "").strip('"')
+        if not etag:
+            raise sent.unexpected(f"no ETag for part {number} of {path}")
+        return etag
+
+    def complete_multipart(self, upload_id: str, path: str, md5: str, etags: Mapping[int, str]) -> None:
+        """Tell the service that all parts are there (wire reference 2.7). ``etags`` are by part number."""
+        parts = [{"partNumber": number, "etag": etag} for number, etag in sorted(etags.items())]
+        body = {"uploadID": upload_id, "hash": md5, "completedParts": parts, "project": None}
+        self._post(FILES_COMPLETE_MULTIPART, body, about=path)
+
+    def create_job(self, payload: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+        """Submit a job and return ``(answer, 201)`` (wire reference 2.8).
+
+        Never sent again once it may have been acted on: then OutcomeUnknownError says what to look for. A 204,
+        which the vendor's clients know, has no body and returns ``({}, 204)``.
+        """
+        title = payload.get("job_title", "")
+        look_for = f"a job titled {title!r}, in the dashboard or in GET /api/v1/jobs,"
+        sent = self._post(JOBS_CREATE, payload, look_for=look_for)
+        if sent.answer.status == 204:
+            return {}, 204
+        answer = _object(sent)
+        logger.info("jobs.create: %s", answer.get("jobid"))
+        return answer, sent.answer.status
+
+    def _list(self, operation: Operation, filter_text: str = "") -> list[dict[str, Any]]:
+        url = f"{self.config.url}{operation.path}"
+        if filter_text:
+            url += f"?filter={quote(filter_text, safe='')}"
+        sent = self.transport.send(Call(operation, url, headers=_JSON, tokens=self._tokens))
+        records = _object(sent).get("data") or []
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise sent.unexpected("data must be a list of objects")
+        return records
+
+    def _post(
+        self, operation: Operation, body: Mapping[str, Any], *, about: str = "", look_for: str = ""
+    ) -> Sent:
+        return self.transport.send(
+            Call(
+                operation,
+                f"{self.config.url}{operation.path}",
+                headers=_JSON,
+                body=json.dumps(body).encode(),
+                tokens=self._tokens,
+                about=about,
+                look_for=look_for,
+            )
+        )
+
+
+def _object(sent: Sent) -> dict[str, Any]:
+    body = sent.json()
+    if not isinstance(body, dict):
+        raise sent.unexpected("its body must be an object")
+    return body
+
+
+def _is_s3_style(url: str) -> bool:
+    """Say which style the URL's text asks for; this search is what every client does (wire reference 2.6)."""
+    return "amazonaws" in url or "coreweave" in url
+
+
+def request_software_packages() -> list[dict[str, Any]]:
+    """Return every software package, with the settings of file and environment."""
+    with ApiClient() as client:
+        return client.list_packages()
+
+
+def request_projects(statuses: Iterable[str] = ("active",)) -> list[str]:
+    """Return the names of the projects of these statuses, with the settings of file and environment.
+
+    Names, as the vendor's function of this name returns them [ran]; ``ApiClient.list_projects`` gives records.
+    """
+    with ApiClient() as client:
+        return [record["name"] for record in client.list_projects(statuses)]
+
+
+def request_instance_types(filter_text: str = "") -> list[dict[str, Any]]:
+    """Return the machines there are, with the settings of file and environment."""
+    with ApiClient() as client:
+        return client.list_instance_types(filter_text)
+
+
+def request_jobs(filter_text: str = "") -> list[dict[str, Any]]:
+    """Return jobs, with the settings of file and environment."""
+    with ApiClient() as client:
+        return client.list_jobs(filter_text)

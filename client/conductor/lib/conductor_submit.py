@@ -1,0 +1,132 @@
+"""Submitting a job: check the arguments, upload the files, send the job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conductor.lib.api_client import ApiClient
+from conductor.lib.config import Config
+from conductor.lib.exceptions import BadArgumentError, InvalidPathError
+from conductor.lib.file_utils import expand_paths, read_path_list
+from conductor.lib.local_files import LocalFile, look_at
+from conductor.lib.payload import build_payload
+from conductor.lib.resolution import Arguments, resolve
+from conductor.lib.uploader import Uploader
+
+if TYPE_CHECKING:
+    from conductor.lib.md5_cache import Md5Cache
+
+__all__ = ["BadArgumentError", "Submit", "set_logging"]
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_HANDLER = "conductor-log"
+
+
+def set_logging(level: int | str = logging.INFO, log_filepath: str | Path | None = None) -> None:
+    """Show this library's log on the standard error, and write it to a file if one is named.
+
+    ``level`` is a number of the logging module or a name such as ``"DEBUG"``. Calling it again replaces what
+    the last call set. Raises ValueError for an unknown level, OSError for a file that cannot be written.
+    """
+    root = logging.getLogger("conductor")
+    root.setLevel(level.upper() if isinstance(level, str) else level)
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log_filepath is not None:
+        handlers.append(logging.FileHandler(log_filepath, encoding="utf-8"))
+    for old in [handler for handler in root.handlers if handler.name == _HANDLER]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        handler.set_name(_HANDLER)
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        root.addHandler(handler)
+
+
+class Submit:
+    """One submission.
+
+    ``args`` is the dictionary of arguments that ``conductor.lib.arguments`` lists, under their documented names
+    or those of the vendor's clients. What it does not say comes from the config file, the environment and the
+    defaults, in rising order of precedence: defaults < config file < environment < ``args``. ``client`` is used
+    and not closed if given.
+
+    Raises BadArgumentError, which lists everything that is wrong, and ConfigError, both before anything is sent.
+    """
+
+    def __init__(
+        self, args: Mapping[str, Any], *, config: Config | None = None, client: ApiClient | None = None
+    ) -> None:
+        self._config = config or (client.config if client else Config.load())
+        self._client = client
+        self._arguments = resolve(args, self._config.submission())
+
+    @property
+    def arguments(self) -> Arguments:
+        """The arguments in force."""
+        return self._arguments
+
+    def main(self) -> tuple[dict[str, Any], int]:
+        """Upload what is to be uploaded, submit, and return the service's answer and its status.
+
+        The answer of a submission is ``{"body", "jobid", "status", "uri"}`` with 201. With ``upload_only`` and
+        nothing to upload no request is made and ``({"message", "jobid"}, 204)`` is returned (wire reference
+        3.5). Raises the errors of ``conductor.lib.exceptions``.
+        """
+        paths = self._paths()
+        if self._arguments["upload_only"] and not paths:
+            return {"message": "No files to upload", "jobid": None}, 204
+        files = self._with_enforced_md5s(look_at(paths))
+        if self._client is not None:
+            return self._submit(self._client, files)
+        with ApiClient(self._config) as client:
+            return self._submit(client, files)
+
+    def _submit(self, client: ApiClient, files: list[LocalFile]) -> tuple[dict[str, Any], int]:
+        if self._arguments["local_upload"]:
+            uploader = Uploader(client, project=self._arguments["project"] or None, cache=self._cache())
+            files = list(uploader.upload(files).files)
+        return client.create_job(build_payload(self._arguments, files))
+
+    def _paths(self) -> list[str]:
+        """Return every file to upload: upload_paths, then those listed in upload_file."""
+        wanted = list(self._arguments["upload_paths"])
+        if self._arguments["upload_file"] is not None:
+            wanted += read_path_list(self._arguments["upload_file"])
+        paths = expand_paths(wanted)
+        if not paths and not self._arguments["upload_only"]:
+            logger.info("there are no files to upload")
+        return paths
+
+    def _with_enforced_md5s(self, files: list[LocalFile]) -> list[LocalFile]:
+        """Return the files with the md5s that a daemon must find, and files that only those name (3.2)."""
+        enforced = self._arguments["enforced_md5s"]
+        if self._arguments["local_upload"]:
+            if enforced:
+                logger.warning(
+                    "enforced_md5s is for uploader daemons, and without effect when local_upload is True"
+                )
+            return files
+        by_path = {file.path: file for file in files}
+        for path, md5 in enforced.items():
+            found = expand_paths([path])
+            if len(found) != 1:
+                raise InvalidPathError(
+                    f"enforced_md5s: {path!r} stands for {len(found)} files; accepted: one"
+                )
+            file = by_path.get(found[0]) or look_at(found)[0]
+            by_path[file.path] = file.with_md5(md5)
+        return list(by_path.values())
+
+    def _cache(self) -> Md5Cache | None:
+        if not self._arguments["md5_caching"] or self._arguments["force"]:
+            return None
+        # SQLite is only loaded where it is used.
+        from conductor.lib.md5_cache import Md5Cache, default_path
+
+        path = self._arguments["database_filepath"]
+        return Md5Cache(default_path() if path is None else Path(path).expanduser())

@@ -1,0 +1,275 @@
+"""Settings, and the one order in which they win: defaults < config file < environment < arguments.
+
+The file is ``config.yml`` in ``~/.conductor`` (or in ``CONDUCTOR_USER_DIR``), or the first readable one of
+``CONDUCTOR_CONFIG``, a list split on the path separator. Every setting has a variable, its name in capitals
+after ``CONDUCTOR_``. Names are those of wire reference 1.8, and any argument of a submission. Unlike the
+vendor's 2019 client the environment beats the file, as everywhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from conductor.lib.arguments import BY_NAME, CHOICES, Sourced, closest
+from conductor.lib.exceptions import ConfigError, Problem
+from conductor.lib.kinds import Kind, PathText, Spot, Whole, choice
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_URL = "https://dashboard.conductortech.com"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class Url(Kind):
+    """The root of an origin; a path would be lost when it is joined with the service's (wire reference 0.3)."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return "http:// or https://, a host and perhaps a port, without user, path or query"
+
+    def check(self, value: Any, spot: Spot) -> str | None:
+        """Return the URL without a slash at its end."""
+        if isinstance(value, str) and self._fits(value):
+            return value.rstrip("/")
+        spot.problems.append(Problem(spot.argument, _without_user(value), self.accepts, spot.source))
+        return None
+
+    def _fits(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError:
+            return False
+        plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and url.isascii()
+
+
+def _without_user(url: object) -> str:
+    scheme, mark, rest = str(url).rpartition("@")
+    return repr(f"***@{rest}" if mark and scheme else str(url))
+
+
+class Secret(Kind):
+    """An API key, whose form ``credentials`` checks. Never shown."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return "an API key: JSON with client_id and private_key, or base64 of that"
+
+    def check(self, value: Any, spot: Spot) -> str | None:
+        """Return the key as text."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Mapping):
+            import json
+
+            return json.dumps(dict(value), default=str)
+        spot.problems.append(Problem(spot.argument, "something else", self.accepts, spot.source))
+        return None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting that is no argument of a submission."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+
+
+def _threads() -> int:
+    return min(2 * (os.cpu_count() or 1), 16)
+
+
+SETTINGS = (
+    Setting("url", Url(), "The dashboard's address, where the protocol is spoken.", DEFAULT_URL),
+    Setting("api_url", Url(), "Where account look-ups go; `url` with `dashboard` replaced by `api`."),
+    Setting("auth_url", Url(), "Kept for the vendor's clients; tokens come from `url`."),
+    Setting("api_key", Secret(), "The API key itself."),
+    Setting("api_key_path", PathText(), "A file that holds the API key."),
+    Setting("thread_count", Whole(1, 256), "Threads for hashing and uploading; min(2 x cpus, 16)."),
+    Setting("log_level", choice(*LOG_LEVELS), "How much is logged by the command line.", "INFO"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+# Known to the vendor's clients, without a meaning here: no reason for a warning.
+FOREIGN = frozenset(
+    {
+        *("account", "auth_port", "base_url", "config", "downloader_page_size"),
+        *("error_reporting", "log_dir", "output_dir", "projects", "user_dir"),
+    }
+)
+# What a layer says about the first of each sets aside what lower layers say about the rest.
+_REPLACES = (
+    ("url", ("api_url", "auth_url")),
+    ("api_key", ("api_key_path",)),
+    ("api_key_path", ("api_key",)),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings in force. ``config["url"]`` is a value, ``config.source("url")`` says whose it is."""
+
+    _values: Mapping[str, Sourced] = field(repr=False)
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        home: Path | None = None,
+        **arguments: Any,
+    ) -> Config:
+        """Read file and environment, put ``arguments`` (settings by name, None for not given) on top.
+
+        ``environ`` and ``home`` are those of this process unless given. Raises ConfigError listing everything
+        that is wrong, each with where it came from.
+        """
+        environ = os.environ if environ is None else environ
+        problems: list[Problem] = []
+        layers = (
+            _from_file(environ, Path.home() if home is None else home),
+            _from_environment(environ, problems),
+            _from_arguments(arguments),
+        )
+        values = {setting.name: Sourced(setting.default, "default") for setting in SETTINGS}
+        for layer in layers:
+            _lay_over(values, layer)
+        values = {name: _checked(name, sourced, problems) for name, sourced in values.items()}
+        if problems:
+            lines = "\n  ".join(f"{problem}" for problem in problems)
+            raise ConfigError(
+                f"settings that cannot be used:\n  {lines}" if len(problems) > 1 else f"setting {lines}"
+            )
+        return cls(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def source(self, name: str) -> str:
+        """Return where the value of a setting came from: ``default``, a file, a variable or ``argument``."""
+        return self._values[name].source
+
+    @property
+    def url(self) -> str:
+        """The origin that the protocol is spoken with."""
+        return str(self["url"])
+
+    @property
+    def api_url(self) -> str:
+        """The origin for account look-ups, which the token's audience is compared with (wire reference 0.2)."""
+        return str(self["api_url"] or self.url.replace("dashboard", "api"))
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads hash and upload at most."""
+        return int(self["thread_count"] or _threads())
+
+    def submission(self) -> dict[str, Sourced]:
+        """Return the arguments of a submission that file or environment set, by documented name, unchecked."""
+        return {name: sourced for name, sourced in self._values.items() if name in BY_NAME}
+
+
+def _lay_over(values: dict[str, Sourced], layer: Mapping[str, Sourced]) -> None:
+    for name, replaced in _REPLACES:
+        if name in layer:
+            for other in replaced:
+                values[other] = Sourced(None, "default")
+    for group in CHOICES:
+        if any(name in layer for name in group):
+            for name in group:
+                values.pop(name, None)
+    values.update(layer)
+
+
+def _checked(name: str, sourced: Sourced, problems: list[Problem]) -> Sourced:
+    setting = _BY_NAME.get(name)
+    if setting is None or sourced.value is None:
+        return sourced  # arguments of a submission are checked together with those of the call
+    return Sourced(setting.kind.check(sourced.value, Spot(name, problems, sourced.source)), sourced.source)
+
+
+def _known() -> Iterator[tuple[str, str, Kind]]:
+    """Yield every name that file and environment may use, the name it stands for, and its kind."""
+    for setting in SETTINGS:
+        yield setting.name, setting.name, setting.kind
+    for name, argument in BY_NAME.items():
+        yield name, argument.name, argument.kind
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Sourced]:
+    layer: dict[str, Sourced] = {}
+    for name, canonical, kind in _known():
+        variable = f"CONDUCTOR_{name.upper()}"
+        text = environ.get(variable, "")
+        if not text or canonical in layer:
+            continue
+        try:
+            layer[canonical] = Sourced(kind.from_text(text), variable)
+        except ValueError as error:
+            problems.append(Problem(canonical, f"text that is {error}", kind.accepts, variable))
+    return layer
+
+
+def _from_arguments(arguments: Mapping[str, Any]) -> dict[str, Sourced]:
+    unknown = [name for name in arguments if name not in _BY_NAME]
+    if unknown:
+        raise ConfigError(f"no such setting: {unknown[0]}; {closest(unknown[0], _BY_NAME)}")
+    return {name: Sourced(value, "argument") for name, value in arguments.items() if value is not None}
+
+
+def _from_file(environ: Mapping[str, str], home: Path) -> dict[str, Sourced]:
+    path = _file(environ, home)
+    if path is None:
+        return {}
+    content = _parsed(path)
+    names = {name: canonical for name, canonical, _ in _known()}
+    layer: dict[str, Sourced] = {}
+    for name, value in content.items():
+        if name in names and value is not None:
+            layer[names[name]] = Sourced(value, str(path))
+        elif name not in names and name not in FOREIGN:
+            logger.warning("%s: unknown setting %r is ignored; %s", path, name, closest(name, names))
+    return layer
+
+
+def _file(environ: Mapping[str, str], home: Path) -> Path | None:
+    """Return the config file to read, None if there is none. Raises ConfigError if one was named but is not there."""
+    named = environ.get("CONDUCTOR_CONFIG", "")
+    if named:
+        for candidate in named.split(os.pathsep):
+            if candidate and Path(candidate).is_file() and os.access(candidate, os.R_OK):
+                return Path(candidate)
+        raise ConfigError(f"CONDUCTOR_CONFIG names no file that can be read: {named!r}")
+    folder = environ.get("CONDUCTOR_USER_DIR", "")
+    default = (Path(folder) if folder else home / ".conductor") / "config.yml"
+    return default if default.is_file() else None
+
+
+def _parsed(path: Path) -> dict[Any, Any]:
+    import yaml  # only needed by people who have a config file
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        # Where, but not what: the text of the error quotes the file, which may hold a key.
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        raise ConfigError(f"{path} is not YAML{where}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold settings as 'name: value', one a line")
+    return content

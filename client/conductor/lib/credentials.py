@@ -1,0 +1,281 @@
+"""API keys and the tokens they buy (wire reference 1.1, 1.3, 1.4, 1.7).
+
+A token is kept in ``~/.config/conductor/api_key_credentials`` (mode 0600, replaced atomically) and used by
+every process of the user until it expires. Without an API key the token of a browser login, in
+``~/.config/conductor/credentials``, is used while it lasts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conductor.lib.config import Config
+from conductor.lib.exceptions import ConfigError, LoginError
+from conductor.lib.file_lock import locked
+
+logger = logging.getLogger(__name__)
+
+API_KEY_FILE = "api_key_credentials"
+BROWSER_FILE = "credentials"
+SCOPE = "owner admin user"  # as it is asked for
+STORED_SCOPE = "user admin owner"  # as the vendor's clients write it down
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What a program logs in with."""
+
+    client_id: str
+    private_key: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> ApiKey:
+        """Read a key: JSON with ``client_id`` and ``private_key``, or base64 of that.
+
+        Raises ConfigError that names the source and never quotes the key.
+        """
+        content = _key_json(text)
+        client_id, private_key = (
+            (content.get("client_id"), content.get("private_key")) if content else (None, None)
+        )
+        if (
+            not isinstance(client_id, str)
+            or not isinstance(private_key, str)
+            or not client_id
+            or not private_key
+        ):
+            raise ConfigError(
+                f"{source} holds no API key: accepted is JSON with the texts client_id and private_key, "
+                "or base64 of that JSON"
+            )
+        return cls(client_id, private_key)
+
+
+def _key_json(text: str) -> dict[str, Any] | None:
+    """Return the object in a key's text, None if there is none.
+
+    Line ends inside the text are dropped where it is no JSON with them: shells and files add them.
+    """
+    joined = text.replace("\r", "").replace("\n", "").strip()
+    candidates = [text, joined]
+    with suppress(binascii.Error, UnicodeDecodeError, ValueError):
+        candidates.append(base64.b64decode(joined, validate=True).decode())
+    for candidate in candidates:
+        with suppress(ValueError, RecursionError):
+            content = json.loads(candidate)
+            if isinstance(content, dict):
+                return content
+    return None
+
+
+def api_key(config: Config) -> ApiKey | None:
+    """Return the configured key, None if there is none. Raises ConfigError for one that cannot be read."""
+    if config["api_key"]:
+        return ApiKey.parse(config["api_key"], f"api_key (from {config.source('api_key')})")
+    path = config["api_key_path"]
+    if not path:
+        return None
+    origin = f"{path} (api_key_path from {config.source('api_key_path')})"
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{origin} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{origin} holds no API key: it is not text") from None
+    return ApiKey.parse(text, origin)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token. ``expiration`` is in epoch seconds; ``owner`` is a fingerprint of the key it was bought with."""
+
+    access_token: str = field(repr=False)
+    expiration: int
+    owner: str = ""
+
+    def valid_for(self, api_url: str, now: float) -> bool:
+        """Say whether the token may be used: it has not expired and was made for this server."""
+        return self.expiration >= now and same_domain(claims(self.access_token).get("aud"), api_url)
+
+
+def claims(token: str) -> dict[str, Any]:
+    """Return the claims of a JWT, whose signature is not ours to check; empty for what is no JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        content = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def same_domain(audience: object, api_url: str) -> bool:
+    """Compare what follows the last slash of both, as the vendor's client does (wire reference 1.4)."""
+    if not isinstance(audience, str) or not audience:
+        return False
+    return audience.rpartition("/")[2] == api_url.rpartition("/")[2]
+
+
+def account_of(token: str) -> str:
+    """Return the account that a token speaks for, as text; empty if it does not say (wire reference 1.5)."""
+    return str(claims(token).get("account") or "")
+
+
+class TokenStore:
+    """A credentials file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Token | None:
+        """Return the stored token, None if there is none that can be read."""
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            token, expiration = content["access_token"], int(content["expiration"])
+            owner = content.get("api_key_fingerprint") or ""
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            logger.warning("%s cannot be used and is ignored: %s", self.path, type(error).__name__)
+            return None
+        return Token(token, expiration, owner) if _speakable(token) and isinstance(owner, str) else None
+
+    def write(self, token: Token) -> None:
+        """Replace the file, readable by its owner only. A folder that cannot be written is logged, no error."""
+        content = {
+            "access_token": token.access_token,
+            "token_type": "Bearer",
+            "expiration": token.expiration,
+            "scope": STORED_SCOPE,
+            "api_key_fingerprint": token.owner,
+        }
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self.path, json.dumps(content))
+        except OSError as error:
+            logger.warning("the token is not kept: %s: %s", self.path, error.strerror)
+
+
+def _replace(path: Path, text: str) -> None:
+    # mkstemp makes the file with mode 0600, so that it is never readable by others, not even for a moment.
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor, no path
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _speakable(token: object) -> bool:
+    """Say whether a text can stand in a header."""
+    return (
+        isinstance(token, str)
+        and token.isascii()
+        and token.isprintable()
+        and token != ""
+        and " " not in token
+    )
+
+
+class TokenSource:
+    """Gives tokens: from memory, from the file, or from the server by the API key.
+
+    ``fetch`` exchanges a key for ``(access_token, seconds)``. Safe to use from several threads; several
+    processes agree through a lock file, so that one token is fetched and not one for each.
+    """
+
+    def __init__(
+        self,
+        key: ApiKey | None,
+        *,
+        api_url: str,
+        fetch: Callable[[ApiKey], tuple[str, int]],
+        folder: Path | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = key
+        self._api_url = api_url
+        self._fetch = fetch
+        folder = folder or Path.home() / ".config" / "conductor"
+        self._store = TokenStore(folder / (API_KEY_FILE if key else BROWSER_FILE))
+        self._lock_path = folder / f"{API_KEY_FILE}.lock"
+        self._now = now
+        self._lock = threading.Lock()
+        self._current: Token | None = None
+
+    def token(self) -> str:
+        """Return a token that has not expired. Raises LoginError if there is no way to one."""
+        with self._lock:
+            # One that was just bought is used without a domain test, or a server whose tokens name another
+            # audience would be asked for a new one before every call.
+            if self._current is None or self._current.expiration < self._now():
+                self._current = self._obtain(refused="")
+            return self._current.access_token
+
+    def renew(self, refused: str) -> str:
+        """Return another token than the refused one. Raises LoginError if there is no way to one."""
+        with self._lock:
+            if self._current is None or self._current.access_token == refused:
+                self._current = self._obtain(refused)
+            return self._current.access_token
+
+    def _obtain(self, refused: str) -> Token:
+        if self._key is None:
+            return self._from_browser_login(refused)
+        stored = self._stored(self._key, refused)
+        if stored:
+            return stored
+        with locked(self._lock_path):
+            # Another process may have fetched one while this one waited.
+            return self._stored(self._key, refused) or self._bought(self._key)
+
+    def _stored(self, key: ApiKey, refused: str) -> Token | None:
+        token = self._store.read()
+        if token is None or token.access_token == refused:
+            return None
+        # A file of the vendor's client does not say whose token it is, and is trusted as that client does.
+        ours = token.owner in ("", fingerprint(key, self._api_url))
+        return token if ours and token.valid_for(self._api_url, self._now()) else None
+
+    def _bought(self, key: ApiKey) -> Token:
+        text, seconds = self._fetch(key)
+        if not _speakable(text):
+            raise LoginError("auth.token: the server's access_token is no text that fits into a header")
+        token = Token(text, int(self._now()) + seconds, fingerprint(key, self._api_url))
+        self._store.write(token)
+        logger.debug("auth.token: a new token, valid for %d s", seconds)
+        return token
+
+    def _from_browser_login(self, refused: str) -> Token:
+        token = self._store.read()
+        if token and token.access_token != refused and token.valid_for(self._api_url, self._now()):
+            return token
+        raise LoginError(
+            "no API key is configured: set CONDUCTOR_API_KEY to the key (JSON, or base64 of it), "
+            "or CONDUCTOR_API_KEY_PATH to a file that holds it",
+            operation="auth.token",
+        )
+
+
+def fingerprint(key: ApiKey, api_url: str) -> str:
+    """Return a text that tells keys and servers apart without giving either away."""
+    return hashlib.sha256(f"{api_url}\0{key.client_id}".encode()).hexdigest()[:32]

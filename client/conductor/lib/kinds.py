@@ -1,0 +1,221 @@
+"""Kinds of values that arguments and settings take: each says what it accepts, and checks.
+
+A check returns the value in the form that the rest of the library uses. What is wrong is reported to the
+``Spot`` where it was found, so that one pass over everything finds every fault.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import reprlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conductor.lib.exceptions import Problem
+from conductor.lib.frames import ACCEPTED as ACCEPTED_FRAMES
+from conductor.lib.frames import parse_frames
+
+_EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
+_ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+def shown(value: object) -> str:
+    """Return a short rendering of a value for a message."""
+    renderer = reprlib.Repr()
+    renderer.maxstring = renderer.maxother = 80
+    return renderer.repr(value)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in what was given: the argument with the way into it, and where its problems are collected."""
+
+    argument: str
+    problems: list[Problem]
+    source: str = ""
+
+    def inside(self, step: object) -> Spot:
+        """Return the place of an item or key inside this one."""
+        name = f"[{step}]" if isinstance(step, int) else f".{step}"
+        return Spot(self.argument + name, self.problems, self.source)
+
+    def refuse(self, value: object, accepted: str) -> None:
+        """Report that the value here is wrong and what would be right."""
+        self.problems.append(Problem(self.argument, shown(value), accepted, self.source))
+
+
+class Kind:
+    """A kind of value. ``accepts`` completes the phrase "accepted: ..."."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        raise NotImplementedError
+
+    def check(self, value: Any, spot: Spot) -> Any:
+        """Return the value in its final form, or report to the spot and return None."""
+        raise NotImplementedError
+
+    def from_text(self, text: str) -> Any:
+        """Return the value that a text from an environment variable or an option means, not yet checked.
+
+        Raises ValueError if the text cannot be read at all.
+        """
+        return text
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Text, which JSON and the service's paths can hold: no NUL, no lone surrogate."""
+
+    what: str = "text"
+    blank: bool = True
+    fits: Callable[[str], bool] | None = None
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return self.what
+
+    def check(self, value: Any, spot: Spot) -> str | None:
+        """Return the text."""
+        if isinstance(value, str) and self._accepts(value):
+            return value
+        spot.refuse(value, self.accepts)
+        return None
+
+    def _accepts(self, text: str) -> bool:
+        if not _clean(text) or not (self.blank or text.strip()):
+            return False
+        return self.fits is None or self.fits(text)
+
+
+def _clean(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def email() -> Text:
+    """Return the kind of an e-mail address: something, an @, something."""
+    return Text("an e-mail address", blank=False, fits=lambda text: _EMAIL.fullmatch(text) is not None)
+
+
+def absolute_path() -> Text:
+    """Return the kind of an absolute path of any system, as text."""
+    return Text("an absolute path", blank=False, fits=lambda text: _ABSOLUTE.match(text) is not None)
+
+
+def choice(*options: str) -> Text:
+    """Return the kind of one of these texts."""
+    return Text("one of " + ", ".join(options), blank=False, fits=lambda text: text in options)
+
+
+def md5() -> Text:
+    """Return the kind of an md5 as the service writes it: base64 of the 16 raw bytes (wire reference 4)."""
+    return Text("base64 of the 16 bytes of an md5, such as '1B2M2Y8AsgTpgAmY7PhCfg=='", False, _is_md5)
+
+
+def _is_md5(text: str) -> bool:
+    try:
+        return len(text) == 24 and len(base64.b64decode(text, validate=True)) == 16
+    except binascii.Error:
+        return False
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or False."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return "True or False"
+
+    def check(self, value: Any, spot: Spot) -> bool | None:
+        """Return the truth value; numbers and texts are refused, since 'false' would be true."""
+        if isinstance(value, bool):
+            return value
+        spot.refuse(value, self.accepts)
+        return None
+
+    def from_text(self, text: str) -> Any:
+        """Read true, yes, on, 1 and false, no, off, 0 (wire reference 1.8)."""
+        word = text.strip().lower()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        return text
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number in a range, given as a number or as digits (the vendor's command line sends digits)."""
+
+    least: int = 0
+    most: int | None = None
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return f"a whole number from {self.least}" + (f" to {self.most}" if self.most is not None else "")
+
+    def check(self, value: Any, spot: Spot) -> int | None:
+        """Return the number."""
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+            number = int(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        else:
+            spot.refuse(value, self.accepts)
+            return None
+        if number < self.least or (self.most is not None and number > self.most):
+            spot.refuse(value, self.accepts)
+            return None
+        return number
+
+
+@dataclass(frozen=True)
+class Frames(Kind):
+    """A frame list (see ``frames``), or one frame as a number."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return ACCEPTED_FRAMES
+
+    def check(self, value: Any, spot: Spot) -> str | None:
+        """Return the text as it was given."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        try:
+            if isinstance(value, str):
+                parse_frames(value)
+                return value
+        except ValueError:
+            pass
+        spot.refuse(value, self.accepts)
+        return None
+
+
+@dataclass(frozen=True)
+class PathText(Kind):
+    """A path on this machine: text or an ``os.PathLike`` of text. Whether it exists is seen when expanding."""
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, in words."""
+        return "a path"
+
+    def check(self, value: Any, spot: Spot) -> str | None:
+        """Return the path as text."""
+        path = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if isinstance(path, str) and "\0" not in path:
+            return path
+        spot.refuse(value, self.accepts)
+        return None

@@ -1,0 +1,90 @@
+"""The calls this client makes, by the names that errors, logs and the contract use.
+
+Facts are from wire reference 1 and 2; ``repeatable`` is our own rule: whether sending the request again can
+change nothing that the first one did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the protocol.
+
+    ``path`` is empty where the server hands out the URL. ``ok`` are the statuses that count as done;
+    ``any_success`` widens them to everything below 300. ``read_timeout`` is in seconds, from the last byte
+    sent to the first one received, and between bytes received.
+    """
+
+    id: str
+    method: str
+    path: str
+    ok: tuple[int, ...] = (200,)
+    any_success: bool = False
+    repeatable: bool = True
+    changes_state: bool = False
+    read_timeout: float = MINUTE
+
+    def accepts(self, status: int) -> bool:
+        """Say whether the status means that the call was done."""
+        return status in self.ok or (self.any_success and 200 <= status < 300)
+
+
+AUTH_TOKEN = Operation("auth.token", "GET", "/api/oauth_jwt")
+ACCOUNTS_GET = Operation("accounts.get", "GET", "/api/v1/accounts/")
+# The trailing comma is what the vendor's clients have sent since 5.0.1 (wire reference 2.1).
+PACKAGES_LIST = Operation("packages.list", "GET", "/api/v1/ee/packages?all=true,")
+PROJECTS_LIST = Operation("projects.list", "GET", "/api/v1/projects/")
+INSTANCE_TYPES_LIST = Operation("instance_types.list", "GET", "/api/v1/instance-types")
+JOBS_LIST = Operation("jobs.list", "GET", "/api/v1/jobs")
+FILES_GET_UPLOAD_URLS = Operation(
+    "files.get_upload_urls", "POST", "/api/v2/files/get_upload_urls", ok=(200, 204), read_timeout=2 * MINUTE
+)
+OBJECTS_PUT = Operation(
+    "objects.put", "PUT", "", any_success=True, changes_state=True, read_timeout=5 * MINUTE
+)
+OBJECTS_PUT_PART = Operation(
+    "objects.put_part", "PUT", "", any_success=True, changes_state=True, read_timeout=5 * MINUTE
+)
+# Completing the same parts again gives the same object, so this is repeated as the vendor's clients do.
+FILES_COMPLETE_MULTIPART = Operation(
+    "files.complete_multipart",
+    "POST",
+    "/api/v2/files/multipart/complete",
+    any_success=True,
+    changes_state=True,
+    read_timeout=5 * MINUTE,
+)
+JOBS_CREATE = Operation(
+    "jobs.create",
+    "POST",
+    "/jobs/",
+    ok=(201, 204),
+    repeatable=False,
+    changes_state=True,
+    read_timeout=5 * MINUTE,
+)
+
+OPERATIONS = (
+    AUTH_TOKEN,
+    ACCOUNTS_GET,
+    PACKAGES_LIST,
+    PROJECTS_LIST,
+    INSTANCE_TYPES_LIST,
+    JOBS_LIST,
+    FILES_GET_UPLOAD_URLS,
+    OBJECTS_PUT,
+    OBJECTS_PUT_PART,
+    FILES_COMPLETE_MULTIPART,
+    JOBS_CREATE,
+)
+
+
+def known_paths(operations: Iterable[Operation] = OPERATIONS) -> tuple[str, ...]:
+    """Return the paths, without queries, that are no secret and may be logged."""
+    return tuple(operation.path.partition("?")[0] for operation in operations if operation.path)

@@ -1,0 +1,86 @@
+"""Keeping tokens, private keys and signatures out of logs and messages.
+
+Three things are secret: the bearer token, the API key's private key (which the protocol sends as a
+query parameter, wire reference 1.1) and signed URLs, where anything after the host may be a signature.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+HIDDEN = "***"
+
+_SECRETS = (
+    re.compile(r"(?i)(bearer\s+)[^\s\"',;}]+"),
+    re.compile(r"(?s)()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)"),
+    re.compile(r"()\beyJ[\w-]+\.[\w-]*\.[\w-]*"),
+    re.compile(r"(?i)([?&][^=&\s\"']*(?:secret|signature|token|sig|key|credential)[^=&\s\"']*=)[^&\s\"')]+"),
+    re.compile(r"(?i)(\"(?:private_key|client_secret|access_token)\"\s*:\s*)\"(?:[^\"\\]|\\.)*\""),
+)
+_URL_TARGET = re.compile(r"(?<![\w:/])(/[^\s\"'?)]*)(\?[^\s\"')]*)?|(https?://[^\s\"')]+)")
+
+
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text with what looks like a secret, and the given ones, replaced by ``***``."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text
+
+
+def host_of(url: str) -> str:
+    """Return ``scheme://host:port`` of a URL: all of a signed URL that may be shown."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def scrub_urls(text: str, known_paths: Iterable[str] = ()) -> str:
+    """Return the text with every query hidden, and every URL path that does not begin with a known one.
+
+    The path of a signed URL can itself be the signature, so only paths that are known to be ordinary stay.
+    """
+    known = tuple(known_paths)
+
+    def hide(match: re.Match[str]) -> str:
+        path, query, url = match.groups()
+        if url is not None:
+            parts = urlsplit(url)
+            return host_of(url) + _target(parts.path, f"?{parts.query}" if parts.query else "", known)
+        return _target(path, query or "", known)
+
+    return _URL_TARGET.sub(hide, text)
+
+
+def _target(path: str, query: str, known: tuple[str, ...]) -> str:
+    shown = path if not path or path == "/" or path.startswith(known) else f"/{HIDDEN}"
+    return shown + (f"?{HIDDEN}" if query else "")
+
+
+class _UrlFilter(logging.Filter):
+    """Rewrites urllib3's records, which hold whole request targets, before any handler sees them."""
+
+    def __init__(self, known_paths: tuple[str, ...]) -> None:
+        super().__init__()
+        self._known = known_paths
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = scrub(scrub_urls(record.getMessage(), self._known))
+        record.args = ()
+        return True
+
+
+def guard_http_logs(known_paths: Iterable[str]) -> None:
+    """Make urllib3's debug log safe: it writes request targets, and with them client_secret and signatures.
+
+    A logging filter is the only seam it offers. Doing this again has no further effect.
+    """
+    known = tuple(known_paths)
+    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(existing, _UrlFilter) for existing in logger.filters):
+            logger.addFilter(_UrlFilter(known))

@@ -1,0 +1,276 @@
+"""Sending requests: pooled connections, timeouts on everything, retries, no secrets in the log.
+
+Measured on the way to this shape: a Session per thread beats a shared one, ``trust_env=False`` saves the
+proxy and netrc lookups that requests otherwise makes for every request, and 64 KiB blocks beat 16.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import platform
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from conductor.lib.exceptions import ConductorError, ConfigError
+from conductor.lib.operations import AUTH_TOKEN, Operation, known_paths
+from conductor.lib.outcomes import Answer, Failure, FailureKind, failure_from
+from conductor.lib.proxies import Proxies
+from conductor.lib.redaction import guard_http_logs, host_of
+from conductor.lib.refusals import Attempted, error_for, unexpected
+from conductor.lib.retry import Do, Progress, RetryPolicy, next_step
+from conductor.version import version
+
+logger = logging.getLogger(__name__)
+
+BLOCK_BYTES = 64 * 1024
+# Also the time that each block of an upload may take, since urllib3 keeps it until the body is sent.
+CONNECT_SECONDS = 20.0
+
+
+class Tokens(Protocol):
+    """Where bearer tokens come from."""
+
+    def token(self) -> str:
+        """Return a token that is believed to be valid."""
+        ...
+
+    def renew(self, refused: str) -> str:
+        """Return another token than the one that the server refused."""
+        ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to be made, as often as it takes.
+
+    ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``about``
+    and ``look_for`` complete error messages (see ``refusals``).
+    """
+
+    operation: Operation
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Callable[[], io.RawIOBase] | None = field(default=None, repr=False)
+    length: int = 0
+    tokens: Tokens | None = None
+    about: str = ""
+    look_for: str = ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An answer together with the call that it answers, so that a reader can complain about it."""
+
+    answer: Answer
+    attempted: Attempted
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises UnexpectedAnswerError (OutcomeUnknownError for jobs.create)."""
+        try:
+            return self.answer.json()
+        except ValueError as error:
+            reason = f"its body is not JSON ({error}): {self.answer.message()!r}"
+        raise self.unexpected(reason)
+
+    def unexpected(self, reason: str) -> ConductorError:
+        """Return the error for an answer that breaks the protocol in the way described."""
+        return unexpected(reason, self.answer, self.attempted)
+
+
+class Transport:
+    """Sends calls and returns their answers.
+
+    Safe to use from several threads. ``sleep`` (seconds), ``random`` (a number in [0, 1)) and ``now`` (epoch
+    seconds) can be replaced in tests. Raises ConfigError for a CA bundle that does not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        environ: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self._retry = retry or RetryPolicy()
+        self._proxies = Proxies.from_environment(environ)
+        self._verify = _ca_bundle(environ)
+        self._sleep, self._random, self._now = sleep, random, now
+        self._agent = user_agent()
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+        guard_http_logs(known_paths())
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection. The transport can be used again afterwards."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+            self._local = threading.local()
+        for session in sessions:
+            session.close()
+
+    def send(self, call: Call) -> Sent:
+        """Send the call, again where ``retry`` says so, and return the answer.
+
+        Raises the ConductorError that ``refusals`` chooses. Nothing secret is in it, nor in its context.
+        """
+        attempts = tries = 0
+        renewed = False
+        token = call.tokens.token() if call.tokens else ""
+        while True:
+            attempts, tries = attempts + 1, tries + 1
+            outcome, reused = self._attempt(call, token)
+            progress = Progress(tries, may_renew=bool(token) and not renewed, may_be_stale=reused)
+            step = next_step(self._retry, call.operation, outcome, progress, self._random, self._now)
+            attempted = _attempted(call, attempts, token)
+            if step.do is Do.RETURN and isinstance(outcome, Answer):
+                return Sent(outcome, attempted)
+            if step.do is Do.FAIL:
+                raise error_for(outcome, attempted)
+            if step.do is Do.RENEW and call.tokens:
+                token, renewed = call.tokens.renew(token), True
+            else:
+                _log_retry(attempted, outcome, step.wait)
+                if step.wait > 0:
+                    self._sleep(step.wait)
+            tries -= 0 if step.counts and step.do is Do.AGAIN else 1
+
+    def _attempt(self, call: Call, token: str) -> tuple[Answer | Failure, bool]:
+        """Send once. Return the outcome, and whether an idle pooled connection may have carried it."""
+        with self._session_for(call) as session, _opened(call.body) as body:
+            origin = host_of(call.url)
+            reused = origin in session.used
+            session.used.discard(origin)
+            started = time.monotonic()
+            try:
+                response = session.send(
+                    self._prepare(call, token, body),
+                    timeout=(CONNECT_SECONDS, call.operation.read_timeout),
+                    allow_redirects=False,
+                    proxies=self._proxies.for_url(call.url),
+                    verify=self._verify,
+                )
+            except requests.RequestException as error:
+                return failure_from(error), reused
+            except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+                # What requests does not translate: names and headers that cannot be written.
+                return Failure(FailureKind.INVALID, type(error).__name__), False
+            session.used.add(origin)
+            answer = Answer(response.status_code, response.headers, response.content)
+        if logger.isEnabledFor(logging.DEBUG):
+            elapsed = (time.monotonic() - started) * 1000
+            about = f" {call.about}" if call.about else ""
+            logger.debug("%s%s -> %d in %.0f ms", call.operation.id, about, answer.status, elapsed)
+        return answer, False
+
+    def _prepare(self, call: Call, token: str, body: bytes | io.RawIOBase | None) -> requests.PreparedRequest:
+        headers = {"User-Agent": self._agent, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+        headers.update(call.headers)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        prepared = requests.PreparedRequest()
+        if body is None or isinstance(body, bytes):
+            prepared.prepare(method=call.operation.method, url=call.url, headers=headers, data=body)
+            return prepared
+        prepared.prepare(method=call.operation.method, url=call.url, headers=headers)
+        # Set by hand: requests would choose chunks for an empty stream, and ask the file system for a length.
+        prepared.headers["Content-Length"] = str(call.length)
+        prepared.body = cast("Any", body) if call.length else None
+        return prepared
+
+    @contextmanager
+    def _session_for(self, call: Call) -> Iterator[_Session]:
+        """Give this thread's session, or for what must not be repeated a new one, so a new connection."""
+        if not call.operation.repeatable:
+            with _Session() as session:
+                yield session
+            return
+        own: _Session | None = getattr(self._local, "session", None)
+        if own is None:
+            own = self._local.session = _Session()
+            with self._lock:
+                self._sessions.append(own)
+        yield own
+
+
+class _Session(requests.Session):
+    """A session that knows which origins it holds an idle connection to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.used: set[str] = set()
+        adapter = _Adapter(pool_connections=8, pool_maxsize=1, max_retries=0)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, blocksize=BLOCK_BYTES, **kwargs)
+
+
+@contextmanager
+def _opened(body: bytes | Callable[[], io.RawIOBase] | None) -> Iterator[bytes | io.RawIOBase | None]:
+    if body is None or isinstance(body, bytes):
+        yield body
+        return
+    with body() as stream:
+        yield stream
+
+
+def _attempted(call: Call, attempts: int, token: str) -> Attempted:
+    return Attempted(
+        operation=call.operation,
+        host=host_of(call.url),
+        attempts=attempts,
+        about=call.about,
+        look_for=call.look_for,
+        authorised=call.tokens is not None or call.operation == AUTH_TOKEN,
+        secrets=(token,),
+    )
+
+
+def _log_retry(attempted: Attempted, outcome: Answer | Failure, wait: float) -> None:
+    happened = f"status {outcome.status}" if isinstance(outcome, Answer) else str(outcome)
+    about = f" {attempted.about}" if attempted.about else ""
+    logger.info("%s%s: %s, trying again in %.1f s", attempted.operation.id, about, happened, wait)
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = environ.get(name)
+        if path:
+            if not Path(path).exists():
+                raise ConfigError(f"{name} is {path!r}, which does not exist")
+            return path
+    return True
+
+
+def user_agent() -> str:
+    """Return ``conductor-client/VERSION (python V; SYSTEM RELEASE)`` (form of wire reference 0.4)."""
+    return (
+        f"conductor-client/{version()} "
+        f"(python {platform.python_version()}; {platform.system()} {platform.release()})"
+    )

@@ -1,0 +1,96 @@
+"""Where the service wants files to be put: the answer of files.get_upload_urls (wire reference 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class SinglePart:
+    """A file that goes up in one piece."""
+
+    path: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MultiPart:
+    """A file that goes up in parts of ``part_size`` bytes, the last one shorter. ``urls`` are by part number."""
+
+    path: str
+    upload_id: str
+    part_size: int
+    urls: Mapping[int, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class UploadPlan:
+    """The files that the service does not have yet."""
+
+    single: tuple[SinglePart, ...] = ()
+    multi: tuple[MultiPart, ...] = ()
+
+
+def parse_plan(body: Any, sizes: Mapping[str, int]) -> UploadPlan:
+    """Read the answer to a request for these paths, with their sizes in bytes.
+
+    Missing, null and empty all mean that nothing is wanted. Raises ValueError that says what is wrong.
+    """
+    if not body:
+        return UploadPlan()
+    if not isinstance(body, dict):
+        raise ValueError("its body must be an object")  # noqa: TRY004 - of a value that came over the wire
+    single = tuple(
+        SinglePart(_path(record, sizes), _url(record.get("preSignedURL")))
+        for record in _records(body, "singlePartURLs")
+    )
+    multi = tuple(_multi(record, sizes) for record in _records(body, "multiPartURLs"))
+    paths = [item.path for item in single] + [item.path for item in multi]
+    if len(set(paths)) != len(paths):
+        raise ValueError("it names a filePath twice")
+    return UploadPlan(single, multi)
+
+
+def _records(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    records = body.get(name) or []
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ValueError(f"{name} must be a list of objects")
+    return records
+
+
+def _path(record: dict[str, Any], sizes: Mapping[str, int]) -> str:
+    path = record.get("filePath")
+    if not isinstance(path, str) or path not in sizes:
+        raise ValueError(f"it names the filePath {path!r}, which was not asked for")
+    return path
+
+
+def _url(url: Any) -> str:
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        _ = parts.port  # raises for a port that is no number
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return str(url)
+    except ValueError:
+        pass
+    raise ValueError("a signed URL is not absolute")  # and not shown: it may be a valid one to somebody
+
+
+def _multi(record: dict[str, Any], sizes: Mapping[str, int]) -> MultiPart:
+    path = _path(record, sizes)
+    upload_id, part_size = record.get("uploadID"), record.get("partSize")
+    if not isinstance(upload_id, str) or not upload_id:
+        raise ValueError(f"uploadID of {path} must be text")
+    if not isinstance(part_size, int) or isinstance(part_size, bool) or part_size < 1:
+        raise ValueError(f"partSize of {path} must be a whole number from 1")
+    parts = _records(record, "parts")
+    urls: dict[Any, str] = {part.get("partNumber"): _url(part.get("url")) for part in parts}
+    wanted = max(1, -(-sizes[path] // part_size))
+    if len(parts) != wanted or set(urls) != set(range(1, wanted + 1)):
+        raise ValueError(
+            f"the {len(parts)} parts of {path}, each of {part_size} bytes, do not make its {sizes[path]} bytes"
+        )
+    return MultiPart(path, upload_id, part_size, urls)

@@ -1,0 +1,315 @@
+"""The arguments of a submission: what is accepted, under which names, and how the rest is refused."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor.lib.arguments import ARGUMENTS, BY_NAME, Argument, Sourced, reference
+from conductor.lib.exceptions import BadArgumentError
+from conductor.lib.resolution import resolve
+
+TASKS = [{"command": "render", "frames": "1-10"}]
+MINIMAL: dict[str, Any] = {"instance_type": "n1-standard-1", "output_path": "/out", "tasks_data": TASKS}
+
+# A right value for every argument that can stand beside MINIMAL or replace a part of it.
+GOOD: dict[str, Any] = {
+    "autoretry_policy": {"preempted": {"max_retries": 2}, "failed": {"max_retries": 0}},
+    "chunk_size": 15,
+    "cmd": "render <frame args>",
+    "cores": 64,
+    "database_filepath": "/var/cache/md5s",
+    "docker_image": "image",
+    "enforced_md5s": {"/tmp/my_maya_file.ma": "GDVem8GYRUuh4douZwIwFg=="},
+    "environment": {"PYTHONPATH": "/tmp/site-packages:/tmp/pipeline/site-packages"},
+    "force": True,
+    "frames": "1-100",
+    "instance_type": "n1-highmem-8",
+    "job_title": "My maya job",
+    "local_upload": False,
+    "location": "mars",
+    "machine_flavor": "highcpu",
+    "max_instances": 3,
+    "md5_caching": False,
+    "metadata": {"shot": "Ez500", "asset": "apple"},
+    "notify": ["fred@flintstones.com", "wilma@flintstones.com"],
+    "output_path": "/tmp/render_output",
+    "owner": "fred",
+    "preemptible": True,
+    "priority": 800,
+    "project": "Spiderman",
+    "scout_frame": "1-100x5",
+    "software_package_ids": ["ae8026b7d9cfe524a77a3ebe94b9130a"],
+    "tasks_data": [{"command": "vray"}, {"command": "vray", "frames": "24"}],
+    "upload_file": "/tmp/list.txt",
+    "upload_only": True,
+    "upload_paths": ["/tmp/sourceimages"],
+}
+
+# Wrong values for every argument.
+BAD: dict[str, list[Any]] = {
+    "autoretry_policy": [
+        *([], "2", {"preempted": 2}, {"failed": {"max_retries": 6}}, {"failed": {"max_retries": -1}}),
+        *(
+            {"lost": {"max_retries": 1}},
+            {"failed": {}},
+            {"failed": {"max_retries": True}},
+            {"failed": {"max": 1}},
+        ),
+    ],
+    "chunk_size": [0, -1, 1.0, "one", "", True, [1]],
+    "cmd": ["", " ", 5],
+    "cores": [0, -2, "two", 2.5, True],
+    "database_filepath": [5, b"x", "\0"],
+    "docker_image": [5, ["x"]],
+    "enforced_md5s": [[], {"/a": "d41d8cd98f00b204e9800998ecf8427e"}, {"/a": ""}, {"/a": None}, {5: "x"}],
+    "environment": [[], "A=1", {"A": 1}, {"A": None}, {"": "x"}, {"A=B": "x"}, {5: "x"}, {"A": "\0"}],
+    "force": ["yes", 1, 0],
+    "frames": ["x", "1-", 1.5, [1], True],
+    "instance_type": ["", 5],
+    "job_title": [5, ["x"], "\ud800"],
+    "local_upload": ["False", 0, 1, []],
+    "location": [5, {}],
+    "machine_flavor": ["medium", "", 5, "STANDARD"],
+    "max_instances": [-1, "many", 1.5],
+    "md5_caching": ["false", 0],
+    "metadata": [[], "a=b", {"a": None}, {"a": []}, {"a": {}}, {None: "a"}, {1: "a", "1": "b"}],
+    "notify": ["fred@flintstones.com", ["fred"], [5], {"emails": []}, ["a b@c"], [""], ["a@b,c@d"]],
+    "output_path": ["", "out", "./out", 5, "~/out"],
+    "owner": ["", 5],
+    "preemptible": ["True", 1],
+    "priority": [-1, "high", 1.5, "-1", "", True, "\u0661"],
+    "project": [5, ["default"]],
+    "scout_frame": ["auto:3", "x", 1.5, ["1"]],
+    "software_package_ids": ["ae80", [5], [""], {"a": 1}],
+    "tasks_data": [
+        *([], {}, "render", [{}], [{"command": ""}], [{"command": 5}], ["render"], [None]),
+        *([{"command": "r", "frames": "x"}], [{"command": "r", "frame": "1"}], [{"frames": "1"}]),
+    ],
+    "upload_file": [5, b"x"],
+    "upload_only": ["yes", 1],
+    "upload_paths": ["/tmp/a", [5], [b"/tmp"], {"a": "b"}, ["\0"]],
+}
+
+
+def fitting(name: str, value: Any) -> dict[str, Any]:
+    """Return valid arguments around one that has this value."""
+    args = {**MINIMAL, name: value}
+    if name == "local_upload":
+        return {"upload_paths": ["/a"], **args}
+    if name in ("cores", "machine_flavor"):
+        args.pop("instance_type")
+        return {"cores": 40, **args}
+    if name in ("cmd", "frames"):
+        args.pop("tasks_data")
+        return {"cmd": "render", "frames": "1", **args}
+    if name == "upload_only":
+        args.pop("tasks_data")
+        return {"upload_paths": ["/a"], **args}
+    return args
+
+
+def test_the_samples_here_cover_the_whole_table() -> None:
+    assert set(GOOD) == set(BAD) == {argument.name for argument in ARGUMENTS}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_every_documented_argument_is_accepted_with_its_documented_value(name: str) -> None:
+    assert resolve(fitting(name, GOOD[name]))[name] == GOOD[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_a_single_fault_is_the_only_one_named(name: str, value: Any) -> None:
+    with pytest.raises(BadArgumentError) as caught:
+        resolve(fitting(name, value))
+    assert {problem.argument.split("[")[0].split(".")[0] for problem in caught.value.problems} == {name}
+    assert all(problem.given and problem.accepted for problem in caught.value.problems)
+
+
+@given(st.sets(st.sampled_from([(name, n) for name in BAD for n in range(len(BAD[name]))]), min_size=1))
+def test_all_faults_are_named_in_one_error(chosen: set[tuple[str, int]]) -> None:
+    faults = {name: BAD[name][index] for name, index in chosen}
+    with pytest.raises(BadArgumentError) as caught:
+        resolve({**MINIMAL, **faults})
+    assert faults.keys() <= {
+        problem.argument.split("[")[0].split(".")[0] for problem in caught.value.problems
+    }
+    assert all(name in str(caught.value) for name in faults)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        *(("title", "job_title"), ("machine_type", "machine_flavor"), ("scout_frames", "scout_frame")),
+        *(("user", "owner"), ("command", "cmd"), ("frame_range", "frames")),
+    ],
+)
+def test_the_vendors_names_mean_the_documented_ones(alias: str, name: str) -> None:
+    assert BY_NAME[alias] is BY_NAME[name]
+    args = fitting(name, GOOD[name])
+    del args[name]
+    assert resolve({**args, alias: GOOD[name]})[name] == GOOD[name]
+
+
+def test_no_two_arguments_share_a_name_or_a_wire_key() -> None:
+    assert len(BY_NAME) == sum(len(argument.names) for argument in ARGUMENTS)
+    wire = [argument.wire for argument in ARGUMENTS if argument.wire]
+    assert len(set(wire)) == len(wire)
+
+
+def test_two_spellings_agree_or_are_refused() -> None:
+    assert resolve({**MINIMAL, "job_title": "a", "title": "a"})["job_title"] == "a"
+    with pytest.raises(BadArgumentError, match=r"title: given 'b'; accepted: one value: job_title .* 'a'"):
+        resolve({**MINIMAL, "job_title": "a", "title": "b"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("job_titel", "job_title"), ("output-path", "output_path"), ("tasks", "tasks_data"), ("emails", None)],
+)
+def test_an_unknown_name_gets_the_closest_one_or_all(wrong: str, right: str | None) -> None:
+    with pytest.raises(BadArgumentError) as caught:
+        resolve({**MINIMAL, wrong: "x"})
+    advice = f"did you mean {right}?" if right else "known are autoretry_policy, chunk_size"
+    assert [problem.argument for problem in caught.value.problems] == [wrong]
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [None, [], "args", 5])
+def test_arguments_that_are_no_dictionary_are_refused(wrong: Any) -> None:
+    with pytest.raises(BadArgumentError, match="a dictionary of arguments"):
+        resolve(wrong)
+
+
+def test_none_counts_as_not_given() -> None:
+    nothing = {argument.name: None for argument in ARGUMENTS}
+    assert resolve({**nothing, **MINIMAL}).values == resolve(MINIMAL).values
+
+
+def without(*names: str, **others: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**MINIMAL, **others}.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("args", "faulty"),
+    [
+        (without("output_path"), "output_path"),
+        (without("tasks_data"), "tasks_data"),
+        (without("tasks_data", cmd="r"), "frames"),
+        (without("tasks_data", "output_path", cmd="r", frames="1"), "output_path"),
+        (without(cmd="r", frames="1"), "tasks_data"),
+        (without("tasks_data", cmd="r", frames="1", upload_only=True, upload_paths=[]), "upload_only"),
+        (without(upload_only=True, upload_paths=[]), "upload_only"),
+        (without(frames="1"), "frames"),
+        (without("tasks_data", upload_only=True), "upload_paths"),
+        (without("instance_type"), "instance_type"),
+        (without(cores=2), "cores"),
+        (without(machine_flavor="standard"), "machine_flavor"),
+        (without("instance_type", machine_flavor="standard"), "cores"),
+        (without("instance_type", machine_flavor="highmem", cores=1), "cores"),
+        (without("instance_type", machine_flavor="highcpu", cores=1), "cores"),
+        (without("instance_type", machine_flavor="ultramem", cores=39), "cores"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused(args: dict[str, Any], faulty: str) -> None:
+    with pytest.raises(BadArgumentError) as caught:
+        resolve(args)
+    assert [problem.argument for problem in caught.value.problems] == [faulty]
+
+
+def test_cores_alone_mean_the_standard_flavor() -> None:
+    assert resolve(without("instance_type", cores=2))["machine_flavor"] == "standard"
+
+
+def test_uploading_only_needs_no_machine_and_no_output() -> None:
+    assert resolve({"upload_only": True, "upload_paths": []})["upload_only"] is True
+
+
+def test_saying_that_it_is_not_upload_only_is_no_contradiction() -> None:
+    assert resolve({**MINIMAL, "upload_only": False})["upload_only"] is False
+
+
+def test_metadata_is_cast_to_text_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    args = {**MINIMAL, "metadata": {"a": True, 1: 2, "f": 1.5, "t": "x"}}
+    assert resolve(args)["metadata"] == {"a": "True", "1": "2", "f": "1.5", "t": "x"}
+    assert "metadata['a']: True is sent as the text 'True'" in caplog.text
+    assert "'t'" not in caplog.text
+
+
+def test_numbers_may_be_digits_and_frames_a_number_and_paths_path_objects() -> None:
+    args = {
+        **MINIMAL,
+        "priority": "7",
+        "chunk_size": "2",
+        "scout_frame": 8,
+        "upload_paths": (pathlib.Path("/a"),),
+    }
+    resolved = resolve(args)
+    assert (resolved["priority"], resolved["chunk_size"], resolved["scout_frame"]) == (7, 2, "8")
+    assert resolved["upload_paths"] == ["/a"]
+
+
+def test_without_files_nobody_waits_for_an_uploader_daemon() -> None:
+    assert resolve({**MINIMAL, "local_upload": False})["local_upload"] is True
+    assert resolve({**MINIMAL, "local_upload": False, "upload_paths": ["/a"]})["local_upload"] is False
+
+
+def test_defaults_are_not_shared_between_submissions() -> None:
+    resolve(MINIMAL)["environment"]["A"] = "1"
+    assert resolve(MINIMAL)["environment"] == {}
+
+
+def test_the_config_fills_in_and_the_call_wins() -> None:
+    config = {"priority": Sourced(7, "config.yml"), "project": Sourced("film", "CONDUCTOR_PROJECT")}
+    resolved = resolve({**MINIMAL, "project": "other"}, config)
+    assert (resolved["priority"], resolved["project"]) == (7, "other")
+
+
+def test_five_arguments_are_joined_with_the_config() -> None:
+    given = {
+        "environment": {"A": "call", "B": "call"},
+        "metadata": {"m": "call"},
+        "software_package_ids": ["call"],
+        "upload_paths": ["/call"],
+        "notify": ["call@x"],
+    }
+    config = {
+        "environment": Sourced({"A": "config", "C": "config"}, "file"),
+        "metadata": Sourced({"n": "config"}, "file"),
+        "software_package_ids": Sourced(["config"], "file"),
+        "upload_paths": Sourced(["/config"], "file"),
+        "notify": Sourced(["config@x"], "file"),
+    }
+    resolved = resolve({**MINIMAL, **given}, config)
+    assert resolved["environment"] == {"A": "call", "B": "call", "C": "config"}
+    assert resolved["metadata"] == {"n": "config", "m": "call"}
+    assert resolved["software_package_ids"] == ["config", "call"]
+    assert resolved["upload_paths"] == ["/config", "/call"]
+    assert resolved["notify"] == ["config@x", "call@x"]
+    assert {argument.name for argument in ARGUMENTS if argument.combines} == given.keys()
+
+
+def test_a_machine_of_the_call_sets_aside_the_one_of_the_config() -> None:
+    config = {"instance_type": Sourced("n1-standard-8", "file")}
+    resolved = resolve(without("instance_type", cores=2), config)
+    assert (resolved["instance_type"], resolved["cores"]) == (None, 2)
+
+
+def test_a_fault_of_the_config_names_its_source() -> None:
+    config = {"priority": Sourced("high", "CONDUCTOR_PRIORITY")}
+    with pytest.raises(BadArgumentError, match=r"priority \(from CONDUCTOR_PRIORITY\): given 'high'"):
+        resolve(MINIMAL, config)
+
+
+@pytest.mark.parametrize("argument", ARGUMENTS, ids=lambda argument: argument.name)
+def test_the_reference_describes_every_argument(argument: Argument) -> None:
+    rows = [line for line in reference().splitlines() if line.startswith(f"| `{argument.name}` |")]
+    assert len(rows) == 1
+    assert argument.doc in rows[0]
+    assert rows[0].count("|") == 6

@@ -1,0 +1,62 @@
+"""The names that the package promises, and what importing them costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import conductor
+from conductor.lib import api_client, conductor_submit, package_utils
+
+
+def test_the_exported_names_are_the_promised_ones() -> None:
+    assert conductor.__all__ == sorted(conductor.__all__)
+    assert set(conductor.__all__) == {
+        *("ApiClient", "Config", "Submit", "Uploader", "__version__", "expand_paths", "set_logging"),
+        *("merge_package_environments", "request_instance_types", "request_jobs", "request_projects"),
+        *("request_software_packages", "BadArgumentError", "BusyError", "ConductorError", "ConfigError"),
+        *("EnvironmentMergeError", "FileChangedError", "FixInputError", "InvalidPathError", "LoginError"),
+        *("OutcomeUnknownError", "RefusedError", "StopError", "TryAgainError", "UnexpectedAnswerError"),
+        "UnreachableError",
+    }
+
+
+@pytest.mark.parametrize("name", conductor.__all__)
+def test_every_exported_name_is_there(name: str) -> None:
+    assert getattr(conductor, name) is not None
+    assert name in dir(conductor)
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Sumbit'"):
+        _ = conductor.Sumbit
+
+
+def test_the_documented_names_are_where_the_document_says() -> None:
+    assert conductor_submit.Submit is conductor.Submit
+    assert issubclass(conductor_submit.BadArgumentError, ValueError)
+    assert callable(conductor_submit.set_logging)
+    assert callable(package_utils.merge_package_environments)
+    assert callable(api_client.request_software_packages)
+
+
+def modules_after(statement: str, tmp_path: Path) -> set[str]:
+    code = f"{statement}\nimport sys, json\nprint(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_loads_nothing(tmp_path: Path) -> None:
+    loaded = modules_after("import conductor", tmp_path)
+    assert not {"requests", "conductor.lib.api_client", "importlib.metadata"} & loaded
+
+
+def test_the_quick_starts_imports_leave_out_what_they_do_not_need(tmp_path: Path) -> None:
+    loaded = modules_after("from conductor.lib import conductor_submit, package_utils, api_client", tmp_path)
+    assert not {"click", "rich", "sqlite3", "yaml", "platformdirs", "difflib"} & loaded

@@ -1,0 +1,75 @@
+"""The pool that work runs in."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from conductor.lib.work_pool import WorkPool
+
+
+def test_one_worker_works_in_the_calling_thread() -> None:
+    with WorkPool[threading.Thread](1) as pool:
+        pool.give(threading.current_thread)
+        assert pool.take() is threading.current_thread()
+
+
+def test_several_workers_work_in_threads_side_by_side() -> None:
+    together = threading.Barrier(3)
+    with WorkPool[int](3) as pool:
+        for _ in range(3):
+            pool.give(lambda: together.wait(timeout=30))
+        assert sorted(pool.take() for _ in range(3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("workers", "room"), [(1, 1), (2, 4), (5, 10)])
+def test_the_room_is_bounded(workers: int, room: int) -> None:
+    given = 0
+    with WorkPool[None](workers) as pool:
+        while pool.room:
+            pool.give(lambda: None)
+            given += 1
+        assert given == room
+        idle_when_full = pool.idle
+        for _ in range(given):
+            pool.take()
+        assert (idle_when_full, pool.idle, pool.pending) == (False, True, 0)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_work_raises_is_raised_to_the_owner(workers: int) -> None:
+    def work() -> None:
+        raise KeyError("boom")
+
+    def own() -> None:
+        with WorkPool[None](workers) as pool:
+            pool.give(work)
+            pool.take()
+
+    with pytest.raises(KeyError, match="boom"):
+        own()
+
+
+def test_leaving_drops_what_has_not_begun() -> None:
+    started, gate, done = threading.Semaphore(0), threading.Event(), list[str]()
+
+    def hold() -> None:
+        started.release()
+        gate.wait(timeout=30)
+        done.append("held")
+
+    def leave() -> None:
+        with WorkPool[None](2) as pool:
+            pool.give(hold)
+            pool.give(hold)
+            started.acquire()
+            started.acquire()
+            pool.give(lambda: done.append("queued"))
+            # Lets the two go on only when the owner is on its way out.
+            threading.Timer(0.05, gate.set).start()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        leave()
+    assert done == ["held", "held"]

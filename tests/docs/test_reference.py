@@ -1,0 +1,53 @@
+"""The documents say what the programs do: every option, call and argument is in its reference."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from conductor.lib import arguments
+from conductor_mock.app import close_app, create_app
+from conductor_mock.cli import LaterOption, main
+
+DOCS = Path(__file__).parents[2] / "docs"
+SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")
+OPTIONS = sorted(
+    {
+        option.opts[0]
+        for command in main.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option) and not isinstance(option, LaterOption)
+    }
+)
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_has_a_heading(name: str) -> None:
+    assert re.search(rf"^### `conductor-mock {name}\b", SERVER, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_is_explained(option: str) -> None:
+    assert f"`{option}`" in SERVER
+
+
+def test_every_call_of_the_control_api_is_listed() -> None:
+    app = create_app()
+    try:
+        rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/_mock/")]
+    finally:
+        close_app(app)
+    assert rules
+    for rule in rules:
+        path = rule.rule.replace("<jid>", "JID").replace("<tid>", "TID")
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            built = rule.endpoint != "control.later"
+            assert (f"{method} {path}" if built else path) in SERVER, f"{method} {path}"
+
+
+def test_the_table_of_arguments_is_the_one_that_checks_them() -> None:
+    text = (DOCS / "reference" / "submit.md").read_text(encoding="utf-8")
+    assert arguments.reference().rstrip() in text

@@ -1,0 +1,219 @@
+"""The documented quick start, run as a program against a served fake: what it prints, sends and leaves behind."""
+
+from __future__ import annotations
+
+import ast
+import getpass
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.control import Control
+from support.disk import facts, upload_entry, without_atime, write_tree
+from support.programs import PATIENCE_S, QUICKSTART, Finished, conductor_mock, python, run
+from support.served import ServedProcess, served
+
+VRAY = "/opt/chaosgroup/v-ray-standalone/3/v-ray-standalone-3.60.04"
+VRAY_ID = "7208372e306614d514944938c395e0e7"
+ANSWER = {"body": "job submitted.", "jobid": "00001", "status": "success", "uri": "/jobs/00001"}
+
+SCENES = {
+    "batman_0008.vrscene": b"// frame 8\n" * 60,
+    "batman_0024.vrscene": b"// frame 24\n" * 60,
+    "textures/cape.tx": bytes(range(256)) * 300,
+    "textures/.hidden": b"also a texture",
+    "textures/old/cowl.tx": b"",
+}
+TOOLS = {"bin/vray": b'#!/bin/sh\necho "$@"\n', "plugin/bat_shader.so": b"\x7fELF and more"}
+NOT_ASKED_FOR = {"notes.txt": b"lies beside what is uploaded", "output/old.exr": b"an older picture"}
+
+
+class Stage:
+    """A project on disk, as the document's paths describe it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project, self.tools = folder / "project", folder / "tools" / "custom_vray"
+        self.inputs = write_tree(self.project, SCENES) + write_tree(self.tools, TOOLS)
+        write_tree(self.project, NOT_ASKED_FOR)
+        (self.tools / "bin" / "vray").chmod(0o755)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PROJECT": str(self.project), "TOOLS": str(self.tools)}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path / "disk")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServedProcess]:
+    with served(tmp_path / "served") as process:
+        yield process
+
+
+def run_quickstart(server: ServedProcess, stage: Stage) -> Finished:
+    return run(python("-W", "error", str(QUICKSTART)), {**server.ready["env"], **stage.environment})
+
+
+def printed(finished: Finished) -> tuple[int, dict[str, Any]]:
+    """The response code and the response, as the two lines that the document prints."""
+    assert finished.returncode == 0, finished.stderr
+    code, response = finished.stdout.splitlines()
+    return int(code), ast.literal_eval(response)
+
+
+def test_the_quick_start_prints_201_and_the_documented_response(server: ServedProcess, stage: Stage) -> None:
+    finished = run_quickstart(server, stage)
+    assert printed(finished) == (201, ANSWER)
+
+
+def test_the_quick_start_logs_its_requests_and_no_secret(server: ServedProcess, stage: Stage) -> None:
+    log = run_quickstart(server, stage).stderr
+    assert "jobs.create -> 201" in log
+    assert "Traceback" not in log
+    assert server.api_key["private_key"] not in log
+    assert "eyJ" not in log, "a token"
+    assert "signature" not in log.lower()
+
+
+def test_the_recorded_job_says_what_the_document_says(server: ServedProcess, stage: Stage) -> None:
+    _, response = printed(run_quickstart(server, stage))
+    payload = Control(server.url).job(response["jobid"])["payload"]
+    scene = f"vray -display=0 -sceneFile={stage.project}/batman_{{}}.vrscene"
+    image = f"-imgFile={stage.project}/output/output.exr"
+    files = payload.pop("upload_files")
+    assert payload == {
+        "job_title": "Test Job: Vray Standalone Test",
+        "project": "default",
+        "machine_flavor": "standard",
+        "cores": 2,
+        "local_upload": True,
+        "software_package_ids": [VRAY_ID],
+        "environment": {
+            "VRAY_PLUGINS_x64": f"{stage.tools}/plugin:{VRAY}/vrayplugins",
+            "LD_LIBRARY_PATH": f"{stage.tools}/bin:{VRAY}/lib",
+            "VRAY_AUTH_CLIENT_FILE_PATH": "/etc",
+            "PATH": f"{VRAY}/bin:{VRAY}/tools",
+            "VRAY_OSL_PATH_x64": f"{VRAY}/opensl",
+        },
+        "tasks_data": [
+            {"command": f"{scene.format('0008')} {image}", "frames": "8"},
+            {"command": f"{scene.format('0024')} {image}", "frames": "24"},
+        ],
+        "output_path": f"{stage.project}/output",
+        "upload_size": sum(facts(path)[1] for path in stage.inputs),
+        # What the document leaves out, as the vendor's clients fill it in (wire reference 3.1).
+        "autoretry_policy": {},
+        "chunk_size": 1,
+        "docker_image": "",
+        "location": "",
+        "max_instances": 0,
+        "metadata": {},
+        "notify": {"emails": []},
+        "owner": getpass.getuser(),
+        "preemptible": False,
+        "priority": 5,
+        "scout_frames": "",
+    }
+    assert sorted(map(without_atime, files), key=_by_destination) == sorted(
+        map(upload_entry, stage.inputs), key=_by_destination
+    )
+
+
+def _by_destination(entry: dict[str, Any]) -> str:
+    return str(entry["destination"])
+
+
+def test_the_recorded_job_has_a_task_for_each_scene_and_no_warning(
+    server: ServedProcess, stage: Stage
+) -> None:
+    _, response = printed(run_quickstart(server, stage))
+    job = Control(server.url).job(response["jobid"])
+    assert [(task["tid"], task["frames"]) for task in job["tasks"]] == [("000", "8"), ("001", "24")]
+    assert job["warnings"] == []
+
+
+def test_the_server_holds_every_file_as_it_is_on_disk_and_no_other(
+    server: ServedProcess, stage: Stage
+) -> None:
+    printed(run_quickstart(server, stage))
+    assert Control(server.url).files() == {str(path): facts(path) for path in stage.inputs}
+    objects = server.ready_file.parent / "data" / "objects"
+    contents = {path.read_bytes() for path in stage.inputs}
+    assert contents <= {path.read_bytes() for path in objects.glob("*/*")}
+
+
+def test_a_second_run_sends_no_file_again_and_makes_a_second_job(server: ServedProcess, stage: Stage) -> None:
+    printed(run_quickstart(server, stage))
+    control = Control(server.url)
+    control.forget_journal()
+    assert printed(run_quickstart(server, stage))[1]["jobid"] == "00002"
+    assert control.journal("objects.put") == []
+    first, second = control.jobs()
+    assert first["payload"]["tasks_data"] == second["payload"]["tasks_data"]
+
+
+def test_the_second_sample_of_the_document_lists_the_packages_by_path(server: ServedProcess) -> None:
+    sample = """
+from conductor.lib import api_client
+
+packages = api_client.request_software_packages()
+packages = sorted(packages, key=lambda x: x["relative_path"])
+print("\\n".join(["{} -- {}".format(p["package_id"], p["relative_path"]) for p in packages]))
+"""
+    finished = run(python("-W", "error", "-c", sample), server.ready["env"])
+    assert finished.returncode == 0, finished.stderr
+    listed = [line.split(" -- ") for line in finished.stdout.splitlines()]
+    with server.session() as session:
+        records = session.get(f"{server.url}/api/v1/ee/packages", timeout=PATIENCE_S).json()["data"]
+    assert sorted(map(tuple, listed)) == sorted((p["package_id"], p["relative_path"]) for p in records)
+    paths = [path for _, path in listed]
+    assert paths == sorted(paths)
+    assert [VRAY_ID, VRAY.removeprefix("/opt/")] in listed
+
+
+def test_the_quick_start_runs_under_conductor_mock_run(tmp_path: Path, stage: Stage) -> None:
+    throw_away = tmp_path / "tmp"
+    throw_away.mkdir()
+    finished = run(
+        conductor_mock("run", "--", *python(str(QUICKSTART))),
+        {**stage.environment, "TMPDIR": str(throw_away)},
+    )
+    assert printed(finished) == (201, ANSWER)
+    assert list(throw_away.iterdir()) == []
+
+
+def test_conductor_mock_run_ends_with_the_code_of_its_command(stage: Stage) -> None:
+    (stage.project / "batman_0008.vrscene").unlink()
+    finished = run(conductor_mock("run", "--", *python(str(QUICKSTART))), stage.environment)
+    assert finished.returncode == 1
+    assert "batman_0008.vrscene" in finished.stderr.splitlines()[-1]
+
+
+def test_the_demo_shows_a_submission_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    throw_away = tmp_path / "tmp"
+    throw_away.mkdir()
+    demo = subprocess.Popen(
+        conductor_mock("demo"),
+        env={**os.environ, "TMPDIR": str(throw_away)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    out, err = demo.communicate(timeout=PATIENCE_S)
+    assert demo.returncode == 0, err
+    code, response = out.splitlines()[-2:]
+    assert (int(code), ast.literal_eval(response)) == (201, ANSWER)
+    assert "batman_0008.vrscene" in out
+    assert list(throw_away.iterdir()) == []
+    with pytest.raises(ProcessLookupError):  # nobody is left in the session that the demo began
+        os.killpg(demo.pid, signal.SIGKILL)
+    assert list(Path(os.environ["HOME"]).rglob("*")) == [], "the demo has a home of its own"

@@ -1,0 +1,387 @@
+"""Whatever is sent, the answer is a refusal in the one shape: never a defect, never a half-kept request."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.api.bodies import MAX_DEPTH
+from conductor_mock.farm.ids import account_id
+from support.payloads import job_payloads, json_values
+from support.server import ApiCaller, Fake, candidate, job_payload, running
+
+JSON_ROUTES = ["/jobs/", "/api/v2/files/get_upload_urls", "/_mock/clock"]
+VALID = {
+    "/jobs/": job_payload(),
+    "/api/v2/files/get_upload_urls": {"upload_files": [candidate("/a", b"x")], "project": "default"},
+    "/_mock/clock": {"advance": 1, "speed": 0},
+}
+DEEP = 10_000
+
+
+def send(caller: ApiCaller, path: str, data: bytes, **options: Any) -> Any:
+    query = {"account": caller.client_id} if path.startswith("/_mock/") else None
+    return caller.post(path, data=data, query=query, **options)
+
+
+def nest(opening: bytes, closing: bytes, depth: int = DEEP) -> bytes:
+    return opening * depth + b"1" + closing * depth
+
+
+BODIES = {
+    "empty": b"",
+    "white space": b" \n\t ",
+    "not UTF-8": b'{"job_title": "\xff\xfe"}',
+    "UTF-16": json.dumps(job_payload()).encode("utf-16"),
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "compressed": bytes.fromhex("1f8b08000000000000ffabae050043bfa6a302000000"),
+    "cut short": b'{"job_title": "A te',
+    "two values": b"{} {}",
+    "a comment": b"{} // done",
+    "single quotes": b"{'a': 1}",
+    "a trailing comma": b'{"a": 1,}',
+    "NaN": b'{"priority": NaN}',
+    "Infinity": b'{"priority": -Infinity}',
+    "too large a float": b'{"priority": 1e999}',
+    "too large a float in a free field": b'{"metadata": {"a": [-1e999]}}',
+    "a number of 5,000 digits": b'{"priority": ' + b"9" * 5000 + b"}",
+    "a number of 5,000 digits in a free field": b'{"metadata": {"a": ' + b"9" * 5000 + b"}}",
+    "deep lists": nest(b"[", b"]"),
+    "deep objects": nest(b'{"a":', b"}"),
+    "deep lists in an unknown field": b'{"unknown": ' + nest(b"[", b"]") + b"}",
+    "deep objects in a free field": b'{"metadata": ' + nest(b'{"a":', b"}") + b"}",
+    "deep and never closed": b"[" * 100_000,
+    "half a surrogate pair": b'{"job_title": "\\ud800"}',
+    "half a surrogate pair as a name": b'{"\\uDC00": 1}',
+    "half a surrogate pair in a free field": b'{"metadata": {"a": ["\\uD83D x"]}}',
+    "a bare control character": b'{"job_title": "a\x01b"}',
+    "null": b"null",
+    "a list": b"[]",
+    "a text": b'"job"',
+    "a number": b"7",
+    "an empty object": b"{}",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_a_body_that_is_no_request_is_refused(shared_fake: Fake, path: str, body: bytes) -> None:
+    caller = shared_fake.newcomer()
+
+    assert send(caller, path, body).status == 400
+    assert caller.jobs() == []
+
+
+def test_a_refusal_says_which_step_failed(shared_fake: Fake) -> None:
+    caller = shared_fake.newcomer()
+    said = {name: send(caller, "/jobs/", BODIES[name]).message for name in BODIES}
+
+    assert said["empty"] == said["white space"] == "the body is empty, JSON was expected"
+    assert said["not UTF-8"] == "the body is not UTF-8: byte 15 is 0xff"
+    assert said["cut short"].startswith("the body is not JSON: Unterminated string")
+    assert said["NaN"] == "the body is not JSON: NaN is not a JSON number"
+    assert said["too large a float"] == "the body is not JSON: the number 1e999 is too large"
+    assert said["deep lists"] == said["deep objects"] == f"the body is nested deeper than {MAX_DEPTH} levels"
+    assert "half of a surrogate pair" in said["half a surrogate pair"]
+
+
+@pytest.mark.parametrize(("depth", "status"), [(MAX_DEPTH - 1, 201), (MAX_DEPTH, 400)])
+def test_nesting_is_taken_to_a_depth_that_no_client_needs(shared_fake: Fake, depth: int, status: int) -> None:
+    body = json.dumps(job_payload(unknown="HERE")).encode().replace(b'"HERE"', nest(b"[", b"]", depth))
+
+    assert send(shared_fake.newcomer(), "/jobs/", body).status == status
+
+
+def test_brackets_in_texts_are_no_nesting(shared_fake: Fake) -> None:
+    assert shared_fake.newcomer().submit(job_title="[" * 1000 + "{" * 1000).status == 201
+
+
+@given(st.binary(max_size=64))
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_any_bytes_are_answered(shared_fake: Fake, path: str, body: bytes) -> None:
+    assert send(shared_fake.newcomer(), path, body).status < 500
+
+
+@given(json_values)
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_any_json_is_answered(shared_fake: Fake, path: str, body: Any) -> None:
+    assert send(shared_fake.newcomer(), path, json.dumps(body).encode()).status < 500
+
+
+odd_values = st.one_of(
+    json_values,
+    st.sampled_from(
+        [
+            10**400,
+            -(2**63) - 1,
+            2**63,
+            2**64,
+            1e308,
+            -0.0,
+            0.1,
+            True,
+            "",
+            "\0",
+            " ",
+            "5",
+            "\ufeff5",
+            "9" * 4000,
+        ]
+    ),
+    st.lists(st.none(), max_size=30),
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, base: st.SearchStrategy[Any]) -> Any:
+    """A valid body in which a few places hold something else."""
+    body = json.loads(json.dumps(draw(base)))
+    for _ in range(draw(st.integers(1, 3))):
+        places = list(_places(body))
+        holder, key = draw(st.sampled_from(places))
+        action = draw(st.sampled_from(["replace", "remove", "add"]))
+        if action == "replace":
+            holder[key] = draw(odd_values)
+        elif action == "remove":
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder[draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))] = draw(odd_values)
+        else:
+            holder.append(draw(odd_values))
+        if not any(_places(body)):
+            break
+    return body
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a JSON value, as a container and a key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        yield value, key
+        yield from _places(below)
+
+
+@given(mutated(job_payloads()))
+def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
+    shared_fake: Fake, body: Any
+) -> None:
+    """What is taken must be readable again: by the list, by the control API, and by a replay."""
+    caller = shared_fake.newcomer()
+    answer = caller.post("/jobs/", body if body is not None else {})
+    assert answer.status in (201, 400)
+
+    jobs = caller.jobs()
+    assert len(jobs) == (answer.status == 201)
+    assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
+    with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
+        state = account.state.to_json()
+    accounts: Any = shared_fake.service.accounts
+    accounts._slots.clear()  # so that the log is read again
+    with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
+        assert account.state.to_json() == json.loads(json.dumps(state))
+
+
+@given(mutated(st.just(VALID["/api/v2/files/get_upload_urls"])))
+def test_a_batch_with_a_few_odd_values_is_taken_or_refused(shared_fake: Fake, body: Any) -> None:
+    caller = shared_fake.newcomer()
+    answer = caller.post("/api/v2/files/get_upload_urls", body)
+
+    assert answer.status in (200, 400)
+    if answer.status == 200:
+        for wanted in answer.json()["singlePartURLs"]:
+            put = caller.put(wanted["preSignedURL"], b"x", environ={"CONTENT_LENGTH": "1"})
+            assert put.status in (200, 400)
+
+
+@given(mutated(st.just(VALID["/_mock/clock"])))
+def test_a_clock_call_with_a_few_odd_values_is_taken_or_refused(shared_fake: Fake, body: Any) -> None:
+    caller = shared_fake.newcomer()
+    query = {"account": caller.client_id}
+
+    assert caller.post("/_mock/clock", body, query=query).status in (200, 400, 501)
+    assert caller.get("/_mock/clock", query=query).status == 200
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/api/v2/files/get_upload_urls"])
+def test_a_body_over_the_limit_is_413(path: str) -> None:
+    with running(max_json_bytes=2000) as fake:
+        caller = fake.caller()
+        data = json.dumps({"metadata": "x" * 2000}).encode()
+        for chunked in (False, True):
+            environ = {"wsgi.input": io.BytesIO(data), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+            answer = caller.post(
+                path,
+                data=None if chunked else data,
+                headers={"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
+                if chunked
+                else {},
+                environ=environ if chunked else {},
+            )
+            assert answer.status == 413
+            assert answer.headers["Connection"] == "close"
+            assert "2000 bytes" in answer.message
+
+
+def test_a_body_of_exactly_the_limit_is_read() -> None:
+    data = json.dumps(job_payload()).encode()
+    with running(max_json_bytes=len(data)) as fake:
+        assert fake.caller().post("/jobs/", data=data).status == 201
+
+
+def test_a_chunked_json_body_is_read(fake: Fake) -> None:
+    caller = fake.caller()
+    data = io.BytesIO(json.dumps(job_payload()).encode())
+    answer = caller.post(
+        "/jobs/",
+        headers={"Transfer-Encoding": "chunked", "Content-Type": "application/json"},
+        environ={"wsgi.input": data, "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/api/v1/jobs", "/_mock/health", "/nowhere"])
+def test_a_body_framed_in_two_ways_is_refused(fake: Fake, path: str) -> None:
+    method = "POST" if path == "/jobs/" else "GET"
+    answer = fake.caller().request(method, path, data=b"{}", headers={"Transfer-Encoding": "chunked"})
+
+    assert answer.status == 400
+    assert answer.headers["Connection"] == "close"
+
+
+HOSTS = [
+    "",
+    "[",
+    "[::1",
+    "[foo]",
+    "]",
+    "a b",
+    "a/b",
+    "@",
+    "user@host",
+    "host:",
+    "host:99999999",
+    "host:x",
+    "\u00ff",
+    "a,b",
+    "%00",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=ascii)
+def test_a_host_header_that_is_no_name_is_refused_where_it_matters(shared_fake: Fake, host: str) -> None:
+    caller = shared_fake.newcomer()
+    environ = {"HTTP_HOST": host}
+
+    assert caller.get("/api/oauth_jwt", query=caller.key_query(), environ=environ).status == 400
+    assert caller.get("/_mock/health", environ=environ).status == 403
+    body = {"upload_files": [candidate("/a", b"x")]}
+    assert caller.post("/api/v2/files/get_upload_urls", body, environ=environ).status == 400
+    assert caller.get("/api/v1/jobs", environ=environ).status == 200
+    assert caller.get("/nowhere", environ=environ).status == 404
+
+
+QUERIES = [
+    "filter=%",
+    "filter=%zz",
+    "filter=%ff%fe",
+    "filter=%00",
+    "filter=%ED%A0%80",
+    "filter=%F4%90%80%80",
+    "filter=\u00ff\u00fe",
+    "\u00ff=1",
+    "%00=%00",
+    "&&&===",
+    "filter",
+    "filter=" + "x" * 100_000,
+    "&".join(f"a{number}=1" for number in range(5000)),
+    "limit=" + "9" * 5000,
+    "limit=%D9%A1",
+    "limit=-1",
+    "limit=0",
+    "account=%00",
+    "account=" + "x" * 10_000,
+    "account=%ED%A0%80",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/jobs",
+        "/api/v1/instance-types",
+        "/api/v1/ee/packages",
+        "/api/oauth_jwt",
+        "/_mock/requests",
+        "/nowhere",
+    ],
+)
+def test_an_odd_query_is_answered(shared_fake: Fake, path: str, query: str) -> None:
+    answer = shared_fake.newcomer().get(path, environ={"QUERY_STRING": query})
+
+    assert answer.status in (200, 400, 404)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+@pytest.mark.parametrize(
+    "path", ["/api/v1/jobs", "/api/v1/instance-types", "/_mock/requests", "/api/oauth_jwt"]
+)
+def test_any_bytes_in_a_query_are_answered(shared_fake: Fake, path: str, text: str) -> None:
+    environ = {"QUERY_STRING": f"filter={text}&limit={text}&account={text}&client_id={text}"}
+
+    assert shared_fake.newcomer().get(path, environ=environ).status in (200, 400, 404)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_any_bytes_in_a_path_are_answered(shared_fake: Fake, method: str, text: str) -> None:
+    for prefix in ("/", "/objects/", "/api/v1/accounts/", "/_mock/jobs/"):
+        answer = shared_fake.newcomer().request(method, "/", environ={"PATH_INFO": prefix + text})
+        assert answer.status < 500 or answer.status == 501
+
+
+@pytest.mark.parametrize(
+    "path", ["/" + "a" * 50_000, "/api/v1/accounts/" + "5" * 50_000, "/_mock/jobs/" + "5" * 50_000]
+)
+def test_an_overlong_path_is_answered_shortly(shared_fake: Fake, path: str) -> None:
+    answer = shared_fake.newcomer().get(path)
+
+    assert answer.status in (403, 404)
+    assert len(answer.content) < 2000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+        {"Content-Length": "9" * 5000},
+        {"Content-Encoding": "gzip"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "\u00ff/\u00ff"},
+        {"Content-Type": ";;;"},
+        {"Expect": "100-continue"},
+        {"Range": "bytes=0-"},
+        {"Cookie": "\u00ff=\u00ff; ===; a"},
+        {"If-None-Match": '"'},
+        {"Accept": "\u00ff"},
+        {"Accept-Encoding": "br;q=x"},
+        {"X-Forwarded-Host": "\u00ff"},
+    ],
+    ids=lambda headers: ascii(next(iter(headers.items()))[0:2])[:40],
+)
+def test_odd_headers_are_answered(shared_fake: Fake, headers: dict[str, str]) -> None:
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    environ |= {"CONTENT_LENGTH": headers["Content-Length"]} if "Content-Length" in headers else {}
+    environ |= {"CONTENT_TYPE": headers["Content-Type"]} if "Content-Type" in headers else {}
+    caller = shared_fake.newcomer()
+
+    assert caller.post("/jobs/", job_payload(), environ=environ).status in (201, 400, 413)
+    assert caller.get("/api/v1/jobs", environ=environ).status in (200, 400)

@@ -1,0 +1,98 @@
+"""The command log in a database of one's own: SQLite by URL, in memory, and PostgreSQL where one is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from conductor_mock.service import open_service
+from conductor_mock.settings import Settings
+from conductor_mock.store.database import METADATA, DatabaseError
+from support.server import running
+
+VARIABLE = "CONDUCTOR_MOCK_TEST_POSTGRES"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database. The PostgreSQL one is emptied of the tables of the server."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'elsewhere' / 'log.db'}"
+        return
+    given = os.environ.get(VARIABLE)
+    if not given:
+        pytest.skip(f"{VARIABLE} names no PostgreSQL database")
+    engine = sa.create_engine(given)
+    METADATA.drop_all(engine)
+    yield given
+    METADATA.drop_all(engine)
+    engine.dispose()
+
+
+pytestmark = pytest.mark.xdist_group("database_url")
+
+
+def test_everything_is_there_after_a_restart(tmp_path: Path, url: str) -> None:
+    with running(data_dir=tmp_path, database_url=url) as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a.ma", b"scene")
+        caller.submit(job_title="\u00fc \u4e2d \U0001f600", metadata={"nul": "\0", "notes": "x" * 70_000})
+        jobs = caller.jobs()
+    assert not (tmp_path / "conductor.db").exists()
+    with running(data_dir=tmp_path, database_url=url) as fake:
+        caller = fake.caller()
+        assert caller.jobs() == jobs
+        assert list(caller.files()) == ["/proj/a.ma"]
+        assert caller.submit().json()["jobid"] == "00002"
+
+
+def test_accounts_are_reset_one_by_one(tmp_path: Path, url: str) -> None:
+    with running(data_dir=tmp_path, database_url=url) as fake:
+        one, other = fake.caller("one"), fake.caller("other")
+        for caller in (one, other):
+            caller.upload("/proj/a.ma", b"scene")
+            caller.submit()
+        one.post("/_mock/reset", query={"account": "one"})
+
+        assert (one.jobs(), one.files()) == ([], {})
+        assert (len(other.jobs()), list(other.files())) == (1, ["/proj/a.ma"])
+
+
+def test_a_second_server_on_the_same_database_is_told_so(tmp_path: Path, url: str) -> None:
+    with running(data_dir=tmp_path / "one", database_url=url):
+        with pytest.raises(DatabaseError, match="is in use by another conductor-mock server"):
+            open_service(Settings(data_dir=tmp_path / "other", database_url=url))
+    open_service(Settings(data_dir=tmp_path / "other", database_url=url)).close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path, url: str) -> None:
+    with running(data_dir=tmp_path, database_url=url):
+        pass
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE meta SET value = '99' WHERE name = 'schema'"))
+    engine.dispose()
+
+    with pytest.raises(DatabaseError, match="schema 99"):
+        open_service(Settings(data_dir=tmp_path, database_url=url))
+
+
+def test_a_log_in_memory_is_shared_by_the_threads_of_its_server(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path, database_url="sqlite://") as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a.ma", b"scene")
+        assert [caller.submit().status for _ in range(3)] == [201] * 3
+        assert len(caller.jobs()) == 3
+        caller.post("/_mock/reset", query={"account": "studio"})
+        assert caller.jobs() == []
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"cannot open postgresql") as refused:
+        open_service(Settings(data_dir=tmp_path, database_url="postgresql://user:hunter2@127.0.0.1:1/none"))
+
+    assert "hunter2" not in str(refused.value)

@@ -1,0 +1,193 @@
+"""One error shape on every route and for every status that can be driven."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.routing import Rule
+
+from conductor_mock import errors
+from conductor_mock.store.accounts import Accounts
+from support.server import ApiCaller, Fake, running
+
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
+
+
+def routes(fake: Fake) -> Iterator[tuple[Rule, str]]:
+    """Every route with a path that it takes."""
+    for rule in fake.app.url_map.iter_rules():
+        path = rule.rule
+        for name in rule.arguments:
+            path = path.replace(f"<{name}>", "1")
+        yield rule, path
+
+
+def refused(caller: ApiCaller, method: str, path: str, **options: Any) -> int | None:
+    """The status of a call, if it is a refusal; the caller has checked its shape."""
+    answer = caller.request(method, path, **options)
+    if answer.status < 400:
+        return None
+    body = answer.json()
+    assert list(body) == ["status", "message", "errors"]
+    assert body["status"] == "error"
+    assert body["message"]
+    for detail in body["errors"]:
+        assert list(detail) == ["path", "message"]
+    assert answer.headers["Content-Type"] == "application/json"
+    assert b"Traceback" not in answer.content
+    return answer.status
+
+
+def test_every_route_refuses_in_the_one_shape(fake: Fake) -> None:
+    """Without a token, with a wrong method, with a body that is no JSON: each way on each route."""
+    statuses = set()
+    for _, path in routes(fake):
+        for method in METHODS:
+            for options in ({}, {"data": b"{"}, {"headers": {"Transfer-Encoding": "chunked"}, "data": b"x"}):
+                statuses.add(refused(fake.anonymous(), method, path, **options))
+                statuses.add(refused(fake.caller(), method, path, **options))
+
+    assert {400, 401, 403, 404, 405, 501} <= statuses
+
+
+def test_a_wrong_method_names_the_right_ones(fake: Fake) -> None:
+    allowed: dict[str, set[str]] = {}
+    for rule, path in routes(fake):
+        allowed.setdefault(path, set()).update(rule.methods or ())
+    for path, methods in allowed.items():
+        for method in set(METHODS) - methods:
+            answer = fake.caller().request(method, path)
+            assert answer.status == 405
+            assert set(answer.headers["Allow"].split(", ")) == methods
+            assert "allowed: " in answer.message
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "closest"),
+    [
+        ("POST", "/job/", "POST /jobs/ (jobs.create)"),
+        ("POST", "/api/v1/jobs/create", "GET /api/v1/jobs (jobs.list)"),
+        ("GET", "/api/v1/ee/package", "GET /api/v1/ee/packages (packages.list)"),
+        (
+            "POST",
+            "/api/v2/files/get_upload_url",
+            "POST /api/v2/files/get_upload_urls (files.get_upload_urls)",
+        ),
+        ("GET", "/api/oauth_jwtt", "GET /api/oauth_jwt (auth.token)"),
+        ("GET", "/quite/another/thing", None),
+    ],
+)
+def test_a_route_that_does_not_exist_names_the_closest(
+    fake: Fake, method: str, path: str, closest: str | None
+) -> None:
+    answer = fake.anonymous().request(method, path)
+
+    assert answer.status == 404
+    assert answer.message.startswith(f"there is no {method} {path}")
+    assert (f"the closest is {closest}" in answer.message) == (closest is not None)
+    (entry,) = fake.anonymous().get("/_mock/requests", query={"account": "*"}).json()["requests"]
+    assert entry["warnings"] == [answer.message]
+
+
+FAILURES = {
+    "a full disk": (OSError(errno.ENOSPC, "full"), 507),
+    "a full quota": (OSError(errno.EDQUOT, "full"), 507),
+    "a full database": (
+        sa.exc.OperationalError("", {}, sqlite3.OperationalError("database or disk is full")),
+        507,
+    ),
+    "a locked database": (
+        sa.exc.OperationalError("", {}, sqlite3.OperationalError("database is locked")),
+        503,
+    ),
+}
+
+
+@pytest.mark.parametrize(("failure", "status"), FAILURES.values(), ids=FAILURES.keys())
+def test_what_fails_below_is_told_in_the_one_shape(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, failure: Exception, status: int
+) -> None:
+    caller = fake.caller()
+
+    def fail(*_: object) -> NoReturn:
+        raise failure
+
+    monkeypatch.setattr(Accounts, "open", fail)
+
+    assert refused(caller, "GET", "/api/v1/jobs") == status
+    assert (
+        refused(caller, "POST", "/_mock/clock", data=b'{"advance": 1}', query={"account": "studio"}) == status
+    )
+
+
+def test_a_defect_is_told_in_the_one_shape_without_its_traceback(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise ZeroDivisionError("the secret of the inside")
+
+    token = fake.caller().token
+    monkeypatch.setattr(Accounts, "open", fail)
+    response = fake.app.test_client().get("/api/v1/jobs", headers={"Authorization": f"Bearer {token}"})
+    body = response.get_json()
+
+    assert response.status_code == 500
+    assert list(body) == ["status", "message", "errors"]
+    assert "defect of conductor-mock: ZeroDivisionError" in body["message"]
+    assert "secret" not in response.get_data(as_text=True)
+    assert "the secret of the inside" in caplog.text  # for whoever reads the server's log
+
+
+def test_a_journal_that_takes_nothing_changes_no_answer(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caller = fake.caller()
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(fake.service.journal), "add", fail)
+        assert caller.submit().status == 201
+
+    assert len(caller.jobs()) == 1
+    assert "the journal took no entry for POST /jobs/" in caplog.text
+
+
+REFUSALS = [
+    errors.bad_request("x"),
+    errors.unauthorized("x"),
+    errors.forbidden("x"),
+    errors.not_found("x"),
+    errors.too_large(5),
+    errors.unsupported_media_type("a/b", None),
+    errors.not_implemented("x"),
+    errors.unavailable("x"),
+    errors.disk_full(),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: str(refusal.status))
+def test_each_kind_of_refusal_has_the_shape_of_the_contract(refusal: errors.Refusal) -> None:
+    with running() as fake:
+        assert fake.service.contract.check_error(refusal.to_json()) == []
+
+
+@given(st.text(), st.text())
+def test_a_detail_may_hold_any_text(path: str, message: str) -> None:
+    body = errors.bad_request("x", errors.Detail(path, message)).to_json()
+
+    assert body["errors"] == [{"path": path, "message": message}]
+
+
+def test_an_options_call_grants_nothing_to_other_origins(fake: Fake) -> None:
+    for _, path in routes(fake):
+        answer = fake.caller().request("OPTIONS", path, headers={"Origin": "http://evil.example"})
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]

@@ -1,0 +1,292 @@
+"""The fold: the same log makes the same state, however it is cut, and time is whole microseconds that never go back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    Command,
+    JobCreated,
+    Machine,
+    Options,
+    OptionsChanged,
+    Record,
+    decode,
+)
+from conductor_mock.farm.decisions import create_job, move_clock
+from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
+from conductor_mock.farm.ids import account_id, draw, jid, tid
+from conductor_mock.farm.state import TASK_STATUSES, State
+from conductor_mock.farm.views import job_record
+from support.payloads import job_payloads, texts
+from support.server import START_US
+
+options = st.builds(
+    Options,
+    simulation_version=st.integers(1, 9),
+    catalog_sha256=texts,
+    seed=st.integers(),
+    fleet=st.integers(0, 1000),
+)
+machines = st.builds(
+    Machine,
+    name=texts,
+    cores=st.integers(1, 96),
+    price=st.integers(0, 10**9),
+    preemptible_price=st.integers(0, 10**9),
+    speed=st.integers(1, 1000),
+)
+anchors = st.builds(
+    Anchor,
+    wall_us=st.integers(0, START_US * 2),
+    sim_us=st.integers(0, START_US * 2),
+    speed_millionths=st.integers(0, 10**12),
+)
+delays = st.integers(0, 10**12)
+
+
+def opening(**fields: Any) -> AccountOpened:
+    return AccountOpened(
+        **{
+            "client_id": "studio",
+            "account_id": account_id("studio"),
+            "key_sha256": "0" * 64,
+            "options": Options(1, "c" * 64, 1, 0),
+            "clock": Anchor(START_US, START_US),
+            **fields,
+        }
+    )
+
+
+def job(payload: dict[str, Any], machine: Machine | None = None) -> JobCreated:
+    """The command for a payload in an account that holds no content."""
+    return create_job(
+        payload, body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 100), held=lambda _: ()
+    )
+
+
+@st.composite
+def logs(draw_: st.DrawFn) -> list[Record]:
+    """Whole logs of one account: an opening, then jobs, clock moves and options at times that do not go back."""
+    records = [Record(1, START_US, opening(options=draw_(options)))]
+    state = replay(records)
+    assert state is not None
+    for kind in draw_(st.lists(st.sampled_from(["job", "options", "clock"]), max_size=6)):
+        advance(state, state.now_us + draw_(delays))
+        command: Command
+        if kind == "job":
+            command = job(draw_(job_payloads()), draw_(machines))
+        elif kind == "options":
+            command = OptionsChanged(draw_(options))
+        else:
+            wall_us, seconds = draw_(st.integers(0, START_US * 2)), draw_(st.floats(0, 10**6))
+            command = move_clock(
+                state, wall_us, advance_s=seconds, speed=draw_(st.none() | st.floats(0, 1000))
+            )
+        records.append(Record(state.seq + 1, state.now_us, command))
+        follow(state, records[-1])
+    return records
+
+
+def stored(state: State) -> State:
+    """The state after it went through a snapshot."""
+    return State.from_json(json.loads(json.dumps(state.to_json(), allow_nan=False)))
+
+
+def replayed(records: Sequence[Record], state: State | None = None) -> State:
+    after = replay(records, state)
+    assert after is not None
+    return after
+
+
+@given(logs(), st.data())
+def test_a_log_cut_anywhere_replays_to_the_same_state(records: list[Record], data: st.DataObject) -> None:
+    whole = replayed(records)
+    cut = data.draw(st.integers(1, len(records)))
+
+    assert replayed(records[cut:], replayed(records[:cut])) == whole
+    assert replayed(records[cut:], stored(replayed(records[:cut]))) == whole
+
+
+@given(logs())
+def test_a_snapshot_gives_back_the_state_that_it_was_taken_of(records: list[Record]) -> None:
+    state = replayed(records)
+
+    assert stored(state) == state
+    assert json.dumps(stored(state).to_json()) == json.dumps(state.to_json())
+
+
+@given(logs())
+def test_every_command_survives_its_stored_form(records: list[Record]) -> None:
+    for record in records:
+        command = record.command
+        data = json.loads(json.dumps(command.to_json(), allow_nan=False))
+
+        assert decode(command.kind, command.version, data) == command
+
+
+@given(logs())
+def test_jobs_are_numbered_from_one_without_gaps_and_count_their_tasks(records: list[Record]) -> None:
+    state = replayed(records)
+    commands = [record for record in records if isinstance(record.command, JobCreated)]
+
+    assert list(state.jobs) == list(range(1, len(commands) + 1))
+    assert [job.seq for job in state.jobs.values()] == [record.seq for record in commands]
+    for job in state.jobs.values():
+        record = job_record(state, job)
+        assert sum(record[status] for status in TASK_STATUSES) == record["tasks"] == len(job.tasks)
+
+
+@given(logs(), st.data())
+def test_a_log_with_a_gap_is_refused(records: list[Record], data: st.DataObject) -> None:
+    state = replayed(records)
+    wrong = data.draw(st.integers(-3, 10**6).filter(lambda seq: seq != state.seq + 1))
+
+    with pytest.raises(BrokenLogError, match=f"command {wrong} follows {state.seq}"):
+        follow(state, Record(wrong, state.now_us, OptionsChanged(state.options)))
+
+
+@given(logs(), st.integers(1, 10**12))
+def test_a_log_whose_time_goes_back_is_refused(records: list[Record], back: int) -> None:
+    state = replayed(records)
+
+    with pytest.raises(BrokenLogError, match="already shown"):
+        follow(state, Record(state.seq + 1, state.now_us - back, OptionsChanged(state.options)))
+
+
+def test_an_account_that_is_opened_twice_is_refused() -> None:
+    state = replayed([Record(1, START_US, opening())])
+
+    with pytest.raises(BrokenLogError, match="opened twice"):
+        follow(state, Record(2, START_US, opening()))
+
+
+def test_a_log_that_does_not_begin_with_an_opening_is_refused() -> None:
+    with pytest.raises(BrokenLogError, match=r"begins with account\.opened, this one with options\.changed"):
+        replay([Record(1, START_US, OptionsChanged(Options(1, "", 1, 0)))])
+
+
+def test_a_log_without_records_is_no_account() -> None:
+    assert replay([]) is None
+
+
+@given(logs(), delays, delays)
+def test_advancing_in_two_steps_is_advancing_in_one(records: list[Record], first: int, second: int) -> None:
+    state = replayed(records)
+    twice = deepcopy(state)
+    advance(twice, twice.now_us + first)
+    advance(twice, twice.now_us + second)
+    once = deepcopy(state)
+    advance(once, once.now_us + first + second)
+
+    assert twice == once
+
+
+@given(logs(), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**6))
+def test_two_advances_by_hand_end_where_their_sum_does(
+    records: list[Record], first_ms: int, second_ms: int, wall_us: int
+) -> None:
+    def moved(seconds: Sequence[float]) -> State:
+        state = replayed(records)
+        for step in seconds:
+            command = move_clock(state, START_US + wall_us, advance_s=step)
+            follow(state, Record(state.seq + 1, state.now_us, command))
+        return state
+
+    twice, once = moved([first_ms / 1000, second_ms / 1000]), moved([(first_ms + second_ms) / 1000])
+
+    assert (twice.now_us, twice.clock) == (once.now_us, once.clock)
+
+
+@given(anchors, st.integers(0, START_US * 2), delays)
+def test_simulated_time_is_whole_and_never_goes_back(anchor: Anchor, wall_us: int, later: int) -> None:
+    early, late = anchor.at(wall_us), anchor.at(wall_us + later)
+
+    assert type(early) is int
+    assert min(anchor.sim_us, LAST_US) <= early <= late <= LAST_US
+
+
+@given(anchors, st.integers(0, 10**10))
+def test_simulated_time_is_wall_time_times_speed(anchor: Anchor, elapsed: int) -> None:
+    expected = anchor.sim_us + elapsed * anchor.speed_millionths // ONE
+
+    assert anchor.at(anchor.wall_us + elapsed) == min(expected, LAST_US)
+
+
+@given(anchors, st.integers(1, 10**12))
+def test_a_wall_clock_that_stepped_back_stands_still(anchor: Anchor, back: int) -> None:
+    assert anchor.at(anchor.wall_us - back) == anchor.sim_us
+
+
+@given(logs(), delays, st.floats(0, 10**6))
+def test_a_change_of_speed_keeps_the_time(records: list[Record], elapsed: int, speed: float) -> None:
+    state = replayed(records)
+    wall_us = state.clock.wall_us + elapsed
+    advance(state, max(state.now_us, state.clock.at(wall_us)))
+    before = state.now_us
+
+    follow(state, Record(state.seq + 1, state.now_us, move_clock(state, wall_us, speed=speed)))
+
+    assert state.clock.at(wall_us) == state.now_us == before
+    assert state.clock.speed_millionths == speed_millionths(speed)
+
+
+def test_a_frozen_clock_stands_still() -> None:
+    assert Anchor(START_US, START_US, 0).at(START_US * 2) == START_US
+
+
+@pytest.mark.parametrize("seconds", [-1e-9, -1, -math.inf, math.inf, math.nan, 10 * 366 * 86400 + 1, 1e308])
+def test_an_impossible_advance_is_refused(seconds: float) -> None:
+    with pytest.raises(ClockError):
+        advance_us(seconds)
+
+
+@pytest.mark.parametrize("speed", [-1e-9, -1, -math.inf, math.inf, math.nan, 1_000_001])
+def test_an_impossible_speed_is_refused(speed: float) -> None:
+    with pytest.raises(ClockError):
+        speed_millionths(speed)
+
+
+def test_no_advance_goes_beyond_the_year_9999() -> None:
+    state = replayed([Record(1, LAST_US - 10 * SECOND, opening())])
+
+    assert move_clock(state, START_US, advance_s=10).clock.sim_us == LAST_US
+    with pytest.raises(ClockError, match="year 9999"):
+        move_clock(state, START_US, advance_s=11)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_account_ids_are_long_decimal_texts_that_depend_on_the_client_id_alone(client_id: str) -> None:
+    name = account_id(client_id)
+
+    assert name == account_id(client_id)
+    assert len(name) == 16
+    assert name.isascii()
+    assert name.isdigit()
+    assert name[0] == "5"
+
+
+def test_ids_are_those_that_were_given_out_before() -> None:
+    """Accounts, jobs and draws of stored logs must stay what they are."""
+    assert account_id("conductor-mock") == "5675032142778359"
+    assert [jid(1), jid(695), jid(99_999), jid(100_000)] == ["00001", "00695", "99999", "100000"]
+    assert [tid(0), tid(12), tid(1000)] == ["000", "012", "1000"]
+    assert draw(1, "job", 1, "task", 2) == 5170830179498313764
+
+
+@given(st.integers(), st.lists(st.integers(0, 1000) | st.sampled_from(["job", "task"]), max_size=4))
+def test_a_draw_depends_on_seed_and_purpose_only(seed: int, purpose: list[int | str]) -> None:
+    assert draw(seed, *purpose) == draw(seed, *purpose)
+    assert 0 <= draw(seed, *purpose) < 2**64
+    assert draw(seed, *purpose) != draw(seed + 1, *purpose)
+    assert draw(seed, *purpose) != draw(seed, *purpose, "more")

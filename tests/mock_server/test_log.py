@@ -1,0 +1,273 @@
+"""The command log: what was committed is there again, whole and in order, and nobody reads what is not theirs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    ClockSet,
+    JobCreated,
+    Machine,
+    Options,
+    Record,
+    UnknownCommandError,
+)
+from conductor_mock.farm.fold import replay
+from conductor_mock.farm.state import State
+from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError
+from conductor_mock.store.log import INLINE_BYTES, Log
+from conductor_mock.store.objects import ObjectStore
+from support.server import START_US, job_payload
+
+
+@dataclass
+class Stored:
+    """A log on disk with its parts."""
+
+    folder: Path
+    database: Database
+    objects: ObjectStore
+    log: Log
+
+    def bodies(self) -> int:
+        """How many contents lie in the object store."""
+        return sum(path.is_file() for path in (self.folder / "objects").rglob("*"))
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Stored]:
+    objects = ObjectStore(folder)
+    with Database(f"sqlite:///{folder / 'conductor.db'}") as database:
+        yield Stored(folder, database, objects, Log(database, objects))
+
+
+def opening(account: str = "5001") -> Record:
+    command = AccountOpened(account, account, "0" * 64, Options(1, "c", 1, 0), Anchor(START_US, START_US))
+    return Record(1, START_US, command)
+
+
+def job(seq: int, **fields: Any) -> Record:
+    command = JobCreated(job_payload(**fields), "b" * 64, Machine("m", 1, 0, 0, 100))
+    return Record(seq, START_US + seq, command)
+
+
+def edit(folder: Path, statement: str, *values: object) -> None:
+    """Change the database behind the server's back, as another version would have."""
+    connection = sqlite3.connect(folder / "conductor.db")
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def state_of(*records: Record) -> State:
+    state = replay(records)
+    assert state is not None
+    return state
+
+
+def test_what_was_appended_is_read_again_in_order_after_reopening(tmp_path: Path) -> None:
+    records = [opening(), job(2), Record(3, START_US + 9, ClockSet(Anchor(START_US, START_US + 9, 0)))]
+    with opened(tmp_path) as stored:
+        for record in records:
+            stored.log.append("5001", record)
+    with opened(tmp_path) as stored:
+        assert list(stored.log.read("5001")) == records
+        assert list(stored.log.read("5001", after=1)) == records[1:]
+        assert stored.log.read_one("5001", 2) == records[1]
+
+
+def test_accounts_have_logs_of_their_own(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        for account in ("5002", "5001"):
+            stored.log.append(account, opening(account))
+        stored.log.append("5001", job(2))
+
+        assert stored.log.accounts() == ["5001", "5002"]
+        assert list(stored.log.read("5002")) == [opening("5002")]
+        assert stored.log.has("5002")
+        assert not stored.log.has("5003")
+        assert list(stored.log.read("5003")) == []
+
+
+def test_a_second_command_with_the_same_number_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        with pytest.raises(sa.exc.IntegrityError):
+            stored.log.append("5001", opening())
+
+        assert list(stored.log.read("5001")) == [opening()]
+
+
+def test_a_command_that_is_not_there_is_a_key_error(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored, pytest.raises(KeyError):
+        stored.log.read_one("5001", 1)
+
+
+@pytest.mark.parametrize(("padding", "spilled"), [(100, False), (INLINE_BYTES, True)])
+def test_a_big_command_lies_in_the_object_store(tmp_path: Path, padding: int, spilled: bool) -> None:
+    record = job(2, metadata={"notes": "ü" + "x" * padding})
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", record)
+        assert stored.bodies() == int(spilled)
+    with opened(tmp_path) as stored:
+        assert stored.log.read_one("5001", 2) == record
+        with stored.database.read() as connection:
+            row = connection.execute(sa.text("SELECT length(json), body_md5 FROM log WHERE seq = 2")).one()
+        assert (row[0] == 0, row[1] is not None) == (spilled, spilled)
+
+
+def test_the_limit_is_on_the_stored_form(tmp_path: Path) -> None:
+    """64 KiB of JSON, not of characters: what is stored is ASCII."""
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", job(2, metadata={"notes": "ü" * (INLINE_BYTES // 6 + 1)}))
+        assert stored.bodies() == 1
+
+
+def test_a_snapshot_replaces_the_one_before_it_and_says_what_is_left_over(tmp_path: Path) -> None:
+    early, late = state_of(opening()), state_of(opening(), job(2))
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        assert stored.log.load_snapshot("5001") is None
+        assert stored.log.save_snapshot(early) == []
+        left_over = stored.log.save_snapshot(late)
+
+        assert stored.log.load_snapshot("5001") == late
+        assert len(left_over) == 1
+        assert stored.log.save_snapshot(late) != left_over
+
+
+def test_a_restarted_log_holds_its_first_command_only(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", job(2, metadata={"notes": "x" * INLINE_BYTES}))
+        stored.log.append("5002", opening("5002"))
+        stored.log.save_snapshot(state_of(opening()))
+        bodies = stored.log.restart("5001", opening())
+
+        assert len(bodies) == 2
+        assert list(stored.log.read("5001")) == [opening()]
+        assert stored.log.load_snapshot("5001") is None
+        assert list(stored.log.read("5002")) == [opening("5002")]
+
+
+def test_a_restart_that_fails_leaves_the_log_as_it_was(tmp_path: Path) -> None:
+    unserialisable = job(1, metadata={"notes": float("nan")})
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        with pytest.raises(ValueError, match="JSON"):
+            stored.log.restart("5001", unserialisable)
+
+        assert list(stored.log.read("5001")) == [opening()]
+
+
+def test_a_kind_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+    edit(tmp_path, "UPDATE log SET kind = 'job.dreamt'")
+
+    with opened(tmp_path) as stored, pytest.raises(UnknownCommandError, match=r"'job\.dreamt'"):
+        list(stored.log.read("5001"))
+
+
+def test_a_version_of_a_kind_that_is_newer_is_refused_by_number(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+    edit(tmp_path, "UPDATE log SET v = 9")
+
+    with (
+        opened(tmp_path) as stored,
+        pytest.raises(UnknownCommandError, match="version 9, this version reads 1"),
+    ):
+        list(stored.log.read("5001"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "UPDATE meta SET name = 'command/job.dreamt/1' WHERE name = 'command/account.opened/1'",
+            "'job.dreamt'",
+        ),
+        (
+            "UPDATE meta SET name = 'command/account.opened/2' WHERE name = 'command/account.opened/1'",
+            "of version 2",
+        ),
+        ("UPDATE snapshots SET simulation_version = 99", "simulation version 99"),
+    ],
+)
+def test_what_a_newer_version_wrote_is_found_before_anything_is_read(
+    tmp_path: Path, statement: str, said: str
+) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.save_snapshot(state_of(opening()))
+        stored.log.check()
+    edit(tmp_path, statement)
+
+    with opened(tmp_path) as stored, pytest.raises(DatabaseError, match=f"newer conductor-mock.*{said}"):
+        stored.log.check()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+    edit(tmp_path, "UPDATE meta SET value = ? WHERE name = 'schema'", str(SCHEMA_VERSION + 1))
+    edit(tmp_path, "DROP TABLE declarations")  # as if the newer version had no use for it
+
+    with pytest.raises(DatabaseError, match=f"newer conductor-mock .schema {SCHEMA_VERSION + 1}"):
+        Database(f"sqlite:///{tmp_path / 'conductor.db'}")
+
+    connection = sqlite3.connect(tmp_path / "conductor.db")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert "declarations" not in tables
+
+
+def test_a_second_server_on_the_same_database_is_told_so(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(DatabaseError, match=r"conductor\.db is in use by another"):
+        Database(f"sqlite:///{tmp_path / 'conductor.db'}")
+    with opened(tmp_path) as stored:
+        assert stored.log.accounts() == []  # given back, it can be opened again
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("what is this", "not a database URL"),
+        ("mysql://root@db/x", "'mysql' are not supported"),
+        ("sqlite:////proc/nowhere/conductor.db", "cannot use"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_clearly(url: str, said: str) -> None:
+    with pytest.raises(DatabaseError, match=said):
+        Database(url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "conductor.db"
+    file.write_text("a shopping list, and not a short one\n" * 100)
+
+    with pytest.raises(DatabaseError, match="cannot open .*not a database"):
+        Database(f"sqlite:///{file}")
+
+    assert file.read_text().startswith("a shopping list")
+
+
+def test_the_password_of_a_database_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as refused:
+        Database("mysql://root:hunter2@db/x")
+    assert "hunter2" not in str(refused.value)
+    with Database(f"sqlite:///{tmp_path / 'conductor.db'}") as database:
+        assert "conductor.db" in database.shown_url

@@ -1,0 +1,410 @@
+"""Contents of files: stored whole and verified or not at all, shared by accounts, deleted when nobody refers to them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.farm.ids import account_id
+from conductor_mock.md5 import to_base64
+from conductor_mock.store import objects as objects_module
+from conductor_mock.store.database import Database
+from conductor_mock.store.holdings import Holdings
+from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
+from support.server import Fake, md5_of, running
+
+CONTENT = b"the content of a file"
+
+
+def digest(content: bytes) -> bytes:
+    return hashlib.md5(content).digest()
+
+
+def files_in(folder: Path) -> list[str]:
+    """Every file below the store's two folders."""
+    return sorted(
+        path.name for part in ("objects", "incoming") for path in (folder / part).rglob("*") if path.is_file()
+    )
+
+
+def keep(store: ObjectStore, content: bytes, **declared: int) -> int:
+    with store.receive(io.BytesIO(content), md5=digest(content), **declared) as received:
+        received.keep(lambda: None)
+    return received.size
+
+
+class Zeros:
+    """A body of zeros that is nowhere in memory."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int = -1, /) -> bytes:
+        count = min(size, self._left)
+        self._left -= count
+        return bytes(count)
+
+
+def md5_of_zeros(size: int) -> bytes:
+    sum_ = hashlib.md5()
+    for _ in range(size // BLOCK):
+        sum_.update(bytes(BLOCK))
+    sum_.update(bytes(size % BLOCK))
+    return sum_.digest()
+
+
+def test_a_content_is_kept_under_its_digest(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+
+    assert keep(store, CONTENT, size=len(CONTENT)) == len(CONTENT)
+
+    assert store.has(digest(CONTENT))
+    assert store.size(digest(CONTENT)) == len(CONTENT)
+    assert store.read(digest(CONTENT)) == CONTENT
+    with store.open(digest(CONTENT)) as file:
+        assert file.read() == CONTENT
+    assert files_in(tmp_path) == [digest(CONTENT).hex()]
+
+
+@given(st.binary(max_size=64), st.data())
+def test_one_flipped_bit_is_refused_and_nothing_is_stored(content: bytes, data: st.DataObject) -> None:
+    flipped = bytearray(content or b"\0")
+    bit = data.draw(st.integers(0, len(flipped) * 8 - 1))
+    flipped[bit // 8] ^= 1 << (bit % 8)
+    folder = _fresh_folder()
+    store = ObjectStore(folder)
+
+    with pytest.raises(WrongContentError), store.receive(io.BytesIO(bytes(flipped)), md5=digest(content)):
+        raise AssertionError("it was received")
+
+    assert files_in(folder) == []
+
+
+def _fresh_folder() -> Path:
+    """A folder for one example of a property, in the home folder that the test was given."""
+    folder = Path.home() / os.urandom(8).hex()
+    folder.mkdir()
+    return folder
+
+
+@given(st.binary(max_size=64), st.integers(0, 100))
+def test_another_size_than_the_declared_one_is_refused(content: bytes, declared: int) -> None:
+    store = ObjectStore(_fresh_folder())
+    if declared == len(content):
+        assert keep(store, content, size=declared) == declared
+        return
+    with pytest.raises(WrongContentError, match=str(declared)):
+        keep(store, content, size=declared)
+    assert not store.has(digest(content))
+
+
+def test_a_body_that_is_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
+    body = io.BytesIO(bytes(10 * BLOCK))
+
+    with pytest.raises(WrongContentError, match="larger than the declared 5"):
+        with ObjectStore(tmp_path).receive(body, md5=digest(b""), size=5):
+            raise AssertionError("it was received")
+
+    assert body.tell() == BLOCK
+
+
+def test_a_body_of_any_size_takes_the_same_memory(tmp_path: Path) -> None:
+    store, size = ObjectStore(tmp_path), 64 * 1024 * 1024
+    md5 = md5_of_zeros(size)
+    tracemalloc.start()
+    try:
+        with store.receive(Zeros(size), md5=md5, size=size) as received:
+            received.keep(lambda: None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert store.size(md5) == size
+    assert peak < 8 * BLOCK
+
+
+def test_a_content_that_the_caller_does_not_keep_is_gone(tmp_path: Path) -> None:
+    with ObjectStore(tmp_path).receive(io.BytesIO(CONTENT), md5=digest(CONTENT)) as received:
+        assert received.size == len(CONTENT)
+
+    assert files_in(tmp_path) == []
+
+
+def test_leftovers_of_a_crash_are_removed_at_the_start(tmp_path: Path) -> None:
+    keep(ObjectStore(tmp_path), CONTENT)
+    (tmp_path / "incoming" / "a half file").write_bytes(CONTENT[:3])
+
+    assert ObjectStore(tmp_path).read(digest(CONTENT)) == CONTENT
+    assert files_in(tmp_path) == [digest(CONTENT).hex()]
+
+
+STORE_ON_A_FULL_DISK = """
+import hashlib, io, pathlib, resource, sys
+from conductor_mock.store.objects import ObjectStore
+store = ObjectStore(pathlib.Path(sys.argv[1]))
+content = bytes(int(sys.argv[2]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+try:
+    with store.receive(io.BytesIO(content), md5=hashlib.md5(content).digest()) as received:
+        received.keep(lambda: None)
+except OSError as error:
+    print("refused:", error.strerror)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of file sizes are POSIX")
+@pytest.mark.parametrize("size", [(1 << 20) + 1, (1 << 20) + BLOCK, 3 << 20])
+def test_a_disk_that_takes_a_part_of_the_last_block_makes_no_short_file(tmp_path: Path, size: int) -> None:
+    """The system writes what still fits and says so by the count alone; only the next write fails."""
+    child = subprocess.run(
+        [sys.executable, "-c", STORE_ON_A_FULL_DISK, str(tmp_path), str(size)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert child.stdout.startswith("refused:")
+    assert files_in(tmp_path) == []
+
+
+@contextmanager
+def holdings(folder: Path) -> Iterator[tuple[ObjectStore, Holdings]]:
+    store = ObjectStore(folder)
+    with Database(f"sqlite:///{folder / 'conductor.db'}") as database:
+        yield store, Holdings(database, store)
+
+
+def put(held: Holdings, account: str, content: bytes, now_us: Callable[[], int] = lambda: 0) -> None:
+    held.put(account, io.BytesIO(content), md5=digest(content), size=len(content), now_us=now_us)
+
+
+def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
+    with holdings(tmp_path) as (_, held):
+        held.declare("5001", [("/a", md5_of(CONTENT)), ("/b", md5_of(CONTENT))])
+        held.declare("5002", [("/c", md5_of(CONTENT))])
+        put(held, "5001", CONTENT)
+
+        assert held.held("5001", [md5_of(CONTENT), md5_of(b"")]) == {md5_of(CONTENT)}
+        assert held.held("5002", [md5_of(CONTENT)]) == set()
+        assert [(file.path, file.size) for file in held.files("5001")] == [("/a", 21), ("/b", 21)]
+        assert held.files("5002") == []
+
+
+def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
+    with holdings(tmp_path) as (_, held):
+        put(held, "5001", CONTENT)
+        wanted = [to_base64(number.to_bytes(16, "big")) for number in range(2000)]
+
+        assert held.held("5001", [*wanted, md5_of(CONTENT)]) == {md5_of(CONTENT)}
+
+
+def test_forgetting_an_account_deletes_what_nobody_else_holds(tmp_path: Path) -> None:
+    with holdings(tmp_path) as (store, held):
+        for account in ("5001", "5002"):
+            put(held, account, b"shared")
+        put(held, "5001", b"mine")
+        held.forget("5001")
+
+        assert not store.has(digest(b"mine"))
+        assert store.read(digest(b"shared")) == b"shared"
+        assert held.held("5002", [md5_of(b"shared")]) == {md5_of(b"shared")}
+        held.forget("5002")
+        assert files_in(tmp_path) == []
+
+
+def test_a_content_on_its_way_survives_that_another_account_forgets_it(tmp_path: Path) -> None:
+    with holdings(tmp_path) as (store, held):
+        put(held, "5001", CONTENT)
+
+        def now_us() -> int:
+            held.forget("5001")  # what a reset does, when the body was just read
+            return 0
+
+        put(held, "5002", CONTENT, now_us)
+
+        assert store.read(digest(CONTENT)) == CONTENT
+        assert held.held("5002", [md5_of(CONTENT)]) == {md5_of(CONTENT)}
+
+
+def test_nobody_deletes_a_content_between_its_rename_and_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with holdings(tmp_path) as (store, held):
+        put(held, "5001", CONTENT)
+        reset_in_between(monkeypatch, store, lambda: held.forget("5001"))
+        put(held, "5002", CONTENT)
+
+        assert store.read(digest(CONTENT)) == CONTENT
+
+
+def test_nobody_deletes_the_body_of_a_job_between_its_rename_and_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = {"notes": "x" * 70_000}
+    with running(data_dir=tmp_path) as fake:
+        one, other = fake.caller("one"), fake.caller("other")
+        one.submit(metadata=notes)
+        accounts = fake.service.accounts
+        reset_in_between(monkeypatch, fake.service.objects, lambda: accounts.reset(account_id("one")))
+        other.submit(metadata=notes)
+
+        assert other.get("/_mock/jobs/1", query={"account": "other"}).json()["payload"]["metadata"] == notes
+
+
+def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset: Callable[[], None]) -> None:
+    """Let `reset` come as late as it can before the next transaction: when nothing keeps it from deleting."""
+    write = Database.write
+
+    def write_after_the_reset(database: Database) -> AbstractContextManager[sa.Connection]:
+        monkeypatch.setattr(Database, "write", write)
+        if store.placing.acquire(blocking=False):
+            store.placing.release()
+            reset()
+        return write(database)
+
+    monkeypatch.setattr(Database, "write", write_after_the_reset)
+
+
+def test_contents_that_come_and_go_in_parallel_are_never_lost(tmp_path: Path) -> None:
+    with holdings(tmp_path) as (store, held):
+
+        def come_and_go() -> None:
+            for _ in range(30):
+                put(held, "5001", CONTENT)
+                held.forget("5001")
+
+        def come() -> None:
+            for number in range(30):
+                put(held, f"6{number:03}", CONTENT)
+                assert store.read(digest(CONTENT)) == CONTENT
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(come_and_go), pool.submit(come)]:
+                done.result()
+
+        assert store.read(digest(CONTENT)) == CONTENT
+
+
+def test_the_same_content_sent_in_parallel_is_stored_once(fake: Fake) -> None:
+    caller = fake.caller()
+    content = os.urandom(3 * BLOCK)
+    url = caller.upload_url("/proj/a.ma", content)
+    start = threading.Barrier(8)
+
+    def send() -> int:
+        start.wait()
+        return caller.put(url, content).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [future.result() for future in [pool.submit(send) for _ in range(8)]]
+
+    assert statuses == [200] * 8
+    assert caller.files() == {"/proj/a.ma": md5_of(content)}
+    assert fake.service.objects.read(digest(content)) == content
+
+
+def full(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("module", "call"), [(objects_module, "_write"), (os, "fsync")], ids=["write", "fsync"]
+)
+def test_a_full_disk_is_507_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str
+) -> None:
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.caller()
+        url = caller.upload_url("/proj/a.ma", CONTENT)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, call, full)
+            answer = caller.put(url, CONTENT)
+
+        assert answer.status == 507
+        assert "the disk of the fake service is full" in answer.message
+        assert files_in(tmp_path) == []
+        assert caller.files() == {}
+        assert caller.put(url, CONTENT).status == 200  # and the same URL works once there is room
+
+
+def test_a_full_database_is_507_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_error = sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    def refuse(*_: object) -> NoReturn:
+        raise full_error
+
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.caller()
+        url = caller.upload_url("/proj/a.ma", CONTENT)
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "insert_new", refuse)
+            assert caller.put(url, CONTENT).status == 507
+
+        assert files_in(tmp_path) == []
+        assert caller.put(url, CONTENT).status == 200
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        (CONTENT, CONTENT[:-1]),
+        (CONTENT, CONTENT + b"!"),
+        (CONTENT, b""),
+        (b"", CONTENT),
+        (CONTENT, CONTENT[::-1]),
+    ],
+    ids=["too short", "too long", "empty", "not empty", "another"],
+)
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_that_is_not_the_declared_one_is_refused_and_not_stored(
+    fake: Fake, declared: bytes, sent: bytes, chunked: bool
+) -> None:
+    caller = fake.caller()
+    url = caller.upload_url("/proj/a.ma", declared)
+
+    if chunked:
+        answer = caller.request(
+            "PUT",
+            url,
+            headers={"Transfer-Encoding": "chunked"},
+            environ={"wsgi.input": io.BytesIO(sent), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+        )
+    else:
+        answer = caller.put(url, sent, environ={"CONTENT_LENGTH": str(len(sent))})
+
+    assert answer.status == 400
+    assert caller.files() == {}
+    assert not fake.service.objects.has(digest(declared))
+    assert not fake.service.objects.has(digest(sent))
+
+
+def test_a_reset_keeps_what_another_account_sent_too(fake: Fake) -> None:
+    one, other = fake.caller("one"), fake.caller("other")
+    for caller in (one, other):
+        caller.upload("/proj/shared.ma", b"shared")
+    one.upload("/proj/mine.ma", b"mine")
+
+    assert one.post("/_mock/reset", query={"account": "one"}).status == 204
+
+    assert one.files() == {}
+    assert other.files() == {"/proj/shared.ma": md5_of(b"shared")}
+    assert fake.service.objects.has(digest(b"shared"))
+    assert not fake.service.objects.has(digest(b"mine"))

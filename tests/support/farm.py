@@ -1,0 +1,60 @@
+"""Both sides in one process: the client that a test drives, the fake that answers it, the disk that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conductor.lib.api_client import ApiClient
+from conductor.lib.conductor_submit import Submit
+from conductor.lib.config import Config
+from conductor.lib.transport import Transport
+from conductor_mock.inprocess import in_process
+from conductor_mock.settings import Settings
+from support.control import Control
+
+HOST = "conductor.local"
+
+
+@dataclass(frozen=True)
+class Farm:
+    """A fake in this process with its data in `data`, and the settings of a client that talks to it."""
+
+    control: Control
+    config: Config = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
+    data: Path
+
+    def submit(self, arguments: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Submit as the document does: `Submit(args).main()`."""
+        return Submit(arguments, config=self.config).main()
+
+    def client(self) -> ApiClient:
+        """A client that never waits between two attempts."""
+        return patient_client(self.config)
+
+    def stored(self) -> set[str]:
+        """The hex md5s of everything that lies in the object store."""
+        return {path.name for path in (self.data / "objects").glob("*/*")}
+
+    def leftovers(self) -> list[Path]:
+        """What unfinished uploads left behind."""
+        return list((self.data / "incoming").iterdir())
+
+
+@contextmanager
+def farm(folder: Path, **settings: Any) -> Iterator[Farm]:
+    """A farm for the length of the block, its data in `folder`/data, its clock frozen."""
+    data = folder / "data"
+    with in_process(Settings(data_dir=data, speed=0, allow_hosts=(HOST,), **settings)) as fake:
+        environment = fake.environment()
+        config = Config.load(environ=environment, home=folder)
+        yield Farm(Control(fake.url), config, environment, data)
+
+
+def patient_client(config: Config) -> ApiClient:
+    """A client whose waits between two attempts take no time."""
+    return ApiClient(config, transport=Transport(environ={}, sleep=lambda _: None))

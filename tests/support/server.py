@@ -1,0 +1,254 @@
+"""A fake in this process for tests of the server: time stands still, and every answer is held to the contract."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from flask import Flask
+
+from conductor_contracts.contract import Contract
+from conductor_contracts.contract import load as load_contract
+from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.service import Service
+from conductor_mock.settings import Settings
+
+ORIGIN = "http://127.0.0.1:8089"
+SECOND = 1_000_000
+START_US = 1_767_225_600 * SECOND
+"""2026-01-01T00:00:00Z, when every test begins."""
+
+
+@dataclass
+class ManualWall:
+    """A wall clock that moves only when told."""
+
+    us: int = START_US
+
+    def __call__(self) -> int:
+        return self.us
+
+    def step(self, seconds: float) -> None:
+        """Move by `seconds`; backwards too, as after a correction of the system's clock."""
+        self.us += round(seconds * SECOND)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def message(self) -> str:
+        """What a refusal says."""
+        return str(self.json()["message"])
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """The details of a refusal: message by path."""
+        return {detail["path"]: detail["message"] for detail in self.json()["errors"]}
+
+
+@dataclass
+class ApiCaller:
+    """Calls an app as one API key. Each answer must be one that the contract documents, and never a defect."""
+
+    app: Flask
+    client_id: str
+    private_key: str
+    token: str | None = None
+    contract: Contract = field(default_factory=load_contract, repr=False)
+
+    def __post_init__(self) -> None:
+        self._client = self.app.test_client(use_cookies=False)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        data: bytes | None = None,
+        query: Mapping[str, Any] | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        environ: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One call: `body` is sent as JSON, `data` as it is; `path` may be an absolute URL of the fake."""
+        all_headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if body is not None:
+            data = json.dumps(body).encode()
+        if data is not None or path.startswith("/_mock/"):
+            all_headers["Content-Type"] = "application/json"
+        response = self._client.open(
+            path.removeprefix(ORIGIN),
+            method=method,
+            base_url=ORIGIN,
+            data=data,
+            query_string=query,
+            headers={**all_headers, **(headers or {})},
+            environ_overrides=dict(environ or {}),
+        )
+        answer = Answer(response.status_code, dict(response.headers), response.get_data())
+        self._check(method, path, answer)
+        return answer
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return self.request("POST", path, body=body, **options)
+
+    def put(self, path: str, data: bytes, **options: Any) -> Answer:
+        return self.request("PUT", path, data=data, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        return self.request("DELETE", path, **options)
+
+    def sign_in(self, **query: str) -> Answer:
+        """Ask for a token, and use it from now on if one comes."""
+        answer = self.get("/api/oauth_jwt", query={**self.key_query(), **query})
+        if answer.status == 200:
+            self.token = answer.json()["access_token"]
+        return answer
+
+    def key_query(self) -> dict[str, str]:
+        return {
+            "grant_type": "client_credentials",
+            "scope": "owner admin user",
+            "client_id": self.client_id,
+            "client_secret": self.private_key,
+        }
+
+    def submit(self, **fields: Any) -> Answer:
+        """Post a job: a valid one, changed by `fields`; a field given as Ellipsis is left out."""
+        return self.post("/jobs/", job_payload(**fields))
+
+    def jobs(self, **query: str) -> list[dict[str, Any]]:
+        answer = self.get("/api/v1/jobs", query=query)
+        assert answer.status == 200, answer
+        records: list[dict[str, Any]] = answer.json()["data"]
+        return records
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Send a file as a client does, unless the account holds its content."""
+        answer = self.post("/api/v2/files/get_upload_urls", {"upload_files": [candidate(path, content)]})
+        assert answer.status in (200, 204), answer
+        if answer.status == 200:
+            (wanted,) = answer.json()["singlePartURLs"]
+            put = self.put(
+                wanted["preSignedURL"], content, headers={"Content-Type": "application/octet-stream"}
+            )
+            assert put.status == 200, put
+
+    def upload_url(self, path: str, content: bytes, **fields: Any) -> str:
+        """The signed URL for a file that the account does not hold."""
+        answer = self.post(
+            "/api/v2/files/get_upload_urls", {"upload_files": [{**candidate(path, content), **fields}]}
+        )
+        assert answer.status == 200, answer
+        return str(answer.json()["singlePartURLs"][0]["preSignedURL"])
+
+    def files(self) -> dict[str, str]:
+        """The md5 of each file that arrived, by path."""
+        answer = self.get("/_mock/files", query={"account": self.client_id})
+        return {file["path"]: file["md5"] for file in answer.json()["files"]}
+
+    def _check(self, method: str, path: str, answer: Answer) -> None:
+        shown = f"{method} {path[:200]} -> {answer.status} {answer.content[:400]!r}"
+        assert answer.status != 500, shown
+        assert answer.headers["X-Conductor-Mock"] == "1", shown
+        operation = self.contract.find(method, path.removeprefix(ORIGIN).partition("?")[0])
+        body = json.loads(answer.content) if answer.content and method != "HEAD" else None
+        if operation is not None:
+            problems = operation.check_response(answer.status, body)
+            assert not problems, f"{shown}: {problems}"
+        if answer.status >= 400 and method != "HEAD":
+            problems = self.contract.check_error(body)
+            assert not problems, f"{shown}: {problems}"
+
+
+@dataclass
+class Fake:
+    """An app with what tests want to reach of it."""
+
+    app: Flask
+    wall: ManualWall
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def service(self) -> Service:
+        return service_of(self.app)
+
+    def caller(self, client_id: str = "studio", private_key: str = "the key of the studio") -> ApiCaller:
+        """A caller with a token."""
+        caller = ApiCaller(self.app, client_id, private_key)
+        answer = caller.sign_in()
+        assert answer.status == 200, answer
+        return caller
+
+    def newcomer(self) -> ApiCaller:
+        """A caller with a token, in an account that nobody used before."""
+        return self.caller(f"newcomer {next(self._numbers)}")
+
+    def default_caller(self) -> ApiCaller:
+        """A caller with the key of the ready file."""
+        return self.caller(self.service.keys.client_id, self.service.keys.private_key)
+
+    def anonymous(self) -> ApiCaller:
+        """A caller without a token."""
+        return ApiCaller(self.app, "studio", "the key of the studio")
+
+
+@contextmanager
+def running(wall: ManualWall | None = None, **settings: Any) -> Iterator[Fake]:
+    """A fake for the length of the block, by default throw-away and at speed 0; closed cleanly at its end."""
+    if "data_dir" not in settings:
+        settings["ephemeral"] = True
+    wall = wall or ManualWall()
+    app = create_app(Settings(**{"speed": 0, **settings}), wall=wall)
+    try:
+        yield Fake(app, wall)
+    finally:
+        close_app(app)
+
+
+def md5_of(content: bytes) -> str:
+    """The md5 of a content as the wire writes it."""
+    return base64.b64encode(hashlib.md5(content).digest()).decode()
+
+
+def candidate(path: str, content: bytes) -> dict[str, Any]:
+    """One entry of `get_upload_urls`."""
+    return {"path": path, "hash": md5_of(content), "size": len(content)}
+
+
+def job_payload(**fields: Any) -> dict[str, Any]:
+    """A valid payload as a newer client sends it, changed by `fields`; Ellipsis leaves a field out."""
+    payload = {
+        "job_title": "A test",
+        "project": "default",
+        "instance_type": "n1-standard-2",
+        "tasks_data": [{"command": "render -f 8 /proj/a.ma", "frames": "8"}],
+        "output_path": "/proj/out",
+        "owner": "kim",
+        "priority": 5,
+        **fields,
+    }
+    return {name: value for name, value in payload.items() if value is not ...}
+
+
+def job_file(path: str, content: bytes, **fields: Any) -> dict[str, Any]:
+    """One entry of a job's `upload_files`."""
+    return {"destination": path, "md5": md5_of(content), "st_size": len(content), "st_mode": 33188, **fields}

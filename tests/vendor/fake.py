@@ -1,0 +1,141 @@
+"""The server under test, in a process of its own, and what it recorded about one account."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+START_S = 60
+EVENT_S = 90
+POLL_S = 0.1
+NOT_ENDED = ("holding", "pending", "running")
+
+
+class Fake:
+    """A throw-away server with simulated time frozen. Close it.
+
+    It is strict, so a field of a request that the contract does not know fails the test that sent it.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True)
+        ready = folder / "ready.json"
+        command = [sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--ephemeral"]
+        command += ["--strict", "--speed", "0", "--ready-file", str(ready)]
+        self._log = (folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [*command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ),
+        )
+        try:
+            eventually(ready.exists, "the server starts", START_S, alive=lambda: self._process.poll() is None)
+        except BaseException as error:
+            self.close()
+            raise RuntimeError(f"{error}: {(folder / 'server.log').read_text()}") from error
+        self.url: str = json.loads(ready.read_text())["url"]
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            self._log.close()
+
+    def account(self, client_id: str) -> Account:
+        """The control API as one account sees it."""
+        return Account(self.url, client_id)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the server recorded for one API key, and the levers that a test may pull."""
+
+    url: str
+    client_id: str
+
+    @property
+    def api_key(self) -> str:
+        return json.dumps(
+            {"client_id": self.client_id, "private_key": f"-----KEY OF {self.client_id}-----\n"}
+        )
+
+    def is_known(self) -> bool:
+        """Whether a client of this account has asked for a token yet."""
+        found = self._ask("GET", "health", params={"account": self.client_id})
+        return found.status_code == 200
+
+    def jobs(self) -> list[Json]:
+        """Every job with the payload as it arrived."""
+        return list(self.control("GET", "jobs")["jobs"])
+
+    def job(self, jid: str = "00001") -> Json:
+        return self.control("GET", f"jobs/{jid}")
+
+    def files(self) -> list[Json]:
+        """Path, md5 and size of every file that the store holds for this account."""
+        return list(self.control("GET", "files")["files"])
+
+    def asked(self, **filters: str) -> list[Json]:
+        """What was asked, oldest first; `operation`, `method` and `path` narrow it."""
+        return list(self.control("GET", "requests", params=filters)["requests"])
+
+    def finish_tasks(self, jid: str = "00001", *tids: str) -> None:
+        """End tasks with success, as the farm would; all that have not ended when none is named."""
+        open_ones = (task["tid"] for task in self.job(jid)["tasks"] if task["status"] in NOT_ENDED)
+        for tid in tids or tuple(open_ones):
+            self.control("POST", f"jobs/{jid}/tasks/{tid}", json={"status": "success"})
+
+    def advance(self, seconds: float) -> None:
+        """Move simulated time on."""
+        self.control("POST", "clock", json={"advance": seconds})
+
+    def control(self, method: str, path: str, **request: Any) -> Json:
+        """One call of the control API. Raises HTTPError with what the server said."""
+        params = {"account": self.client_id, **request.pop("params", {})}
+        answer = self._ask(method, path, params=params, **request)
+        if not answer.ok:
+            raise requests.HTTPError(f"{method} /_mock/{path}: {answer.status_code} {answer.text}")
+        return dict(answer.json()) if answer.content else {}
+
+    def _ask(self, method: str, path: str, **request: Any) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, f"{self.url}/_mock/{path}", timeout=60, **request)
+
+
+def eventually(
+    probe: Callable[[], T], what: str, seconds: float = EVENT_S, alive: Callable[[], bool] = lambda: True
+) -> T:
+    """The first answer of `probe` that is true. Raises TimeoutError naming `what`, at once when `alive` is not.
+
+    The clients and the server are processes of their own and tell nobody when they are done, so they are asked.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        if not alive():
+            raise TimeoutError(f"waited until {what}, but nobody is at work on it any more")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s until {what}; the last answer was {answer!r}")
+        time.sleep(POLL_S)

@@ -1,0 +1,82 @@
+"""The vendor's client stays in environments of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vendor import environments
+from vendor.environments import IndexUnreachableError, InstallError, installed, requirements
+from vendor.scenarios import Stage, after, scenario
+from vendor.workstation import Workstation
+
+Json = dict[str, Any]
+
+
+@scenario()
+def looking_around(desk: Workstation) -> Json:
+    return {"seen": desk.drive("surroundings"), "folder": str(desk.folder), "client": str(desk.client.folder)}
+
+
+@after(looking_around)
+def test_the_client_runs_in_its_own_environment_and_home(result: Json) -> None:
+    seen = result["seen"]
+    assert seen["version"] == environments.CURRENT
+    assert seen["prefix"] == result["client"]
+    assert seen["home"] == f"{result['folder']}/home"
+    assert seen["environ"]["TMPDIR"] == f"{result['folder']}/tmp"
+
+
+@after(looking_around)
+def test_nothing_of_ours_can_be_imported_by_the_client(result: Json) -> None:
+    assert result["seen"]["ours"] == []
+    assert "PYTHONPATH" not in result["seen"]["environ"]
+
+
+@after(looking_around)
+def test_only_loopback_can_be_reached(result: Json) -> None:
+    environ = result["seen"]["environ"]
+    assert environ["https_proxy"] == environ["http_proxy"] == "http://127.0.0.1:9"
+    assert environ["NO_PROXY"] == "127.0.0.1"
+
+
+def test_our_command_is_not_shadowed_by_the_vendors() -> None:
+    assert importlib.util.find_spec("ciocore") is None
+    assert {point.value for point in entry_points(group="console_scripts", name="conductor")} == {
+        "conductor.cli:main"
+    }
+
+
+def test_an_environment_that_is_there_is_not_made_again(stage: Stage) -> None:
+    first = installed(environments.CURRENT)
+    made = first.stamp.stat().st_mtime_ns
+    assert installed(environments.CURRENT) == first
+    assert first.stamp.stat().st_mtime_ns == made
+
+
+def test_an_install_that_fails_is_told_with_what_pip_said(tmp_path: Path) -> None:
+    with pytest.raises(InstallError, match="no-such-version") as caught:
+        installed("no-such-version", tmp_path)
+    assert not isinstance(caught.value, IndexUnreachableError)
+
+
+def test_an_index_that_cannot_be_reached_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(IndexUnreachableError):
+        installed(environments.CURRENT, tmp_path)
+
+
+def test_old_versions_are_pinned_on_a_python_that_is_newer_than_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "PINNED_FROM", sys.version_info[:2])
+    assert requirements("7.0.2") == ["ciocore==7.0.2", "--no-deps", "requests==2.25.1", "urllib3==1.26.20"]
+    assert requirements("9.2.0") == ["ciocore==9.2.0"]
