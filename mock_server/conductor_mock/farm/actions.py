@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lookup, tasks, uploads
-from conductor_mock.farm.commands import JobsActed, TaskForced, TasksActed
+from conductor_mock.farm import lookup, simulation, tasks, uploads
+from conductor_mock.farm.commands import JobChanged, JobsActed, Machine, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
-from conductor_mock.farm.state import ENDED, READY, Job, State, Task
+from conductor_mock.farm.state import ENDED, READY, Attempt, Job, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +88,76 @@ def force(state: State, text: str, one: str, status: str, exit_code: int | None)
 
 def apply_jobs(state: State, command: JobsActed) -> None:
     for number in command.jobs:
-        _apply(state, state.jobs[number], command.action, state.jobs[number].tasks)
+        job = state.jobs[number]
+        _apply(state, job, command.action, range(len(job.tasks)))
 
 
 def apply_tasks(state: State, command: TasksActed) -> None:
     job = state.jobs[command.job]
-    _apply(state, job, command.action, [job.tasks[index] for index in command.tasks], whole=False)
+    _apply(state, job, command.action, command.tasks, whole=False)
+
+
+def change(state: State, text: str, *, priority: int | None, machine: Machine | None) -> JobChanged:
+    """Give a job another priority or machine; attempts under way go on as they are.
+
+    Raises NotThereError, StateForbidsError.
+    """
+    job = lookup.job(state, text)
+    if tasks.job_has_ended(job):
+        raise StateForbidsError(f"job {jid(job.number)} has ended: it is {tasks.job_status(job)}")
+    return JobChanged(job.number, priority, machine)
+
+
+def apply_changed(state: State, command: JobChanged) -> None:
+    job = state.jobs[command.job]
+    if command.priority is not None:
+        job.priority = command.priority
+        simulation.enqueue(state, job)
+    if command.machine is not None:
+        job.machine = command.machine
 
 
 def apply_forced(state: State, command: TaskForced) -> None:
+    """End the attempt that is under way, or one that begins and ends now; the auto-retry policy follows."""
     job = state.jobs[command.job]
     task = job.tasks[command.task]
-    if task.status != "running":
-        tasks.begin(job, task, state.now_us)
-    tasks.end(job, task, state.now_us, command.status, command.exit_code)
+    if job.phase == "syncing":
+        simulation.make_ready(state, job)
+    if not tasks.is_active(task):
+        simulation.take_instance(
+            state, job, command.task, Attempt(state.now_us, state.now_us, state.now_us, command.status)
+        )
+    simulation.finish(state, job, command.task, command.status, command.exit_code)
 
 
-def _apply(state: State, job: Job, name: str, chosen: Sequence[Task], *, whole: bool = True) -> None:
+def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: bool = True) -> None:
     action = ACTIONS[name]
-    for task in chosen:
+    for index in chosen:
+        task = job.tasks[index]
         if task.status not in action.of:
             continue
-        if task.status == "running":
-            tasks.end(job, task, state.now_us, action.to, None)
-        elif name.startswith("retry"):
-            tasks.restart(job, task)
+        if name.startswith("retry"):
+            tasks.restart(job, task, state.now_us)
         else:
-            tasks.move(job, task, action.to)
+            if tasks.is_active(task):
+                simulation.interrupt(state, job, index, action.to)
+            tasks.mark(job, task, action.to, state.now_us)
+        if action.to == "pending":
+            simulation.want(state, job, index)
     if whole and job.phase in action.phases:
         _end_phase(state, job, name)
+    simulation.note_end(state, job)
 
 
 def _end_phase(state: State, job: Job, name: str) -> None:
     if name == "kill":
         uploads.cancel(state, job)
-        job.phase, job.note = (READY, "") if job.tasks else ("killed", "killed before its files were there")
+        if job.tasks:
+            simulation.make_ready(state, job)
+        else:
+            tasks.set_phase(job, "killed", "killed before its files were there", state.now_us)
     else:
-        job.phase, job.note = READY, ""
+        simulation.begin_sync(state, job)
 
 
 def _moves(action: Action, job: Job) -> bool:

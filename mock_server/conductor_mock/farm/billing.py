@@ -53,7 +53,7 @@ def http_date(t_us: int) -> str:
 def _runs(state: State, job: Job) -> Iterator[tuple[int, int]]:
     for task in job.tasks:
         for attempt in task.attempts:
-            yield attempt.started_us, state.now_us if attempt.ended_us is None else attempt.ended_us
+            yield attempt.assigned_us, state.now_us if attempt.ended_us is None else attempt.ended_us
 
 
 def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:

@@ -44,7 +44,8 @@ class Options:
     """What decides a run besides requests.
 
     `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
-    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts.
+    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts. With `release_scouts` the tasks that wait for
+    scouts start when every scout has succeeded, else somebody must release them.
     """
 
     simulation_version: int
@@ -53,6 +54,7 @@ class Options:
     fleet: int
     provider: str
     part_size: int
+    release_scouts: bool
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -264,6 +266,33 @@ class TaskForced(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class JobChanged(_Plain):
+    """Somebody gave a job another priority or another machine; None leaves it as it is."""
+
+    kind: ClassVar[str] = "job.changed"
+    version: ClassVar[int] = 1
+
+    job: int
+    priority: int | None
+    machine: Machine | None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> JobChanged:
+        machine = data["machine"]
+        return cls(data["job"], data["priority"], None if machine is None else Machine(**machine))
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChanged(_Plain):
+    """How tasks go from now on: the whole list of rules, checked (`outcomes.check_rule`)."""
+
+    kind: ClassVar[str] = "rules.changed"
+    version: ClassVar[int] = 1
+
+    rules: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFile:
     """One output of a task: below the job's output path, with its base64 md5 and its size in bytes."""
 
@@ -341,6 +370,8 @@ Command = (
     | DownloadOffered
     | DownloadReported
     | CatalogReplaced
+    | JobChanged
+    | RulesChanged
 )
 
 KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}

@@ -102,9 +102,9 @@ def apply_reported(state: State, command: DownloadReported) -> None:
     download.lease = None
     state.leased_downloads.discard((command.job, command.task))
     if command.status == "downloaded" and task.status == "success":
-        tasks.move(job, task, "downloaded")
+        tasks.mark(job, task, "downloaded", state.now_us)
     elif command.status == "pending" and task.status == "downloaded":
-        tasks.move(job, task, "success")
+        tasks.mark(job, task, "success", state.now_us)
 
 
 def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from conductor_mock.farm import actions, downloads, leases, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, simulation, tasks, uploads
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import (
     AccountOpened,
@@ -17,11 +17,13 @@ from conductor_mock.farm.commands import (
     Command,
     DownloadOffered,
     DownloadReported,
+    JobChanged,
     JobCreated,
     JobsActed,
     OptionsChanged,
     OutputsListed,
     Record,
+    RulesChanged,
     TaskForced,
     TasksActed,
     UploadClaimed,
@@ -30,7 +32,7 @@ from conductor_mock.farm.commands import (
     UploadProgressed,
 )
 from conductor_mock.farm.frames import parse_or_none
-from conductor_mock.farm.state import READY, Job, State, Task, Upload
+from conductor_mock.farm.state import Job, State, Task, Upload
 
 SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
@@ -66,7 +68,7 @@ def advance(state: State, to_us: int) -> None:
     """Let simulated time pass up to `to_us`. Raises BrokenLogError if that lies in the past."""
     if to_us < state.now_us:
         raise BrokenLogError(f"simulated time {to_us} lies before {state.now_us}, which was already shown")
-    state.now_us = to_us
+    simulation.run(state, to_us)
     leases.expire(state)
 
 
@@ -79,6 +81,7 @@ def apply(state: State, record: Record) -> None:
         state.catalog_seq = None if command.document is None else record.seq
     else:
         _EFFECTS[type(command)](state, command)
+    simulation.give_slots(state)
     state.seq = record.seq
 
 
@@ -91,6 +94,10 @@ def _set_clock(state: State, command: ClockSet) -> None:
 
 def _change_options(state: State, command: OptionsChanged) -> None:
     state.options = command.options
+
+
+def _change_rules(state: State, command: RulesChanged) -> None:
+    state.rules = command.rules
 
 
 def _open_again(state: State, command: AccountOpened) -> None:
@@ -111,6 +118,8 @@ _EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     OutputsListed: downloads.apply_listed,
     DownloadOffered: downloads.apply_offered,
     DownloadReported: downloads.apply_reported,
+    RulesChanged: _change_rules,
+    JobChanged: actions.apply_changed,
 }
 
 
@@ -151,13 +160,19 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         upload_size=sum(file.size for file in files),
         phase=phase,
         note=note,
+        phases=[(state.now_us, phase)],
         tasks=[],
         warnings=command.warnings,
         upload=Upload() if waits_for_daemon else None,
+        retries=reading.retries(payload),
+        max_instances=reading.number(payload, "max_instances", 0),
+        notify=reading.notify(payload),
     )
     for task in _tasks(payload):
         tasks.add(job, task)
     state.jobs[job.number] = job
+    if phase == "syncing":
+        simulation.begin_sync(state, job)
 
 
 def _tasks(payload: Mapping[str, Any]) -> list[Task]:
@@ -169,6 +184,7 @@ def _tasks(payload: Mapping[str, Any]) -> list[Task]:
     chosen = [(frames := parse_or_none(task.frames)) is not None and frames.meets(scouts) for task in found]
     if any(chosen):
         for task, is_scout in zip(found, chosen, strict=True):
+            task.scout = is_scout
             task.status = "pending" if is_scout else "holding"
     return found
 
@@ -180,4 +196,4 @@ def _first_phase(command: JobCreated, *, waits_for_daemon: bool) -> tuple[str, s
         return "sync_failed", f"{len(command.missing)} files were never uploaded: {shown}"
     if waits_for_daemon:
         return "upload_pending", "waiting for an uploader daemon"
-    return READY, ""
+    return "syncing", ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conductor_mock.farm import tasks
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import Lease, State
 
@@ -48,9 +49,12 @@ def expire(state: State) -> None:
         job = state.jobs[job_number]
         assert job.upload is not None  # noqa: S101 - only uploads are in that set
         if job.upload.lease is not None and job.upload.lease.until_us <= state.now_us:
+            until_us = job.upload.lease.until_us
             job.upload.lease = None
             job.upload.status = "pending"
-            job.phase, job.note = "upload_pending", "an uploader daemon took the files and fell silent"
+            tasks.set_phase(
+                job, "upload_pending", "an uploader daemon took the files and fell silent", until_us
+            )
             state.leased_uploads.discard(job_number)
     for key in list(state.leased_downloads):
         download = state.jobs[key[0]].tasks[key[1]].download

@@ -89,6 +89,22 @@ def with_frames(command: str, frames: str) -> str:
     return command.replace(FRAME_PLACEHOLDER, frames)
 
 
+def retries(payload: Mapping[str, Any]) -> dict[str, int]:
+    """The auto-retry policy: outcome -> how often a task is started again (wire reference 7.4)."""
+    policy = payload.get("autoretry_policy") or {}
+    return {
+        outcome: int((policy.get(outcome) or {}).get("max_retries") or 0)
+        for outcome in ("failed", "preempted")
+        if policy.get(outcome)
+    }
+
+
+def notify(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """The e-mail addresses of `notify`, which may be null in two places (trap 31)."""
+    addresses = (payload.get("notify") or {}).get("emails") or ()
+    return tuple(address for address in addresses if isinstance(address, str))
+
+
 def scouts(payload: Mapping[str, Any]) -> Frames | None:
     """The scout frames of the job, or None when none are asked for or the text is none of the grammar."""
     specification = text(payload, "scout_frames")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from conductor_mock.farm import simulation
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import Machine, Options, OutputFile
-from conductor_mock.farm.state import Attempt, Download, Job, Lease, State, Task, Upload
+from conductor_mock.farm.state import Attempt, Download, Job, Lease, Mail, State, Task, Upload
 
 Json = dict[str, Any]
 
@@ -19,8 +20,10 @@ FORMAT = 1
 
 _PLAIN = (
     "number", "seq", "created_us", "title", "owner", "project", "location", "output_path", "priority", "preemptible",
-    "local_upload", "metadata", "upload_files", "upload_size", "phase", "note",
+    "local_upload", "metadata", "upload_files", "upload_size", "phase", "note", "max_instances", "scouts_left",
+    "ran_us", "ended_us", "syncs", "synced_us",
 )  # fmt: skip
+_ATTEMPT = ("assigned_us", "started_us", "ends_us", "planned", "exit_code", "ended_us", "outcome")
 
 
 class SnapshotError(ValueError):
@@ -40,6 +43,8 @@ def write(state: State) -> Json:
         "now_us": state.now_us,
         "seq": state.seq,
         "catalog_seq": state.catalog_seq,
+        "rules": list(state.rules),
+        "outbox": [[mail.t_us, mail.job, mail.status, list(mail.to)] for mail in state.outbox],
         "jobs": [_job(job) for job in state.jobs.values()],
     }
 
@@ -60,8 +65,11 @@ def read(data: Json) -> State:
         seq=data["seq"],
         jobs={job.number: job for job in jobs},
         catalog_seq=data["catalog_seq"],
+        rules=tuple(data["rules"]),
+        outbox=[Mail(t_us, job, status, tuple(to)) for t_us, job, status, to in data["outbox"]],
     )
     _index_leases(state)
+    simulation.rebuild(state)
     return state
 
 
@@ -79,6 +87,9 @@ def _job(job: Job) -> Json:
         **{name: getattr(job, name) for name in _PLAIN},
         "machine": asdict(job.machine),
         "warnings": list(job.warnings),
+        "retries": dict(job.retries),
+        "notify": list(job.notify),
+        "phases": job.phases,
         "upload": None if job.upload is None else asdict(job.upload),
         "tasks": [_task(task) for task in job.tasks],
     }
@@ -89,6 +100,9 @@ def _read_job(data: Json) -> Job:
         **{name: data[name] for name in _PLAIN},
         machine=Machine(**data["machine"]),
         warnings=tuple(data["warnings"]),
+        retries=data["retries"],
+        notify=tuple(data["notify"]),
+        phases=[(t_us, phase) for t_us, phase in data["phases"]],
         upload=None if data["upload"] is None else _read_upload(data["upload"]),
         tasks=[_read_task(task) for task in data["tasks"]],
     )
@@ -101,24 +115,32 @@ def _task(task: Task) -> list[Any]:
         task.command,
         task.frames,
         task.status,
-        [[a.started_us, a.ended_us, a.outcome, a.exit_code] for a in task.attempts],
+        task.scout,
+        [[getattr(attempt, name) for name in _ATTEMPT] for attempt in task.attempts] or None,
+        task.tries_from,
+        task.marks,
         None
         if task.outputs is None
         else [[file.relative_path, file.md5, file.size] for file in task.outputs],
         None if task.download is None else _download(task.download),
     ]
-    while values[-1] is None or values[-1] == []:
+    while values[-1] in (None, False, 0, ""):  # what is usual is left out
         values.pop()
     return values
 
 
 def _read_task(values: list[Any]) -> Task:
-    command, frames, status, attempts, outputs, download = values + [None] * (6 - len(values))
+    command, frames, status, scout, attempts, tries_from, marks, outputs, download = values + [None] * (
+        9 - len(values)
+    )
     return Task(
         command,
-        frames,
+        frames or "",
         status,
-        [Attempt(*attempt) for attempt in attempts or ()],
+        bool(scout),
+        [Attempt(**dict(zip(_ATTEMPT, attempt, strict=True))) for attempt in attempts or ()],
+        tries_from or 0,
+        None if marks is None else [tuple(one) for one in marks],
         None if outputs is None else tuple(OutputFile(*file) for file in outputs),
         None if download is None else _read_download(download),
     )

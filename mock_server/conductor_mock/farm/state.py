@@ -6,6 +6,7 @@ A snapshot is the truth after an upgrade (design, rule 4), so the JSON form (`sn
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +44,19 @@ class Lease:
 
 @dataclass(slots=True)
 class Attempt:
-    """One run of a task; `ended_us` is None while it runs."""
+    """One run of a task on an instance of its own.
 
+    The instance was taken at `assigned_us` and has booted at `started_us`; the attempt will end at `ends_us` as
+    `planned`. `ended_us` and `outcome` are what became of it; None and `running` until then.
+    """
+
+    assigned_us: int
     started_us: int
+    ends_us: int
+    planned: str
+    exit_code: int | None = None
     ended_us: int | None = None
     outcome: str = "running"
-    exit_code: int | None = None
 
 
 @dataclass(slots=True)
@@ -69,13 +77,18 @@ class Download:
 class Task:
     """One command of a job. `frames` is the text that the submitter gave, or empty.
 
-    `outputs` are stored when first listed and never drawn again (design, rule 8); None until then.
+    `outputs` are stored when first listed and never drawn again (design, rule 8); None until then. `tries_from` is the
+    number of attempts before somebody last started the task again: the auto-retry policy counts from there. `marks`
+    are the changes of status that no attempt shows, `(t_us, status)`: held, released, killed, downloaded, reviewed.
     """
 
     command: str
     frames: str
     status: str = "pending"
+    scout: bool = False
     attempts: list[Attempt] = field(default_factory=list)
+    tries_from: int = 0
+    marks: list[tuple[int, str]] | None = None
     outputs: tuple[OutputFile, ...] | None = None
     download: Download | None = None
 
@@ -97,8 +110,11 @@ class Upload:
 class Job:
     """One accepted job. `seq` is its command in the log, where the payload can be read again.
 
-    `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, sync_failed, failed, killed.
-    `counts` is how many tasks are in each status, kept by `tasks.move`.
+    `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, syncing, sync_failed, failed,
+    killed; `phases` is its history, `(t_us, phase)`. `retries` is the auto-retry policy: how often a task that failed
+    or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
+    attempts ran, `ended_us` when nothing was left to do. `counts` is how many tasks are in each status,
+    kept by `tasks.move`; `waiting` (a heap of tasks), `active` (instances) and `syncs` belong to `simulation`.
     """
 
     number: int
@@ -121,7 +137,28 @@ class Job:
     tasks: list[Task]
     warnings: tuple[str, ...] = ()
     upload: Upload | None = None
+    retries: Mapping[str, int] = field(default_factory=dict)
+    max_instances: int = 0
+    scouts_left: int = 0
+    notify: tuple[str, ...] = ()
+    ran_us: int = 0
+    ended_us: int | None = None
+    phases: list[tuple[int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    waiting: list[int] = field(default_factory=list)
+    active: int = 0
+    syncs: int = 0
+    synced_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that a job caused when it ended (wire reference 3.1, `notify`)."""
+
+    t_us: int
+    job: int
+    status: str
+    to: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -129,6 +166,8 @@ class State:
     """One account at simulated time `now_us`, after the `seq`-th command of its log.
 
     `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
+    `rules` say how tasks go (`outcomes`); `outbox` holds the mails that jobs caused when they ended. `events`, `queue`
+    (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest.
     `leased_uploads` (job) and `leased_downloads` (job, task) are an index of what has a lease, for `leases`.
     """
 
@@ -142,6 +181,11 @@ class State:
     seq: int
     jobs: dict[int, Job] = field(default_factory=dict)
     catalog_seq: int | None = None
+    rules: tuple[Json, ...] = ()
+    outbox: list[Mail] = field(default_factory=list)
+    events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    queue: list[tuple[int, int]] = field(default_factory=list)
+    active: int = 0
     leased_uploads: set[int] = field(default_factory=set)
     leased_downloads: set[tuple[int, int]] = field(default_factory=set)
 

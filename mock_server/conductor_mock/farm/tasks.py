@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conductor_mock.farm.state import DELIVERED, ENDED, READY, Attempt, Download, Job, Task
 
 
@@ -9,6 +11,17 @@ def add(job: Job, task: Task) -> None:
     """Give a new job one more task."""
     job.tasks.append(task)
     job.counts[task.status] += 1
+    job.scouts_left += task.scout
+
+
+def is_active(task: Task) -> bool:
+    """Whether the task has an instance, booting or running."""
+    return bool(task.attempts) and task.attempts[-1].ended_us is None
+
+
+def tries(task: Task, outcome: str) -> int:
+    """How many attempts ended so since somebody last started the task again."""
+    return sum(attempt.outcome == outcome for attempt in task.attempts[task.tries_from :])
 
 
 def move(job: Job, task: Task, status: str) -> None:
@@ -18,28 +31,40 @@ def move(job: Job, task: Task, status: str) -> None:
     job.counts[status] += 1
 
 
-def begin(job: Job, task: Task, now_us: int) -> None:
-    """A new attempt starts; what an earlier one left is gone."""
-    task.attempts.append(Attempt(now_us))
+def mark(job: Job, task: Task, status: str, now_us: int) -> None:
+    """Put a task into another status for a reason that no attempt shows."""
+    if task.marks is None:
+        task.marks = []
+    task.marks.append((now_us, status))
+    move(job, task, status)
+
+
+def set_phase(job: Job, phase: str, note: str, now_us: int) -> None:
+    """Put a job into another phase, and say why."""
+    job.phase, job.note = phase, note
+    job.phases.append((now_us, phase))
+
+
+def assign(task: Task, attempt: Attempt) -> None:
+    """A new attempt has an instance; what an earlier one left is gone."""
+    task.attempts.append(attempt)
     task.outputs = None
     task.download = None
-    move(job, task, "running")
 
 
-def end(job: Job, task: Task, now_us: int, outcome: str, exit_code: int | None) -> None:
-    """The attempt that runs ends as `outcome`: success, failed, preempted or killed."""
-    attempt = task.attempts[-1]
-    attempt.ended_us, attempt.outcome, attempt.exit_code = now_us, outcome, exit_code
+def settle(job: Job, task: Task, outcome: str) -> None:
+    """The task has ended, for good as far as the farm is concerned."""
     if outcome == "success":
         task.download = Download()
     move(job, task, outcome)
 
 
-def restart(job: Job, task: Task) -> None:
-    """An ended task waits for its next attempt, from the beginning."""
+def restart(job: Job, task: Task, now_us: int) -> None:
+    """Somebody starts an ended task again, from the beginning."""
+    task.tries_from = len(task.attempts)
     task.outputs = None
     task.download = None
-    move(job, task, "pending")
+    mark(job, task, "pending", now_us)
 
 
 def job_status(job: Job) -> str:
@@ -61,16 +86,17 @@ def job_status(job: Job) -> str:
 
     Statuses are those of wire reference 7.1; their order is inferred.
     """
-    if job.phase != READY:
-        return job.phase
-    if not job.tasks:
-        return "success"
-    for status in ("running", "pending", "holding", "killed", "failed", "preempted"):
-        if job.counts[status]:
+    return status_of(job.phase, job.counts)
+
+
+def status_of(phase: str, counts: Mapping[str, int]) -> str:
+    """The status of a job in a phase with so many tasks in each status; see `job_status`."""
+    if phase != READY:
+        return phase
+    for status in ("running", "pending", "holding", "killed", "failed", "preempted", "success", "downloaded"):
+        if counts.get(status):
             return status
-    if job.counts["success"]:
-        return "success"
-    return "downloaded" if job.counts["downloaded"] else "reviewed"
+    return "reviewed" if counts.get("reviewed") else "success"
 
 
 def job_has_ended(job: Job) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup
+from conductor_mock.farm import leases, lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
-from conductor_mock.farm.state import READY, Job, State, Upload
+from conductor_mock.farm.state import Job, State, Upload
 
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
@@ -77,7 +77,7 @@ def apply_claimed(state: State, command: UploadClaimed) -> None:
     upload.status = "claimed"
     upload.lease = leases.take(state.now_us, command.lease_us)
     state.leased_uploads.add(job.number)
-    job.phase, job.note = "uploading", "an uploader daemon is bringing the files"
+    tasks.set_phase(job, "uploading", "an uploader daemon is bringing the files", state.now_us)
 
 
 def apply_progressed(state: State, command: UploadProgressed) -> None:
@@ -91,16 +91,18 @@ def apply_finished(state: State, command: UploadFinished) -> None:
     job = state.jobs[command.job]
     if command.problems:
         _end(state, job, "failed")
-        job.phase, job.note = "failed", "; ".join(command.problems[:5])
+        tasks.set_phase(job, "failed", "; ".join(command.problems[:5]), state.now_us)
+        simulation.note_end(state, job)
     else:
         _end(state, job, "finished")
-        job.phase, job.note = READY, ""
+        simulation.begin_sync(state, job)
 
 
 def apply_failed(state: State, command: UploadFailed) -> None:
     job = state.jobs[command.job]
     _end(state, job, "failed")
-    job.phase, job.note = "failed", command.message or "the uploader daemon gave no reason"
+    tasks.set_phase(job, "failed", command.message or "the uploader daemon gave no reason", state.now_us)
+    simulation.note_end(state, job)
 
 
 def cancel(state: State, job: Job) -> None:

@@ -40,7 +40,7 @@ def job_record(state: State, job: Job) -> Json:
         "metadata": job.metadata,
         "status": tasks.job_status(job),
         "status_description": tasks.description(job),
-        "total_runtime": sum(runtime_us(task, state.now_us) for task in job.tasks) // SECOND,
+        "total_runtime": job.ran_us // SECOND,
         "tasks": len(job.tasks),
         **{status: job.counts[status] for status in TASK_STATUSES},
     }

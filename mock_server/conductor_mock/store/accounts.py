@@ -236,6 +236,7 @@ class Accounts:
                 name: getattr(logged if getattr(self._wanted, name) is None else self._wanted, name)
                 for name in ("seed", "fleet", "provider", "part_size")
             },
+            release_scouts=logged.release_scouts,
         )
         if options != logged:
             account.append(OptionsChanged(options))
@@ -269,6 +270,7 @@ class Accounts:
             fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
             provider=wanted.provider or DEFAULT_PROVIDER,
             part_size=wanted.part_size or DEFAULT_PART_SIZE,
+            release_scouts=True,
         )
         command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
         return Record(1, now, command)

@@ -1,0 +1,50 @@
+"""What a job looked like at an earlier time, read from what it keeps: no log is replayed (design, rule 10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from conductor_mock.farm import tasks
+from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.state import Job, State, Task
+
+
+def task_status_at(job: Job, task: Task, t_us: int) -> str:
+    """The status of a task at a time after its job was created."""
+    status = _first_status(job, task)
+    for when, what in sorted(_changes(task), key=lambda change: change[0]):
+        if when > t_us:
+            break
+        status = what
+    return status
+
+
+def job_status_at(state: State, job: Job, t_us: int) -> tuple[str, list[str]]:
+    """The status of a job, and of each of its tasks. Raises MeaninglessError for a time beyond its life so far."""
+    if not job.created_us <= t_us <= state.now_us:
+        raise MeaninglessError("at must be a time from the creation of the job to now")
+    phase = next(phase for when, phase in reversed(job.phases) if when <= t_us)
+    statuses = [task_status_at(job, task, t_us) for task in job.tasks]
+    return tasks.status_of(phase, Counter(statuses)), statuses
+
+
+def _first_status(job: Job, task: Task) -> str:
+    return "holding" if any(one.scout for one in job.tasks) and not task.scout else "pending"
+
+
+def _changes(task: Task) -> Iterator[tuple[int, str]]:
+    marks = task.marks or []
+    for number, attempt in enumerate(task.attempts):
+        yield attempt.started_us, "running"
+        if attempt.ended_us is None:
+            return
+        later = task.attempts[number + 1].assigned_us if number + 1 < len(task.attempts) else None
+        started_again = later is not None and not any(attempt.ended_us <= when <= later for when, _ in marks)
+        waits = (
+            later is None
+            and task.status == "pending"
+            and not any(when >= attempt.ended_us for when, _ in marks)
+        )
+        yield attempt.ended_us, "pending" if started_again or waits else attempt.outcome
+    yield from marks

@@ -1,0 +1,223 @@
+"""The farm at work: a discrete-event simulation that is brought up to date when somebody looks.
+
+Between two commands only this module changes state, and only by what the state and the seed say, so that letting time
+pass in one step or in many gives the same history. An event is `(t_us, kind, job, task, attempt)`; events of one moment
+are handled in this order, then free slots are given out.
+
+    SYNCED   the files of a job are on the render storage: its tasks may start
+    BEGUN    an instance has booted: its task runs
+    ENDED    an attempt ends, as was drawn when its instance was taken
+
+The model (inferred; no client shows the real scheduler): every attempt has an instance of its own, which boots for
+`BOOT_US` and is paid for from then on. A slot goes to the job of the highest priority, then to the oldest, within the
+account's fleet limit and the job's `max_instances`.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from conductor_mock.farm import outcomes, tasks
+from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.state import READY, Attempt, Job, Mail, State
+
+Event = tuple[int, int, int, int, int]
+
+SYNCED, BEGUN, ENDED = range(3)
+
+BOOT_US = 60 * SECOND
+SYNC_US = 5 * SECOND
+SYNC_BYTES_PER_S = 200_000_000
+MAX_MAILS = 1000
+"""Mails kept; older ones go first."""
+
+
+def run(state: State, to_us: int) -> None:
+    """Let everything happen that happens up to `to_us`, and set the time to it."""
+    while state.events and state.events[0][0] <= to_us:
+        state.now_us = state.events[0][0]
+        while state.events and state.events[0][0] == state.now_us:
+            _handle(state, heapq.heappop(state.events))
+        give_slots(state)
+    state.now_us = to_us
+
+
+def next_event_us(state: State) -> int | None:
+    """When the next thing happens by itself; None when the farm is idle."""
+    return state.events[0][0] if state.events else None
+
+
+def begin_sync(state: State, job: Job) -> None:
+    """The files of a job are in place: they are copied to the render storage."""
+    tasks.set_phase(job, "syncing", "copying files to the render storage", state.now_us)
+    job.syncs += 1
+    job.synced_us = state.now_us + SYNC_US + job.upload_size * SECOND // SYNC_BYTES_PER_S
+    heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
+
+
+def make_ready(state: State, job: Job) -> None:
+    """The tasks of a job may start."""
+    tasks.set_phase(job, READY, "", state.now_us)
+    job.syncs += 1  # a sync under way counts no more
+    job.synced_us = None
+    for index, task in enumerate(job.tasks):
+        if task.status == "pending":
+            heapq.heappush(job.waiting, index)
+    enqueue(state, job)
+    note_end(state, job)  # an upload-only job has nothing left to do
+
+
+def enqueue(state: State, job: Job) -> None:
+    """Let a job be looked at when slots are given out."""
+    if job.phase == READY and job.waiting:
+        heapq.heappush(state.queue, (-job.priority, job.number))
+
+
+def want(state: State, job: Job, index: int) -> None:
+    """A task waits for an instance."""
+    heapq.heappush(job.waiting, index)
+    enqueue(state, job)
+
+
+def give_slots(state: State) -> None:
+    """Give free slots to waiting tasks: higher priority first, then the older job, then the lower task."""
+    while state.queue and (not state.options.fleet or state.active < state.options.fleet):
+        priority, number = heapq.heappop(state.queue)
+        job = state.jobs[number]
+        if priority != -job.priority or job.phase != READY:
+            continue  # an entry from before its priority changed, or of a job that was killed
+        index = _next_waiting(job)
+        if index is None or (job.max_instances and job.active >= job.max_instances):
+            continue  # `enqueue` is called when an instance of the job is given back
+        _assign(state, job, index)
+        enqueue(state, job)
+
+
+def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
+    """A task has an instance for its next attempt."""
+    tasks.assign(job.tasks[index], attempt)
+    state.active += 1
+    job.active += 1
+
+
+def interrupt(state: State, job: Job, index: int, outcome: str) -> None:
+    """The attempt under way ends from outside, and its instance is given back."""
+    _give_back(state, job, job.tasks[index].attempts[-1], outcome, None)
+
+
+def finish(state: State, job: Job, index: int, outcome: str, exit_code: int | None) -> None:
+    """The present attempt of a task ends as `outcome`; it is retried if the job's policy still allows that."""
+    task = job.tasks[index]
+    _give_back(state, job, task.attempts[-1], outcome, exit_code)
+    if outcome in ("failed", "preempted") and tasks.tries(task, outcome) <= job.retries.get(outcome, 0):
+        tasks.move(job, task, "pending")
+        want(state, job, index)
+        return
+    tasks.settle(job, task, outcome)
+    if outcome == "success" and task.scout:
+        _scout_succeeded(state, job)
+    note_end(state, job)
+
+
+def note_end(state: State, job: Job) -> None:
+    """If nothing of the job is left to happen, note when that came to be, and tell those who asked for it."""
+    if not tasks.job_has_ended(job):
+        job.ended_us = None
+    elif job.ended_us is None:
+        job.ended_us = state.now_us
+        if job.notify:
+            state.outbox.append(Mail(state.now_us, job.number, tasks.job_status(job), job.notify))
+            del state.outbox[:-MAX_MAILS]
+
+
+def release_held(state: State, job: Job) -> None:
+    """The tasks that were held may start."""
+    for index, task in enumerate(job.tasks):
+        if task.status == "holding":
+            tasks.mark(job, task, "pending", state.now_us)
+            heapq.heappush(job.waiting, index)
+    enqueue(state, job)
+
+
+def rebuild(state: State) -> None:
+    """Make the indexes and the events of a state that was read from a snapshot."""
+    for job in state.jobs.values():
+        job.waiting = [
+            index
+            for index, task in enumerate(job.tasks)
+            if task.status == "pending" and not tasks.is_active(task)
+        ]
+        for index, task in enumerate(job.tasks):
+            if tasks.is_active(task):
+                state.active += 1
+                job.active += 1
+                _plan(state, job, index, task.attempts[-1])
+        if job.phase == "syncing" and job.synced_us is not None:
+            heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
+        enqueue(state, job)
+
+
+def _handle(state: State, event: Event) -> None:
+    _, kind, number, index, attempt_number = event
+    job = state.jobs[number]
+    if kind == SYNCED:
+        if job.phase == "syncing" and job.syncs == index:
+            make_ready(state, job)
+        return
+    task = job.tasks[index]
+    if len(task.attempts) != attempt_number or not tasks.is_active(task):
+        return  # it was killed, or forced to end, since
+    attempt = task.attempts[-1]
+    if kind == BEGUN:
+        tasks.move(job, task, "running")
+    else:
+        finish(state, job, index, attempt.planned, attempt.exit_code)
+
+
+def _give_back(state: State, job: Job, attempt: Attempt, outcome: str, exit_code: int | None) -> None:
+    attempt.ended_us, attempt.outcome, attempt.exit_code = state.now_us, outcome, exit_code
+    attempt.started_us = min(attempt.started_us, state.now_us)
+    job.ran_us += attempt.ended_us - attempt.started_us
+    state.active -= 1
+    job.active -= 1
+    enqueue(state, job)
+
+
+def _next_waiting(job: Job) -> int | None:
+    """The lowest task that waits; entries of tasks that were held, killed or started since are dropped."""
+    while job.waiting:
+        task = job.tasks[job.waiting[0]]
+        if task.status == "pending" and not tasks.is_active(task):
+            return job.waiting[0]
+        heapq.heappop(job.waiting)
+    return None
+
+
+def _assign(state: State, job: Job, index: int) -> None:
+    heapq.heappop(job.waiting)
+    task = job.tasks[index]
+    number = len(task.attempts) + 1
+    begins = state.now_us + BOOT_US
+    plan = outcomes.plan(state, job, index, number)
+    attempt = Attempt(
+        assigned_us=state.now_us,
+        started_us=begins,
+        ends_us=begins + plan.duration_us,
+        planned=plan.outcome,
+        exit_code=plan.exit_code,
+    )
+    take_instance(state, job, index, attempt)
+    _plan(state, job, index, attempt)
+
+
+def _plan(state: State, job: Job, index: int, attempt: Attempt) -> None:
+    number = len(job.tasks[index].attempts)
+    if attempt.started_us > state.now_us:
+        heapq.heappush(state.events, (attempt.started_us, BEGUN, job.number, index, number))
+    heapq.heappush(state.events, (attempt.ends_us, ENDED, job.number, index, number))
+
+
+def _scout_succeeded(state: State, job: Job) -> None:
+    job.scouts_left -= 1
+    if job.scouts_left == 0 and state.options.release_scouts:
+        release_held(state, job)
