@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
+
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
-
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from conductor_mock.farm import fold
+from conductor_mock.farm import fold, snapshot
 from conductor_mock.farm.commands import ClockSet, JobCreated, OptionsChanged, Record
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.state import State
@@ -35,7 +35,7 @@ def log_of(fake: Fake) -> list[Record]:
 
 def state_of(fake: Fake, account: str = STUDIO) -> State:
     with fake.service.accounts.open(account) as opened:
-        return State.from_json(opened.state.to_json())
+        return snapshot.read(snapshot.write(opened.state))
 
 
 def operational_error(text: str) -> sa.exc.OperationalError:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.api.bodies import MAX_DEPTH
+from conductor_mock.farm import snapshot
 from conductor_mock.farm.ids import account_id
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
@@ -180,11 +181,11 @@ def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
     assert len(jobs) == (answer.status == 201)
     assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
-        state = account.state.to_json()
+        state = snapshot.write(account.state)
     accounts: Any = shared_fake.service.accounts
     accounts._slots.clear()  # so that the log is read again
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
-        assert account.state.to_json() == json.loads(json.dumps(state))
+        assert snapshot.write(account.state) == json.loads(json.dumps(state))
 
 
 @given(mutated(st.just(VALID["/api/v2/files/get_upload_urls"])))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from conductor_mock.catalog import default
+from conductor_mock.farm.ids import account_id
 from support.server import Fake, running
 
 
@@ -24,9 +25,11 @@ def test_packages_are_listed_whatever_the_query(fake: Fake, query: str) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/projects/", "/api/v1/projects"])
 def test_projects_are_listed_with_and_without_the_slash(fake: Fake, path: str) -> None:
     """A redirect would lose the body of other requests, so there is none anywhere (trap 26)."""
-    answer = fake.caller().get(path, query="filter=account_id_eq_5001")
-
-    assert answer.json() == {"data": list(default().projects)}
+    caller = fake.caller()
+    for query in ("", f"filter=account_id_eq_{account_id('studio')}"):
+        assert caller.get(path, query=query).json() == {"data": list(default().projects)}
+    assert caller.get(path, query="filter=account_id_eq_7").json() == {"data": []}
+    assert caller.get(path, query="filter=what").status == 400
 
 
 @pytest.mark.parametrize("query", ["", "filter="])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from conductor_mock.farm import snapshot
 from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
-from conductor_mock.farm.state import State
 
 GOLDEN = Path(__file__).parent / "golden"
 LOGS = sorted(path for path in GOLDEN.glob("*.jsonl") if path.name != "records.jsonl")
@@ -47,8 +47,8 @@ def test_a_stored_log_replays_to_its_stored_state(path: Path) -> None:
     state = replay(records(path))
     assert state is not None
 
-    was = State.from_json(json.loads(stored.read_text(encoding="utf-8"))).to_json()
-    changed = differences("", was, json.loads(json.dumps(state.to_json())))
+    was = snapshot.write(snapshot.read(json.loads(stored.read_text(encoding="utf-8"))))
+    changed = differences("", was, json.loads(json.dumps(snapshot.write(state))))
 
     assert not changed, (
         f"{path.name} replays to another state, but SIMULATION_VERSION is still {SIMULATION_VERSION}. Stored accounts "

@@ -18,6 +18,9 @@ from support.server import ApiCaller, Fake, job_file, job_payload, running
 UPLOAD_ONLY = {"tasks_data": ..., "output_path": ..., "command": "upload only", "frame_range": "x"}
 
 
+NOT_BROUGHT = {"bytes_to_send": 0, "bytes_sent": 0}
+
+
 def control_job(caller: ApiCaller, jid: str) -> dict[str, Any]:
     record: dict[str, Any] = caller.get(f"/_mock/jobs/{jid}", query={"account": caller.client_id}).json()
     return record
@@ -104,7 +107,7 @@ def test_every_field_that_clients_were_seen_to_read_is_in_the_record(fake: Fake)
         "instance_type": "n1-standard-2",
         "metadata": {"shot": "Ez500"},
         "status": "pending",
-        "status_description": "waiting for machines",
+        "status_description": "1 of 1 tasks wait for machines",
         "total_runtime": 0,
         "tasks": 1,
         **dict.fromkeys(TASK_STATUSES, 0),
@@ -196,10 +199,12 @@ def test_the_machine_is_named_in_either_dialect(fake: Fake, fields: dict[str, An
 
 def test_a_command_with_frames_is_a_job(fake: Fake) -> None:
     caller = fake.caller()
-    record = submitted(caller, tasks_data=..., command="render <frame args>", frame_range="1-10")
+    record = submitted(caller, tasks_data=..., command="render <frame args>", frame_range="1-10", chunk_size="4")
 
     assert [(task["tid"], task["command"], task["frames"]) for task in record["tasks"]] == [
-        ("000", "render <frame args>", "1-10")
+        ("000", "render 1-4", "1-4"),
+        ("001", "render 5-8", "5-8"),
+        ("002", "render 9-10", "9-10"),
     ]
 
 
@@ -219,7 +224,7 @@ def test_a_job_whose_files_were_never_uploaded_fails_to_sync_and_says_which(fake
 
     assert record["status"] == "sync_failed"
     assert record["status_description"] == "1 files were never uploaded: /proj/b.ma"
-    assert record["upload"] == {"local": True, "files": 2, "size": 15}
+    assert record["upload"] == {**NOT_BROUGHT, "local": True, "files": 2, "size": 15, "status": None}
     assert warnings_of(caller) == ["upload_files: '/proj/b.ma' was never uploaded"]
 
 
@@ -243,7 +248,7 @@ def test_a_job_for_a_daemon_waits_for_its_files(fake: Fake) -> None:
     )
 
     assert record["status"] == "upload_pending"
-    assert record["upload"] == {"local": False, "files": 1, "size": 1}
+    assert record["upload"] == {**NOT_BROUGHT, "local": False, "files": 1, "size": 1, "status": "pending"}
 
 
 def test_a_job_without_files_does_not_wait_for_a_daemon(fake: Fake) -> None:

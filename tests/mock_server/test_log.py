@@ -52,12 +52,12 @@ def opened(folder: Path) -> Iterator[Stored]:
 
 
 def opening(account: str = "5001") -> Record:
-    command = AccountOpened(account, account, "0" * 64, Options(1, "c", 1, 0), Anchor(START_US, START_US))
+    command = AccountOpened(account, account, "0" * 64, Options(1, "c", 1, 0, "gcs", 1 << 30), Anchor(START_US, START_US))
     return Record(1, START_US, command)
 
 
 def job(seq: int, **fields: Any) -> Record:
-    command = JobCreated(job_payload(**fields), "b" * 64, Machine("m", 1, 0, 0, 100))
+    command = JobCreated(job_payload(**fields), "b" * 64, Machine("m", 1, 0, 0, 0, 100))
     return Record(seq, START_US + seq, command)
 
 

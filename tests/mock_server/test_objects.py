@@ -326,7 +326,7 @@ def full(*_: object) -> NoReturn:
 
 
 @pytest.mark.parametrize(
-    ("module", "call"), [(objects_module, "_write"), (os, "fsync")], ids=["write", "fsync"]
+    ("module", "call"), [(objects_module, "write_all"), (os, "fsync")], ids=["write", "fsync"]
 )
 def test_a_full_disk_is_507_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str

@@ -19,8 +19,7 @@ CONTENT = b"the content of a file"
 grants = st.builds(
     Grant,
     method=st.sampled_from(["GET", "PUT"]),
-    account_id=st.from_regex(r"5[0-9]{15}", fullmatch=True),
-    md5=st.binary(min_size=16, max_size=16),
+    path=st.from_regex(r"/objects/5[0-9]{15}/[0-9a-f]{32}", fullmatch=True),
     size=st.none() | st.integers(0, 2**62),
     expires_s=st.integers(0, 2**40),
 )
@@ -44,7 +43,7 @@ def test_a_url_is_absolute_and_holds_nothing_that_would_change_the_style_of_an_u
     """Clients search the text for names of storage providers (trap 11)."""
     url = Signer(b"key").url(ORIGIN, grant)
 
-    assert url.startswith(f"{ORIGIN}/objects/{grant.account_id}/{grant.md5.hex()}?")
+    assert url.startswith(f"{ORIGIN}{grant.path}?")
     assert "amazonaws" not in url
     assert "coreweave" not in url
 
@@ -103,7 +102,7 @@ def test_a_url_with_a_part_of_another_kind_is_refused(fake: Fake, part: str, tex
 
     answer = fake.anonymous().put(bend(url, part, lambda _: text), CONTENT)
 
-    assert answer.status in (400, 403, 404)
+    assert answer.status in (400, 403, 404, 405)
     assert caller.files() == {}
 
 

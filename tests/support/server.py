@@ -170,8 +170,9 @@ class ApiCaller:
         assert answer.status != 500, shown
         assert answer.headers["X-Conductor-Mock"] == "1", shown
         operation = self.contract.find(method, path.removeprefix(ORIGIN).partition("?")[0])
-        body = json.loads(answer.content) if answer.content and method != "HEAD" else None
-        if operation is not None:
+        is_json = answer.headers.get("Content-Type") == "application/json" and answer.content
+        body = json.loads(answer.content) if is_json else None
+        if operation is not None and method != "HEAD":
             problems = operation.check_response(answer.status, body)
             assert not problems, f"{shown}: {problems}"
         if answer.status >= 400 and method != "HEAD":

@@ -23,7 +23,7 @@ def call(function: str, *arguments: Any, **keywords: Any) -> list[Any]:
 
 def minutes_of(attempt: Json) -> float:
     """How long an attempt at a task took, by the server's own record."""
-    began, ended = (datetime.fromisoformat(attempt[name]) for name in ("started", "ended"))
+    began, ended = (datetime.fromisoformat(attempt[name].replace("Z", "+00:00")) for name in ("started", "ended"))
     return (ended - began).total_seconds() / 60
 
 

@@ -63,7 +63,7 @@ def get() -> dict[str, Any]:
     with service().accounts.open(caller().account_id) as account:
         job = lookup.job(account.state, request.args["job"])
         index, task = lookup.task(job, request.args["task"])
-        if not logs.has_log(task):
+        if not logs.has_log(task, account.state.now_us):
             raise not_found(
                 f"task {tid(index)} of job {jid(job.number)} has no log: it is {task.status} and never ran"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -14,10 +15,12 @@ from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found, not_implemented
 from conductor_mock.farm import actions, lookup, views
-from conductor_mock.farm.clock import ONE, ClockError, iso
-from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged
-from conductor_mock.farm.decisions import move_clock
+from conductor_mock.farm.clock import ONE, SECOND, ClockError, iso
+from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
+from conductor_mock.farm.decisions import advance_until, move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.ids import jid as write_jid
+from conductor_mock.farm.outcomes import RuleError, check_rule, fits
 from conductor_mock.farm.state import State
 from conductor_mock.version import version
 
@@ -54,7 +57,7 @@ def jobs() -> dict[str, Any]:
 
 @control.get("/jobs/<jid>")
 def job(jid: str) -> dict[str, Any]:
-    """One job: its status, the payload as received, its tasks."""
+    """One job: its status, the payload as received, its tasks. With `at` (ISO time): the statuses of then."""
     with service().accounts.open(one_account()) as account:
         found = (
             account.state.jobs.get(int(jid)) if jid.isascii() and jid.isdigit() and len(jid) < 19 else None
@@ -112,10 +115,10 @@ def clock() -> dict[str, Any]:
 
 @control.post("/clock")
 def set_clock() -> dict[str, Any]:
-    """Move simulated time on (`advance`, seconds) or change its speed (`speed`, 0 is frozen)."""
+    """Move simulated time on (`advance` seconds, or `until` something) or change its `speed` (0 is frozen)."""
     body = _object_body(accepted=("advance", "speed", "until"))
     if "until" in body:
-        raise not_implemented("'until' waits for the farm, which is not part of this version; use 'advance'")
+        return _advance_until(body)
     for name in body:
         if isinstance(body[name], bool) or not isinstance(body[name], (int, float)):
             raise _wrong(name, f"must be a number, got {body[name]!r}")
@@ -130,6 +133,21 @@ def set_clock() -> dict[str, Any]:
             raise bad_request(f"the clock was not moved: {error}", Detail("", str(error))) from None
         account.append(command)
         return _clock(account.state)
+
+
+def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
+    """`{"until": "idle"}` or `{"until": {"job": JID}}`, in steps that let others have their turn."""
+    wanted = body["until"]
+    jid = wanted.get("job") if isinstance(wanted, dict) and set(wanted) == {"job"} else None
+    if len(body) > 1 or (wanted != "idle" and not isinstance(jid, str)):
+        raise _wrong("until", 'must stand alone and be "idle" or {"job": JID}')
+    account_id = one_account()
+    while True:
+        with service().accounts.open(account_id) as account:
+            command, finished = advance_until(account.state, service().wall(), jid)
+            account.append(command)
+            if finished:
+                return _clock(account.state)
 
 
 @control.post("/reset")
@@ -166,8 +184,10 @@ def options() -> dict[str, Any]:
 
 @control.post("/options")
 def set_options() -> dict[str, Any]:
-    """Change `provider` (gcs, s3), `part_size` (bytes), `seed` or `fleet` of the account."""
-    body = _object_body(accepted=("provider", "part_size", "seed", "fleet"))
+    """Change `provider` (gcs, s3), `part_size` (bytes), `seed`, `fleet` or `release_scouts` of the account."""
+    body = _object_body(accepted=("provider", "part_size", "seed", "fleet", "release_scouts"))
+    if not isinstance(body.get("release_scouts", True), bool):
+        raise _wrong("release_scouts", "must be true or false")
     if body.get("provider", "gcs") not in ("gcs", "s3"):
         raise _wrong("provider", f"must be gcs or s3, got {str(body['provider'])[:40]!r}")
     for name, least in (("part_size", 1), ("seed", 0), ("fleet", 0)):
@@ -206,8 +226,61 @@ def replace_catalog() -> dict[str, Any]:
     return {"status": "success", "sha256": served.sha256, "warnings": warnings}
 
 
+@control.get("/outcomes")
+def outcomes() -> dict[str, Any]:
+    """The rules for how tasks go, first match first."""
+    with service().accounts.open(one_account()) as account:
+        return {"rules": list(account.state.rules)}
+
+
+@control.post("/outcomes")
+def add_outcomes() -> dict[str, Any]:
+    """Put one rule, or a list of them, before those that are there."""
+    body = parse_json(raw_body())
+    given = body if isinstance(body, list) else [body]
+    rules = []
+    for number, rule in enumerate(given):
+        try:
+            rules.append(check_rule(rule))
+        except RuleError as error:
+            place = f"/{number}{error.path}" if isinstance(body, list) else error.path
+            raise bad_request(f"the rule was not taken: {error}", Detail(place, error.message)) from None
+    with service().accounts.open(one_account()) as account:
+        account.append(RulesChanged((*rules, *account.state.rules)))
+        fitting = sum(
+            any(fits(rule["match"], job, index, task) for rule in rules)
+            for job in account.state.jobs.values()
+            for index, task in enumerate(job.tasks)
+        )
+        return {"rules": list(account.state.rules), "tasks_that_fit": fitting}
+
+
+@control.delete("/outcomes")
+def clear_outcomes() -> Response:
+    """No rules: tasks go as metadata and seed say."""
+    with service().accounts.open(one_account()) as account:
+        account.append(RulesChanged(()))
+    return Response(status=204)
+
+
+@control.get("/mails")
+def mails() -> dict[str, Any]:
+    """The mails that jobs caused when they ended, oldest first."""
+    with service().accounts.open(one_account()) as account:
+        return {
+            "mails": [
+                {
+                    "time": iso(mail.t_us),
+                    "jid": write_jid(mail.job),
+                    "status": mail.status,
+                    "to": list(mail.to),
+                }
+                for mail in account.state.outbox
+            ]
+        }
+
+
 @control.route("/faults", methods=["GET", "POST", "DELETE"])
-@control.route("/outcomes", methods=["GET", "POST", "DELETE"])
 def later() -> Response:
     """Calls of the design that this version does not fill yet: refused, never silently accepted."""
     raise not_implemented(f"{request.method} {request.path} is not part of this version")
@@ -235,6 +308,17 @@ def _clock(state: State) -> dict[str, Any]:
         "speed": state.clock.speed_millionths / ONE,
         "account": state.client_id,
     }
+
+
+def _time(name: str) -> int:
+    """A query parameter that is an ISO 8601 time, in microseconds; without a zone it is UTC."""
+    text = request.args[name].replace(" ", "+")
+    try:
+        when = datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        message = f"must be a time such as 2026-11-22T14:05:00Z, got {text[:40]!r}"
+        raise bad_request(f"{name} {message}", Detail(name, message)) from None
+    return round(when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() * SECOND)
 
 
 def _times() -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from conductor_mock.farm import lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
@@ -47,6 +48,19 @@ def create_job(
         present = set(held({file.md5 for file in files if file.md5}))
         missing = tuple(file.path for file in files if file.md5 not in present)
     return JobCreated(payload, body_sha256, machine, missing, tuple(warnings))
+
+
+SLICE = 2000
+"""Moments of one step of an advance that ends when something has happened, so that others get their turn."""
+
+
+def advance_until(state: State, wall_us: int, jid: str | None) -> tuple[ClockSet, bool]:
+    """The command for a step on the way to when a job has ended (`jid` None: until the farm is idle), and whether it is
+    the last one. The state is at the command's time already: that is how the time is found. Raises NotThereError.
+    """
+    job = None if jid is None else lookup.job(state, jid)
+    finished = simulation.run_until(state, lambda _: job is not None and tasks.job_has_ended(job), SLICE)
+    return ClockSet(Anchor(wall_us, state.now_us, state.clock.speed_millionths)), finished
 
 
 def move_clock(

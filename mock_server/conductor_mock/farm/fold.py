@@ -156,6 +156,7 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         local_upload=local,
         machine=command.machine,
         metadata=payload.get("metadata") or {},
+        environment={name: str(value) for name, value in (payload.get("environment") or {}).items()},
         upload_files=len(files),
         upload_size=sum(file.size for file in files),
         phase=phase,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import draw, jid, tid
 from conductor_mock.farm.state import Attempt, Job, State, Task
 
+MASK = "***"
 
-def has_log(task: Task) -> bool:
+_SECRET = re.compile(r"(?i)(secret|token|password|passwd|private|credential|api_?key)")
+
+
+def has_log(task: Task, now_us: int) -> bool:
     """Logs exist from `running` on (wire reference 7.2)."""
-    return bool(task.attempts)
+    return bool(task.attempts) and (len(task.attempts) > 1 or task.attempts[0].started_us <= now_us)
 
 
 def lines(state: State, job: Job, index: int) -> list[str]:
@@ -54,13 +59,26 @@ def instance_name(job: Job, index: int, attempt: int) -> str:
 
 def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) -> list[str]:
     task = job.tasks[index]
+    if attempt.started_us > state.now_us:
+        return []  # its instance is booting
     began = iso(attempt.started_us)
     found = [
         f"{began} container {container_id(state, job, index, number)}, attempt {number + 1}",
         f"{began} instance {instance_name(job, index, number)} ({job.machine.name})",
+        *(f"{began} {name}={_shown(name, value)}" for name, value in sorted(job.environment.items())),
         f"{began} $ {task.command}",
     ]
+    until = state.now_us if attempt.ended_us is None else attempt.ended_us
+    length = attempt.ends_us - attempt.started_us
+    for percent in range(10, 100, 10):
+        when = attempt.started_us + length * percent // 100
+        if length and when < until:
+            found.append(f"{iso(when)} {percent}%")
     if attempt.ended_us is not None:
         code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
         found.append(f"{iso(attempt.ended_us)} {attempt.outcome}{code}")
     return found
+
+
+def _shown(name: str, value: str) -> str:
+    return MASK if _SECRET.search(name) else value

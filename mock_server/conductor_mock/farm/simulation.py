@@ -16,6 +16,7 @@ account's fleet limit and the job's `max_instances`.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 
 from conductor_mock.farm import outcomes, tasks
 from conductor_mock.farm.clock import SECOND
@@ -42,9 +43,16 @@ def run(state: State, to_us: int) -> None:
     state.now_us = to_us
 
 
-def next_event_us(state: State) -> int | None:
-    """When the next thing happens by itself; None when the farm is idle."""
-    return state.events[0][0] if state.events else None
+def run_until(state: State, done: Callable[[State], bool], most: int) -> bool:
+    """Let things happen until `done`, or until nothing is left to happen; whether that came within `most` moments.
+
+    The time stands at the last thing that happened.
+    """
+    for _ in range(most):
+        if done(state) or not state.events:
+            return True
+        run(state, state.events[0][0])
+    return done(state) or not state.events
 
 
 def begin_sync(state: State, job: Job) -> None:

@@ -130,6 +130,7 @@ class Job:
     local_upload: bool
     machine: Machine
     metadata: Json
+    environment: Mapping[str, str]
     upload_files: int
     upload_size: int
     phase: str

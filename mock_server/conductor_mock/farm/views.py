@@ -122,6 +122,7 @@ def _control_task(index: int, task: Task) -> Json:
         "frames": task.frames,
         "attempts": [
             {
+                "assigned": iso(attempt.assigned_us),
                 "started": iso(attempt.started_us),
                 "ended": None if attempt.ended_us is None else iso(attempt.ended_us),
                 "outcome": attempt.outcome,

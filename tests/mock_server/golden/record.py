@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from conductor_mock.farm import snapshot
 from conductor_mock.farm.commands import Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
 
@@ -24,7 +25,7 @@ def main() -> None:
             continue
         state = replay(read_log(path))
         assert state is not None
-        text = json.dumps(state.to_json(), indent=1, ensure_ascii=False)
+        text = json.dumps(snapshot.write(state), indent=1, ensure_ascii=False)
         target.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {target.name}")
 
