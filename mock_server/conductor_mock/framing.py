@@ -7,6 +7,7 @@ and a body that breaks off or is framed wrongly is the client's fault (400), not
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 
@@ -20,10 +21,23 @@ BLOCK = 1 << 18
 DRAIN_BYTES = 1 << 30
 _LINE = 4096
 _TRAILERS = 100
+_TWO_SLASHES = re.compile(rb"^(\S+ )//+")
 
 
 class Request(HTTPRequest):
     """A request that is refused in our shape when cheroot cannot read its head."""
+
+    def read_request_line(self) -> bool:
+        """Read the first line. `//api/oauth_jwt` is a path: clients join URLs by concatenation (wire reference 0.3).
+
+        cheroot takes what stands behind two slashes for the name of a host, and refuses it.
+        """
+        stream = self.rfile
+        self.rfile = _FirstLine(stream)
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call]
+        finally:
+            self.rfile = stream
 
     def read_request_headers(self) -> bool:
         """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
@@ -55,6 +69,16 @@ class Request(HTTPRequest):
             self.conn.wfile.write(head.encode("latin-1") + body)
         except OSError:  # whoever sent this did not wait for the answer
             return
+
+
+class _FirstLine:
+    """A stream as long as the first line of a request is read from it: its target begins with one slash."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readline(self) -> bytes:
+        return _TWO_SLASHES.sub(rb"\1/", self._stream.readline())
 
 
 class Connection(HTTPConnection):

@@ -60,7 +60,12 @@ class InProcess:
         if "Content-Length" in request.headers:
             environ["CONTENT_LENGTH"] = request.headers["Content-Length"]
         body, status, answer_headers = run_wsgi_app(self.app.wsgi_app, environ)
-        return int(status.split()[0]), dict(answer_headers), b"".join(body)
+        try:
+            return int(status.split()[0]), dict(answer_headers), b"".join(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:  # as WSGI asks of a server: a body may hold a file
+                close()
 
 
 @contextmanager

@@ -60,8 +60,9 @@ def test_the_farm_does_not_ask_for_the_time(path: Path) -> None:
 
 
 ALLOWED = {
-    "api": {"api", "farm", "store", "catalog", "errors", "md5", "service", "signing", "tokens"},
-    "control": {"control", "api", "farm", "store", "errors", "version"},
+    "api": {"api", "farm", "store", "catalog", "delivery", "errors", "md5", "service", "signing", "tokens"},
+    "control": {"control", "api", "farm", "store", "catalog", "errors", "version"},
+    "dashboard": {"dashboard", "control", "api", "farm", "version"},
     "store": {"store", "farm", "md5"},
     "catalog": {"catalog"},
 }

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
@@ -140,16 +141,49 @@ def test_a_wrong_private_key_is_401_and_the_message_holds_no_key(fake: Fake) -> 
     assert b"a wrong key" not in answer.content
 
 
-def test_the_browser_login_is_not_there_yet(fake: Fake) -> None:
-    answer = fake.anonymous().get(
-        "/api/oauth_jwt",
-        query={
-            "redirect_uri": "http://localhost:8085/index.html",
-            "scope": "user",
-            "response_type": "client_token",
-        },
-    )
-    assert answer.status == 501
+LOGIN = {"scope": "user", "response_type": "client_token", "redirect_uri": "http://localhost:8085/index.html"}
+
+
+def test_the_browser_login_asks_and_then_sends_the_token_to_the_waiting_client(fake: Fake) -> None:
+    page = fake.anonymous().get("/api/oauth_jwt", query=LOGIN)
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    answer = fake.anonymous().get("/api/oauth_jwt", query={**LOGIN, "prompt": "none"})
+    location = urlsplit(answer.headers["Location"])
+    sent = dict(parse_qsl(location.query))
+
+    assert answer.status == 302
+    assert f"{location.scheme}://{location.netloc}{location.path}" == LOGIN["redirect_uri"]
+    assert {"access_token", "expires_in", "scope"} <= set(sent)
+    assert claims_of(sent["access_token"])["account"] == account_id(fake.service.keys.client_id)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://evil.example/index.html",
+        "https://localhost:8085/",
+        "http://localhost.evil.example:8085/",
+        "http://localhost@evil.example/",
+        "//evil.example/",
+        "javascript:alert(1)",
+        "http://[::1",
+        "http://[evil]/",
+        "http://localhost:port/",
+        "http://localhost:99999/",
+        "http://localhost:8085/\r\nSet-Cookie: a=b",
+        "",
+    ],
+)
+@pytest.mark.parametrize("prompt", ["none", ""])
+def test_a_token_is_sent_nowhere_but_to_this_machine(fake: Fake, target: str, prompt: str) -> None:
+    answer = fake.anonymous().get("/api/oauth_jwt", query={**LOGIN, "redirect_uri": target, "prompt": prompt})
+
+    if answer.status in (200, 302):
+        to = urlsplit(answer.headers.get("Location", target))
+        assert to.hostname in ("localhost", "127.0.0.1")
+        assert "\n" not in answer.headers.get("Location", "")
+    else:
+        assert answer.status == 400
 
 
 @pytest.mark.parametrize(("method", "path"), WANT_A_TOKEN)

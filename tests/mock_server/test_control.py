@@ -92,9 +92,17 @@ def test_a_job_is_shown_with_its_payload_as_received(fake: Fake) -> None:
                 "frames": "8",
                 "attempts": [],
                 "outputs": [],
+                "download": None,
             }
         ],
-        "upload": {"local": False, "files": 1, "size": 5},
+        "upload": {
+            "local": False,
+            "files": 1,
+            "size": 5,
+            "status": "pending",
+            "bytes_to_send": 0,
+            "bytes_sent": 0,
+        },
         "warnings": [],
     }
     assert caller.get("/_mock/jobs", query=STUDIO).json() == {"jobs": [record]}
@@ -363,9 +371,6 @@ def test_simulated_time_ends_with_the_year_9999(fake: Fake) -> None:
         ("GET", "/_mock/outcomes", None),
         ("POST", "/_mock/outcomes", {}),
         ("DELETE", "/_mock/outcomes", None),
-        ("GET", "/_mock/catalog", None),
-        ("PUT", "/_mock/catalog", {}),
-        ("POST", "/_mock/jobs/00001/tasks/000", {"status": "failed"}),
     ],
 )
 def test_calls_that_come_later_are_refused_and_not_silently_taken(

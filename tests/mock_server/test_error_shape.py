@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -23,10 +24,7 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 def routes(fake: Fake) -> Iterator[tuple[Rule, str]]:
     """Every route with a path that it takes."""
     for rule in fake.app.url_map.iter_rules():
-        path = rule.rule
-        for name in rule.arguments:
-            path = path.replace(f"<{name}>", "1")
-        yield rule, path
+        yield rule, re.sub(r"<(\w+:)?\w+>", "1", rule.rule)
 
 
 def refused(caller: ApiCaller, method: str, path: str, **options: Any) -> int | None:

@@ -100,8 +100,7 @@ def next_command(draw_: st.DrawFn, state: State, kind: str) -> Command | None:
         return actions.force(state, one, "000", draw_(st.sampled_from(sorted(actions.FORCED))), None)
     if kind == "claim":
         return uploads.claim(state, state.jobs[int(one)].location if state.jobs else None)
-    names = [upload_id(state.account_id, number) for number in state.jobs]
-    name = draw_(st.sampled_from(names or ["none"]))
+    name = f"u{one}"
     if kind == "progress":
         return uploads.progress(state, name, bytes_to_send=draw_(delays), bytes_sent=draw_(delays))
     return uploads.fail(state, name, draw_(texts))

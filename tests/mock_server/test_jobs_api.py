@@ -199,7 +199,9 @@ def test_the_machine_is_named_in_either_dialect(fake: Fake, fields: dict[str, An
 
 def test_a_command_with_frames_is_a_job(fake: Fake) -> None:
     caller = fake.caller()
-    record = submitted(caller, tasks_data=..., command="render <frame args>", frame_range="1-10", chunk_size="4")
+    record = submitted(
+        caller, tasks_data=..., command="render <frame args>", frame_range="1-10", chunk_size="4"
+    )
 
     assert [(task["tid"], task["command"], task["frames"]) for task in record["tasks"]] == [
         ("000", "render 1-4", "1-4"),

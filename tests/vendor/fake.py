@@ -20,6 +20,7 @@ T = TypeVar("T")
 START_S = 60
 EVENT_S = 90
 POLL_S = 0.1
+SYNC_S = 10
 NOT_ENDED = ("holding", "pending", "running")
 
 
@@ -99,9 +100,14 @@ class Account:
         return list(self.control("GET", "requests", params=filters)["requests"])
 
     def finish_tasks(self, jid: str = "00001", *tids: str) -> None:
-        """End tasks with success, as the farm would; all that have not ended when none is named."""
-        open_ones = (task["tid"] for task in self.job(jid)["tasks"] if task["status"] in NOT_ENDED)
-        for tid in tids or tuple(open_ones):
+        """End tasks with success, as the farm would; all that have not ended when none is named.
+
+        A job's files are first given the time to get to the render storage.
+        """
+        if self.job(jid)["status"] == "syncing":
+            self.advance(SYNC_S)
+        open_ones = [task["tid"] for task in self.job(jid)["tasks"] if task["status"] in NOT_ENDED]
+        for tid in tids or open_ones:
             self.control("POST", f"jobs/{jid}/tasks/{tid}", json={"status": "success"})
 
     def advance(self, seconds: float) -> None:

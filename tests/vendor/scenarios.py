@@ -26,6 +26,7 @@ from vendor.fake import Fake
 from vendor.workstation import Workstation
 
 AT_ONCE = 32
+POLL_S = 0.5
 RESULT = "result"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -116,7 +117,7 @@ class Stage:
         folder = self._shared / item.client_id
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / "result.json"
-        with FileLock(folder / "lock"):
+        with FileLock(folder / "lock").acquire(poll_interval=POLL_S):
             if not kept.exists():
                 kept.write_text(json.dumps(self._play(item, folder)))
             return dict(json.loads(kept.read_text()))

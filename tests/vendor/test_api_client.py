@@ -22,8 +22,10 @@ def call(function: str, *arguments: Any, **keywords: Any) -> list[Any]:
 
 
 def minutes_of(attempt: Json) -> float:
-    """How long an attempt at a task took, by the server's own record."""
-    began, ended = (datetime.fromisoformat(attempt[name].replace("Z", "+00:00")) for name in ("started", "ended"))
+    """How long an attempt at a task had a machine, by the server's own record."""
+    began, ended = (
+        datetime.fromisoformat(attempt[name].replace("Z", "+00:00")) for name in ("assigned", "ended")
+    )
     return (ended - began).total_seconds() / 60
 
 
@@ -248,9 +250,11 @@ def test_usage_without_any_is_a_row_of_zeros(result: Json) -> None:
 def test_what_is_billed_is_what_ran(result: Json) -> None:
     compute = result["used"]["get_compute_usage"]
     minutes = sum(minutes_of(attempt) for attempt in result["attempts"])
+    assert minutes > 0
     assert set(compute) <= set(result["days"])
     assert sum(day["walltime"] for day in compute.values()) == pytest.approx(minutes, abs=0.1)
     assert sum(day["corehours"] for day in compute.values()) == pytest.approx(2 * minutes / 60, abs=0.01)
+    assert sum(day["cost"] for day in compute.values()) > 0
 
 
 @after(reading_usage)

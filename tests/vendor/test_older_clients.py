@@ -174,7 +174,7 @@ def test_files_are_uploaded_in_parts_to_s3(result: Json) -> None:
 @after(*by_older(bringing_files))
 def test_the_daemon_brings_the_files_of_a_job(result: Json) -> None:
     assert result["held"] == {"scene.ma": md5_of(SCENE)}
-    assert result["job"]["status"] == "pending"
+    assert result["job"]["upload"]["status"] == "finished"
     assert [file["md5"] for file in result["finish"]["upload_files"].values()] == [md5_of(SCENE)]
 
 

@@ -75,7 +75,7 @@ def force(state: State, text: str, one: str, status: str, exit_code: int | None)
         raise MeaninglessError(f"must be one of {', '.join(FORCED)}, got {status[:40]!r}")
     job = lookup.job(state, text)
     index, task = lookup.task(job, one)
-    if job.phase != READY:
+    if job.phase not in (READY, "syncing"):
         raise StateForbidsError(
             f"job {jid(job.number)} is {job.phase} ({job.note}): its tasks have not begun"
         )
@@ -146,6 +146,8 @@ def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: b
             simulation.want(state, job, index)
     if whole and job.phase in action.phases:
         _end_phase(state, job, name)
+    elif job.phase == "syncing" and all(task.status in ENDED for task in job.tasks):
+        simulation.make_ready(state, job)  # nothing is left that the files would be for
     simulation.note_end(state, job)
 
 

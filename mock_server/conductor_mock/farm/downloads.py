@@ -97,14 +97,20 @@ def apply_reported(state: State, command: DownloadReported) -> None:
             leases.renew(download.lease, state.now_us)
         return
     if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):
+        if download.given <= download.done:  # nobody has a file of it: whoever comes may have all that are left
+            _unlease(state, command, download, "pending")
         return
-    download.status = command.status
-    download.lease = None
-    state.leased_downloads.discard((command.job, command.task))
+    _unlease(state, command, download, command.status)
     if command.status == "downloaded" and task.status == "success":
         tasks.mark(job, task, "downloaded", state.now_us)
     elif command.status == "pending" and task.status == "downloaded":
         tasks.mark(job, task, "success", state.now_us)
+
+
+def _unlease(state: State, command: DownloadReported, download: Download, status: str) -> None:
+    download.status = status
+    download.lease = None
+    state.leased_downloads.discard((command.job, command.task))
 
 
 def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:

@@ -20,8 +20,8 @@ FORMAT = 1
 
 _PLAIN = (
     "number", "seq", "created_us", "title", "owner", "project", "location", "output_path", "priority", "preemptible",
-    "local_upload", "metadata", "environment", "upload_files", "upload_size", "phase", "note", "max_instances", "scouts_left",
-    "ran_us", "ended_us", "syncs", "synced_us",
+    "local_upload", "metadata", "environment", "upload_files", "upload_size", "phase", "note", "max_instances",
+    "scouts_left", "ran_us", "ended_us", "syncs", "synced_us",
 )  # fmt: skip
 _ATTEMPT = ("assigned_us", "started_us", "ends_us", "planned", "exit_code", "ended_us", "outcome")
 
