@@ -1,20 +1,15 @@
-"""What holds for every submission, every environment and every upload, tried on both sides together."""
+"""What holds for every submission and for every environment, tried on both sides together."""
 
 from __future__ import annotations
 
-import base64
 import getpass
-import hashlib
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from hypothesis import Phase, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from conductor.lib.api_client import request_software_packages
@@ -23,40 +18,11 @@ from conductor.lib.package_utils import merge_package_environments
 from conductor_contracts import strategies as contract
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.strategies.arguments import SPELLINGS
-from support.control import PATIENCE_S
-from support.disk import facts, md5_of, upload_entry, without_atime, write_tree
-from support.farm import Farm, farm
+from support.disk import facts, upload_entry, without_atime
+from support.farm import Place
 from support.wire_table import check_tasks, expected_job
 
 Json = dict[str, Any]
-
-without_explanation = settings(phases=[phase for phase in Phase if phase is not Phase.explain])
-"""For examples that go through both sides: to explain a failure takes hundreds of them more."""
-
-
-class Place:
-    """A farm, and a folder for the files of one example after another."""
-
-    def __init__(self, opened: Farm, folder: Path) -> None:
-        self.farm, self.folder = opened, folder
-
-    def __repr__(self) -> str:  # short, since it stands in the report of every failing example
-        return f"Place({self.folder})"
-
-    def begin(self, tree: Mapping[str, bytes]) -> list[Path]:
-        """Begin an example: a farm as new, and these as the only files in the folder."""
-        self.farm.control.reset()
-        self.farm.control.forget_journal()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-        return write_tree(self.folder, tree)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("farm")
-    with farm(folder) as opened:
-        yield Place(opened, folder / "project")
 
 
 # Submissions
@@ -256,121 +222,3 @@ def test_merging_in_two_steps_is_merging_in_one_for_packages_of_any_kind(data: s
     cut = data.draw(st.integers(0, len(packages)))
     half = _merged(packages[:cut], base)
     assert _merged(packages, base) == (None if half is None else _merged(packages[cut:], half))
-
-
-# Uploads
-
-
-@dataclass
-class Upload:
-    """A file that is offered to a farm, and a body that is sent for it: another one than was declared, perhaps."""
-
-    farm: Farm
-    sent: bytes
-    md5: str
-    size: int
-    content_md5: str | None = None
-    chunked: bool = False
-    path: str = "/proj/scene.ma"
-    url: str = field(default="", init=False)
-
-    def __post_init__(self) -> None:
-        self.farm.control.reset()
-        with self.farm.client() as client:
-            plan = client.get_upload_urls({self.path: (self.md5, self.size)}, "default")
-        (single,) = plan.single
-        self.url = single.url
-
-    def put(self, body: bytes, content_md5: str | None = None) -> requests.Response:
-        """Send a body to the signed URL."""
-        headers = {"Content-Type": "application/octet-stream"}
-        if content_md5 is not None:
-            headers["Content-MD5"] = content_md5
-        data = iter([body] if body else []) if self.chunked else body
-        return requests.put(self.url, data=data, headers=headers, timeout=PATIENCE_S)
-
-    def check_refused(self) -> None:
-        """The body is refused with a reason, nothing of it is kept, and the farm still takes the right one."""
-        before = self.farm.stored()
-        answer = self.put(self.sent, self.content_md5)
-        assert answer.status_code == 400, answer.text
-        assert answer.json()["errors"], answer.text
-        assert self.farm.stored() == before
-        assert self.farm.leftovers() == []
-        assert self.farm.control.files() == {}
-
-    def check_accepted(self, content: bytes) -> None:
-        """A right body is kept as it is, so that a refusal was no refusal of everything."""
-        answer = self.put(content, md5_of(content))
-        assert answer.status_code == 200, answer.text
-        assert self.farm.control.files() == {self.path: (md5_of(content), len(content))}
-        assert hashlib.md5(content).hexdigest() in self.farm.stored()
-
-
-contents = st.binary(min_size=1, max_size=300)
-styles = st.booleans()
-"""Whether a body is sent in chunks, as the vendor's client does, or with its length."""
-
-
-@without_explanation
-@given(content=contents, at=st.integers(0), mask=st.integers(1, 255), chunked=styles, declare=st.booleans())
-def test_a_body_with_a_flipped_byte_is_refused_and_not_stored(
-    place: Place, content: bytes, at: int, mask: int, chunked: bool, declare: bool
-) -> None:
-    at %= len(content)
-    flipped = content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
-    upload = Upload(
-        place.farm,
-        flipped,
-        md5_of(content),
-        len(content),
-        content_md5=md5_of(content) if declare else None,
-        chunked=chunked,
-    )
-    upload.check_refused()
-    assert hashlib.md5(flipped).hexdigest() not in place.farm.stored()
-    upload.check_accepted(content)
-
-
-@without_explanation
-@given(content=contents, wrong=contract.md5s(), chunked=styles)
-def test_a_body_whose_declared_md5_is_wrong_is_refused_and_not_stored(
-    place: Place, content: bytes, wrong: str, chunked: bool
-) -> None:
-    assume(wrong != md5_of(content))
-    upload = Upload(place.farm, content, wrong, len(content), chunked=chunked)
-    upload.check_refused()
-    assert base64.b64decode(wrong).hex() not in place.farm.stored()
-
-
-@without_explanation
-@given(content=contents, wrong=contract.md5s(), chunked=styles)
-def test_a_content_md5_other_than_the_declared_one_is_refused_and_the_body_is_not_stored(
-    place: Place, content: bytes, wrong: str, chunked: bool
-) -> None:
-    assume(wrong != md5_of(content))
-    upload = Upload(place.farm, content, md5_of(content), len(content), content_md5=wrong, chunked=chunked)
-    upload.check_refused()
-    upload.check_accepted(content)
-
-
-@without_explanation
-@given(content=contents, wrong=st.integers(0, 600), chunked=styles)
-def test_a_body_whose_declared_size_is_wrong_is_refused_and_not_stored(
-    place: Place, content: bytes, wrong: int, chunked: bool
-) -> None:
-    assume(wrong != len(content))
-    upload = Upload(place.farm, content, md5_of(content), wrong, chunked=chunked)
-    upload.check_refused()
-    assert hashlib.md5(content).hexdigest() not in place.farm.stored()
-
-
-@without_explanation
-@given(content=contents, cut=st.integers(0), more=st.binary(max_size=3), chunked=styles)
-def test_a_body_that_ends_early_or_late_is_refused_and_not_stored(
-    place: Place, content: bytes, cut: int, more: bytes, chunked: bool
-) -> None:
-    body = content + more if more else content[: cut % len(content)]
-    upload = Upload(place.farm, body, md5_of(content), len(content), chunked=chunked)
-    upload.check_refused()
-    upload.check_accepted(content)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from hypothesis import Phase, settings
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
@@ -15,8 +18,12 @@ from conductor.lib.transport import Transport
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
 from support.control import Control
+from support.disk import write_tree
 
 HOST = "conductor.local"
+
+without_explanation = settings(phases=[phase for phase in Phase if phase is not Phase.explain])
+"""For examples that go through both sides: to explain a failure takes hundreds of them more."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,37 @@ def farm(folder: Path, **settings: Any) -> Iterator[Farm]:
         environment = fake.environment()
         config = Config.load(environ=environment, home=folder)
         yield Farm(Control(fake.url), config, environment, data)
+
+
+class Place:
+    """A farm, and a folder for the files of one example after another."""
+
+    def __init__(self, opened: Farm, folder: Path) -> None:
+        self.farm, self.folder = opened, folder
+
+    def __repr__(self) -> str:  # short, since it stands in the report of every failing example
+        return f"Place({self.folder})"
+
+    def begin(self, tree: Mapping[str, bytes]) -> list[Path]:
+        """Begin an example: a farm as new, and these as the only files in the folder."""
+        self.farm.control.reset()
+        self.farm.control.forget_journal()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        return write_tree(self.folder, tree)
+
+
+def job(*upload_paths: Path | str, **more: Any) -> dict[str, Any]:
+    """Valid arguments of a submission, with these paths to upload; `more` adds to them or replaces them."""
+    return {
+        "job_title": "bad luck",
+        "project": "default",
+        "instance_type": "n1-standard-2",
+        "tasks_data": [{"command": "render -f 1", "frames": "1"}],
+        "output_path": "/proj/out",
+        "upload_paths": list(map(str, upload_paths)),
+        **more,
+    }
 
 
 def patient_client(config: Config) -> ApiClient:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PATIENCE_S = 120
+PATIENCE_S = 400
 """How long a program may run before it is called stuck; nothing is measured with it."""
 
 ROOT = Path(__file__).resolve().parents[2]
