@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from conductor_contracts.contract import Operation, load
+from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.verify import Outcome, VerificationError, verify
 
@@ -87,6 +88,12 @@ def show_command(operation: str) -> None:
     for interaction in load_interactions():
         if interaction.operation == operation:
             click.echo(f"  {interaction.name}")
+
+
+@main.command("fidelity")
+def fidelity_command() -> None:
+    """Write how faithful the fake is, and on what evidence, as Markdown."""
+    click.echo(fidelity_page(load()), nl=False)
 
 
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

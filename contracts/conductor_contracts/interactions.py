@@ -148,7 +148,9 @@ def _interaction(operation: str | None, document: Any, where: str) -> Interactio
         for part, kind in (("steps", "step"), ("cleanup", "cleanup step"))
     )
     if "requires" not in document and CONTROL in {step.operation for step in (*steps, *cleanup)}:
-        raise InteractionError(f"{where}: has a step of {CONTROL}, but does not say that it requires {CONTROL}")
+        raise InteractionError(
+            f"{where}: has a step of {CONTROL}, but does not say that it requires {CONTROL}"
+        )
     return Interaction(
         operation=operation,
         name=document["name"],

@@ -65,7 +65,9 @@ class Player:
                 faults = list(islice(self._faults(step, answer, values), MAX_PROBLEMS))
                 if answer.status_code == step.ends_on or faults:
                     return [f"{place}: {fault}" for fault in faults]
-                values.update({name: _captured(answer, fill(where, values)) for name, where in step.capture.items()})
+                values.update(
+                    {name: _captured(answer, fill(where, values)) for name, where in step.capture.items()}
+                )
             except (TemplateError, VerificationError) as error:
                 return [f"{place}: {error}"]
             except requests.RequestException as error:

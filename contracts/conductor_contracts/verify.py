@@ -114,9 +114,7 @@ def _choose(interactions: Collection[Interaction], only: Collection[str] | None)
     return [one for one in interactions if (one.operation or "routes") in only or one.id in only]
 
 
-def _reasons_to_skip(
-    chosen: Collection[Interaction], player: Player, safe_only: bool
-) -> dict[str, str]:
+def _reasons_to_skip(chosen: Collection[Interaction], player: Player, safe_only: bool) -> dict[str, str]:
     """The interactions, by id, that are not run, and why."""
     unsafe = {one.id: "it may cost money or leave something behind" for one in chosen if not one.safe}
     reasons = unsafe if safe_only else {}

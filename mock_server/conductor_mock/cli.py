@@ -70,8 +70,8 @@ def server_options(command: F) -> F:
         click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
         click.option(
             "--catalog",
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            help="Packages, projects and instance types to serve instead of the shipped ones.",
+            metavar="FILE|gcp|aws|coreweave",
+            help="A file of packages, projects and instance types, or a shipped catalogue.  [default: gcp]",
         ),
         click.option(
             "--token-ttl",

@@ -12,8 +12,10 @@ import filelock
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
 from conductor_mock.catalog import Catalog
+from conductor_mock.catalog.files import NAMES as SHIPPED
 from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog
+from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.settings import Settings, default_data_dir
@@ -104,6 +106,13 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
         raise
 
 
+def _catalog(wanted: Path | str | None) -> Catalog:
+    """The shipped catalogue, one of the shipped ones by its name, or a user's file."""
+    if wanted is None:
+        return default_catalog()
+    return named_catalog(str(wanted)) if str(wanted) in SHIPPED else load_catalog(wanted)
+
+
 def _assemble(
     settings: Settings,
     directory: Path,
@@ -113,7 +122,7 @@ def _assemble(
     speed: int | None,
     wall: WallClock,
 ) -> Service:
-    catalog = default_catalog() if settings.catalog is None else load_catalog(settings.catalog)
+    catalog = _catalog(settings.catalog)
     keys = load_or_create(directory)
     objects = ObjectStore(directory)
     holdings = Holdings(database, objects)

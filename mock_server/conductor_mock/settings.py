@@ -29,7 +29,7 @@ class Settings:
     provider: str | None = None
     part_size: int | None = None
     strict: bool = False
-    catalog: Path | None = None
+    catalog: Path | str | None = None
     token_ttl_s: int = 3600
     url_ttl_s: int = 24 * 3600
     max_json_bytes: int = 128 * MIB

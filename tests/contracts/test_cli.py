@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from click.testing import CliRunner, Result
 
 from conductor_contracts.cli import main
 from conductor_contracts.contract import load
-from contracts.tiny_service import BASE_URL, KEY, TinyService
+from conductor_contracts.fidelity import fidelity_page
+from contracts.tiny_farm import TinyFarm as TinyService
+from contracts.tiny_service import BASE_URL, KEY, refusal
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -46,6 +50,27 @@ def test_show_of_an_unknown_operation_is_bad_input() -> None:
     result = run("show", "jobs.destroy")
     assert result.exit_code == 2
     assert "no operation 'jobs.destroy'; known are auth.token" in result.output
+
+
+def test_fidelity_writes_the_page() -> None:
+    result = run("fidelity")
+    assert result.exit_code == 0
+    assert result.output == fidelity_page(load())
+
+
+def test_the_package_runs_as_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "conductor_contracts", "list"], capture_output=True, text=True, check=True
+    )
+    assert "uploads.next" in done.stdout
+
+
+def test_verify_says_why_it_skips(service: TinyService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TinyService, "_control", lambda *_: refusal(404, "no such route"))
+    result = run("verify", "--url", BASE_URL, "--only", "fileio.fail", CONDUCTOR_API_KEY=json.dumps(KEY))
+    assert result.exit_code == 0, result.output
+    skipped = "skipped fileio.fail: a file that could not be fetched is offered again"
+    assert f"{skipped} (the server has no control API under /_mock/)" in result.output
 
 
 def test_verify_of_a_good_service_exits_0_and_shows_each_interaction(service: TinyService) -> None:

@@ -570,3 +570,120 @@ def test_reading_the_contract_needs_neither_client_nor_server_nor_test_tools() -
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+# Queries, forms, names and media types
+
+
+def test_a_browser_login_needs_no_key(contract: Contract) -> None:
+    operation = contract.operations["auth.token"]
+    assert operation.check_query({"redirect_uri": "http://localhost:8085/", "scope": "user"}) == []
+    assert said(operation.check_query({"client_id": "a", "client_secret": "b"})) == [
+        "/grant_type is required"
+    ]
+
+
+def test_a_form_is_checked(contract: Contract) -> None:
+    operation = contract.operations["fileio.touch"]
+    assert operation.check_form({"bytes_transferred": "4096", "more": "x"}) == []
+    assert said(operation.check_form({"bytes_transferred": "many"})) == [
+        '/bytes_transferred must be a whole number of bytes, got "many"'
+    ]
+    assert contract.operations["jobs.create"].check_form({"anything": "x"}) == []
+
+
+def test_names_of_a_map_are_checked(contract: Contract) -> None:
+    operation = contract.operations["files.get_upload_urls_v1"]
+    md5 = "kAFQmDzST7DWlj99KOF/cg=="
+    assert operation.check_request({"upload_files": {"/a": md5, "C:/b": md5}}) == []
+    (problem,) = operation.check_request({"upload_files": {"proj/a": md5}})
+    assert problem.path == "/upload_files/proj~1a"
+    assert problem.message.startswith("has a name that must be an absolute path")
+
+
+def test_a_body_of_another_documented_kind_is_not_looked_into(contract: Contract) -> None:
+    operation = contract.operations["auth.token"]
+    assert operation.check_response(200, "<h1>", "text/html") == []
+    assert operation.check_response(200, "<h1>") != []
+    assert operation.check_response(400, "<h1>", "text/html") != []
+
+
+def test_a_request_for_the_headers_is_one_for_the_content(contract: Contract) -> None:
+    path = "/objects/73/900150983cd24fb0d6963f7d28e17f72/im.png"
+    assert contract.find("HEAD", path) is contract.find("get", path) is contract.operations["objects.get"]
+    assert contract.find("HEAD", "/jobs/") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", "/downloads/next", "downloads.next"),
+        ("GET", "/downloads/12", "downloads.get"),
+        ("POST", "/downloads/status", "downloads.report"),
+        ("POST", "/downloads/d-1/fail", "downloads.fail"),
+        ("POST", "/jobs/00012/downloads", "downloads.page"),
+        ("PUT", "/uploads/client/next", "uploads.next"),
+        ("PUT", "/coreweave/objects/73/parts/u/1", "objects.put_part"),
+        ("PUT", "/coreweave/objects/73/900150983cd24fb0d6963f7d28e17f72", "objects.put"),
+    ],
+)
+def test_routes_that_look_alike_are_told_apart(
+    contract: Contract, method: str, path: str, operation: str
+) -> None:
+    found = contract.find(method, path)
+    assert found is not None
+    assert found.id == operation
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "path"),
+    [
+        ("jobs.act", {"action": "kill", "jobids": [12]}, "/jobids/0"),
+        ("jobs.act", {"action": "Kill", "jobids": ["00012"]}, "/action"),
+        ("tasks.act", {"action": "retry_failed", "jobid": "00012", "taskids": ["000"]}, "/action"),
+        ("uploads.next", {"location": ["mars"]}, "/location"),
+        ("uploads.next", [], ""),
+        ("uploads.update", {"bytes_transfered": "12"}, "/bytes_transfered"),
+        ("uploads.finish", {"upload_files": {"/a": "kAFQmDzST7DWlj99KOF/cg=="}}, "/upload_files/~1a"),
+        ("downloads.page", {"tids": [3]}, "/tids/0"),
+        ("downloads.report", {"download_id": "d", "status": "done"}, "/status"),
+        (
+            "downloads.report",
+            {"download_id": "d", "status": "pending", "bytes_downloaded": -1},
+            "/bytes_downloaded",
+        ),
+        ("companion.login", {"email": "a@b.example", "password": " "}, "/password"),
+        ("companion.login", {"email": "", "password": "x"}, "/email"),
+    ],
+)
+def test_bodies_that_cannot_be_meant_are_refused_where_they_are_wrong(
+    contract: Contract, operation: str, body: Any, path: str
+) -> None:
+    assert [problem.path for problem in contract.operations[operation].check_request(body)] == [path]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "status", "path"),
+    [
+        (
+            "uploads.next",
+            {"data": {"id": "u", "project": "p", "upload_files": ["/a"]}},
+            201,
+            "/data/upload_files",
+        ),
+        ("downloads.next", {"data": []}, 201, "/data"),
+        ("env_vars.list", {"data": [{"account_id": 7, "env": []}]}, 200, "/data/0/account_id"),
+        ("billing.get_usage", {"data": []}, 200, "/data"),
+        (
+            "logs.get",
+            {"logs": [], "new_num_lines": [0], "status_description": "", "task_status": "running"},
+            200,
+            "/logs",
+        ),
+    ],
+)
+def test_answers_that_crash_clients_break_the_contract(
+    contract: Contract, operation: str, answer: Any, status: int, path: str
+) -> None:
+    """Traps 20, 22, 18, 27 and 29 of the wire reference."""
+    assert [one.path for one in contract.operations[operation].check_response(status, answer)] == [path]

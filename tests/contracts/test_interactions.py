@@ -9,6 +9,7 @@ import pytest
 
 from conductor_contracts.contract import load
 from conductor_contracts.interactions import (
+    CONTROL,
     Interaction,
     InteractionError,
     load_interactions,
@@ -31,8 +32,10 @@ def test_ids_are_unique() -> None:
 def test_every_step_expects_documented_statuses_of_a_known_operation() -> None:
     operations = load().operations
     for one in load_interactions():
-        for step in one.steps:
-            if step.operation:
+        for step in (*one.steps, *one.cleanup):
+            if step.operation == CONTROL:
+                assert (step.request.path or "").startswith("/_mock/"), one.id
+            elif step.operation:
                 assert set(step.expect.status) <= set(operations[step.operation].statuses), one.id
 
 
@@ -65,28 +68,67 @@ def test_interactions_try_only_traps_that_their_operations_name() -> None:
     operations = load().operations
     for one in load_interactions():
         if one.operation:
-            known = {
-                trap for step in one.steps if step.operation for trap in operations[step.operation].traps
-            }
+            named = [step.operation for step in one.steps if step.operation not in (None, CONTROL)]
+            known = {trap for name in named for trap in operations[str(name)].traps}
             assert set(one.traps) <= known, one.id
 
 
 def test_bodies_that_are_expected_to_be_taken_keep_the_contract_and_others_do_not() -> None:
-    """Blanks are filled with plausible values; what is expected to be refused as 400 breaks the contract."""
+    """Blanks are filled with plausible values; what is expected to be refused as 400 breaks the contract,
+    but for parts: whether they make the file is not for a schema to say.
+    """
     from conductor_contracts.templates import fill
 
     operations = load().operations
     tried = 0
     for one in load_interactions():
-        values: dict[str, Any] = {"unique": "0" * 16, "account": "7", "jid": "00007"}
+        captured = {name for step in one.steps for name in step.capture}
+        values: dict[str, Any] = dict.fromkeys(captured, "00007") | {"unique": "0" * 16, "account": "7"}
         for name in one.files:
             values |= {f"{name}.md5": "kAFQmDzST7DWlj99KOF/cg==", f"{name}.hex": "0" * 32, f"{name}.size": 3}
         for step in one.steps:
-            if step.operation in ("jobs.create", "files.get_upload_urls") and step.request.body is not None:
-                problems = operations[step.operation].check_request(fill(step.request.body, values))
-                assert bool(problems) == (step.expect.status == (400,)), (one.id, problems)
+            operation = operations.get(step.operation or "")
+            if operation and operation.request_schema and step.request.body is not None:
+                problems = operation.check_request(fill(step.request.body, values))
+                refused = step.expect.status == (400,)
+                beyond_schemas = operation.id == "files.complete_multipart" and one.requires == CONTROL
+                # A parameter of the query may be what is wrong.
+                if not (refused and (beyond_schemas or step.request.query)):
+                    assert bool(problems) == refused, (one.id, problems)
                 tried += 1
-    assert tried > 40
+    assert tried > 200
+
+
+def test_forms_that_are_expected_to_be_taken_keep_the_contract() -> None:
+    from conductor_contracts.templates import fill
+
+    operations = load().operations
+    tried = 0
+    for one in load_interactions():
+        values: dict[str, Any] = {"unique": "0" * 16, "account": "7", "size": 7}
+        for step in one.steps:
+            operation = operations.get(step.operation or "")
+            if operation and step.request.form is not None:
+                assert operation.form_schema, one.id
+                form = {name: str(value) for name, value in fill(dict(step.request.form), values).items()}
+                assert bool(operation.check_form(form)) == (step.expect.status == (400,)), one.id
+                tried += 1
+    assert tried >= 15
+
+
+def test_what_requires_a_control_api_uses_it_or_says_what_is_given() -> None:
+    for one in load_interactions():
+        uses = CONTROL in {step.operation for step in (*one.steps, *one.cleanup)}
+        assert (one.requires == CONTROL) == (uses or (one.requires is not None and one.given != "")), one.id
+
+
+def test_what_changes_the_options_of_an_account_puts_them_back() -> None:
+    for one in load_interactions():
+        changes = [step for step in one.steps if step.request.path == "/_mock/options" and step.request.body]
+        if changes:
+            (last,) = one.cleanup
+            assert last.request.path == "/_mock/options", one.id
+            assert {name for step in changes for name in step.request.body} <= set(last.request.body), one.id
 
 
 GOOD = """
@@ -124,6 +166,14 @@ def test_a_well_formed_file_is_read() -> None:
         ("token: none", "body: {}, text: a", "one body, got body and text"),
         ("{token: none}", "7", "must be an object, got 7"),
         ("operation:", "operation: [", "here.yaml: "),
+        ("safe: true", "safe: true\n    requires: luck", "requires is control or left out, got 'luck'"),
+        ("request:", "operation: control\n        request:", "does not say that it requires control"),
+        (
+            "steps:",
+            "cleanup: [{expect: {stats: 1}}]\n    steps:",
+            "cleanup step 1, expect: status is missing",
+        ),
+        ("token: none", "form: {}, body: {}", "one body, got body and form"),
     ],
 )
 def test_a_misspelt_file_is_an_error_that_says_where(old: str, new: str, message: str) -> None:

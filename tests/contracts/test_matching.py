@@ -133,7 +133,13 @@ def test_blanks_are_filled(template: Any, filled: Any) -> None:
     assert fill(template, VALUES) == filled
 
 
-@pytest.mark.parametrize("template", ["${nobody}", "${name|next}", "${jid|half}"])
+def test_a_filter_takes_zeros_or_quotes_away() -> None:
+    values = {"jid": "00012", "etag": '"ab12"', "bare": "ab12"}
+    assert fill("${jid|unpadded}", values) == "12"
+    assert fill(["${etag|unquoted}", "${bare|unquoted}"], values) == ["ab12", "ab12"]
+
+
+@pytest.mark.parametrize("template", ["${nobody}", "${name|next}", "${jid|half}", "${name|unpadded}"])
 def test_a_blank_that_cannot_be_filled_is_an_error(template: str) -> None:
     with pytest.raises(TemplateError):
         fill(template, VALUES)

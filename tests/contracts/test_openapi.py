@@ -231,7 +231,7 @@ def test_examples_of_forms_keep_the_contract(contract: Contract) -> None:
         if operation.form_schema is not None:
             form = spec["requestBody"]["content"]["application/x-www-form-urlencoded"]["example"]
             assert operation.check_form(form) == []
-            assert [one.path for one in operation.check_form({name: "\0" for name in form})] != []
+            assert [one.path for one in operation.check_form(dict.fromkeys(form, "\x00"))] != []
             seen += 1
     assert seen == 3
 

@@ -19,10 +19,13 @@ from support.served import token
 MAX = int(os.environ.get("SCHEMATHESIS_MAX_EXAMPLES", "20"))
 
 schema = schemathesis.openapi.from_dict(
-    load_contract().document, config=schemathesis.Config.from_dict({"dictionaries": {
-        "jids": {"values": ["00001", "00002", "00003"]}},
-        "parameters": {"path.jid": {"dictionary": "jids", "probability": 0.5}},
-        })
+    load_contract().document,
+    config=schemathesis.Config.from_dict(
+        {
+            "dictionaries": {"jids": {"values": ["00001", "00002", "00003"]}},
+            "parameters": {"path.jid": {"dictionary": "jids", "probability": 0.5}},
+        }
+    ),
 )
 
 

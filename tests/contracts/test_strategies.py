@@ -104,6 +104,51 @@ def test_every_upload_request_is_accepted(body: dict[str, Any]) -> None:
     assert load().operations["files.get_upload_urls"].check_request(body) == []
 
 
+REPORTS = {
+    "jobs.act": contract.job_actions(),
+    "tasks.act": contract.task_actions(),
+    "uploads.update": contract.upload_progress(),
+    "uploads.finish": contract.upload_finishes(),
+    "downloads.report": contract.download_reports(),
+    "files.complete_multipart": contract.completions(),
+}
+
+
+@pytest.mark.parametrize("operation", sorted(REPORTS))
+def test_every_report_and_action_is_accepted_and_known(operation: str) -> None:
+    known = load().operations[operation]
+    for body in drawn(REPORTS[operation]):
+        assert known.check_request(body) == []
+        assert known.unknown_fields(body) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "field"), [("jobs.act", "action"), ("tasks.act", "action"), ("downloads.report", "status")]
+)
+def test_every_word_that_the_contract_knows_is_drawn(operation: str, field: str) -> None:
+    schema = load().operations[operation].request_schema
+    named = load().document["components"]["schemas"][schema]["properties"][field]["enum"]
+    assert {body[field] for body in drawn(REPORTS[operation])} == set(named)
+
+
+def test_ids_that_are_given_are_the_ones_drawn() -> None:
+    for body in drawn(contract.task_actions(jids=["00012"], tids=["000", "003"]), 50):
+        assert body["jobid"] == "00012"
+        assert set(body["taskids"]) <= {"000", "003"}
+    for body in drawn(contract.job_actions(jids=["00012"]), 20):
+        assert body["jobids"] == ["00012"]
+    for body in drawn(contract.download_reports(download_ids=["d-1"]), 20):
+        assert body["download_id"] == "d-1"
+
+
+def test_finishes_of_known_files_are_true_false_and_silent() -> None:
+    reports = [body["upload_files"] for body in drawn(contract.upload_finishes(files={"/a": MD5}))]
+    assert {"/a": {"source": "/a", "md5": MD5}} in reports
+    assert {} in reports
+    assert None in reports
+    assert any(report and report["/a"]["md5"] != MD5 for report in reports)
+
+
 @calm
 @given(contract.file_trees(), st.data())
 def test_file_trees_can_be_asked_for_and_written(tree: dict[str, bytes], data: st.DataObject) -> None:
@@ -251,6 +296,9 @@ def test_every_documented_argument_can_be_wrong() -> None:
         lambda: contract.upload_files(daemon="yes"),  # type: ignore[arg-type]
         lambda: contract.upload_requests(contents={}),
         lambda: contract.upload_requests(contents={f"/{number}": b"" for number in range(21)}),
+        lambda: contract.job_actions(jids=[]),
+        lambda: contract.task_actions(tids="000"),
+        lambda: contract.download_reports(download_ids=[]),
         lambda: contract.submit_arguments(upload_paths="/proj"),
         lambda: contract.submit_arguments(enforced_md5s={"/a": MD5}),
         lambda: contract.submit_arguments(local_upload="yes"),  # type: ignore[arg-type]
@@ -267,15 +315,21 @@ def test_the_exported_names_are_these() -> None:
     assert sorted(contract.__all__) == [
         "broken_payloads",
         "broken_submit_arguments",
+        "completions",
+        "download_reports",
         "environments",
         "file_trees",
         "frame_specs",
+        "job_actions",
         "md5s",
         "package_lists",
         "packages",
         "payloads",
         "submit_arguments",
+        "task_actions",
         "upload_files",
+        "upload_finishes",
+        "upload_progress",
         "upload_requests",
     ]
     assert all(callable(getattr(contract, name)) for name in contract.__all__)

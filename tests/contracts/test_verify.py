@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from conductor_contracts.interactions import load_interactions, parse_interactions
+from conductor_contracts.interactions import CONTROL, load_interactions, parse_interactions
 from conductor_contracts.verify import Outcome, VerificationError, verify
-from contracts.tiny_service import BASE_URL, FLAWS, KEY, TinyService
+from contracts.tiny_farm import FARM_FLAWS as FLAWS
+from contracts.tiny_farm import TinyFarm as TinyService
+from contracts.tiny_service import BASE_URL, KEY, Answer, refusal
 
 
 def test_a_service_that_keeps_the_contract_passes_every_interaction() -> None:
@@ -29,10 +31,14 @@ def test_one_account_can_be_verified_again() -> None:
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
-def test_a_flaw_is_noticed(flaw: str) -> None:
+def test_a_flaw_is_noticed_and_told_without_secrets(flaw: str) -> None:
     report = verify(BASE_URL, KEY, session=TinyService(flaw).session())
     assert not report.ok
     assert report.failed
+    text = str(report)
+    assert "BEGIN KEY" not in text
+    assert "signature=" not in text
+    assert "Bearer ey" not in text
 
 
 def test_a_failure_says_which_step_what_was_expected_and_what_came() -> None:
@@ -62,14 +68,6 @@ def test_a_service_that_gives_no_token_cannot_be_verified() -> None:
     wrong = {**KEY, "private_key": "another"}
     with pytest.raises(VerificationError, match="answered 401"):
         verify(BASE_URL, wrong, session=TinyService().session())
-
-
-def test_secrets_and_signatures_are_not_in_a_report() -> None:
-    for flaw in FLAWS:
-        text = str(verify(BASE_URL, KEY, session=TinyService(flaw).session()))
-        assert "BEGIN KEY" not in text
-        assert "signature=" not in text
-        assert "Bearer ey" not in text
 
 
 def test_only_chooses_operations_and_single_interactions() -> None:
@@ -105,6 +103,7 @@ def test_safe_interactions_are_safe_even_where_everything_is_accepted() -> None:
                 assert step.operation != "objects.put", interaction.id
                 works = isinstance(step.request.body, dict) and step.request.token not in ("none", "forged")
                 assert not (step.operation == "jobs.create" and works), interaction.id
+                assert step.operation != CONTROL, interaction.id
 
 
 def test_outcomes_are_told_as_they_come() -> None:
@@ -141,33 +140,90 @@ interactions:
     assert "the answer has nothing at /data/7/name" in report.failed[0].faults[0]
 
 
-def test_a_body_where_none_was_expected_is_a_fault() -> None:
-    text = """
-operation: projects.list
-interactions:
-  - {name: a, source: s, safe: true, steps: [{expect: {status: 200, empty: true}}]}
-"""
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
-    assert "body: expected none, got " in report.failed[0].faults[0]
+def test_without_a_control_api_what_requires_one_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TinyService, "_control", lambda *_: refusal(404, "no such route"))
+    report = verify(BASE_URL, KEY, session=TinyService().session())
+    assert report.ok, str(report)
+    needy = {one.id for one in load_interactions() if one.requires}
+    assert {outcome.interaction.id for outcome in report.outcomes if outcome.skipped} == needy
+    assert needy
 
 
-def test_a_status_that_ends_an_interaction_ends_it_well() -> None:
-    text = """
+def test_a_control_api_is_asked_for_only_where_it_is_required() -> None:
+    service = TinyService()
+    verify(BASE_URL, KEY, session=service.session(), only=["projects.list"])
+    assert not [request for request in service.seen if "/_mock/" in (request.url or "")]
+
+
+def played(steps: str, service: TinyService, more: str = "") -> tuple[str, ...]:
+    """The faults of an interaction of ``projects.list`` with these steps."""
+    text = f"""
 operation: projects.list
 interactions:
   - name: a
     source: s
-    safe: true
-    steps:
-      - {expect: {status: 200}, ends_on: 200, capture: {x: /nowhere}}
-      - {expect: {status: 401}}
+    safe: false
+    {more}
+    steps: {steps}
 """
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
-    assert report.ok, str(report)
+    (outcome,) = verify(
+        BASE_URL, KEY, session=service.session(), interactions=parse_interactions(text, "t")
+    ).outcomes
+    return outcome.faults
+
+
+def test_the_cleanup_is_taken_after_a_fault_too() -> None:
+    service = TinyService()
+    more = """requires: control
+    cleanup:
+      - operation: control
+        request: {method: POST, path: /_mock/options, body: {part_size: 5}}
+        expect: {status: 200}
+"""
+    (fault,) = played("[{expect: {status: 401}}]", service, more)
+    assert fault.startswith("step 1, projects.list: status: expected 401, got 200")
+    assert service.options["part_size"] == 5
+
+
+def test_a_fault_of_the_cleanup_is_told() -> None:
+    (fault,) = played("[{expect: {status: 200}}]", TinyService(), "cleanup: [{expect: {status: 401}}]")
+    assert fault.startswith("cleanup step 1, projects.list: status: expected 401, got 200")
+
+
+def test_a_header_can_be_captured_and_a_missing_one_is_a_fault() -> None:
+    wrong_method = "request: {method: DELETE}"
+    first = f"{wrong_method}, expect: {{status: 405}}, capture"
+    again = f"{wrong_method}, expect: {{status: 405, headers: {{Allow: '${{x}}'}}}}"
+    assert played(f"[{{{first}: {{x: header Allow}}}}, {{{again}}}]", TinyService()) == ()
+    (fault,) = played(f"[{{{first}: {{x: header Nothing}}}}]", TinyService())
+    assert "the answer has no header Nothing" in fault
+
+
+def test_a_body_of_another_md5_is_a_fault() -> None:
+    (fault,) = played("[{expect: {status: 200, md5: kAFQmDzST7DWlj99KOF/cg==}}]", TinyService())
+    assert "body: expected md5 kAFQmDzST7DWlj99KOF/cg==, got " in fault
+
+
+def test_a_form_is_sent_as_a_form() -> None:
+    service = TinyService()
+    played("[{request: {method: PUT, form: {a: 'b c', d: 7}}, expect: {status: 405}}]", service)
+    assert service.seen[-1].body == b"a=b+c&d=7"
+    assert service.seen[-1].headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+class Pages(TinyService):
+    """Answers a page where projects are wanted."""
+
+    def _projects_list(self, *_: object) -> Answer:
+        return Answer(200, b"<p>", {"Content-Type": "text/html"})
+
+
+def test_a_page_is_looked_into_only_where_the_contract_names_pages() -> None:
+    sign_in = "operation: auth.token, request: {query: {redirect_uri: 'http://localhost:1/', scope: user}}"
+    alone = f"{{{sign_in}, expect: {{status: 200}}}}"
+    assert played(f"[{alone}]", Pages()) == ()
+    (fault,) = played("[{expect: {status: 200}}]", Pages())
+    assert "contract: body must be an object" in fault or "contract: body the body must be" in fault
 
 
 class _Hangup(BaseHTTPRequestHandler):
@@ -205,3 +261,32 @@ def test_a_server_that_hangs_up_fails_the_interaction(hangup_url: str) -> None:
 def test_a_server_that_is_not_there_is_a_clear_error() -> None:
     with requests.Session() as session, pytest.raises(VerificationError, match="gave no token"):
         verify("http://127.0.0.1:1", KEY, session=session)
+
+
+def test_a_body_where_none_was_expected_is_a_fault() -> None:
+    text = """
+operation: projects.list
+interactions:
+  - {name: a, source: s, safe: true, steps: [{expect: {status: 200, empty: true}}]}
+"""
+    report = verify(
+        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
+    )
+    assert "body: expected none, got " in report.failed[0].faults[0]
+
+
+def test_a_status_that_ends_an_interaction_ends_it_well() -> None:
+    text = """
+operation: projects.list
+interactions:
+  - name: a
+    source: s
+    safe: true
+    steps:
+      - {expect: {status: 200}, ends_on: 200, capture: {x: /nowhere}}
+      - {expect: {status: 401}}
+"""
+    report = verify(
+        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
+    )
+    assert report.ok, str(report)

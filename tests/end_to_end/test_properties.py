@@ -19,7 +19,7 @@ from conductor_contracts import strategies as contract
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.strategies.arguments import SPELLINGS
 from support.disk import facts, upload_entry, without_atime
-from support.farm import Place
+from support.farm import Place, without_explanation
 from support.wire_table import check_tasks, expected_job
 
 Json = dict[str, Any]

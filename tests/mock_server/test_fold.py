@@ -41,6 +41,7 @@ options = st.builds(
     fleet=st.integers(0, 1000),
     provider=st.sampled_from(["gcs", "s3"]),
     part_size=st.integers(1, 2**40),
+    release_scouts=st.booleans(),
 )
 machines = st.builds(
     Machine,
@@ -66,7 +67,7 @@ def opening(**fields: Any) -> AccountOpened:
             "client_id": "studio",
             "account_id": account_id("studio"),
             "key_sha256": "0" * 64,
-            "options": Options(1, "c" * 64, 1, 0, "gcs", 1 << 30),
+            "options": Options(1, "c" * 64, 1, 0, "gcs", 1 << 30, release_scouts=False),
             "clock": Anchor(START_US, START_US),
             **fields,
         }
@@ -198,7 +199,9 @@ def test_an_account_that_is_opened_twice_is_refused() -> None:
 
 def test_a_log_that_does_not_begin_with_an_opening_is_refused() -> None:
     with pytest.raises(BrokenLogError, match=r"begins with account\.opened, this one with options\.changed"):
-        replay([Record(1, START_US, OptionsChanged(Options(1, "", 1, 0, "gcs", 1 << 30)))])
+        replay(
+            [Record(1, START_US, OptionsChanged(Options(1, "", 1, 0, "gcs", 1 << 30, release_scouts=False)))]
+        )
 
 
 def test_a_log_without_records_is_no_account() -> None:

@@ -11,6 +11,7 @@ import pytest
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
+from conductor_mock.farm.state import State
 
 GOLDEN = Path(__file__).parent / "golden"
 LOGS = sorted(path for path in GOLDEN.glob("*.jsonl") if path.name != "records.jsonl")
@@ -22,6 +23,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def records(path: Path) -> list[Record]:
     return [Record(row["seq"], row["t_us"], decode(row["kind"], row["v"], row["json"])) for row in rows(path)]
+
+
+def as_json(state: State) -> Any:
+    return json.loads(json.dumps(snapshot.write(state)))
 
 
 def differences(path: str, was: Any, now: Any) -> list[str]:
@@ -47,8 +52,8 @@ def test_a_stored_log_replays_to_its_stored_state(path: Path) -> None:
     state = replay(records(path))
     assert state is not None
 
-    was = snapshot.write(snapshot.read(json.loads(stored.read_text(encoding="utf-8"))))
-    changed = differences("", was, json.loads(json.dumps(snapshot.write(state))))
+    was = snapshot.read(json.loads(stored.read_text(encoding="utf-8")))
+    changed = differences("", as_json(was), as_json(state))
 
     assert not changed, (
         f"{path.name} replays to another state, but SIMULATION_VERSION is still {SIMULATION_VERSION}. Stored accounts "

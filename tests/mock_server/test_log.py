@@ -51,10 +51,11 @@ def opened(folder: Path) -> Iterator[Stored]:
         yield Stored(folder, database, objects, Log(database, objects))
 
 
+OPTIONS = Options(1, "c", 1, 0, "gcs", 1 << 30, release_scouts=False)
+
+
 def opening(account: str = "5001") -> Record:
-    command = AccountOpened(
-        account, account, "0" * 64, OPTIONS, Anchor(START_US, START_US)
-    )
+    command = AccountOpened(account, account, "0" * 64, OPTIONS, Anchor(START_US, START_US))
     return Record(1, START_US, command)
 
 

@@ -18,20 +18,34 @@ from conductor_contracts.strategies.arguments import submit_arguments
 from conductor_contracts.strategies.faults import broken_payloads, broken_submit_arguments
 from conductor_contracts.strategies.files import file_trees, upload_files, upload_requests
 from conductor_contracts.strategies.jobs import payloads
+from conductor_contracts.strategies.reports import (
+    completions,
+    download_reports,
+    job_actions,
+    task_actions,
+    upload_finishes,
+    upload_progress,
+)
 from conductor_contracts.strategies.software import environments, package_lists, packages
 from conductor_contracts.strategies.values import frame_specs, md5s
 
 __all__ = [
     "broken_payloads",
     "broken_submit_arguments",
+    "completions",
+    "download_reports",
     "environments",
     "file_trees",
     "frame_specs",
+    "job_actions",
     "md5s",
     "package_lists",
     "packages",
     "payloads",
     "submit_arguments",
+    "task_actions",
     "upload_files",
+    "upload_finishes",
+    "upload_progress",
     "upload_requests",
 ]

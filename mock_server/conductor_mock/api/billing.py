@@ -82,7 +82,7 @@ def _usage_bounds(text: str) -> tuple[int, int]:
     start, end = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 12, 31, tzinfo=timezone.utc)
     try:
         terms = json.loads(text or "[]")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong("filter", f"is not JSON: {error}") from None
     if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
         raise _wrong("filter", "must be a JSON list of objects with field, op and value")
@@ -91,7 +91,7 @@ def _usage_bounds(text: str) -> tuple[int, int]:
             raise _wrong("filter", f"knows start_time with >= and <, got {json.dumps(term)[:80]}")
         day = _date("filter", term.get("value"))
         start, end = (day, end) if term["op"] == ">=" else (start, day)
-    if end <= start:
+    if end < start:  # equal they may be: the vendor's client takes its second date for the last day
         raise _wrong("filter", f"ends at {end:%Y-%m-%d}, before it begins at {start:%Y-%m-%d}")
     return _us(start), _us(end)
 

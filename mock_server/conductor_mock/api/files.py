@@ -71,7 +71,7 @@ def complete_multipart() -> dict[str, str]:
     answer = {"status": "success", "uploadID": upload.upload_id}
     if current.holdings.held(account_id, [upload.md5]):
         return answer  # completed before: the client repeats what it had no answer to
-    etags = [(part["partNumber"], part["etag"].strip('"')) for part in body["completedParts"]]
+    etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
     try:
         whole = current.parts.joined(account_id, upload, sorted(etags))
         current.holdings.put(

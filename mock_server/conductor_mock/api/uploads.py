@@ -8,9 +8,11 @@ from flask import Blueprint, Response
 
 from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.api.context import caller, service
+from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm import uploads as farm
+from conductor_mock.md5 import canonical
 
 uploads = Blueprint("uploads", __name__)
 
@@ -50,7 +52,9 @@ def update(upload_id: str) -> dict[str, str]:
 def finish(upload_id: str) -> dict[str, str]:
     """The files of a job are there, or the job fails and says which is not: 200 either way (design, a refusal)."""
     body = contract_body()
-    reported = {path: entry.get("md5") for path, entry in (body.get("upload_files") or {}).items()}
+    reported = {
+        path: _md5(path, entry.get("md5")) for path, entry in (body.get("upload_files") or {}).items()
+    }
     current, account_id = service(), caller().account_id
 
     def held_md5(path: str, md5: str | None) -> str | None:
@@ -77,3 +81,14 @@ def fail(upload_id: str) -> dict[str, str]:
         if command is not None:
             account.append(command)
     return {"status": "success"}
+
+
+def _md5(path: str, text: str | None) -> str | None:
+    """A reported md5 in its one spelling. Refuses (400) what is none."""
+    if not text:
+        return None
+    try:
+        return canonical(text)
+    except ValueError as error:
+        place = f"/upload_files/{path}/md5"
+        raise bad_request(f"{place} is {error}", Detail(place, str(error))) from None

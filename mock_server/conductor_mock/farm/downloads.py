@@ -97,7 +97,9 @@ def apply_reported(state: State, command: DownloadReported) -> None:
             leases.renew(download.lease, state.now_us)
         return
     if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):
-        if download.given <= download.done:  # nobody has a file of it: whoever comes may have all that are left
+        if (
+            download.given <= download.done
+        ):  # nobody has a file of it: whoever comes may have all that are left
             _unlease(state, command, download, "pending")
         return
     _unlease(state, command, download, command.status)

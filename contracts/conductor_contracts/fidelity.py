@@ -1,0 +1,132 @@
+"""The fidelity table as a page: limits first, then every operation with the evidence for each of its parts.
+
+Everything on the page stands in ``openapi.yaml``; nothing about the service is said here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from conductor_contracts.contract import Contract, Evidence, Operation
+
+GRADES = {
+    "ran": "seen while the vendor's client ran against a server",
+    "client": "read in the source of a client",
+    "docs": "promised by the vendor's documentation",
+    "inferred": "a reasoned guess that no client proves",
+}
+
+_HEAD = """\
+# How faithful the fake is, and on what evidence
+
+<!-- Written by `python -m conductor_contracts fidelity`; change openapi.yaml, not this page. -->
+
+The service has no public specification. What follows is what its clients and its documentation show, and how
+well each part is known. Sources name sections of the wire reference, with its tags."""
+
+
+def fidelity_page(contract: Contract) -> str:
+    """The page as Markdown, ending in a line feed; the same contract always gives the same text."""
+    rows = contract.fidelity()
+    by_operation: dict[str, list[Evidence]] = {}
+    for row in rows:
+        by_operation.setdefault(row.operation, []).append(row)
+    parts = [
+        _HEAD,
+        *_limits(contract, by_operation),
+        *_overview(contract, by_operation),
+        *_refusals(by_operation),
+        *(
+            part
+            for name, operation in contract.operations.items()
+            for part in _section(operation, by_operation[name])
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
+    info = contract.document["info"]
+    yield "## Limits"
+    yield "### Known to differ from the service"
+    by_place = [
+        f"{_place(row)}: {row.differs}" for rows in by_operation.values() for row in rows if row.differs
+    ]
+    yield _bullets([*info["x-differs"], *by_place])
+    yield "### Not covered"
+    yield _bullets(info["x-not-covered"])
+    yield "### Inferred"
+    yield "Guesses that no client proves, beside most of the refusals (see there)."
+    yield _bullets(_guesses(by_operation))
+
+
+def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
+    for name, rows in by_operation.items():
+        guessed = [_name(row) for row in rows if row.grade == "inferred" and not _is_refusal(row)]
+        if guessed:
+            yield f"`{name}`: {', '.join(guessed)}"
+
+
+def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
+    yield "## Grades"
+    total = Counter(row.grade for rows in by_operation.values() for row in rows if not _is_refusal(row))
+    yield _table(
+        ("grade", "meaning", "rows"), [(grade, text, str(total[grade])) for grade, text in GRADES.items()]
+    )
+    yield "## Operations"
+    yield "How many rows each operation has in every grade, its refusals not counted."
+    lines = []
+    for name, operation in contract.operations.items():
+        counts = Counter(row.grade for row in by_operation[name] if not _is_refusal(row))
+        cells = (f"[{name}](#{_anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
+        lines.append((*cells, *(str(counts[grade]) for grade in GRADES)))
+    yield _table(("operation", "request", "grade", *(f"rows {grade}" for grade in GRADES)), lines)
+
+
+def _section(operation: Operation, rows: Sequence[Evidence]) -> Iterator[str]:
+    yield f"### {operation.id}"
+    yield f"{operation.method} `{operation.path}`. {operation.summary}. Sent by {', '.join(operation.clients)}."
+    yield _rows_table(row for row in rows if not _is_refusal(row))
+    yield f"Refuses with {', '.join(str(code) for code in operation.statuses if code >= 400)}."
+
+
+def _refusals(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
+    """What every operation that may refuse so has in common, said once."""
+    found = {(row.part, row.name): row for rows in by_operation.values() for row in rows if _is_refusal(row)}
+    yield "## Refusals"
+    yield "The same wherever an operation refuses so. Their body has one shape, `Error` of `openapi.yaml`."
+    yield _rows_table(sorted(found.values(), key=lambda row: (row.name, row.part)))
+
+
+def _is_refusal(row: Evidence) -> bool:
+    return row.part.startswith("response") and row.name[:1] in ("4", "5")
+
+
+def _rows_table(rows: Iterable[Evidence]) -> str:
+    return _table(
+        ("part", "name", "grade", "source", "differs"),
+        [(row.part, f"`{row.name}`" if row.name else "", row.grade, row.source, row.differs) for row in rows],
+    )
+
+
+def _place(row: Evidence) -> str:
+    return f"`{row.operation}`" if row.part == "operation" else f"`{row.operation}`, {_name(row)}"
+
+
+def _name(row: Evidence) -> str:
+    return f"{row.part} `{row.name}`" if row.name else row.part
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _anchor(heading: str) -> str:
+    """The anchor that Markdown renderers make of a heading: dots vanish."""
+    return heading.replace(".", "")
