@@ -174,7 +174,7 @@ def _get(url: str) -> None:
 def _rate(size: int, work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
-    return size / MIB / (time.perf_counter() - began)
+    return float(size / MIB / (time.perf_counter() - began))
 
 
 def _blocks(block: bytes, size: int) -> Iterator[bytes]:
@@ -225,7 +225,7 @@ def socket_limit(size: int, *, hashing: bool) -> float:
         seconds = time.perf_counter() - began
     thread.join()
     listener.close()
-    return size / MIB / seconds
+    return float(size / MIB / seconds)
 
 
 def large_job(server: Served, session: requests.Session, count: int) -> tuple[float, float, float]:
@@ -289,8 +289,8 @@ def main() -> None:
         print("|---|---|---|---|---|---|")
         for size in (16 * MIB, 64 * MIB) if quick else (64 * MIB, 1024 * MIB):
             rows = [transfer(server, session, keys, size) for _ in range(1 if quick else 3)]
-            row = [statistics.median(column) for column in zip(*rows, strict=True)]
-            print(f"| {size // MIB} MiB | " + " | ".join(f"{rate:.0f}" for rate in row) + " |", flush=True)
+            medians = [statistics.median(column) for column in zip(*rows, strict=True)]
+            print(f"| {size // MIB} MiB | " + " | ".join(f"{rate:.0f}" for rate in medians) + " |", flush=True)
         count = 1000 if quick else 100_000
         seconds, megabytes, peak = large_job(server, session, count)
         print(

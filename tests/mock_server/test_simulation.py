@@ -1,0 +1,433 @@
+"""The farm at work: what must hold for every set of jobs, whatever the steps in which time passes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.farm import (
+    actions,
+    billing,
+    downloads,
+    fold,
+    history,
+    leases,
+    outcomes,
+    snapshot,
+    tasks,
+    uploads,
+)
+from conductor_mock.farm.clock import ONE, SECOND, Anchor
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    ClockSet,
+    Command,
+    JobCreated,
+    Machine,
+    Options,
+    Record,
+    RulesChanged,
+)
+from conductor_mock.farm.decisions import advance_until
+from conductor_mock.farm.state import ENDED, Job, Task
+
+HOUR = 3600 * SECOND
+MACHINE = Machine(
+    name="n1-standard-4", cores=4, price=200_000, preemptible_price=50_000, licence_price=7_000, speed=100
+)
+
+
+class Farm:
+    """One account, driven by hand."""
+
+    def __init__(self, *, fleet: int = 0, seed: int = 1, release_scouts: bool = True) -> None:
+        options = Options(
+            simulation_version=fold.SIMULATION_VERSION,
+            catalog_sha256="",
+            seed=seed,
+            fleet=fleet,
+            provider="gcs",
+            part_size=1 << 30,
+            release_scouts=release_scouts,
+        )
+        opened = AccountOpened("me", "5", "", options, Anchor(0, 0, 0))
+        self.state = fold.follow(None, Record(1, 0, opened))
+
+    def do(self, command: Command | None) -> None:
+        assert command is not None
+        fold.follow(self.state, Record(self.state.seq + 1, self.state.now_us, command))
+
+    def submit(self, count: int, **payload: Any) -> Job:
+        number = self.state.next_job_number
+        self.do(job_of(count, **payload))
+        return self.state.jobs[number]
+
+    def advance(self, us: int) -> None:
+        fold.advance(self.state, self.state.now_us + us)
+
+    def until_idle(self) -> None:
+        finished = False
+        while not finished:
+            command, finished = advance_until(self.state, 0, None)
+            self.do(command)
+
+    def image(self) -> Any:
+        """Everything that the state is, to compare."""
+        return json.loads(json.dumps(snapshot.write(self.state)))
+
+
+def job_of(count: int, **payload: Any) -> JobCreated:
+    body = {
+        "instance_type": MACHINE.name,
+        "project": "default",
+        "output_path": "/out",
+        "tasks_data": [{"command": f"render {frame}", "frames": str(frame)} for frame in range(count)],
+        **payload,
+    }
+    return JobCreated(body, "", MACHINE)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A job, and how long after the one before it comes."""
+
+    after_us: int
+    count: int
+    payload: dict[str, Any]
+
+
+policies = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.fixed_dictionaries({"max_retries": st.integers(0, 5)}) for name in ("failed", "preempted")
+    },
+)
+payloads = st.fixed_dictionaries(
+    {},
+    optional={
+        "priority": st.integers(0, 9),
+        "preemptible": st.booleans(),
+        "max_instances": st.integers(0, 3),
+        "autoretry_policy": policies,
+        "scout_frames": st.sampled_from(["", "0", "1,3", "0-9x4", "99"]),
+        "metadata": st.sampled_from(
+            [
+                {},
+                {"mock_outcome": "failed,success"},
+                {"mock_outcome": "preempted", "mock_frames": "1-2"},
+                {"mock_duration": "7"},
+                {"mock_duration": "0"},
+            ]
+        ),
+    },
+)
+arrivals = st.lists(
+    st.builds(Arrival, st.integers(0, 200 * SECOND), st.integers(0, 6), payloads), min_size=1, max_size=5
+)
+farms = st.builds(dict, fleet=st.integers(0, 4), seed=st.integers(0, 3))
+
+
+def run(farm: Farm, plan: list[Arrival]) -> list[Job]:
+    jobs = []
+    for arrival in plan:
+        farm.advance(arrival.after_us)
+        jobs.append(farm.submit(arrival.count, **arrival.payload))
+    return jobs
+
+
+@given(farms, arrivals, st.lists(st.integers(0, 400 * SECOND), min_size=1, max_size=6))
+def test_time_may_pass_in_one_step_or_in_many(
+    options: dict[str, int], plan: list[Arrival], steps: list[int]
+) -> None:
+    one, many = Farm(**options), Farm(**options)
+    run(one, plan)
+    run(many, plan)
+    one.advance(sum(steps))
+    for step in steps:
+        many.advance(step)
+    assert one.image() == many.image()
+
+
+@given(farms, arrivals, st.integers(0, HOUR), st.integers(0, HOUR))
+def test_a_snapshot_goes_on_as_the_state_does_that_it_was_taken_of(
+    options: dict[str, int], plan: list[Arrival], before: int, after: int
+) -> None:
+    farm = Farm(**options)
+    run(farm, plan)
+    farm.advance(before)
+    again = Farm(**options)
+    again.state = snapshot.read(farm.image())
+    assert again.image() == farm.image()
+    farm.advance(after)
+    again.advance(after)
+    assert again.image() == farm.image()
+
+
+@given(farms, arrivals)
+def test_the_same_seed_gives_the_same_history_whenever_it_starts(
+    options: dict[str, int], plan: list[Arrival]
+) -> None:
+    early, late = Farm(**options), Farm(**options)
+    late.advance(777 * SECOND)
+    run(early, plan)
+    run(late, plan)
+    early.until_idle()
+    late.until_idle()
+    shift = 777 * SECOND
+    for number, job in early.state.jobs.items():
+        for task, other in zip(job.tasks, late.state.jobs[number].tasks, strict=True):
+            assert task.status == other.status
+            assert [(a.assigned_us + shift, a.outcome) for a in task.attempts] == [
+                (a.assigned_us, a.outcome) for a in other.attempts
+            ]
+
+
+@given(farms, arrivals)
+def test_no_task_is_lost_and_none_runs_twice_at_a_time(options: dict[str, int], plan: list[Arrival]) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.until_idle()
+    assert not farm.state.active
+    for job, arrival in zip(jobs, plan, strict=True):
+        assert len(job.tasks) == arrival.count
+        assert sum(job.counts.values()) == arrival.count
+        for task in job.tasks:
+            assert task.status in ENDED or task.status == "holding"
+            ends = [0, *(attempt.ended_us or 0 for attempt in task.attempts)]
+            assert all(a.assigned_us >= end for a, end in zip(task.attempts, ends, strict=False))
+
+
+@given(farms, arrivals)
+def test_there_are_never_more_instances_than_allowed(options: dict[str, int], plan: list[Arrival]) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.until_idle()
+    if options["fleet"]:
+        assert most_at_once([task for job in jobs for task in job.tasks]) <= options["fleet"]
+    for job in jobs:
+        if job.max_instances:
+            assert most_at_once(job.tasks) <= job.max_instances
+
+
+def most_at_once(found: list[Task]) -> int:
+    edges = [
+        edge
+        for task in found
+        for attempt in task.attempts
+        for edge in ((attempt.assigned_us, 1), (attempt.ended_us, -1))
+        if attempt.ended_us != attempt.assigned_us
+    ]
+    most = now = 0
+    for _, change in sorted(edges, key=lambda edge: (edge[0], edge[1])):
+        now += change
+        most = max(most, now)
+    return most
+
+
+@given(st.integers(1, 3), arrivals)
+def test_a_higher_priority_never_starts_after_a_lower_one_when_both_waited(
+    fleet: int, plan: list[Arrival]
+) -> None:
+    farm = Farm(fleet=fleet)
+    jobs = run(farm, [Arrival(0, one.count, {"priority": one.payload.get("priority", 5)}) for one in plan])
+    farm.until_idle()
+    first = [[task.attempts[0].assigned_us for task in job.tasks] for job in jobs]
+    for job, starts in zip(jobs, first, strict=True):
+        for other, others in zip(jobs, first, strict=True):
+            if job.priority > other.priority and starts and others:
+                ready = max(job.phases[-1][0], other.phases[-1][0])
+                assert max(starts) <= min(
+                    (start for start in others if start >= ready), default=max(starts)
+                ), "a task of the lower priority got a slot while one of the higher waited"
+
+
+@given(farms, arrivals)
+def test_attempts_never_go_beyond_the_policy(options: dict[str, int], plan: list[Arrival]) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.until_idle()
+    for job in jobs:
+        for task in job.tasks:
+            for outcome in ("failed", "preempted"):
+                ended = sum(attempt.outcome == outcome for attempt in task.attempts)
+                assert ended <= job.retries.get(outcome, 0) + 1
+
+
+@given(farms, arrivals)
+def test_scouts_come_first_and_the_rest_waits_for_all_of_them(
+    options: dict[str, int], plan: list[Arrival]
+) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.until_idle()
+    for job in jobs:
+        scouts = [task for task in job.tasks if task.scout]
+        rest = [task for task in job.tasks if not task.scout]
+        if not scouts:
+            assert not job.counts["holding"]
+        elif all(task.status == "success" for task in scouts):
+            done = max(task.attempts[-1].ended_us or 0 for task in scouts)
+            assert all(task.attempts[0].assigned_us >= done for task in rest)
+        else:
+            assert all(task.status == "holding" for task in rest)
+
+
+@given(farms, arrivals)
+def test_costs_are_the_sum_over_the_time_that_instances_were_held(
+    options: dict[str, int], plan: list[Arrival]
+) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.until_idle()
+    hours = billing.usage_by_hour(farm.state, 0, farm.state.now_us + HOUR).values()
+    held = [
+        ((attempt.ended_us or 0) - attempt.assigned_us, job)
+        for job in jobs
+        for task in job.tasks
+        for attempt in task.attempts
+    ]
+    assert sum(usage.time_us for usage in hours) == sum(length for length, _ in held)
+    assert sum(usage.instance_cost for usage in hours) == sum(
+        length * (MACHINE.preemptible_price if job.preemptible else MACHINE.price) for length, job in held
+    )
+
+
+@given(farms, arrivals, st.integers(0, 10 * HOUR))
+def test_what_has_ended_stays_ended(options: dict[str, int], plan: list[Arrival], later: int) -> None:
+    farm = Farm(**options)
+    run(farm, plan)
+    farm.until_idle()
+    before = [tasks.job_status(job) for job in farm.state.jobs.values()]
+    farm.advance(later)
+    assert [tasks.job_status(job) for job in farm.state.jobs.values()] == before
+
+
+@given(farms, arrivals, st.integers(0, HOUR), st.integers(0, HOUR))
+def test_a_job_as_it_was_is_what_was_shown_then(
+    options: dict[str, int], plan: list[Arrival], until: int, later: int
+) -> None:
+    farm = Farm(**options)
+    jobs = run(farm, plan)
+    farm.advance(until)
+    then = farm.state.now_us
+    shown = [(tasks.job_status(job), [task.status for task in job.tasks]) for job in jobs]
+    farm.advance(later)
+    assert [history.job_status_at(farm.state, job, then) for job in jobs] == shown
+
+
+def test_a_rule_decides_how_the_attempts_of_its_tasks_go() -> None:
+    farm = Farm()
+    rule = {"match": {"frames": "2"}, "outcome": ["preempted", "preempted", "success"], "duration": 40}
+    farm.do(RulesChanged((outcomes.check_rule(rule),)))
+    job = farm.submit(4, autoretry_policy={"preempted": {"max_retries": 2}})
+    farm.until_idle()
+    assert [a.outcome for a in job.tasks[2].attempts] == ["preempted", "preempted", "success"]
+    last = job.tasks[2].attempts[-1]
+    assert last.ended_us is not None
+    assert last.ended_us - last.started_us == 40 * SECOND
+    assert {len(task.attempts) for index, task in enumerate(job.tasks) if index != 2} == {1}
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        (7, ""),
+        ({}, ""),
+        ({"match": {"frame": "2"}, "outcome": "failed"}, "/match/frame"),
+        ({"match": {"frames": "x"}, "outcome": "failed"}, "/match/frames"),
+        ({"outcome": "won"}, "/outcome"),
+        ({"outcome": []}, "/outcome"),
+        ({"duration": -1}, "/duration"),
+        ({"outcome": "failed", "exit_code": 0}, "/exit_code"),
+        ({"outcome": "failed", "chance": 1}, "/chance"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused_by_place(rule: Any, path: str) -> None:
+    with pytest.raises(outcomes.RuleError) as caught:
+        outcomes.check_rule(rule)
+    assert caught.value.path == path
+
+
+def test_held_tasks_wait_until_somebody_releases_them_where_that_is_the_setting() -> None:
+    farm = Farm(release_scouts=False)
+    job = farm.submit(5, scout_frames="3")
+    farm.until_idle()
+    assert [task.status for task in job.tasks] == ["holding", "holding", "holding", "success", "holding"]
+    farm.do(actions.act_on_jobs(farm.state, "release_scouts", ["1"]))
+    farm.until_idle()
+    assert job.counts["success"] == 5
+
+
+def test_a_killed_job_gives_its_instances_back() -> None:
+    farm = Farm(fleet=2)
+    first, second = farm.submit(4), farm.submit(2)
+    farm.advance(80 * SECOND)
+    assert first.counts["running"] == 2
+    farm.do(actions.act_on_jobs(farm.state, "kill", ["00001"]))
+    assert tasks.job_status(first) == "killed"
+    assert second.active == 2
+
+
+def test_a_mail_is_written_when_a_job_ends_and_again_when_it_ends_again() -> None:
+    farm = Farm()
+    farm.submit(1, notify={"emails": ["fred@flintstones.com"]})
+    farm.until_idle()
+    farm.do(actions.act_on_jobs(farm.state, "retry", ["1"]))
+    farm.until_idle()
+    assert [(mail.job, mail.status, mail.to) for mail in farm.state.outbox] == 2 * [
+        (1, "success", ("fred@flintstones.com",))
+    ]
+
+
+def test_a_claim_that_nobody_reports_on_is_offered_again_after_its_lease() -> None:
+    farm = daemon_farm()
+    farm.do(uploads.claim(farm.state, None))
+    assert uploads.claim(farm.state, None) is None
+    farm.advance(leases.UPLOAD_S * SECOND - 1)
+    assert uploads.claim(farm.state, None) is None
+    farm.advance(1)
+    assert uploads.claim(farm.state, None) is not None
+
+
+def test_a_report_renews_a_claim() -> None:
+    farm = daemon_farm()
+    farm.do(uploads.claim(farm.state, None))
+    farm.advance(leases.UPLOAD_S * SECOND - 1)
+    farm.do(uploads.progress(farm.state, "u00001", bytes_to_send=2, bytes_sent=1))
+    farm.advance(leases.UPLOAD_S * SECOND - 1)
+    assert uploads.claim(farm.state, None) is None
+
+
+@given(st.integers(1, 100), st.integers(1, 100))
+def test_a_lease_lasts_as_long_for_its_holder_whatever_the_speed_becomes(first: int, second: int) -> None:
+    farm = daemon_farm()
+    farm.do(ClockSet(Anchor(0, farm.state.now_us, first * ONE)))
+    farm.do(uploads.claim(farm.state, None))
+    farm.advance(leases.UPLOAD_S * SECOND * first // 2)  # half of it has passed
+    farm.do(ClockSet(Anchor(0, farm.state.now_us, second * ONE)))
+    farm.advance(leases.UPLOAD_S * SECOND * second // 2 - 2 * second)
+    assert uploads.claim(farm.state, None) is None
+    farm.advance(4 * second)
+    assert uploads.claim(farm.state, None) is not None
+
+
+def test_outputs_that_were_offered_are_offered_again_after_their_lease() -> None:
+    farm = Farm()
+    farm.submit(1)
+    farm.until_idle()
+    job, index = next(downloads.waiting(farm.state, None))
+    farm.do(downloads.offer(farm.state, job, index))
+    assert not list(downloads.waiting(farm.state, None))
+    farm.advance(leases.DOWNLOAD_S * SECOND)
+    assert list(downloads.waiting(farm.state, None)) == [(job, index)]
+
+
+def daemon_farm() -> Farm:
+    farm = Farm()
+    farm.submit(1, local_upload=False, upload_files=[{"destination": "/a", "md5": None, "st_size": 1}])
+    return farm
