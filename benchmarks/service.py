@@ -290,7 +290,9 @@ def main() -> None:
         for size in (16 * MIB, 64 * MIB) if quick else (64 * MIB, 1024 * MIB):
             rows = [transfer(server, session, keys, size) for _ in range(1 if quick else 3)]
             medians = [statistics.median(column) for column in zip(*rows, strict=True)]
-            print(f"| {size // MIB} MiB | " + " | ".join(f"{rate:.0f}" for rate in medians) + " |", flush=True)
+            print(
+                f"| {size // MIB} MiB | " + " | ".join(f"{rate:.0f}" for rate in medians) + " |", flush=True
+            )
         count = 1000 if quick else 100_000
         seconds, megabytes, peak = large_job(server, session, count)
         print(

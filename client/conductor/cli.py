@@ -1,8 +1,4 @@
-"""The ``conductor`` command.
-
-Answers go to the standard output, progress and errors to the standard error. Exit codes: 0 done, 1 failed
-(later it may work), 2 bad input, 3 not logged in, 4 a job may or may not have been made, 130 interrupted.
-"""
+"""The ``conductor`` command; its exit codes are in ``EPILOG``."""
 
 from __future__ import annotations
 
@@ -45,7 +41,13 @@ class _Commands(click.Group):
         raise _Failed(failure)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=__doc__)
+EPILOG = (
+    "Answers go to the standard output, progress and errors to the standard error. Exit codes: 0 done, 1 failed "
+    "(later it may work), 2 bad input, 3 not logged in, 4 a job may or may not have been made, 130 interrupted."
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(version(), prog_name="conductor")
 @click.option("-v", "--verbose", is_flag=True, help="Log every request.")
 @click.option("-q", "--quiet", is_flag=True, help="Log nothing but warnings.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -63,7 +64,7 @@ class Server:
         try:
             self._server.prepare()
         except OSError as error:
-            raise AddressError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            raise AddressError(f"cannot listen on {host}:{port}: {_why(error)}") from error
         self._thread = threading.Thread(target=self._server.serve, name="conductor-mock", daemon=True)
 
     @property
@@ -147,3 +148,9 @@ def _no_write(_: bytes) -> object:
 
 def _log_server_error(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
     log.log(level, "%s", message, exc_info=traceback)
+
+
+def _why(error: OSError) -> str:
+    """cheroot wraps the error of each address that it tried into a text; the number is still in it."""
+    number = error.errno or next((int(one) for one in re.findall(r"\[Errno (\d+)\]", str(error))), None)
+    return os.strerror(number) if number else str(error)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("client", deadline=None)
-settings.load_profile("client")
-
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home folder, and an environment without a word about Conductor or proxies."""
+    """The test's own empty home folder (see also ``tests/conftest.py``)."""
     folder = tmp_path / "home"
     folder.mkdir()
-    for name in list(os.environ):
-        if name.startswith("CONDUCTOR_") or name.lower() in _PROXIES or name.endswith("_CA_BUNDLE"):
-            monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     return folder

@@ -255,11 +255,6 @@ def test_numbers_may_be_digits_and_frames_a_number_and_paths_path_objects() -> N
     assert resolved["upload_paths"] == ["/a"]
 
 
-def test_without_files_nobody_waits_for_an_uploader_daemon() -> None:
-    assert resolve({**MINIMAL, "local_upload": False})["local_upload"] is True
-    assert resolve({**MINIMAL, "local_upload": False, "upload_paths": ["/a"]})["local_upload"] is False
-
-
 def test_defaults_are_not_shared_between_submissions() -> None:
     resolve(MINIMAL)["environment"]["A"] = "1"
     assert resolve(MINIMAL)["environment"] == {}

@@ -115,3 +115,10 @@ def test_files_carry_their_stat_and_sizes_are_summed(tmp_path: Path) -> None:
     assert isinstance(first["st_mtime"], float)
     assert second["md5"] is None
     assert json.loads(json.dumps(sent)) == sent
+
+
+def test_without_files_nobody_waits_for_an_uploader_daemon(tmp_path: Path) -> None:
+    arguments = resolve({**MINIMAL, "local_upload": False, "upload_paths": [str(tmp_path)]})
+    assert build_payload(arguments, [])["local_upload"] is True
+    (tmp_path / "a").write_text("a")
+    assert build_payload(arguments, look_at([str(tmp_path / "a")]))["local_upload"] is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_contracts.contract import Operation
+from conductor_contracts.contract import load as load_contract
 from conductor_mock.api.bodies import MAX_DEPTH
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.ids import account_id
@@ -18,6 +21,14 @@ from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
 
 JSON_ROUTES = ["/jobs/", "/api/v2/files/get_upload_urls", "/_mock/clock"]
+JSON_OPERATIONS = [one for one in load_contract().operations.values() if one.request_schema]
+CONTROL_WRITES = [
+    ("POST", "/_mock/clock"),
+    ("POST", "/_mock/options"),
+    ("POST", "/_mock/outcomes"),
+    ("PUT", "/_mock/catalog"),
+    ("POST", "/_mock/jobs/00001/tasks/000"),
+]
 VALID = {
     "/jobs/": job_payload(),
     "/api/v2/files/get_upload_urls": {"upload_files": [candidate("/a", b"x")], "project": "default"},
@@ -188,6 +199,60 @@ def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
         assert json.dumps(snapshot.write(account.state)) == before
 
 
+def examples_of(operation: Operation) -> list[Any]:
+    """The request bodies that the contract gives as examples."""
+    document = load_contract().document["paths"][operation.path][operation.method.lower()]
+    content = document["requestBody"]["content"]["application/json"]
+    named = [one["value"] for one in content.get("examples", {}).values()]
+    return named or [content["example"]]
+
+
+@given(st.data())
+@pytest.mark.parametrize("operation", JSON_OPERATIONS, ids=lambda operation: operation.id)
+def test_every_operation_answers_odd_bodies_as_its_contract_says(
+    shared_fake: Fake, operation: Operation, data: st.DataObject
+) -> None:
+    """The caller holds each answer to the documented statuses and shapes."""
+    caller = shared_fake.newcomer()
+    caller.submit()
+    path = re.sub(r"{\w+}", "00001", operation.path)
+    body = data.draw(json_values | mutated(st.sampled_from(examples_of(operation))))
+
+    answer = caller.request(operation.method, path, data=json.dumps(body).encode())
+
+    assert answer.status < 500
+    assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
+
+
+CONTROL_EXAMPLES: list[Any] = [
+    {"advance": 1, "speed": 0},
+    {"until": {"job": "00001"}},
+    {"provider": "gcs", "part_size": 5, "seed": 1, "fleet": 1, "release_scouts": True},
+    {
+        "match": {"frames": "1-5", "jid": "00001", "metadata": {"a": "b"}},
+        "outcome": ["failed"],
+        "duration": 4,
+    },
+    {"status": "failed", "exit_code": 3},
+    {"projects": [{"id": "1", "name": "batman", "status": "active"}]},
+]
+
+
+@given(st.data())
+@pytest.mark.parametrize(("method", "path"), CONTROL_WRITES)
+def test_every_control_call_answers_odd_bodies(
+    shared_fake: Fake, method: str, path: str, data: st.DataObject
+) -> None:
+    caller = shared_fake.newcomer()
+    caller.submit()
+    query = {"account": caller.client_id}
+    body = data.draw(json_values | mutated(st.sampled_from(CONTROL_EXAMPLES)))
+
+    assert caller.request(method, path, data=json.dumps(body).encode(), query=query).status < 500
+    assert caller.post("/_mock/clock", {"advance": 1000}, query=query).status == 200
+    assert caller.get("/_mock/jobs", query=query).status == 200
+
+
 @given(mutated(st.just(VALID["/api/v2/files/get_upload_urls"])))
 def test_a_batch_with_a_few_odd_values_is_taken_or_refused(shared_fake: Fake, body: Any) -> None:
     caller = shared_fake.newcomer()
@@ -305,6 +370,11 @@ QUERIES = [
     "limit=" + "9" * 5000,
     "limit=%D9%A1",
     "limit=-1",
+    "at=0001-01-01T00:00:00%2B23:59",
+    "at=9999-12-31T23:59:59-23:59",
+    "at=2026-01-01",
+    "at=tomorrow",
+    "at=",
     "limit=0",
     "account=%00",
     "account=" + "x" * 10_000,
@@ -321,6 +391,7 @@ QUERIES = [
         "/api/v1/ee/packages",
         "/api/oauth_jwt",
         "/_mock/requests",
+        "/_mock/jobs",
         "/nowhere",
     ],
 )

@@ -364,13 +364,9 @@ def test_simulated_time_ends_with_the_year_9999(fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/_mock/clock", {"until": "idle"}),
         ("GET", "/_mock/faults", None),
         ("POST", "/_mock/faults", {}),
         ("DELETE", "/_mock/faults", None),
-        ("GET", "/_mock/outcomes", None),
-        ("POST", "/_mock/outcomes", {}),
-        ("DELETE", "/_mock/outcomes", None),
     ],
 )
 def test_calls_that_come_later_are_refused_and_not_silently_taken(

@@ -33,6 +33,13 @@ def submitted(caller: ApiCaller, **fields: Any) -> dict[str, Any]:
     return control_job(caller, answer.json()["jobid"])
 
 
+def synced(caller: ApiCaller, **fields: Any) -> dict[str, Any]:
+    """The same some seconds later, when files that are there were copied to the render storage."""
+    record = submitted(caller, **fields)
+    caller.post("/_mock/clock", {"advance": 10}, query={"account": caller.client_id})
+    return control_job(caller, record["jid"])
+
+
 def warnings_of(caller: ApiCaller) -> list[str]:
     """The warnings of the newest submission, as the journal has them."""
     found = caller.get("/_mock/requests", query={"account": caller.client_id, "operation": "jobs.create"})
@@ -106,8 +113,8 @@ def test_every_field_that_clients_were_seen_to_read_is_in_the_record(fake: Fake)
         "priority": 800,
         "instance_type": "n1-standard-2",
         "metadata": {"shot": "Ez500"},
-        "status": "pending",
-        "status_description": "1 of 1 tasks wait for machines",
+        "status": "syncing",
+        "status_description": "copying files to the render storage",
         "total_runtime": 0,
         "tasks": 1,
         **dict.fromkeys(TASK_STATUSES, 0),
@@ -213,7 +220,7 @@ def test_a_command_with_frames_is_a_job(fake: Fake) -> None:
 def test_an_upload_only_job_is_done_when_its_files_are_there(fake: Fake) -> None:
     caller = fake.caller()
     caller.upload("/proj/a.ma", b"scene")
-    record = submitted(caller, **UPLOAD_ONLY, upload_files=[job_file("/proj/a.ma", b"scene")])
+    record = synced(caller, **UPLOAD_ONLY, upload_files=[job_file("/proj/a.ma", b"scene")])
 
     assert (record["status"], record["tasks"]) == ("success", [])
 
@@ -222,7 +229,7 @@ def test_a_job_whose_files_were_never_uploaded_fails_to_sync_and_says_which(fake
     caller = fake.caller()
     caller.upload("/proj/a.ma", b"scene")
     files = [job_file("/proj/a.ma", b"scene"), job_file("/proj/b.ma", b"never sent")]
-    record = submitted(caller, upload_files=files, local_upload=True)
+    record = synced(caller, upload_files=files, local_upload=True)
 
     assert record["status"] == "sync_failed"
     assert record["status_description"] == "1 files were never uploaded: /proj/b.ma"
@@ -232,7 +239,7 @@ def test_a_job_whose_files_were_never_uploaded_fails_to_sync_and_says_which(fake
 
 def test_what_another_account_uploaded_does_not_count(fake: Fake) -> None:
     fake.caller("other").upload("/proj/a.ma", b"scene")
-    record = submitted(fake.caller(), upload_files=[job_file("/proj/a.ma", b"scene")])
+    record = synced(fake.caller(), upload_files=[job_file("/proj/a.ma", b"scene")])
 
     assert record["status"] == "sync_failed"
 
@@ -241,20 +248,18 @@ def test_a_file_is_known_by_its_content_and_not_by_its_path(fake: Fake) -> None:
     caller = fake.caller()
     caller.upload("/proj/a.ma", b"scene")
 
-    assert submitted(caller, upload_files=[job_file("/proj/renamed.ma", b"scene")])["status"] == "pending"
+    assert synced(caller, upload_files=[job_file("/proj/renamed.ma", b"scene")])["status"] == "pending"
 
 
 def test_a_job_for_a_daemon_waits_for_its_files(fake: Fake) -> None:
-    record = submitted(
-        fake.caller(), upload_files=[job_file("/proj/a.ma", b"x", md5=None)], local_upload=False
-    )
+    record = synced(fake.caller(), upload_files=[job_file("/proj/a.ma", b"x", md5=None)], local_upload=False)
 
     assert record["status"] == "upload_pending"
     assert record["upload"] == {**NOT_BROUGHT, "local": False, "files": 1, "size": 1, "status": "pending"}
 
 
 def test_a_job_without_files_does_not_wait_for_a_daemon(fake: Fake) -> None:
-    assert submitted(fake.caller(), local_upload=False)["status"] == "pending"
+    assert synced(fake.caller(), local_upload=False)["status"] == "pending"
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,8 @@ def served(folder: Path, *options: str, data_dir: bool = True) -> Iterator[Serve
         server.wait_until_ready()
         yield server
     finally:
-        server.end(signal.SIGKILL)
+        # A throw-away folder is removed by a server that is asked to stop, and left behind by one that is killed.
+        server.end(signal.SIGKILL if data_dir else signal.SIGTERM)
 
 
 def command(*arguments: str) -> list[str]:

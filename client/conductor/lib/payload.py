@@ -30,6 +30,9 @@ def build_payload(arguments: Arguments, files: Iterable[LocalFile]) -> dict[str,
     entries = [file.entry() for file in files]
     payload["upload_files"] = entries
     payload["upload_size"] = sum(entry["st_size"] for entry in entries)
+    if not entries:
+        # Nobody would ever finish the upload of a job without files, and it would wait for ever (7.2).
+        payload["local_upload"] = True
     return payload
 
 

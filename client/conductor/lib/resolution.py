@@ -152,7 +152,4 @@ def _completed(values: dict[str, Any]) -> Arguments:
         if argument.name not in values:
             default = argument.default() if callable(argument.default) else argument.default
             values[argument.name] = default.copy() if isinstance(default, (dict, list)) else default
-    if not values["upload_paths"] and values["upload_file"] is None and not values["enforced_md5s"]:
-        # Nobody would ever finish the upload of a job without files, and it would wait for ever (7.2).
-        values["local_upload"] = True
     return Arguments(values, given)

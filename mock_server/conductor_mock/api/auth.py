@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -71,9 +71,7 @@ def _browser_login(redirect_uri: str) -> ResponseReturnValue:
     `prompt=none`, as OpenID Connect calls it, redirects at once. A token goes to this machine only: the client waits
     on a loopback port, and anywhere else would be somebody else's.
     """
-    target = urlsplit(redirect_uri)
-    if target.scheme != "http" or target.hostname not in ("localhost", "127.0.0.1") or target.fragment:
-        raise _wrong("redirect_uri", f"must be a http URL of localhost, got {redirect_uri[:80]!r}")
+    target = _loopback_url(redirect_uri)
     if not service().settings.loopback:
         raise forbidden("the browser login is for a server on a loopback address; use an API key")
     if request.args.get("prompt") != "none":
@@ -82,7 +80,7 @@ def _browser_login(redirect_uri: str) -> ResponseReturnValue:
             "login.html", agreed=agreed, account=service().keys.client_id, target=redirect_uri
         )
     keys = service().keys
-    account_id = service().accounts.sign_in(keys.client_id, keys.private_key)
+    account_id = _sign_in(keys.client_id, keys.private_key)
     g.account_id = account_id
     scope = request.args.get("scope") or "user"
     access_token = service().tokens.issue(
@@ -91,6 +89,21 @@ def _browser_login(redirect_uri: str) -> ResponseReturnValue:
     answer = {"access_token": access_token, "expires_in": service().tokens.ttl_s, "scope": scope[:200]}
     joined = "&" if target.query else "?"
     return redirect(f"{redirect_uri}{joined}{urlencode(answer)}", 302)
+
+
+def _loopback_url(text: str) -> SplitResult:
+    """The URL of a web server on this machine. Refuses (400) any other, and what could not stand in a header."""
+    refused = _wrong("redirect_uri", f"must be a http URL of localhost, got {text[:80]!r}")
+    if not (text.isascii() and text.isprintable()):
+        raise refused
+    try:
+        url = urlsplit(text)
+        local = url.hostname in ("localhost", "127.0.0.1") and url.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        raise refused from None
+    if url.scheme != "http" or not local or url.fragment:
+        raise refused
+    return url
 
 
 def _wrong(parameter: str, message: str) -> Refusal:

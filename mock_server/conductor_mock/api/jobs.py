@@ -15,7 +15,7 @@ from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.commands import Machine
-from conductor_mock.farm.decisions import create_job, machine_name
+from conductor_mock.farm.decisions import create_job, held_files, machine_name
 from conductor_mock.farm.ids import jid as write_jid
 
 jobs = Blueprint("jobs", __name__)
@@ -35,6 +35,7 @@ def create() -> tuple[dict[str, Any], int]:
         held=lambda md5s: current.holdings.held(account_id, md5s),
         warnings=warnings(),
     )
+    current.holdings.declare(account_id, held_files(payload, command))
     for path in command.missing[:20]:
         warn(f"upload_files: {path!r} was never uploaded")
     with current.accounts.open(account_id) as account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from conductor_mock.farm import lookup, simulation, tasks
@@ -48,6 +48,18 @@ def create_job(
         present = set(held({file.md5 for file in files if file.md5}))
         missing = tuple(file.path for file in files if file.md5 not in present)
     return JobCreated(payload, body_sha256, machine, missing, tuple(warnings))
+
+
+def held_files(payload: Mapping[str, Any], command: JobCreated) -> Iterator[tuple[str, str]]:
+    """`(path, base64 md5)` of the files that a job says were uploaded and were. A client asks once for a content that
+    lies under several paths, so only the job names them all."""
+    missing = set(command.missing)
+    if reading.local_upload(payload):
+        yield from (
+            (file.path, file.md5)
+            for file in reading.upload_files(payload)
+            if file.md5 and file.path not in missing
+        )
 
 
 SLICE = 2000
