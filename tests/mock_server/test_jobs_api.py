@@ -217,6 +217,15 @@ def test_a_command_with_frames_is_a_job(fake: Fake) -> None:
     ]
 
 
+def test_a_small_request_does_not_make_commands_that_fill_the_memory(fake: Fake) -> None:
+    caller = fake.caller()
+    answer = caller.submit(tasks_data=..., command="x" * 10_000, frame_range="1-1000000")
+
+    assert answer.status == 400
+    assert "more than can be held" in answer.message
+    assert caller.jobs() == []
+
+
 def test_an_upload_only_job_is_done_when_its_files_are_there(fake: Fake) -> None:
     caller = fake.caller()
     caller.upload("/proj/a.ma", b"scene")

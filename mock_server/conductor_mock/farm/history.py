@@ -38,7 +38,7 @@ def _changes(task: Task) -> Iterator[tuple[int, str]]:
     for number, attempt in enumerate(task.attempts):
         yield attempt.started_us, "running"
         if attempt.ended_us is None:
-            return
+            break
         later = task.attempts[number + 1].assigned_us if number + 1 < len(task.attempts) else None
         started_again = later is not None and not any(attempt.ended_us <= when <= later for when, _ in marks)
         waits = (

@@ -13,6 +13,9 @@ from conductor_mock.farm.frames import Frames, chunks, parse, parse_or_none, wri
 from conductor_mock.md5 import canonical
 
 DEFAULT_PRIORITY = 5
+MAX_COMMANDS_CHARS = 1 << 28
+"""The commands of all tasks that a command with a frame range makes; a small request must not fill the memory."""
+
 UPLOAD_ONLY_COMMAND = "upload only"
 UPLOAD_ONLY_FRAMES = "x"
 FRAME_PLACEHOLDER = "<frame args>"
@@ -81,6 +84,10 @@ def tasks(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     chunk_size = max(1, number(payload, "chunk_size", 1))
     specifications = [write(chunk) for chunk in chunks(parse(text(payload, "frame_range")), chunk_size)]
+    if len(command) * len(specifications) > MAX_COMMANDS_CHARS:
+        raise FramesError(
+            f"{len(specifications)} tasks with a command of {len(command)} characters are more than can be held"
+        )
     return [(with_frames(command, frames), frames) for frames in specifications] or [(command, "")]
 
 
