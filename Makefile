@@ -30,14 +30,15 @@ format: $(VENV)/.dev ## put the code into its one form
 test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 
-fuzz: $(VENV)/.dev ## the property tests with many more examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
+fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
+	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
 
-bench: $(VENV)/.dev ## measure; prints a table for docs/figures.md
+bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/submission.py
+	$(BIN)/python benchmarks/service.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .venv-vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -1,6 +1,6 @@
 """What the server does: requests per second and p99 per operation, MB/s up and down, one very large job.
 
-    make bench-service        (or: python benchmarks/service.py [--quick])
+    make bench        (or: python benchmarks/service.py [--quick])
 
 Load comes from processes of its own, over raw `http.client` connections, so that the generator is not what is measured;
 it shares the machine all the same. Prints Markdown for docs/figures.md.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conductor_mock.farm.frames import Frames, chunks, parse, parse_or_none, write
+from conductor_mock.farm.frames import Frames, FramesError, chunks, parse, parse_or_none, write
 from conductor_mock.md5 import canonical
 
 DEFAULT_PRIORITY = 5
