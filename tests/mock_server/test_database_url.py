@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 import sqlalchemy as sa
 
@@ -27,13 +29,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if not given:
         pytest.skip(f"{VARIABLE} names no PostgreSQL database")
     engine = sa.create_engine(given)
-    METADATA.drop_all(engine)
-    yield given
-    METADATA.drop_all(engine)
+    with filelock.FileLock(
+        Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"
+    ):  # one test at a time
+        METADATA.drop_all(engine)
+        yield given
+        METADATA.drop_all(engine)
     engine.dispose()
-
-
-pytestmark = pytest.mark.xdist_group("database_url")
 
 
 def test_everything_is_there_after_a_restart(tmp_path: Path, url: str) -> None:

@@ -1,0 +1,222 @@
+"""Thirty-two callers at once, of every operation, on one account and on several: nothing lost, doubled or mixed up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from conductor_mock.app import create_app, service_of
+from conductor_mock.farm import snapshot
+from conductor_mock.farm.ids import account_id
+from conductor_mock.serving import Server
+from conductor_mock.settings import Settings
+
+CALLERS = 32
+ROUNDS = 12
+SECONDS = 2
+"""One advance; all of them together end jobs (66 seconds) and are less than a claim's lease (120)."""
+
+KEYS = ("one", "two", "three")
+
+
+@dataclass
+class Seen:
+    """What the callers of one account were told."""
+
+    jobs: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass
+class Caller:
+    """One of many who use an account; its answers go to what all of them saw."""
+
+    url: str
+    client_id: str
+    seen: Seen
+    draw: random.Random
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        self.session.trust_env = False
+        query = {"grant_type": "client_credentials", "client_id": self.client_id, "client_secret": "key"}
+        token = self.session.get(f"{self.url}/api/oauth_jwt", params=query, timeout=60).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        response = self.session.request(method, self.url + path, timeout=60, **options)
+        self.seen.statuses[response.status_code] += 1
+        return response
+
+    def submit(self) -> None:
+        tasks = [{"command": f"render {self.client_id} {n}", "frames": str(n)} for n in range(3)]
+        job = {"job_title": self.client_id, "project": "default", "instance_type": "n1-standard-4"}
+        body = {**job, "output_path": "/out", "tasks_data": tasks, "metadata": {"mock_duration": "1"}}
+        self.seen.jobs.append(self.call("POST", "/jobs/", json=body).json()["jobid"])
+
+    def submit_for_a_daemon(self) -> None:
+        files = [{"destination": f"/in/{self.client_id}", "md5": None, "st_size": 1}]
+        job = {
+            "project": "default",
+            "instance_type": "n1-standard-4",
+            "output_path": "/out",
+            "local_upload": False,
+        }
+        body = {**job, "tasks_data": [{"command": "true", "frames": "1"}], "upload_files": files}
+        self.seen.jobs.append(self.call("POST", "/jobs/", json=body).json()["jobid"])
+
+    def upload(self) -> None:
+        data = self.client_id.encode() + bytes([self.draw.randrange(8)])
+        md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
+        wanted = {"upload_files": [{"path": f"/in/{md5.replace('/', '_')}", "hash": md5, "size": len(data)}]}
+        answer = self.call("POST", "/api/v2/files/get_upload_urls", json={**wanted, "project": None})
+        for one in answer.json()["singlePartURLs"] if answer.status_code == 200 else ():
+            assert self.session.put(one["preSignedURL"], data=data, timeout=60).status_code == 200
+
+    def claim_and_finish(self) -> None:
+        answer = self.call("PUT", "/uploads/client/next", json={"location": None})
+        if answer.status_code == 201:
+            name = answer.json()["data"]["id"]
+            self.seen.claims.append(name)
+            self.call("POST", f"/uploads/{name}/update", json={"upload_id": name, "bytes_transfered": 1})
+            self.call("POST", f"/uploads/{name}/finish", json={"upload_id": name, "upload_files": {}})
+
+    def fetch(self) -> None:
+        answer = self.call("GET", "/downloads/next?count=2")
+        for one in answer.json()["data"] if answer.status_code == 201 else ():
+            self.seen.offers.append(one["download_id"])
+            for file in one["files"]:
+                data = requests.get(file["url"], timeout=60).content
+                assert base64.b64encode(hashlib.md5(data).digest()).decode() == file["md5"]
+            report = {"download_id": one["download_id"], "status": "downloaded", "bytes_downloaded": 0}
+            self.call("POST", "/downloads/status", json={**report, "bytes_to_download": 0})
+
+    def let_time_pass(self) -> None:
+        self.call("POST", f"/_mock/clock?account={self.client_id}", json={"advance": SECONDS})
+
+    def look(self) -> None:
+        jobs = self.call("GET", "/api/v1/jobs").json()["data"]
+        assert {job["title"] for job in jobs} <= {self.client_id, ""}, "another account's job"
+        self.call("GET", "/billing/get_usage")
+        self.call("GET", "/api/v1/tasks?filter=jobLabel_eq_00001")
+        self.call("GET", "/get_log_file?job=00001&task=000&num_lines[]=0")
+        self.call("POST", "/jobs/00001/downloads", json={"tids": None})
+
+    def act(self) -> None:
+        if self.seen.jobs:
+            jid = self.draw.choice(self.seen.jobs)
+            action = self.draw.choice(["hold", "unhold", "kill", "reviewed"])
+            self.call("PUT", "/jobs_multi", json={"action": action, "jobids": [jid]})
+
+
+DEEDS: tuple[Callable[[Caller], None], ...] = (
+    Caller.submit,
+    Caller.submit_for_a_daemon,
+    Caller.upload,
+    Caller.claim_and_finish,
+    Caller.fetch,
+    Caller.let_time_pass,
+    Caller.look,
+    Caller.act,
+)
+
+
+@pytest.fixture(scope="module", params=[KEYS[:1], KEYS], ids=["one account", "three accounts"])
+def crowd(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Seen]]:
+    """What was seen while everybody called at once, and the data directory that is left, its server stopped."""
+    folder = tmp_path_factory.mktemp("crowd")
+    seen = {key: Seen() for key in request.param}
+    with Server(create_app(Settings(data_dir=folder, speed=0))) as server:
+        callers = [
+            Caller(server.url, key, seen[key], random.Random(number))
+            for number, key in enumerate(list(seen) * CALLERS)
+            if number < CALLERS
+        ]
+        start = threading.Barrier(CALLERS)
+        with ThreadPoolExecutor(CALLERS) as pool:
+            list(pool.map(lambda caller: busy(caller, start), callers))
+        for caller in callers:
+            caller.session.close()
+    return folder, seen
+
+
+def busy(caller: Caller, start: threading.Barrier) -> None:
+    start.wait(60)
+    for _ in range(ROUNDS):
+        caller.draw.choice(DEEDS)(caller)
+
+
+def test_nobody_is_answered_with_an_error_of_the_server(crowd: tuple[Path, dict[str, Seen]]) -> None:
+    for seen in crowd[1].values():
+        assert set(seen.statuses) <= {200, 201, 204, 404, 409}
+
+
+def test_no_job_is_lost_and_no_id_is_given_twice(crowd: tuple[Path, dict[str, Seen]]) -> None:
+    for seen in crowd[1].values():
+        assert sorted(seen.jobs) == [f"{number:05d}" for number in range(1, len(seen.jobs) + 1)]
+
+
+def test_no_claim_and_no_outputs_are_handed_out_twice(crowd: tuple[Path, dict[str, Seen]]) -> None:
+    for seen in crowd[1].values():
+        assert len(set(seen.claims)) == len(seen.claims)
+        assert len(set(seen.offers)) == len(seen.offers)
+
+
+def test_the_log_on_disk_holds_all_of_it(crowd: tuple[Path, dict[str, Seen]]) -> None:
+    folder, seen = crowd
+    app = create_app(Settings(data_dir=folder))
+    try:
+        for key, one in seen.items():
+            with service_of(app).accounts.open(account_id(key)) as account:
+                image = json.dumps(snapshot.write(account.state))
+                assert len(account.state.jobs) == len(one.jobs)
+                assert all(f"render {other} " not in image for other in KEYS if other != key)
+    finally:
+        service_of(app).close()
+
+
+def test_two_who_upload_the_same_content_at_once_both_succeed_and_one_copy_exists(tmp_path: Path) -> None:
+    data = random.Random(1).randbytes(3_000_000)
+    digest = hashlib.md5(data)
+    md5 = base64.b64encode(digest.digest()).decode()
+    with Server(create_app(Settings(data_dir=tmp_path, speed=0))) as server:
+        callers = [Caller(server.url, "one", Seen(), random.Random(n)) for n in range(8)]
+        body = {"upload_files": [{"path": "/same", "hash": md5, "size": len(data)}], "project": None}
+        urls = [
+            caller.call("POST", "/api/v2/files/get_upload_urls", json=body).json()["singlePartURLs"][0][
+                "preSignedURL"
+            ]
+            for caller in callers
+        ]
+        start = threading.Barrier(len(callers))
+
+        def put(caller: Caller, url: str) -> int:
+            start.wait(60)
+            return caller.session.put(url, data=data, timeout=60).status_code
+
+        with ThreadPoolExecutor(len(callers)) as pool:
+            assert list(pool.map(put, callers, urls)) == [200] * len(callers)
+        again = callers[0].call("POST", "/api/v2/files/get_upload_urls", json=body)
+        for caller in callers:
+            caller.session.close()
+    assert again.status_code == 204
+    assert [path.name for path in (tmp_path / "objects").rglob("*") if path.is_file()].count(
+        digest.hexdigest()
+    ) == 1
+    assert not list((tmp_path / "incoming").iterdir())
