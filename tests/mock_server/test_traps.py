@@ -787,6 +787,20 @@ def test_trap_37_nobody_waits_for_a_client_that_stalls(server: Server, session: 
         assert [connection.answer().status for connection in connections] == [200] * 4 + [201] * 4
 
 
+@pytest.mark.parametrize("size", [2**63 - 1, 2**40, 30], ids=["as large as can be", "a terabyte", "30 bytes"])
+def test_trap_37_a_file_of_any_size_is_answered_with_a_bounded_number_of_parts(fake: Fake, size: int) -> None:
+    """A declared size costs nothing to send, and one part for each eight bytes of it would never be answered."""
+    caller = fake.caller()
+    options(caller, part_size=8)
+    batch = [{**candidate("/proj/huge", CONTENT), "size": size}]
+    answer = caller.post("/api/v2/files/get_upload_urls", {"upload_files": batch})
+    (record,) = answer.json()["multiPartURLs"]
+
+    count, part_size = len(record["parts"]), record["partSize"]
+    assert 4 <= count <= 10_000
+    assert (count - 1) * part_size < size <= count * part_size
+
+
 def test_trap_38_bounds_of_a_job_filter_are_exclusive(fake: Fake) -> None:
     caller = fake.caller()
     for _ in range(4):

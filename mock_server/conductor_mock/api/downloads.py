@@ -132,7 +132,7 @@ def _whole(name: str, default: int, most: int) -> int:
     text = request.args.get(name)
     if text is None or text == "":
         return default
-    if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or int(text) < 1:
+    if not re.fullmatch(r"[1-9]\d{0,11}", text, re.ASCII):
         raise bad_request(
             f"{name} must be a whole number from 1, got {text[:40]!r}", Detail(name, "must be from 1")
         )

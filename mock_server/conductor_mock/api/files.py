@@ -17,6 +17,9 @@ from conductor_mock.store.parts import PartsError
 
 files = Blueprint("files", __name__)
 
+MAX_PARTS = 10_000
+"""Parts of one upload; larger files get larger parts. Cloud stores have this limit (inferred for this service)."""
+
 
 @files.post("/api/v2/files/get_upload_urls")
 def get_upload_urls() -> dict[str, object] | Response:
@@ -104,7 +107,8 @@ def _missing(account_id: str, wanted: list[tuple[str, str]]) -> list[str]:
 
 
 def _in_parts(account_id: str, path: str, md5: str, size: int, options: Options) -> dict[str, object]:
-    upload = service().parts.begin(account_id, md5=md5, size=size, part_size=options.part_size)
+    part_size = max(options.part_size, -(-size // MAX_PARTS))
+    upload = service().parts.begin(account_id, md5=md5, size=size, part_size=part_size)
     return {
         "uploadID": upload.upload_id,
         "filePath": path,
