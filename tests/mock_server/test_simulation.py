@@ -142,7 +142,7 @@ def run(farm: Farm, plan: list[Arrival]) -> list[Job]:
 
 @given(farms, arrivals, st.lists(st.integers(0, 400 * SECOND), min_size=1, max_size=6))
 def test_time_may_pass_in_one_step_or_in_many(
-    options: dict[str, int], plan: list[Arrival], steps: list[int]
+    options: dict[str, Any], plan: list[Arrival], steps: list[int]
 ) -> None:
     one, many = Farm(**options), Farm(**options)
     run(one, plan)
@@ -155,7 +155,7 @@ def test_time_may_pass_in_one_step_or_in_many(
 
 @given(farms, arrivals, st.integers(0, HOUR), st.integers(0, HOUR))
 def test_a_snapshot_goes_on_as_the_state_does_that_it_was_taken_of(
-    options: dict[str, int], plan: list[Arrival], before: int, after: int
+    options: dict[str, Any], plan: list[Arrival], before: int, after: int
 ) -> None:
     farm = Farm(**options)
     run(farm, plan)
@@ -170,7 +170,7 @@ def test_a_snapshot_goes_on_as_the_state_does_that_it_was_taken_of(
 
 @given(farms, arrivals)
 def test_the_same_seed_gives_the_same_history_whenever_it_starts(
-    options: dict[str, int], plan: list[Arrival]
+    options: dict[str, Any], plan: list[Arrival]
 ) -> None:
     early, late = Farm(**options), Farm(**options)
     late.advance(777 * SECOND)
@@ -188,7 +188,7 @@ def test_the_same_seed_gives_the_same_history_whenever_it_starts(
 
 
 @given(farms, arrivals)
-def test_no_task_is_lost_and_none_runs_twice_at_a_time(options: dict[str, int], plan: list[Arrival]) -> None:
+def test_no_task_is_lost_and_none_runs_twice_at_a_time(options: dict[str, Any], plan: list[Arrival]) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
     farm.until_idle()
@@ -203,7 +203,7 @@ def test_no_task_is_lost_and_none_runs_twice_at_a_time(options: dict[str, int], 
 
 
 @given(farms, arrivals)
-def test_there_are_never_more_instances_than_allowed(options: dict[str, int], plan: list[Arrival]) -> None:
+def test_there_are_never_more_instances_than_allowed(options: dict[str, Any], plan: list[Arrival]) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
     farm.until_idle()
@@ -247,7 +247,7 @@ def test_a_higher_priority_never_starts_after_a_lower_one_when_both_waited(
 
 
 @given(farms, arrivals)
-def test_attempts_never_go_beyond_the_policy(options: dict[str, int], plan: list[Arrival]) -> None:
+def test_attempts_never_go_beyond_the_policy(options: dict[str, Any], plan: list[Arrival]) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
     farm.until_idle()
@@ -260,7 +260,7 @@ def test_attempts_never_go_beyond_the_policy(options: dict[str, int], plan: list
 
 @given(farms, arrivals)
 def test_scouts_come_first_and_the_rest_waits_for_all_of_them(
-    options: dict[str, int], plan: list[Arrival]
+    options: dict[str, Any], plan: list[Arrival]
 ) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
@@ -279,7 +279,7 @@ def test_scouts_come_first_and_the_rest_waits_for_all_of_them(
 
 @given(farms, arrivals)
 def test_costs_are_the_sum_over_the_time_that_instances_were_held(
-    options: dict[str, int], plan: list[Arrival]
+    options: dict[str, Any], plan: list[Arrival]
 ) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
@@ -298,7 +298,7 @@ def test_costs_are_the_sum_over_the_time_that_instances_were_held(
 
 
 @given(farms, arrivals, st.integers(0, 10 * HOUR))
-def test_what_has_ended_stays_ended(options: dict[str, int], plan: list[Arrival], later: int) -> None:
+def test_what_has_ended_stays_ended(options: dict[str, Any], plan: list[Arrival], later: int) -> None:
     farm = Farm(**options)
     run(farm, plan)
     farm.until_idle()
@@ -309,7 +309,7 @@ def test_what_has_ended_stays_ended(options: dict[str, int], plan: list[Arrival]
 
 @given(farms, arrivals, st.integers(0, HOUR), st.integers(0, HOUR))
 def test_a_job_as_it_was_is_what_was_shown_then(
-    options: dict[str, int], plan: list[Arrival], until: int, later: int
+    options: dict[str, Any], plan: list[Arrival], until: int, later: int
 ) -> None:
     farm = Farm(**options)
     jobs = run(farm, plan)
