@@ -129,7 +129,7 @@ payloads = st.fixed_dictionaries(
 arrivals = st.lists(
     st.builds(Arrival, st.integers(0, 200 * SECOND), st.integers(0, 6), payloads), min_size=1, max_size=5
 )
-farms = st.builds(dict, fleet=st.integers(0, 4), seed=st.integers(0, 3))
+farms: st.SearchStrategy[dict[str, Any]] = st.builds(dict, fleet=st.integers(0, 4), seed=st.integers(0, 3))
 
 
 def run(farm: Farm, plan: list[Arrival]) -> list[Job]:
