@@ -10,7 +10,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
@@ -28,7 +28,7 @@ from conductor_mock.api import (
     tasks,
     uploads,
 )
-from conductor_mock.api.authentication import authenticate
+from conductor_mock.api.authentication import GUARDED_ELSEWHERE, authenticate
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
@@ -43,6 +43,7 @@ from conductor_mock.errors import (
     unavailable,
 )
 from conductor_mock.farm.commands import UnknownCommandError
+from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
 from conductor_mock.recording import record_requests
 from conductor_mock.service import Service, open_service
@@ -92,6 +93,7 @@ def make_app(opened: Service) -> Flask:
     record_requests(app)
     app.before_request(_check_framing)
     app.before_request(authenticate)
+    app.before_request(_asked_for_fault)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -143,6 +145,21 @@ def _check_framing() -> None:
     if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
+
+
+def _asked_for_fault() -> None:
+    """Refuse what a fault rule of the account wants refused, before anything is done."""
+    if request.blueprint in GUARDED_ELSEWHERE:
+        return
+    identity = g.get("identity")
+    client_id = request.args.get("client_id")
+    account = identity.account_id if identity else (request.view_args or {}).get("account_id")
+    if account is None and client_id:
+        account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
+    rule = service().faults.take(account or "", request.endpoint, request.method, request.path)
+    if rule is not None:
+        headers = {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
+        raise Refusal(rule.status, f"fault {rule.number} was asked for: status {rule.status}", (), headers)
 
 
 def _announce(response: Response) -> Response:

@@ -18,6 +18,7 @@ from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.farm.clock import speed_millionths
+from conductor_mock.faults import Faults
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.signing import Signer
 from conductor_mock.store.accounts import Accounts, WallClock, Wanted, wall_us
@@ -47,6 +48,7 @@ class Service:
     parts: Parts
     accounts: Accounts
     journal: Journal
+    faults: Faults
     wall: WallClock
     _database: Database
     _directory_lock: filelock.BaseFileLock
@@ -129,6 +131,7 @@ def _assemble(
     parts = Parts(database, directory)
     log = Log(database, objects)
     log.check()
+    contract = load_contract()
     wanted = Wanted(
         catalog.sha256,
         seed=settings.seed,
@@ -139,7 +142,8 @@ def _assemble(
     )
     return Service(
         settings=settings,
-        contract=load_contract(),
+        contract=contract,
+        faults=Faults(contract.operations),
         catalog=catalog,
         served=ServedCatalog.of(catalog),
         keys=keys,

@@ -361,20 +361,6 @@ def test_simulated_time_ends_with_the_year_9999(fake: Fake) -> None:
     assert caller.jobs()[0]["created"] == "9999-12-31T23:59:59Z"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", "/_mock/faults", None),
-        ("POST", "/_mock/faults", {}),
-        ("DELETE", "/_mock/faults", None),
-    ],
-)
-def test_calls_that_come_later_are_refused_and_not_silently_taken(
-    shared_fake: Fake, method: str, path: str, body: Any
-) -> None:
-    assert shared_fake.newcomer().request(method, path, body=body).status == 501
-
-
 def test_a_reset_makes_the_account_as_new_and_nobody_else(fake: Fake) -> None:
     one, other = fake.caller("one"), fake.caller("other")
     for caller in (one, other):

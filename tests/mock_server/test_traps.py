@@ -710,7 +710,12 @@ def test_trap_34_the_file_service_answers_json_always(fake: Fake) -> None:
     (file,) = caller.get("/api/v1/fileio/downloader/next", query={"project": "default"}).json()
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for verb in ("touch", "fail", "finish"):
-        for one, status in ((file["download_file"]["id"], 200), (f"d{jid}-000-7.0", 410), ("nonsense", 404)):
+        for one, status in (
+            (file["download_file"]["id"], 200),
+            (f"d{jid}-000-7.0", 410),
+            (f"d{jid}-000-1.9", 410),
+            ("nonsense", 404),
+        ):
             path = f"/api/v1/fileio/downloader/{verb}/{one}"
             answer = caller.put(path, b"bytes_transferred=1&bytes_downloaded=1", headers=form)
             assert answer.status == status, (verb, one, answer)

@@ -13,7 +13,7 @@ from conductor_mock.api.context import service
 from conductor_mock.catalog import CatalogError, from_document, validate
 from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found, not_implemented
+from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.clock import ONE, SECOND, ClockError, iso
 from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
@@ -22,6 +22,7 @@ from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.ids import jid as write_jid
 from conductor_mock.farm.outcomes import RuleError, check_rule, fits
 from conductor_mock.farm.state import State
+from conductor_mock.faults import FaultError
 from conductor_mock.version import version
 
 control = Blueprint("control", __name__, url_prefix="/_mock")
@@ -157,6 +158,7 @@ def reset() -> Response:
     for account_id in selected_accounts():
         current.accounts.reset(account_id)
         current.parts.forget_all(account_id)
+        current.faults.clear(account_id)
         current.journal.clear(account_id)
     if request.args.get("account") == ALL:
         current.journal.clear()
@@ -280,10 +282,26 @@ def mails() -> dict[str, Any]:
         }
 
 
-@control.route("/faults", methods=["GET", "POST", "DELETE"])
-def later() -> Response:
-    """Calls of the design that this version does not fill yet: refused, never silently accepted."""
-    raise not_implemented(f"{request.method} {request.path} is not part of this version")
+@control.get("/faults")
+def faults() -> dict[str, Any]:
+    """The fault rules of the account, and how often each was consumed."""
+    return {"faults": service().faults.of(one_account())}
+
+
+@control.post("/faults")
+def add_fault() -> dict[str, Any]:
+    """Ask for a fault: requests that fit its `match` are refused with a status."""
+    try:
+        return service().faults.add(one_account(), parse_json(raw_body())).to_json()
+    except FaultError as error:
+        raise bad_request(f"the fault was not taken: {error}", Detail(error.path, error.message)) from None
+
+
+@control.delete("/faults")
+def clear_faults() -> Response:
+    """No faults any more."""
+    service().faults.clear(one_account())
+    return Response(status=204)
 
 
 @control.post("/jobs/<jid>/tasks/<tid>")

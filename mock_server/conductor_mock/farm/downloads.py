@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from conductor_mock.farm import leases, lookup, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
-from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.refusals import MeaninglessError, NotThereError
 from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
 
 REPORTS = ("downloading", "downloaded", "pending")
@@ -67,7 +67,7 @@ def report(
         raise MeaninglessError(f"must be one of {', '.join(REPORTS)}, got {status[:40]!r}")
     task = job.tasks[index]
     if file is not None and not (task.outputs and file < len(task.outputs)):
-        raise MeaninglessError(f"download {name} has no file {file}")
+        raise NotThereError(f"download {name} has no file {file}")
     if task.download is not None and task.download.status == "downloaded" and status == "downloaded":
         return None
     return DownloadReported(job.number, index, file, status, bytes_downloaded)
