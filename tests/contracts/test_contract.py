@@ -89,7 +89,7 @@ def said(problems: list[Problem]) -> list[str]:
         job(upload_size=2**50),
         job(cores=4.0, instance_type=None),
         {"command": "r", "frame_range": "1, 10-20, 100-200x2", "cores": 4, "tasks_data": []},
-        {"command": "r", "frame_range": "-5--1 7", "cores": 4, "tasks_data": None},
+        {"command": "r", "frame_range": "-5--1 , 7", "cores": 4, "tasks_data": None},
         {"command": "r", "frame_range": "10-1,", "instance_type": "a"},
         {
             "command": "upload only",

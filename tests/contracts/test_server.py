@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -14,14 +13,7 @@ from conductor_mock.app import create_app
 from conductor_mock.serving import Server
 from conductor_mock.settings import Settings
 
-GIVEN_BACK = pytest.mark.xfail(
-    reason="a file that the only daemon of a task gave back is not offered again before its lease has run out"
-)
-MARKS: dict[str, Any] = {"fileio.fail": GIVEN_BACK}
-OPERATIONS = [
-    pytest.param(name, marks=MARKS.get(name, ()))
-    for name in sorted({one.operation or "routes" for one in load_interactions()})
-]
+OPERATIONS = sorted({one.operation or "routes" for one in load_interactions()})
 
 
 @pytest.fixture(scope="module")

@@ -264,9 +264,6 @@ def test_storage_is_billed_by_the_day(result: Json) -> None:
     assert all(set(day) == {"cost", "GiB"} for day in storage.values())
 
 
-@pytest.mark.xfail(
-    reason="the server refuses the empty window that the client asks for", strict=True, raises=AssertionError
-)
 @after(reading_usage)
 def test_a_report_that_ends_on_its_first_day_is_a_row_of_zeros(result: Json) -> None:
     assert list(result["one_day"]["get_compute_usage"].values()) == [
