@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import requests
+from typing import Any, NamedTuple, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -21,7 +22,17 @@ START_S = 60
 EVENT_S = 90
 POLL_S = 0.1
 SYNC_S = 10
+REQUEST_S = 60
 NOT_ENDED = ("holding", "pending", "running")
+
+
+class ControlError(RuntimeError):
+    """The control API refused a call; the text is what it said."""
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
 
 
 class Fake:
@@ -82,7 +93,7 @@ class Account:
     def is_known(self) -> bool:
         """Whether a client of this account has asked for a token yet."""
         found = self._ask("GET", "health", params={"account": self.client_id})
-        return found.status_code == 200
+        return found.status == 200
 
     def jobs(self) -> list[Json]:
         """Every job with the payload as it arrived."""
@@ -108,24 +119,40 @@ class Account:
             self.advance(SYNC_S)
         open_ones = [task["tid"] for task in self.job(jid)["tasks"] if task["status"] in NOT_ENDED]
         for tid in tids or open_ones:
-            self.control("POST", f"jobs/{jid}/tasks/{tid}", json={"status": "success"})
+            self.control("POST", f"jobs/{jid}/tasks/{tid}", body={"status": "success"})
 
     def advance(self, seconds: float) -> None:
         """Move simulated time on."""
-        self.control("POST", "clock", json={"advance": seconds})
+        self.control("POST", "clock", body={"advance": seconds})
 
-    def control(self, method: str, path: str, **request: Any) -> Json:
-        """One call of the control API. Raises HTTPError with what the server said."""
-        params = {"account": self.client_id, **request.pop("params", {})}
-        answer = self._ask(method, path, params=params, **request)
-        if not answer.ok:
-            raise requests.HTTPError(f"{method} /_mock/{path}: {answer.status_code} {answer.text}")
-        return dict(answer.json()) if answer.content else {}
+    def control(
+        self, method: str, path: str, *, params: dict[str, str] | None = None, body: Json | None = None
+    ) -> Json:
+        """One call of the control API. Raises ControlError with what the server said."""
+        answer = self._ask(method, path, params={"account": self.client_id, **(params or {})}, body=body)
+        if answer.status >= 300:
+            raise ControlError(f"{method} /_mock/{path}: {answer.status} {answer.text}")
+        return dict(json.loads(answer.text)) if answer.text else {}
 
-    def _ask(self, method: str, path: str, **request: Any) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, f"{self.url}/_mock/{path}", timeout=60, **request)
+    def _ask(self, method: str, path: str, *, params: dict[str, str], body: Json | None = None) -> Answer:
+        url = f"{self.url}/_mock/{path}?{urlencode(params)}"
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+        try:
+            with _direct().open(request, timeout=REQUEST_S) as answer:
+                return Answer(answer.status, answer.read().decode())
+        except HTTPError as error:
+            with error:
+                return Answer(error.code, error.read().decode())
+
+
+def _direct() -> OpenerDirector:
+    """An opener that uses no proxy.
+
+    Not the requests library: scenarios run in threads beside other tests of the same process, and while one of those
+    has `responses` active, every request of that library in the process goes to its mock.
+    """
+    return build_opener(ProxyHandler({}))
 
 
 def eventually(

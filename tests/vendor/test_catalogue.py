@@ -39,7 +39,7 @@ def building_menus_on_coreweave(desk: Workstation) -> Json:
 def menus_of(desk: Workstation, provider: str) -> Json:
     """The machines of another shipped catalogue, given to this account while the server runs."""
     before = desk.drive("machines")
-    desk.account.control("PUT", "catalog", json=named(provider).to_document())
+    desk.account.control("PUT", "catalog", body=named(provider).to_document())
     return {**desk.drive("machines"), "before": before["names"]}
 
 
