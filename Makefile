@@ -6,7 +6,7 @@ JOBS ?= auto
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test fuzz bench clean
+.PHONY: help demo serve check format test fuzz prove bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
-	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) -m "not slow and not prove" $(PYTEST_ARGS)
+
+prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
+	$(BIN)/pytest -n $(JOBS) -m prove --durations 20 $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/submission.py
