@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,6 +105,11 @@ class Workstation:
         """Run a script of `drivers/` in the client's Python, with JSON in and the JSON that it prints last out."""
         script = [str(self.client.python), str(DRIVERS / f"{driver}.py")]
         return self._run(script, json.dumps(arguments), environ, must_succeed=True).answer
+
+    def drive_ours(self, driver: str, arguments: Any = None) -> Any:
+        """Run a script of `drivers/` in this project's Python, as the same user."""
+        script = [sys.executable, str(DRIVERS / f"{driver}.py")]
+        return self._run(script, json.dumps(arguments), {}, must_succeed=True).answer
 
     def conductor(self, *arguments: str, **environ: str) -> Ran:
         """Run the client's `conductor` command to its end."""
