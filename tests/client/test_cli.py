@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import responses
 from click.testing import CliRunner, Result
 
-from conductor.cli import cli
+from conductor.cli import COMMANDS, cli
 from conductor.lib.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
 from support.fake_service import PRIVATE_KEY, FakeService
@@ -219,3 +220,31 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.startswith("conductor, version ")
+
+
+def test_the_list_of_commands_says_what_the_commands_say() -> None:
+    ctx = click.Context(cli)
+    for name, listed in COMMANDS.items():
+        command = cli.get_command(ctx, name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(limit=200) == listed.help
+
+
+def test_an_unknown_command_is_bad_input() -> None:
+    done = run("sumbit")
+    assert (done.exit_code, "No such command 'sumbit'" in done.stderr) == (2, True)
+
+
+def test_the_help_loads_no_command_and_no_network(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom conductor.cli import cli\n"
+        "try: cli(['--help'])\nexcept SystemExit: pass\n"
+        "print(*sorted(sys.modules), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    loaded = set(done.stdout.splitlines())
+    assert "conductor.commands.failures" in loaded
+    assert not {"conductor.commands.submit", "requests", "rich", "yaml", "importlib.metadata"} & loaded

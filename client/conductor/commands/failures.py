@@ -1,0 +1,41 @@
+"""What a failure of the library looks like on the command line: one message, one exit code, no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from conductor.lib.exceptions import ConductorError
+
+INTERRUPTED = 130
+
+
+class Failed(click.ClickException):
+    """A failure as the command line shows it."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        vars(self)["exit_code"] = exit_code  # one class for all codes, where click has a class for each
+
+    def show(self, file: Any = None) -> None:
+        """Write the message to the standard error."""
+        click.echo(f"conductor: {self.message}", err=True)
+
+
+@contextmanager
+def guarded(ctx: click.Context) -> Iterator[None]:
+    """Turn the library's errors into ``Failed``, and Ctrl-C into a line and exit code 130."""
+    failure: Failed
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("conductor: interrupted", err=True)
+        ctx.exit(INTERRUPTED)
+    except ConductorError as error:
+        failure = Failed(str(error), error.exit_code)
+    else:
+        return
+    raise failure
