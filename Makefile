@@ -6,7 +6,7 @@ JOBS ?= auto
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test fuzz prove bench clean
+.PHONY: help demo serve check format test test-all fuzz prove bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: $(VENV)/.dev ## put the code into its one form
 test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 
+test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.10 to 3.13
+	$(BIN)/nox $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
+
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
 	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) -m "not slow and not prove" $(PYTEST_ARGS)
 
@@ -41,7 +44,7 @@ bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/service.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .venv-vendor .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -6,7 +6,7 @@ import sys
 
 from ciocore import file_utils  # type: ignore[import-not-found]
 
-found = []
+found: list[dict[str, object]] = []
 for folder, paths in json.load(sys.stdin):
     os.environ["SHOW"] = folder
     try:
