@@ -21,6 +21,7 @@ from conductor_mock.farm import (
     snapshot,
     tasks,
     uploads,
+    views,
 )
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
 from conductor_mock.farm.commands import (
@@ -371,6 +372,16 @@ def test_a_killed_job_gives_its_instances_back() -> None:
     farm.do(actions.act_on_jobs(farm.state, "kill", ["00001"]))
     assert tasks.job_status(first) == "killed"
     assert second.active == 2
+
+
+def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:
+    farm = Farm()
+    (task,) = farm.submit(1).tasks
+    farm.advance(20 * SECOND)
+    assert tasks.is_active(task)
+    assert views.runtime_us(task, farm.state.now_us) == 0
+    farm.advance(50 * SECOND)
+    assert views.runtime_us(task, farm.state.now_us) > 0
 
 
 def test_a_mail_is_written_when_a_job_ends_and_again_when_it_ends_again() -> None:

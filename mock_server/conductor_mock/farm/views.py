@@ -107,9 +107,9 @@ def control_job(job: Job, account: str, payload: Json) -> Json:
 
 
 def runtime_us(task: Task, now_us: int) -> int:
-    """Simulated microseconds that a task's attempts ran, the present one included."""
+    """Simulated microseconds that a task's attempts ran, the present one included once its instance has booted."""
     return sum(
-        (now_us if attempt.ended_us is None else attempt.ended_us) - attempt.started_us
+        max(0, (now_us if attempt.ended_us is None else attempt.ended_us) - attempt.started_us)
         for attempt in task.attempts
     )
 
