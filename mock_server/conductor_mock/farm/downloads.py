@@ -82,7 +82,7 @@ def apply_offered(state: State, command: DownloadOffered) -> None:
     download.status = "downloading"
     download.lease = leases.take(state.now_us, command.lease_us)
     if command.file is not None:
-        download.given.add(command.file)
+        download.given |= {command.file}
     state.leased_downloads.add((command.job, command.task))
 
 
@@ -119,9 +119,9 @@ def _file_ended(download: Download, command: DownloadReported, count: int) -> bo
     """Note one file of a file-by-file download; whether that ends the download of the task."""
     assert command.file is not None  # noqa: S101 - the caller asked
     if command.status == "downloaded":
-        download.done.add(command.file)
+        download.done |= {command.file}
         return len(download.done) == count
-    download.given.discard(command.file)
+    download.given -= {command.file}
     return False
 
 

@@ -63,7 +63,7 @@ def expire(state: State) -> None:
         elif download.lease is not None and download.lease.until_us <= state.now_us:
             download.lease = None
             download.status = "pending"
-            download.given = set(download.done)
+            download.given = download.done
             state.leased_downloads.discard(key)
 
 

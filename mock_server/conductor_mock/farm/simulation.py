@@ -76,8 +76,9 @@ def make_ready(state: State, job: Job) -> None:
 
 
 def enqueue(state: State, job: Job) -> None:
-    """Let a job be looked at when slots are given out."""
-    if job.phase == READY and job.waiting:
+    """Let a job be looked at when slots are given out; once is enough."""
+    if job.phase == READY and job.waiting and job.queued != job.priority:
+        job.queued = job.priority
         heapq.heappush(state.queue, (-job.priority, job.number))
 
 
@@ -92,8 +93,11 @@ def give_slots(state: State) -> None:
     while state.queue and (not state.options.fleet or state.active < state.options.fleet):
         priority, number = heapq.heappop(state.queue)
         job = state.jobs[number]
-        if priority != -job.priority or job.phase != READY:
-            continue  # an entry from before its priority changed, or of a job that was killed
+        if priority != -job.priority:
+            continue  # an entry from before its priority changed
+        job.queued = None
+        if job.phase != READY:
+            continue  # it was killed
         index = _next_waiting(job)
         if index is None or (job.max_instances and job.active >= job.max_instances):
             continue  # `enqueue` is called when an instance of the job is given back
@@ -178,6 +182,7 @@ def _handle(state: State, event: Event) -> None:
     attempt = task.attempts[-1]
     if kind == BEGUN:
         tasks.move(job, task, "running")
+        heapq.heappush(state.events, (attempt.ends_us, ENDED, job.number, index, attempt_number))
     else:
         finish(state, job, index, attempt.planned, attempt.exit_code)
 
@@ -219,10 +224,10 @@ def _assign(state: State, job: Job, index: int) -> None:
 
 
 def _plan(state: State, job: Job, index: int, attempt: Attempt) -> None:
-    number = len(job.tasks[index].attempts)
-    if attempt.started_us > state.now_us:
-        heapq.heappush(state.events, (attempt.started_us, BEGUN, job.number, index, number))
-    heapq.heappush(state.events, (attempt.ends_us, ENDED, job.number, index, number))
+    """The next event of an attempt: it begins (and then has an end), or it has begun and ends."""
+    boots = attempt.started_us > state.now_us
+    when, kind = (attempt.started_us, BEGUN) if boots else (attempt.ends_us, ENDED)
+    heapq.heappush(state.events, (when, kind, job.number, index, len(job.tasks[index].attempts)))
 
 
 def _scout_succeeded(state: State, job: Job) -> None:

@@ -138,7 +138,7 @@ def _read_task(values: list[Any]) -> Task:
         frames or "",
         status,
         bool(scout),
-        [Attempt(**dict(zip(_ATTEMPT, attempt, strict=True))) for attempt in attempts or ()],
+        tuple(Attempt(**dict(zip(_ATTEMPT, attempt, strict=True))) for attempt in attempts or ()),
         tries_from or 0,
         None if marks is None else [tuple(one) for one in marks],
         None if outputs is None else tuple(OutputFile(*file) for file in outputs),
@@ -159,8 +159,8 @@ def _read_download(data: Json) -> Download:
         data["status"],
         _read_lease(data["lease"]),
         data["bytes_downloaded"],
-        set(data["given"]),
-        set(data["done"]),
+        frozenset(data["given"]),
+        frozenset(data["done"]),
     )
 
 

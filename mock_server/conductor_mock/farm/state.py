@@ -69,8 +69,8 @@ class Download:
     status: str = "pending"
     lease: Lease | None = None
     bytes_downloaded: int = 0
-    given: set[int] = field(default_factory=set)
-    done: set[int] = field(default_factory=set)
+    given: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Task:
     frames: str
     status: str = "pending"
     scout: bool = False
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: tuple[Attempt, ...] = ()
     tries_from: int = 0
     marks: list[tuple[int, str]] | None = None
     outputs: tuple[OutputFile, ...] | None = None
@@ -114,7 +114,8 @@ class Job:
     killed; `phases` is its history, `(t_us, phase)`. `retries` is the auto-retry policy: how often a task that failed
     or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
     attempts ran, `ended_us` when nothing was left to do. `counts` is how many tasks are in each status,
-    kept by `tasks.move`; `waiting` (a heap of tasks), `active` (instances) and `syncs` belong to `simulation`.
+    kept by `tasks.move`; `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
+    `active` (instances) and `syncs` belong to `simulation`.
     """
 
     number: int
@@ -147,6 +148,7 @@ class Job:
     phases: list[tuple[int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     waiting: list[int] = field(default_factory=list)
+    queued: int | None = None
     active: int = 0
     syncs: int = 0
     synced_us: int | None = None

@@ -47,7 +47,7 @@ def set_phase(job: Job, phase: str, note: str, now_us: int) -> None:
 
 def assign(task: Task, attempt: Attempt) -> None:
     """A new attempt has an instance; what an earlier one left is gone."""
-    task.attempts.append(attempt)
+    task.attempts = (*task.attempts, attempt)
     task.outputs = None
     task.download = None
 
