@@ -10,6 +10,7 @@ from flask import Blueprint, request
 from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.context import caller, catalog, service, warn, warnings
 from conductor_mock.api.files import check_project
+from conductor_mock.api.numbering import numbers
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
@@ -53,7 +54,9 @@ def list_jobs() -> dict[str, Any]:
     except FilterError as error:
         raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
     with service().accounts.open(caller().account_id) as account:
-        records = [views.job_record(account.state, job) for job in account.state.jobs.values()]
+        state = account.state
+        chosen = numbers(wanted, ("jid", "id"), 1, state.next_job_number)
+        records = [views.job_record(state, state.jobs[number]) for number in chosen]
     fitting = [record for record in records if wanted.matches(record)]
     return {"data": [_only(record, request.args.get("fields")) for record in fitting]}
 

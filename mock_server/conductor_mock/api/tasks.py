@@ -9,6 +9,7 @@ from flask import Blueprint, request
 
 from conductor_mock.api.bodies import contract_body
 from conductor_mock.api.context import caller, service
+from conductor_mock.api.numbering import numbers
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request, not_found
@@ -26,15 +27,16 @@ def list_tasks() -> dict[str, Any]:
         wanted = parse(request.args.get("filter", ""))
     except FilterError as error:
         raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
-    of_job = [term for term in wanted.terms if term.field in ("jobLabel", "jid")]
     with service().accounts.open(caller().account_id) as account:
         state = account.state
-        jobs = [
-            job
-            for job in state.jobs.values()
-            if all(term.matches(_label(job.number, term.field)) for term in of_job)
+        chosen = [
+            state.jobs[number] for number in numbers(wanted, ("jobLabel", "jid"), 1, state.next_job_number)
         ]
-        records = [views.task_record(state, job, index) for job in jobs for index in range(len(job.tasks))]
+        records = [
+            views.task_record(state, job, index)
+            for job in chosen
+            for index in numbers(wanted, ("taskLabel", "tid"), 0, len(job.tasks))
+        ]
     return {"data": [record for record in records if wanted.matches(record)]}
 
 
@@ -68,7 +70,3 @@ def get() -> dict[str, Any]:
                 f"task {tid(index)} of job {jid(job.number)} has no log: it is {task.status} and never ran"
             )
         return logs.answer(account.state, job, index, int(known))
-
-
-def _label(number: int, field: str) -> dict[str, str]:
-    return {field: jid(number)}

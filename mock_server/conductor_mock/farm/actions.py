@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lookup, simulation, tasks, uploads
+from conductor_mock.farm import lines, lookup, simulation, tasks, uploads
 from conductor_mock.farm.commands import JobChanged, JobsActed, Machine, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
@@ -142,6 +142,7 @@ def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: b
             if tasks.is_active(task):
                 simulation.interrupt(state, job, index, action.to)
             tasks.mark(job, task, action.to, state.now_us)
+        lines.note_outputs(state, job, index)
         if action.to == "pending":
             simulation.want(state, job, index)
     if whole and job.phase in action.phases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conductor_mock.farm import leases, lookup, tasks
+from conductor_mock.farm import leases, lines, lookup, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError
 from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
@@ -14,11 +14,10 @@ REPORTS = ("downloading", "downloaded", "pending")
 
 def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
     """Tasks whose outputs nobody fetched or is fetching, lowest job and task first, of one location (7.5)."""
-    for job in state.jobs.values():
-        if job.location != (location or "") or not job.counts["success"]:
-            continue
-        for index, task in enumerate(job.tasks):
-            if task.status == "success" and task.download is not None and task.download.status == "pending":
+    for job in lines.jobs_to_deliver(state, location):
+        for index in lines.tasks_to_deliver(job):
+            download = job.tasks[index].download
+            if download is not None and download.status == "pending":
                 yield job, index
 
 
@@ -45,10 +44,11 @@ def next_file(
 
     The number is None when the task's outputs were not listed yet, so that their count is not known.
     """
-    for job in state.jobs.values():
-        if job.location != (location or "") or not job.counts["success"] or not wanted(job):
+    for job in lines.jobs_to_deliver(state, location):
+        if not wanted(job):
             continue
-        for index, task in enumerate(job.tasks):
+        for index in lines.tasks_to_deliver(job):
+            task = job.tasks[index]
             number = _free_file(task)
             if number is not None:
                 return job, index, number if task.outputs is not None else None
@@ -74,7 +74,9 @@ def report(
 
 
 def apply_listed(state: State, command: OutputsListed) -> None:
-    state.jobs[command.job].tasks[command.task].outputs = command.files
+    job = state.jobs[command.job]
+    job.tasks[command.task].outputs = command.files
+    lines.note_outputs(state, job, command.task)
 
 
 def apply_offered(state: State, command: DownloadOffered) -> None:
@@ -83,12 +85,17 @@ def apply_offered(state: State, command: DownloadOffered) -> None:
     download.lease = leases.take(state.now_us, command.lease_us)
     if command.file is not None:
         download.given |= {command.file}
-    state.leased_downloads.add((command.job, command.task))
+    leases.watch(state, command.job, command.task)
+    lines.note_outputs(state, state.jobs[command.job], command.task)
 
 
 def apply_reported(state: State, command: DownloadReported) -> None:
     job = state.jobs[command.job]
-    task = job.tasks[command.task]
+    _reported(state, job, job.tasks[command.task], command)
+    lines.note_outputs(state, job, command.task)
+
+
+def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> None:
     download = _download(state, command)
     download.bytes_downloaded = command.bytes_downloaded
     if command.status == "downloading":
@@ -100,19 +107,18 @@ def apply_reported(state: State, command: DownloadReported) -> None:
         if (
             download.given <= download.done
         ):  # nobody has a file of it: whoever comes may have all that are left
-            _unlease(state, command, download, "pending")
+            _unlease(download, "pending")
         return
-    _unlease(state, command, download, command.status)
+    _unlease(download, command.status)
     if command.status == "downloaded" and task.status == "success":
         tasks.mark(job, task, "downloaded", state.now_us)
     elif command.status == "pending" and task.status == "downloaded":
         tasks.mark(job, task, "success", state.now_us)
 
 
-def _unlease(state: State, command: DownloadReported, download: Download, status: str) -> None:
+def _unlease(download: Download, status: str) -> None:
     download.status = status
     download.lease = None
-    state.leased_downloads.discard((command.job, command.task))
 
 
 def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from conductor_mock.farm import actions, downloads, leases, simulation, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, lines, simulation, tasks, uploads
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import (
     AccountOpened,
@@ -172,6 +172,7 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
     for task in _tasks(payload):
         tasks.add(job, task)
     state.jobs[job.number] = job
+    lines.note_upload(state, job)
     if phase == "syncing":
         simulation.begin_sync(state, job)
 

@@ -2,13 +2,16 @@
 
 A lease lasts its length in wall seconds as seen by the farm's clock: seconds times the speed, at least times 1. It
 stands still when time is frozen and runs out when time is advanced by hand.
+
+What has a lease is watched: `state.watched` is a heap of `(t_us, job, task)`, in which a job's upload is the task
+`UPLOAD`, and `t_us` is when to look again, never after the lease runs out. A renewed lease is found then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
 
-from conductor_mock.farm import tasks
+from conductor_mock.farm import lines, tasks
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import Lease, State
 
@@ -17,6 +20,8 @@ UPLOAD_S = 120
 
 DOWNLOAD_S = 3600
 """The paged downloader reports only when a task is complete, however large it is (wire reference 2.17)."""
+
+UPLOAD = -1
 
 
 def length_us(seconds: int, speed_millionths: int) -> int:
@@ -33,46 +38,77 @@ def renew(lease: Lease, now_us: int) -> None:
     lease.until_us = now_us + lease.length_us
 
 
+def watch(state: State, job: int, index: int = UPLOAD) -> None:
+    """A task's outputs, or a job's upload, were handed out with a lease. They may be watched already, from before."""
+    lease = _lease(state, job, index)
+    if lease is not None and (job, index) not in state.leased:
+        state.leased.add((job, index))
+        heapq.heappush(state.watched, (lease.until_us, job, index))
+
+
 def rescale(state: State, old_speed: int, new_speed: int) -> None:
     """The clock runs at another speed: what is left of each lease lasts as long as before for its holder."""
     old, new = max(ONE, old_speed), max(ONE, new_speed)
     if old == new:
         return
-    for lease in _live(state):
-        lease.until_us = state.now_us + max(0, lease.until_us - state.now_us) * new // old
-        lease.length_us = lease.length_us * new // old
+    keys = sorted(state.leased)
+    state.leased.clear()
+    state.watched.clear()
+    for key in keys:
+        lease = _lease(state, *key)
+        if lease is not None:
+            lease.until_us = state.now_us + max(0, lease.until_us - state.now_us) * new // old
+            lease.length_us = lease.length_us * new // old
+            watch(state, *key)
 
 
 def expire(state: State) -> None:
     """Take back what is overdue at `state.now_us`."""
-    for job_number in list(state.leased_uploads):
-        job = state.jobs[job_number]
-        assert job.upload is not None  # noqa: S101 - only uploads are in that set
-        if job.upload.lease is not None and job.upload.lease.until_us <= state.now_us:
-            until_us = job.upload.lease.until_us
-            job.upload.lease = None
-            job.upload.status = "pending"
-            tasks.set_phase(
-                job, "upload_pending", "an uploader daemon took the files and fell silent", until_us
-            )
-            state.leased_uploads.discard(job_number)
-    for key in list(state.leased_downloads):
-        download = state.jobs[key[0]].tasks[key[1]].download
-        if download is None:  # the task was started again
-            state.leased_downloads.discard(key)
-        elif download.lease is not None and download.lease.until_us <= state.now_us:
-            download.lease = None
-            download.status = "pending"
-            download.given = download.done
-            state.leased_downloads.discard(key)
+    while state.watched and state.watched[0][0] <= state.now_us:
+        _, job, index = heapq.heappop(state.watched)
+        state.leased.discard((job, index))
+        lease = _lease(state, job, index)
+        if lease is None:
+            continue  # it was given back, or the task was started again
+        if lease.until_us > state.now_us:
+            watch(state, job, index)  # it was renewed
+        elif index == UPLOAD:
+            _take_back_upload(state, job, lease)
+        else:
+            _take_back_download(state, job, index)
 
 
-def _live(state: State) -> Iterator[Lease]:
-    for job_number in state.leased_uploads:
-        upload = state.jobs[job_number].upload
-        if upload is not None and upload.lease is not None:
-            yield upload.lease
-    for job_number, index in state.leased_downloads:
-        download = state.jobs[job_number].tasks[index].download
-        if download is not None and download.lease is not None:
-            yield download.lease
+def rebuild(state: State) -> None:
+    """Watch the leases of a state that was read from a snapshot."""
+    for job in state.jobs.values():
+        watch(state, job.number)
+        for index, task in enumerate(job.tasks):
+            if task.download is not None:
+                watch(state, job.number, index)
+
+
+def _take_back_upload(state: State, number: int, lease: Lease) -> None:
+    job = state.jobs[number]
+    assert job.upload is not None  # noqa: S101 - its lease has run out
+    job.upload.lease = None
+    job.upload.status = "pending"
+    tasks.set_phase(
+        job, "upload_pending", "an uploader daemon took the files and fell silent", lease.until_us
+    )
+    lines.note_upload(state, job)
+
+
+def _take_back_download(state: State, number: int, index: int) -> None:
+    job = state.jobs[number]
+    download = job.tasks[index].download
+    assert download is not None  # noqa: S101 - its lease has run out
+    download.lease = None
+    download.status = "pending"
+    download.given = download.done
+    lines.note_outputs(state, job, index)
+
+
+def _lease(state: State, job: int, index: int) -> Lease | None:
+    """The lease of a job's upload or of a task's outputs, if there is one."""
+    held = state.jobs[job].upload if index == UPLOAD else state.jobs[job].tasks[index].download
+    return None if held is None else held.lease

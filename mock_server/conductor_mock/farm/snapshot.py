@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from conductor_mock.farm import simulation
+from conductor_mock.farm import leases, lines, simulation
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import Machine, Options, OutputFile
 from conductor_mock.farm.state import Attempt, Download, Job, Lease, Mail, State, Task, Upload
@@ -68,18 +68,10 @@ def read(data: Json) -> State:
         rules=tuple(data["rules"]),
         outbox=[Mail(t_us, job, status, tuple(to)) for t_us, job, status, to in data["outbox"]],
     )
-    _index_leases(state)
+    leases.rebuild(state)
+    lines.rebuild(state)
     simulation.rebuild(state)
     return state
-
-
-def _index_leases(state: State) -> None:
-    for job in state.jobs.values():
-        if job.upload is not None and job.upload.lease is not None:
-            state.leased_uploads.add(job.number)
-        for index, task in enumerate(job.tasks):
-            if task.download is not None and task.download.lease is not None:
-                state.leased_downloads.add((job.number, index))
 
 
 def _job(job: Job) -> Json:

@@ -115,7 +115,8 @@ class Job:
     or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
     attempts ran, `ended_us` when nothing was left to do. `counts` is how many tasks are in each status,
     kept by `tasks.move`; `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
-    `active` (instances) and `syncs` belong to `simulation`.
+    `active` (instances) and `syncs` belong to `simulation`; `to_deliver` (a flag for each task) and `undelivered`
+    (how many are set) belong to `lines`.
     """
 
     number: int
@@ -149,6 +150,8 @@ class Job:
     counts: Counter[str] = field(default_factory=Counter)
     waiting: list[int] = field(default_factory=list)
     queued: int | None = None
+    to_deliver: bytearray = field(default_factory=bytearray)
+    undelivered: int = 0
     active: int = 0
     syncs: int = 0
     synced_us: int | None = None
@@ -171,7 +174,8 @@ class State:
     `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
     `rules` say how tasks go (`outcomes`); `outbox` holds the mails that jobs caused when they ended. `events`, `queue`
     (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest.
-    `leased_uploads` (job) and `leased_downloads` (job, task) are an index of what has a lease, for `leases`.
+    `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
+    location) of what daemons may be handed, for `lines`.
     """
 
     client_id: str
@@ -189,8 +193,10 @@ class State:
     events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     queue: list[tuple[int, int]] = field(default_factory=list)
     active: int = 0
-    leased_uploads: set[int] = field(default_factory=set)
-    leased_downloads: set[tuple[int, int]] = field(default_factory=set)
+    leased: set[tuple[int, int]] = field(default_factory=set)
+    watched: list[tuple[int, int, int]] = field(default_factory=list)
+    to_bring: dict[str, list[int]] = field(default_factory=dict)
+    to_deliver: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def next_job_number(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup, simulation, tasks
+from conductor_mock.farm import leases, lines, lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
@@ -15,10 +15,10 @@ from conductor_mock.farm.state import Job, State, Upload
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
     """The oldest job of this location whose files nobody brings; null, missing and empty locations are one (7.5)."""
-    for job in state.jobs.values():
-        if job.upload is not None and job.upload.status == "pending" and job.location == (location or ""):
-            return UploadClaimed(job.number, leases.length_us(leases.UPLOAD_S, state.clock.speed_millionths))
-    return None
+    job = lines.first_to_bring(state, location)
+    if job is None:
+        return None
+    return UploadClaimed(job.number, leases.length_us(leases.UPLOAD_S, state.clock.speed_millionths))
 
 
 def progress(state: State, name: str, *, bytes_to_send: int, bytes_sent: int) -> UploadProgressed | None:
@@ -76,7 +76,8 @@ def apply_claimed(state: State, command: UploadClaimed) -> None:
     upload = _upload(job)
     upload.status = "claimed"
     upload.lease = leases.take(state.now_us, command.lease_us)
-    state.leased_uploads.add(job.number)
+    leases.watch(state, job.number)
+    lines.note_upload(state, job)
     tasks.set_phase(job, "uploading", "an uploader daemon is bringing the files", state.now_us)
 
 
@@ -115,7 +116,7 @@ def _end(state: State, job: Job, status: str) -> None:
     upload = _upload(job)
     upload.status = status
     upload.lease = None
-    state.leased_uploads.discard(job.number)
+    lines.note_upload(state, job)
 
 
 def _problem(
