@@ -11,6 +11,7 @@ import pytest
 from conductor.lib import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
+from conductor_mock.render_commands import reference as reference_of_outputs
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")
@@ -50,3 +51,8 @@ def test_every_call_of_the_control_api_is_listed() -> None:
 def test_the_table_of_arguments_is_the_one_that_checks_them() -> None:
     text = (DOCS / "reference" / "submit.md").read_text(encoding="utf-8")
     assert arguments.reference().rstrip() in text
+
+
+def test_the_table_of_output_names_is_the_one_that_reads_commands() -> None:
+    text = (DOCS / "reference" / "outputs.md").read_text(encoding="utf-8")
+    assert reference_of_outputs() in text

@@ -101,6 +101,7 @@ class ApiCaller:
             environ_overrides=dict(environ or {}),
         )
         answer = Answer(response.status_code, dict(response.headers), response.get_data())
+        response.close()
         self._check(method, path, answer)
         return answer
 
