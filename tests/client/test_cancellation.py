@@ -13,10 +13,11 @@ from conductor.lib.exceptions import ConductorError
 def test_check_raises_once_cancelled_and_not_before() -> None:
     cancellation = Cancellation()
     cancellation.check()
-    assert not cancellation.cancelled
+    states = [cancellation.cancelled]
     cancellation.cancel()
     cancellation.cancel()
-    assert cancellation.cancelled
+    states.append(cancellation.cancelled)
+    assert states == [False, True]
     with pytest.raises(CancelledError):
         cancellation.check()
     assert issubclass(CancelledError, ConductorError)

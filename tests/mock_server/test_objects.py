@@ -275,8 +275,7 @@ def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset:
 
     def write_after_the_reset(database: Database) -> AbstractContextManager[sa.Connection]:
         monkeypatch.setattr(Database, "write", write)
-        if store.placing.acquire(blocking=False):
-            store.placing.release()
+        if store.placing.free:
             reset()
         return write(database)
 

@@ -31,12 +31,20 @@ def write_all(file: IO[bytes], data: bytes) -> None:
 
 def place(name: Path, target: Path) -> None:
     """Give a file, synced before, its real name; the name is on disk when this returns."""
-    missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
+    try:
+        name.replace(target)
+    except FileNotFoundError:  # the first content of its folder
+        make_folder(target.parent)
+        name.replace(target)
+    _fsync_folder(target.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; their names are on disk when this returns."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
         _fsync_folder(folder.parent)
-    name.replace(target)
-    _fsync_folder(target.parent)
 
 
 def _fsync_folder(path: Path) -> None:

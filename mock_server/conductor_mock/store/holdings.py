@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, OUTPUTS, SNAPSHOTS, Database
+from conductor_mock.store.group_commit import GroupCommit, Row
 from conductor_mock.store.objects import ObjectStore, Readable
 
 Now = Callable[[], int]
@@ -36,6 +37,7 @@ class Holdings:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self._database = database
         self._objects = objects
+        self._held = GroupCommit(self._hold)
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds."""
@@ -65,16 +67,16 @@ class Holdings:
             # Before `keep` and its lock: this takes the account's, which a reset holds when it comes to that lock.
             row = {"account": account_id, "md5": to_base64(md5), "size": received.size, "t_us": now_us()}
 
-            def hold() -> None:
-                with self._database.write() as connection:
-                    self._database.insert_new(connection, HOLDINGS, [row])
-
             try:
-                received.keep(hold)
+                received.keep(lambda: self._held.add(row))
             except BaseException:
                 self.collect([to_base64(md5)])
                 raise
         return received.size
+
+    def _hold(self, rows: list[Row]) -> None:
+        with self._database.write() as connection:
+            self._database.insert_new(connection, HOLDINGS, rows)
 
     def held_md5(self, account_id: str, path: str) -> str | None:
         """The base64 md5 of a held content that was declared for `path`, if there is one."""
@@ -128,7 +130,7 @@ class Holdings:
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
-        with self._objects.placing:
+        with self._objects.placing.alone():
             with self._database.write() as connection:
                 md5s: list[str] = []
                 for table in (HOLDINGS, OUTPUTS):
@@ -140,7 +142,7 @@ class Holdings:
 
     def collect(self, md5s: Collection[str]) -> None:
         """Remove those of some contents (base64 md5s) that neither a holding, a command nor a snapshot refers to."""
-        with self._objects.placing:
+        with self._objects.placing.alone():
             self._delete_unreferenced(md5s)
 
     def _delete_unreferenced(self, md5s: Collection[str]) -> None:

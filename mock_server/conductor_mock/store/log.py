@@ -31,6 +31,7 @@ class Log:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self._database = database
         self._objects = objects
+        self._noted: set[str] = set()  # kinds in use whose row in `meta` is known to be there
 
     def check(self) -> None:
         """Raises DatabaseError when a newer version wrote commands or snapshots that this one cannot read."""
@@ -138,6 +139,7 @@ class Log:
         """One commit: `before`, then the row of `record` and a note that its kind is in use."""
         command = record.command
         text = _dumps(command.to_json())
+        note = f"{_KIND_IN_USE}{command.kind}/{command.version}"
 
         def insert(inline: str, body_md5: str | None) -> None:
             row = {
@@ -151,9 +153,10 @@ class Log:
             }
             with self._database.write() as connection:
                 before(connection)
-                note = {"name": f"{_KIND_IN_USE}{command.kind}/{command.version}", "value": ""}
-                self._database.insert_new(connection, META, [note])
+                if note not in self._noted:
+                    self._database.insert_new(connection, META, [{"name": note, "value": ""}])
                 connection.execute(LOG.insert().values(row))
+            self._noted.add(note)  # after the commit: what was not committed is to be noted again
 
         if len(text) <= INLINE_BYTES:
             insert(text, None)

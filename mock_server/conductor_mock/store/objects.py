@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import IO, Protocol
 
 from conductor_mock.md5 import to_base64
 from conductor_mock.store.durable import place, temporary_file, write_all
+from conductor_mock.store.placing import Placing
 
 BLOCK = 1 << 18
 
@@ -46,12 +46,12 @@ class Received:
 class ObjectStore:
     """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start.
 
-    `placing` is held from the moment a content gets its name until something refers to it. Whoever deletes contents
-    that nothing refers to holds it too, so that no content vanishes between its rename and its row in a table.
+    `placing` is held, shared, from the moment a content gets its name until something refers to it, and alone by
+    whoever deletes contents that nothing refers to.
     """
 
     def __init__(self, root: Path) -> None:
-        self.placing = threading.Lock()
+        self.placing = Placing()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -112,11 +112,11 @@ class ObjectStore:
         return md5
 
     def delete(self, md5: bytes) -> None:
-        """Forget a content. The caller holds `placing` and knows that nothing refers to it."""
+        """Forget a content. The caller holds `placing` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
 
     def _commit(self, file: IO[bytes], name: Path, md5: bytes, refer: Callable[[], None]) -> None:
         os.fsync(file.fileno())
-        with self.placing:
+        with self.placing.shared():
             place(name, self.path(md5))
             refer()
