@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from conductor.lib.conductor_submit import Submit, set_logging
     from conductor.lib.config import Config
+    from conductor.lib.downloader import Downloader
     from conductor.lib.exceptions import (
         BadArgumentError,
         BusyError,
@@ -50,6 +51,7 @@ _HOMES = {
     "ConductorError": "exceptions",
     "Config": "config",
     "ConfigError": "exceptions",
+    "Downloader": "downloader",
     "EnvironmentMergeError": "exceptions",
     "FileChangedError": "exceptions",
     "FixInputError": "exceptions",
@@ -79,6 +81,7 @@ __all__ = [
     "ConductorError",
     "Config",
     "ConfigError",
+    "Downloader",
     "EnvironmentMergeError",
     "FileChangedError",
     "FixInputError",

@@ -22,6 +22,7 @@ def test_the_exported_names_are_the_promised_ones() -> None:
         *("EnvironmentMergeError", "FileChangedError", "FixInputError", "InvalidPathError", "LoginError"),
         *("OutcomeUnknownError", "RefusedError", "StopError", "TryAgainError", "UnexpectedAnswerError"),
         "UnreachableError",
+        "Downloader",
     }
 
 

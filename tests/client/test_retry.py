@@ -26,8 +26,12 @@ def decide(operation: Operation, outcome: Answer | Failure, progress: Progress =
     return next_step(POLICY, operation, outcome, progress, lambda: 1.0, lambda: NOW)
 
 
-def test_only_creating_a_job_must_not_be_repeated() -> None:
-    assert [operation.id for operation in OPERATIONS if not operation.repeatable] == ["jobs.create"]
+def test_what_makes_a_job_or_hands_something_out_must_not_be_repeated() -> None:
+    assert [operation.id for operation in OPERATIONS if not operation.repeatable] == [
+        "downloads.next",
+        "uploads.next",
+        "jobs.create",
+    ]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)

@@ -60,6 +60,22 @@ FILES_COMPLETE_MULTIPART = Operation(
     changes_state=True,
     read_timeout=5 * MINUTE,
 )
+# Repeatable: the same bytes again, or those that are still missing.
+OBJECTS_GET = Operation("objects.get", "GET", "", ok=(200, 206))
+DOWNLOADS_PAGE = Operation("downloads.page", "POST", "/jobs/", ok=(200, 201, 204))
+# Hand-outs are not repeated: a lost answer holds what nobody else is offered for a while.
+DOWNLOADS_NEXT = Operation(
+    "downloads.next", "GET", "/downloads/next", ok=(200, 201, 204), repeatable=False, changes_state=True
+)
+DOWNLOADS_REPORT = Operation(
+    "downloads.report", "POST", "/downloads/status", any_success=True, changes_state=True
+)
+UPLOADS_NEXT = Operation(
+    "uploads.next", "PUT", "/uploads/client/next", ok=(201, 204), repeatable=False, changes_state=True
+)
+UPLOADS_UPDATE = Operation("uploads.update", "POST", "/uploads/", any_success=True, changes_state=True)
+UPLOADS_FINISH = Operation("uploads.finish", "POST", "/uploads/", any_success=True, changes_state=True)
+UPLOADS_FAIL = Operation("uploads.fail", "POST", "/uploads/", any_success=True, changes_state=True)
 JOBS_CREATE = Operation(
     "jobs.create",
     "POST",
@@ -81,6 +97,14 @@ OPERATIONS = (
     OBJECTS_PUT,
     OBJECTS_PUT_PART,
     FILES_COMPLETE_MULTIPART,
+    OBJECTS_GET,
+    DOWNLOADS_PAGE,
+    DOWNLOADS_NEXT,
+    DOWNLOADS_REPORT,
+    UPLOADS_NEXT,
+    UPLOADS_UPDATE,
+    UPLOADS_FINISH,
+    UPLOADS_FAIL,
     JOBS_CREATE,
 )
 

@@ -1,7 +1,7 @@
 """When a request is sent again, decided without sending anything.
 
 =====================  =========================================  ==============================
-what happened          repeatable operation                       jobs.create (must not repeat)
+what happened          repeatable operation                       jobs.create, hand-outs
 =====================  =========================================  ==============================
 not connected          again, with backoff                        again, with backoff
 no answer in time      again, with backoff                        never: it may have been acted on

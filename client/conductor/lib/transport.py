@@ -51,12 +51,25 @@ class Tokens(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Takes the body of a success block by block, where it is not to be held in memory."""
+
+    def missing(self) -> Mapping[str, str]:
+        """Return the headers that ask for what is still missing; called before every attempt."""
+        ...
+
+    def receive(self, status: int, headers: Mapping[str, str], blocks: Iterator[bytes]) -> None:
+        """Take the blocks of one attempt. What it raises itself ends the call."""
+        ...
+
+
 @dataclass(frozen=True)
 class Call:
     """One request to be made, as often as it takes.
 
-    ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``about``
-    and ``look_for`` complete error messages (see ``refusals``).
+    ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
+    takes the body of a success, whose answer then has no content. ``about`` and ``look_for`` complete error
+    messages (see ``refusals``).
     """
 
     operation: Operation
@@ -64,6 +77,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Callable[[], io.RawIOBase] | None = field(default=None, repr=False)
     length: int = 0
+    into: Sink | None = field(default=None, repr=False)
     tokens: Tokens | None = None
     about: str = ""
     look_for: str = ""
@@ -170,14 +184,15 @@ class Transport:
                     allow_redirects=False,
                     proxies=self._proxies.for_url(call.url),
                     verify=self._verify,
+                    stream=call.into is not None,
                 )
+                answer = _received(call, response)
             except requests.RequestException as error:
                 return failure_from(error), reused
             except (urllib3.exceptions.HTTPError, UnicodeError) as error:
                 # What requests does not translate: names and headers that cannot be written.
                 return Failure(FailureKind.INVALID, type(error).__name__), False
             session.used.add(origin)
-            answer = Answer(response.status_code, response.headers, response.content)
         if logger.isEnabledFor(logging.DEBUG):
             elapsed = (time.monotonic() - started) * 1000
             about = f" {call.about}" if call.about else ""
@@ -187,6 +202,8 @@ class Transport:
     def _prepare(self, call: Call, token: str, body: bytes | io.RawIOBase | None) -> requests.PreparedRequest:
         headers = {"User-Agent": self._agent, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
         headers.update(call.headers)
+        if call.into is not None:
+            headers.update(call.into.missing())
         if token:
             headers["Authorization"] = f"Bearer {token}"
         prepared = requests.PreparedRequest()
@@ -238,6 +255,16 @@ def _opened(body: bytes | Callable[[], io.RawIOBase] | None) -> Iterator[bytes |
         return
     with body() as stream:
         yield stream
+
+
+def _received(call: Call, response: requests.Response) -> Answer:
+    """Read the body, into the call's sink if it has one and the call was done."""
+    with response:
+        status = response.status_code
+        if call.into is None or not call.operation.accepts(status):
+            return Answer(status, response.headers, response.content)
+        call.into.receive(status, response.headers, response.iter_content(BLOCK_BYTES))
+        return Answer(status, response.headers, b"")
 
 
 def _attempted(call: Call, attempts: int, token: str) -> Attempted:

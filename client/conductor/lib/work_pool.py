@@ -50,8 +50,11 @@ class WorkPool(Generic[T]):
             return
         self._executor.submit(work).add_done_callback(self._done.put)
 
-    def take(self) -> T:
-        """Wait for the next piece that is done; return its result, or raise what it raised."""
-        result = self._done.get().result() if self._executor else self._inline.popleft()
+    def take(self, timeout: float | None = None) -> T:
+        """Wait for the next piece that is done; return its result, or raise what it raised.
+
+        Raises queue.Empty when none was done within so many seconds.
+        """
+        result = self._done.get(timeout=timeout).result() if self._executor else self._inline.popleft()
         self.pending -= 1
         return result

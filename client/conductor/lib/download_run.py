@@ -1,0 +1,305 @@
+"""One download, from the list of its tasks to the last report.
+
+The calling thread coordinates: it asks for the next page when little is left to hand out, decides where each file
+goes, and hands out the fetching of files and the reports on tasks. What is held in memory is a page or two, and one
+line of result for each file.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING
+
+from conductor.lib.cancellation import Cancellation
+from conductor.lib.download_file import FileFetcher
+from conductor.lib.download_plan import Overwrite, Placed, Placement, Selection, wanted_files
+from conductor.lib.download_report import DownloadReport, FileResult, FileStatus
+from conductor.lib.downloads_api import DownloadFile, DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
+from conductor.lib.local_files import LocalFile
+from conductor.lib.progress import Progress, ProgressCallback
+from conductor.lib.safe_paths import UnsafePathError
+from conductor.lib.task_reports import TaskReports, TaskUnderWay
+from conductor.lib.work_pool import WorkPool
+
+if TYPE_CHECKING:
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+HEARTBEAT_SECONDS = 60.0
+# So many files in a row that found no server mean that the rest will find none either.
+HOPELESS_FILES = 16
+
+# A piece of work returns what the coordinating thread is to do with its result.
+_Then = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to download; see ``Downloader`` for each."""
+
+    api: DownloadsApi
+    workers: int
+    destination: Path | None
+    pattern: re.Pattern[str] | None
+    overwrite: Overwrite
+    portable_names: bool
+    reports: bool
+    cache: Md5Cache | None
+    page_size: int
+    clock: Callable[[], float]
+
+
+class DownloadRun:
+    """One download. Everything but ``_fetch``, ``_got``, ``_report`` and ``_renew`` runs in the calling thread.
+
+    ``handed_out``: the tasks belong to this run until it reports them, and go back when it is ended early.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        progress: ProgressCallback | None,
+        cancellation: Cancellation,
+        *,
+        handed_out: bool = False,
+    ) -> None:
+        self._settings, self._cancellation, self._handed_out = settings, cancellation, handed_out
+        self._stop = Cancellation()
+        self._placement = Placement(settings.destination, portable_names=settings.portable_names)
+        self._fetcher = FileFetcher(
+            settings.api, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
+        )
+        self._reports = TaskReports(settings.api, wanted=settings.reports)
+        self._tally = _Tally(progress, settings.clock)
+        self._owner = threading.get_ident()
+        self._source: Iterator[DownloadTask] = iter(())
+        self._queue: deque[Callable[[], _Then]] = deque()
+        self._seen: set[str] = set()
+        self._active: dict[str, TaskUnderWay] = {}
+        self._results: list[FileResult] = []
+        self._unfinished: list[DownloadTask] = []
+        self._errors: list[ConductorError] = []
+        self._unreachable = 0
+        self._hopeless = False
+
+    def listed(self, selections: Iterable[Selection]) -> Iterator[DownloadTask]:
+        """Yield the tasks of jobs, page by page; a job that cannot be listed is noted, and the next one taken."""
+        for one in selections:
+            try:
+                pages = self._settings.api.pages(one.job_id, one.task_ids, limit=self._settings.page_size)
+                for page in pages:
+                    yield from page.tasks
+            except (RefusedError, TryAgainError) as error:
+                self._errors.append(error)
+
+    def finish(self, source: Iterator[DownloadTask]) -> DownloadReport:
+        """Do all the work there is."""
+        self._source = source
+        least = 2 if self._handed_out else 1  # the thread that keeps what was handed out must not be busy
+        with self._cancellation.calling(self._stop.cancel):
+            try:
+                with WorkPool[_Then](max(least, self._settings.workers)) as pool:
+                    self._work(pool)
+            except BaseException:
+                self._reports.give_back(self._begun())
+                raise
+            finally:
+                if self._settings.cache:
+                    self._settings.cache.remember(self._fetcher.seen)
+        self._tally.show()
+        return DownloadReport(tuple(self._results), tuple(self._unfinished), tuple(self._errors))
+
+    def _work(self, pool: WorkPool[_Then]) -> None:
+        try:
+            while self._hand_out(pool):
+                try:
+                    pool.take(TICK_SECONDS)()
+                except Empty:
+                    self._cancellation.check()
+                self._keep(pool)
+                self._tally.show_sometimes()
+        except BaseException:
+            self._stop.cancel()
+            raise
+
+    def _hand_out(self, pool: WorkPool[_Then]) -> bool:
+        """Give the pool what it has room for. Return whether anything is still to come back."""
+        while pool.room:
+            self._cancellation.check()
+            if self._queue:
+                pool.give(self._queue.popleft())
+            elif not self._take_task():
+                break
+        return pool.pending > 0
+
+    def _take_task(self) -> bool:
+        """Queue the files of the next task. Return whether there was one."""
+        record = next(self._source, None)
+        if record is None:
+            return False
+        files = wanted_files(record.files, self._settings.pattern)
+        unwanted = record.files and not files and not self._handed_out
+        if record.download_id in self._seen or unwanted:
+            return True  # on two pages, or as if it had not been listed
+        self._seen.add(record.download_id)
+        task = TaskUnderWay(record, left=len(files), told=self._settings.clock())
+        self._active[record.download_id] = task
+        self._tally.expect(len(files), sum(file.size for file in files))
+        placed = self._place(task, files)
+        known = self._known(placed)
+        for one in placed:
+            self._queue.append(partial(self._fetch, task, one, known.get(str(one.path))))
+        if not files:
+            self._ended(task)
+        return True
+
+    def _place(self, task: TaskUnderWay, files: Iterable[DownloadFile]) -> list[Placed]:
+        placed = []
+        for file in files:
+            try:
+                placed.append(self._placement.place(file))
+            except UnsafePathError as error:
+                self._settle(task, FileResult(file, "", FileStatus.REFUSED, str(error)))
+        return placed
+
+    def _known(self, placed: list[Placed]) -> dict[str, LocalFile]:
+        """Return, by path, what the md5 cache knows of files that are there."""
+        cache = self._settings.cache
+        if cache is None or self._settings.overwrite is not Overwrite.CHANGED:
+            return {}
+        there = []
+        for one in placed:
+            try:
+                there.append(LocalFile(str(one.path), one.path.stat()))
+            except OSError:
+                continue  # not there, or of no use: whoever fetches it says so
+        return cache.known(there) if there else {}
+
+    def _fetch(self, task: TaskUnderWay, placed: Placed, known: LocalFile | None) -> _Then:
+        if self._hopeless:
+            reason = "not tried, since one file after another found no server"
+            return partial(
+                self._settle, task, FileResult(placed.file, str(placed.path), FileStatus.FAILED, reason)
+            )
+        task.begun = True
+        result = self._fetcher.fetch(placed, known, self._got)
+        return partial(self._settle, task, result)
+
+    def _got(self, count: int) -> None:
+        self._tally.add(count)
+        if threading.get_ident() == self._owner:  # a pool of one works in the calling thread
+            self._cancellation.check()
+            self._tally.show_sometimes()
+
+    def _settle(self, task: TaskUnderWay, result: FileResult) -> None:
+        """Note what became of a file."""
+        self._results.append(result)
+        self._tally.settle(result.file.size - result.received)
+        if result.status is FileStatus.FETCHED:
+            task.folders.add(Path(result.path).parent)
+        if not result.is_here:
+            task.failed = True
+        self._judge(result)
+        task.left -= 1
+        if not task.left:
+            self._ended(task)
+
+    def _judge(self, result: FileResult) -> None:
+        """Give up the rest when one file after another finds no server."""
+        if result.is_here:
+            self._unreachable = 0
+        elif isinstance(result.error, TryAgainError) and not result.received and not self._hopeless:
+            self._unreachable += 1
+            if self._unreachable == HOPELESS_FILES:
+                self._hopeless = True
+                self._errors.append(result.error)
+                if not self._handed_out:
+                    self._source = iter(())
+
+    def _ended(self, task: TaskUnderWay) -> None:
+        """Report a task whose files are all settled; before anything else that waits."""
+        del self._active[task.record.download_id]
+        status = DownloadStatus.DOWNLOADED
+        if task.failed:
+            self._unfinished.append(task.record)
+            status = DownloadStatus.PENDING
+        if not (task.failed and self._handed_out):
+            self._queue.appendleft(partial(self._report, task, status))
+
+    def _report(self, task: TaskUnderWay, status: DownloadStatus) -> _Then:
+        error = self._reports.tell(task, status)
+        return (lambda: None) if error is None else partial(self._errors.append, error)
+
+    def _keep(self, pool: WorkPool[_Then]) -> None:
+        """Say of tasks that were handed out that they are still wanted."""
+        if not self._handed_out:
+            return
+        now = self._settings.clock()
+        for task in self._active.values():
+            if now - task.told >= HEARTBEAT_SECONDS:
+                task.told = now
+                pool.give(partial(self._report, task, DownloadStatus.DOWNLOADING))
+
+    def _begun(self) -> Iterator[DownloadTask]:
+        """Yield what goes back when the run is ended early."""
+        yield from (task.record for task in self._active.values() if task.begun or self._handed_out)
+        if self._handed_out:
+            yield from self._unfinished
+            yield from self._source
+
+    def _renew(self, file: DownloadFile) -> DownloadFile:
+        """Return the file with a URL that is valid now. Raises RefusedError if the service lists it no longer."""
+        wanted = (file.task_id, file.relative_path, file.md5)
+        for page in self._settings.api.pages(file.job_id, [file.task_id]):
+            for other in (other for task in page.tasks for other in task.files):
+                if (other.task_id, other.relative_path, other.md5) == wanted:
+                    return other
+        raise RefusedError(f"{file.relative_path!r} is no longer an output of task {file.task_id}")
+
+
+class _Tally:
+    """How far a run is, shown now and then. Only ``add`` may be called from other threads."""
+
+    def __init__(self, callback: ProgressCallback | None, clock: Callable[[], float]) -> None:
+        self._callback, self._clock = callback, clock
+        self._lock = threading.Lock()
+        self._started = self._shown = clock()
+        self._done_files = self._files = self._done_bytes = self._bytes = 0
+
+    def expect(self, files: int, size: int) -> None:
+        """Add to what is to be done."""
+        self._files += files
+        self._bytes += size
+
+    def add(self, count: int) -> None:
+        """Add to the bytes that came."""
+        with self._lock:
+            self._done_bytes += count
+
+    def settle(self, rest: int) -> None:
+        """Count a file as done. ``rest`` are those of its bytes that need not come; what came twice counts once."""
+        self._done_files += 1
+        self.add(rest)
+
+    def show_sometimes(self) -> None:
+        """Call back, if the last time is long enough ago."""
+        if self._clock() - self._shown >= TICK_SECONDS:
+            self.show()
+
+    def show(self) -> None:
+        """Call back."""
+        self._shown = self._clock()
+        if self._callback:
+            seconds = self._shown - self._started
+            self._callback(Progress(self._done_files, self._files, self._done_bytes, self._bytes, seconds))

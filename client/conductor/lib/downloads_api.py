@@ -1,0 +1,219 @@
+"""`downloads.*`: what tasks left, listed, handed out and reported (wire reference 2.14 to 2.17, 2.19)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from conductor.lib.api_client import ApiClient
+from conductor.lib.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
+from conductor.lib.transport import Call, Sent, Sink
+
+# What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
+PAGE_TASKS = 50
+
+
+class DownloadStatus(str, Enum):
+    """What a downloader says about a task's outputs (wire reference 2.17)."""
+
+    DOWNLOADING = "downloading"
+    DOWNLOADED = "downloaded"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class DownloadFile:
+    """One output as the service describes it: none of the texts is to be trusted as a path.
+
+    ``md5`` is base64 of the 16 raw bytes, None where the service gives none; ``size`` is in bytes.
+    """
+
+    relative_path: str
+    md5: str | None
+    size: int
+    job_id: str
+    task_id: str
+    output_dir: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DownloadTask:
+    """The outputs of one task. ``download_id`` is what reports name; ``size`` is the sum in bytes."""
+
+    download_id: str
+    job_id: str
+    task_id: str
+    size: int
+    files: tuple[DownloadFile, ...]
+
+
+@dataclass(frozen=True)
+class DownloadPage:
+    """Some tasks of a job, and the cursor of the next page if there is one."""
+
+    tasks: tuple[DownloadTask, ...] = ()
+    next_cursor: str | None = None
+
+
+class DownloadsApi:
+    """The calls about outputs. Raises the errors of ``exceptions``; safe to use from several threads."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    def page(
+        self,
+        job_id: str,
+        task_ids: Iterable[str] | None = None,
+        *,
+        limit: int = PAGE_TASKS,
+        cursor: str | None = None,
+    ) -> DownloadPage:
+        """Return up to ``limit`` completed tasks of a job, or of these tasks of it (wire reference 2.14)."""
+        query = urlencode(
+            {**({"limit": limit} if limit > 1 else {}), **({"start_cursor": cursor} if cursor else {})}
+        )
+        path = f"{DOWNLOADS_PAGE.path}{quote(job_id, safe='')}/downloads{f'?{query}' if query else ''}"
+        body = {"tids": None if task_ids is None else list(task_ids)}
+        sent = self._client.call(DOWNLOADS_PAGE, path, body)
+        content = _object(sent)
+        next_cursor = content.get("next_cursor") or None
+        if next_cursor is not None and not isinstance(next_cursor, str):
+            raise sent.unexpected("next_cursor must be text")
+        return DownloadPage(_tasks(sent, content.get("downloads")), next_cursor)
+
+    def pages(
+        self, job_id: str, task_ids: Iterable[str] | None = None, *, limit: int = PAGE_TASKS
+    ) -> Iterator[DownloadPage]:
+        """Yield every page of a job, asking for each when it is wanted."""
+        wanted = None if task_ids is None else list(task_ids)
+        cursor: str | None = None
+        while True:
+            page = self.page(job_id, wanted, limit=limit, cursor=cursor)
+            yield page
+            if page.next_cursor is None or page.next_cursor == cursor:
+                return
+            cursor = page.next_cursor
+
+    def next(self, location: str | None = None, *, count: int = PAGE_TASKS) -> tuple[DownloadTask, ...]:
+        """Be handed up to ``count`` tasks that nobody fetched yet, of jobs of this location (wire reference 2.15).
+
+        Nobody else is offered them until they are reported ``pending`` or a time has passed without a report. Not
+        repeated when the answer is lost: then OutcomeUnknownError, and what was handed out comes back by itself.
+        """
+        query = urlencode({"count": count, **({"location": location} if location else {})})
+        sent = self._client.call(DOWNLOADS_NEXT, f"{DOWNLOADS_NEXT.path}?{query}")
+        return _tasks(sent, _object(sent).get("data"))
+
+    def report(
+        self,
+        download_id: str,
+        status: DownloadStatus,
+        *,
+        bytes_downloaded: int = 0,
+        bytes_to_download: int = 0,
+    ) -> None:
+        """Say what became of a task's outputs: ``downloading`` keeps them, ``pending`` gives them back."""
+        body = {
+            "download_id": download_id,
+            "status": status.value,
+            "bytes_downloaded": bytes_downloaded,
+            "bytes_to_download": bytes_to_download,
+        }
+        self._client.call(DOWNLOADS_REPORT, body=body)
+
+    def fetch(self, file: DownloadFile, into: Sink) -> None:
+        """Fetch a file's bytes, or what the sink misses of them, without a token (wire reference 2.19)."""
+        # The bytes as they are stored, whose md5 is known, not a compressed form of them.
+        headers = {"Accept-Encoding": "identity"}
+        self._client.transport.send(
+            Call(OBJECTS_GET, file.url, headers=headers, into=into, about=repr(file.relative_path))
+        )
+
+
+def _object(sent: Sent) -> dict[str, Any]:
+    if sent.answer.status == 204 or not sent.answer.content:
+        return {}
+    body = sent.json()
+    if not isinstance(body, dict):
+        raise sent.unexpected("its body must be an object")
+    return body
+
+
+def _tasks(sent: Sent, records: Any) -> tuple[DownloadTask, ...]:
+    try:
+        return tuple(read_task(record) for record in _records(records or [], "the list of downloads"))
+    except ValueError as error:
+        reason = str(error)
+    raise sent.unexpected(reason)
+
+
+def read_task(record: dict[str, Any]) -> DownloadTask:
+    """Read the record of a task (wire reference 2.14). Raises ValueError that says what is wrong."""
+    job_id, task_id = _text(record, "job_id"), _text(record, "task_id")
+    files = tuple(
+        _file({"output_dir": record.get("output_dir"), **entry, "job_id": job_id, "task_id": task_id})
+        for entry in _records(record.get("files") or [], "files")
+    )
+    return DownloadTask(
+        _text(record, "download_id"), job_id, task_id, sum(file.size for file in files), files
+    )
+
+
+def _file(record: dict[str, Any]) -> DownloadFile:
+    size = record.get("size")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ValueError(f"size of {record.get('relative_path')!r} must be a number of bytes")
+    return DownloadFile(
+        relative_path=_text(record, "relative_path"),
+        md5=_md5(record),
+        size=size,
+        job_id=_text(record, "job_id"),
+        task_id=_text(record, "task_id"),
+        output_dir=_text(record, "output_dir"),
+        url=_url(record.get("url")),
+    )
+
+
+def _records(value: Any, name: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
+        raise ValueError(f"{name} must be a list of objects")
+    return value
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    value = record.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # ids are text in everything seen, and numbers cost nothing to understand
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text")  # noqa: TRY004 - of a value that came over the wire
+    return value
+
+
+def _md5(record: dict[str, Any]) -> str | None:
+    md5 = record.get("md5")
+    if not md5:
+        return None
+    try:
+        if len(base64.b64decode(md5, validate=True)) == 16:
+            return str(md5)
+    except (binascii.Error, ValueError, TypeError):
+        pass
+    raise ValueError(f"md5 of {record.get('relative_path')!r} must be base64 of 16 bytes")
+
+
+def _url(url: Any) -> str:
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        _ = parts.port  # raises for a port that is no number
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return str(url)
+    except ValueError:
+        pass
+    raise ValueError("the url of a file is not absolute")  # and not shown: it may be a valid one to somebody
