@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,7 @@ import pytest
 import responses
 
 from conductor.lib import api_client
+from conductor.lib.accounts import Variable, list_account_environment
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import (
     Acted,
@@ -23,9 +25,13 @@ from conductor.lib.exceptions import (
     RefusedError,
     UnexpectedAnswerError,
 )
+from conductor.lib.logs import get_log
+from conductor.lib.tasks import list_tasks
 from conductor.lib.upload_plan import MultiPart, SinglePart, UploadPlan
+from conductor.lib.usage import get_compute_usage, get_storage_usage
 from support.client_world import URL, FixedTokens, jwt, make_client, make_config, make_transport
 
+DAY = date(2024, 4, 10)
 KEY = {"client_id": "client-1", "private_key": "-----BEGIN KEY-----\nabc\n-----END KEY-----"}
 
 
@@ -72,6 +78,27 @@ CALLS: dict[str, tuple[str, str, int, str, Invoke, Any]] = {
     "jobs.list": (
         *("GET", "/api/v1/jobs", 200, '{"data": [{"jid": "00001"}]}'),
         *(lambda client: client.list_jobs(), [{"jid": "00001"}]),
+    ),
+    "tasks.list": (
+        *("GET", "/api/v1/tasks", 200, '{"data": [{"taskLabel": "003"}]}'),
+        *(lambda client: [task.tid for task in list_tasks("12", client=client)], ["003"]),
+    ),
+    "logs.get": (
+        *("GET", "/get_log_file", 200, '{"logs": [{"log": ["a"]}], "new_num_lines": [1]}'),
+        *(lambda client: get_log("12", "3", client=client).lines, ("a",)),
+    ),
+    "env_vars.list": (
+        *("GET", "/api/v1/integrations/env-vars-configs", 200),
+        '{"data": [{"account_id": "5001", "env": [{"name": "A", "value": "b", "merge_policy": "append"}]}]}',
+        *(lambda client: list_account_environment(client=client), [Variable("A", "b", "append")]),
+    ),
+    "billing.get_usage": (
+        *("GET", "/billing/get_usage", 200, '{"data": []}'),
+        *(lambda client: get_compute_usage(DAY, DAY, client=client), []),
+    ),
+    "billing.get_storage_usage": (
+        *("GET", "/billing/get_storage_usage", 200, '{"data": [{"cost": "0.5"}]}'),
+        *(lambda client: get_storage_usage(DAY, DAY, client=client).cost, 0.5),
     ),
     "files.get_upload_urls": (
         *("POST", "/api/v2/files/get_upload_urls", 200, "{}"),

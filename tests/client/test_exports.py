@@ -21,7 +21,12 @@ def test_the_exported_names_are_the_promised_ones() -> None:
         *("request_software_packages", "BadArgumentError", "BusyError", "ConductorError", "ConfigError"),
         *("EnvironmentMergeError", "FileChangedError", "FixInputError", "InvalidPathError", "LoginError"),
         *("OutcomeUnknownError", "RefusedError", "StopError", "TryAgainError", "UnexpectedAnswerError"),
-        "UnreachableError",
+        *("UnreachableError", "NotEndedError"),
+        *("Account", "Variable", "get_account", "list_account_environment", "export_catalog"),
+        *("Job", "get_job", "list_jobs", "Polling", "wait_for_jobs", "Task", "get_task", "list_tasks"),
+        *("TaskLog", "get_log", "follow_log", "Action", "act_on_jobs", "act_on_tasks"),
+        *("ComputeUsage", "StorageDay", "StorageUsage", "get_compute_usage", "get_storage_usage"),
+        *("Package", "PackageTree", "PackageEnvironment", "Login", "login_with_browser"),
         "Downloader",
     }
 

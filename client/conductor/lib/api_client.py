@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,7 @@ from conductor.lib.operations import (
     PROJECTS_LIST,
     Operation,
 )
+from conductor.lib.records import object_of, records_of
 from conductor.lib.transport import Call, Sent, Tokens, Transport
 from conductor.lib.upload_plan import UploadPlan, parse_plan
 
@@ -66,6 +68,43 @@ class ApiClient:
         """Close every connection."""
         self.transport.close()
 
+    def call(
+        self,
+        operation: Operation,
+        *,
+        path: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
+        base: str = "",
+        about: str = "",
+        look_for: str = "",
+    ) -> Sent:
+        """Make a call of the protocol with the bearer token and return what came back.
+
+        ``path`` is given where it is more than the operation's; ``base`` is the origin, by default that of the
+        dashboard. A body of bytes goes as it is. ``about`` and ``look_for`` complete error messages.
+        """
+        url = f"{base or self.config.url}{path or operation.path}"
+        if query:
+            url += f"?{urlencode(query, quote_via=quote)}"
+        content = json.dumps(body).encode() if isinstance(body, Mapping) else body
+        return self.transport.send(
+            Call(
+                operation,
+                url,
+                headers=_JSON,
+                body=content,
+                tokens=self._tokens,
+                about=about,
+                look_for=look_for,
+            )
+        )
+
+    @property
+    def account_id(self) -> str:
+        """The account that the token in use speaks for; empty if it names none (wire reference 1.5)."""
+        return account_of(self._tokens.token())
+
     def fetch_token(self, key: ApiKey) -> tuple[str, int]:
         """Exchange an API key for a token and its lifetime in seconds (wire reference 1.1)."""
         query = urlencode(
@@ -77,7 +116,7 @@ class ApiClient:
             }
         )
         sent = self.transport.send(Call(AUTH_TOKEN, f"{self.config.url}{AUTH_TOKEN.path}?{query}"))
-        body = _object(sent)
+        body = object_of(sent)
         token, lifetime = body.get("access_token"), body.get("expires_in")
         try:
             if isinstance(token, str):
@@ -91,12 +130,12 @@ class ApiClient:
 
         Raises LoginError if the token names no account (wire reference 1.5, 1.6).
         """
-        account_id = account_id or account_of(self._tokens.token())
+        account_id = account_id or self.account_id
         if not account_id:
             raise LoginError("accounts.get: the token names no account", operation=ACCOUNTS_GET.id)
         url = f"{self.config.api_url}{ACCOUNTS_GET.path}{quote(account_id, safe='')}"
         sent = self.transport.send(Call(ACCOUNTS_GET, url, headers=_JSON, tokens=self._tokens))
-        record = _object(sent).get("data")
+        record = object_of(sent).get("data")
         if not isinstance(record, dict):
             raise sent.unexpected("data must be an object")
         return record
@@ -183,53 +222,17 @@ class ApiClient:
         sent = self._post(JOBS_CREATE, payload, look_for=look_for)
         if sent.answer.status == 204:
             return {}, 204
-        answer = _object(sent)
+        answer = object_of(sent)
         logger.info("jobs.create: %s", answer.get("jobid"))
         return answer, sent.answer.status
 
-    def call(
-        self, operation: Operation, path: str = "", body: Mapping[str, Any] | bytes | None = None
-    ) -> Sent:
-        """Send one of the service's own calls, for the modules that know one resource of it.
-
-        ``path`` is given where it is more than the operation's. A body that is no bytes goes as JSON; the headers
-        say JSON even where it is none (wire reference 0.4).
-        """
-        content = json.dumps(body).encode() if isinstance(body, Mapping) else body
-        url = f"{self.config.url}{path or operation.path}"
-        return self.transport.send(Call(operation, url, headers=_JSON, body=content, tokens=self._tokens))
-
     def _list(self, operation: Operation, filter_text: str = "") -> list[dict[str, Any]]:
-        url = f"{self.config.url}{operation.path}"
-        if filter_text:
-            url += f"?filter={quote(filter_text, safe='')}"
-        sent = self.transport.send(Call(operation, url, headers=_JSON, tokens=self._tokens))
-        records = _object(sent).get("data") or []
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-            raise sent.unexpected("data must be a list of objects")
-        return records
+        return records_of(self.call(operation, query={"filter": filter_text} if filter_text else None))
 
     def _post(
         self, operation: Operation, body: Mapping[str, Any], *, about: str = "", look_for: str = ""
     ) -> Sent:
-        return self.transport.send(
-            Call(
-                operation,
-                f"{self.config.url}{operation.path}",
-                headers=_JSON,
-                body=json.dumps(body).encode(),
-                tokens=self._tokens,
-                about=about,
-                look_for=look_for,
-            )
-        )
-
-
-def _object(sent: Sent) -> dict[str, Any]:
-    body = sent.json()
-    if not isinstance(body, dict):
-        raise sent.unexpected("its body must be an object")
-    return body
+        return self.call(operation, body=body, about=about, look_for=look_for)
 
 
 def _is_s3_style(url: str) -> bool:
@@ -262,3 +265,13 @@ def request_jobs(filter_text: str = "") -> list[dict[str, Any]]:
     """Return jobs, with the settings of file and environment."""
     with ApiClient() as client:
         return client.list_jobs(filter_text)
+
+
+@contextmanager
+def client_or_own(client: ApiClient | None) -> Iterator[ApiClient]:
+    """Give the client, or a new one with the settings of file and environment that is closed afterwards."""
+    if client is not None:
+        yield client
+        return
+    with ApiClient() as own:
+        yield own

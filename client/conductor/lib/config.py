@@ -96,6 +96,9 @@ SETTINGS = (
     Setting("auth_url", Url(), "Kept for the vendor's clients; tokens come from `url`."),
     Setting("api_key", Secret(), "The API key itself."),
     Setting("api_key_path", PathText(), "A file that holds the API key."),
+    Setting(
+        "auth_port", Whole(0, 65535), "The port that a browser login comes back to; 0 for a free one.", 8085
+    ),
     Setting("thread_count", Whole(1, 256), "Threads for hashing and uploading; min(2 x cpus, 16)."),
     Setting("log_level", choice(*LOG_LEVELS), "How much is logged by the command line.", "INFO"),
 )
@@ -104,7 +107,7 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 # Known to the vendor's clients, without a meaning here: no reason for a warning.
 FOREIGN = frozenset(
     {
-        *("account", "auth_port", "base_url", "config", "downloader_page_size"),
+        *("account", "base_url", "config", "downloader_page_size"),
         *("error_reporting", "log_dir", "output_dir", "projects", "user_dir"),
     }
 )

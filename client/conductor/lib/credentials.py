@@ -152,22 +152,41 @@ class TokenStore:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             logger.warning("%s cannot be used and is ignored: %s", self.path, type(error).__name__)
             return None
-        return Token(token, expiration, owner) if _speakable(token) and isinstance(owner, str) else None
+        return Token(token, expiration, owner) if speakable(token) and isinstance(owner, str) else None
 
     def write(self, token: Token) -> None:
         """Replace the file, readable by its owner only. A folder that cannot be written is logged, no error."""
-        content = {
-            "access_token": token.access_token,
-            "token_type": "Bearer",
-            "expiration": token.expiration,
-            "scope": STORED_SCOPE,
-            "api_key_fingerprint": token.owner,
-        }
+        content = {**_document(token, STORED_SCOPE), "api_key_fingerprint": token.owner}
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self.path, json.dumps(content))
+            self._save(content)
         except OSError as error:
             logger.warning("the token is not kept: %s: %s", self.path, error.strerror)
+
+    def write_browser_login(self, token: Token, scope: list[str]) -> None:
+        """Replace the file, readable by its owner only. Raises ConfigError for a folder that cannot be written.
+
+        Here a login that is not kept was for nothing. ``scope`` is a list in this file (wire reference 1.3).
+        """
+        try:
+            self._save(_document(token, scope))
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return
+        raise ConfigError(f"the login cannot be kept: {self.path}: {reason}")
+
+    def _save(self, content: dict[str, Any]) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(self.path, json.dumps(content))
+
+
+def _document(token: Token, scope: str | list[str]) -> dict[str, Any]:
+    return {
+        "access_token": token.access_token,
+        "token_type": "Bearer",
+        "expiration": token.expiration,
+        "scope": scope,
+    }
 
 
 def _replace(path: Path, text: str) -> None:
@@ -185,7 +204,7 @@ def _replace(path: Path, text: str) -> None:
         raise
 
 
-def _speakable(token: object) -> bool:
+def speakable(token: object) -> bool:
     """Say whether a text can stand in a header."""
     return (
         isinstance(token, str)
@@ -194,6 +213,11 @@ def _speakable(token: object) -> bool:
         and token != ""
         and " " not in token
     )
+
+
+def credentials_folder() -> Path:
+    """Return where credentials files lie, as those of the vendor's clients do (wire reference 1.3)."""
+    return Path.home() / ".config" / "conductor"
 
 
 class TokenSource:
@@ -215,7 +239,7 @@ class TokenSource:
         self._key = key
         self._api_url = api_url
         self._fetch = fetch
-        folder = folder or Path.home() / ".config" / "conductor"
+        folder = folder or credentials_folder()
         self._store = TokenStore(folder / (API_KEY_FILE if key else BROWSER_FILE))
         self._lock_path = folder / f"{API_KEY_FILE}.lock"
         self._now = now
@@ -258,7 +282,7 @@ class TokenSource:
 
     def _bought(self, key: ApiKey) -> Token:
         text, seconds = self._fetch(key)
-        if not _speakable(text):
+        if not speakable(text):
             raise LoginError("auth.token: the server's access_token is no text that fits into a header")
         token = Token(text, int(self._now()) + seconds, fingerprint(key, self._api_url))
         self._store.write(token)
@@ -271,7 +295,7 @@ class TokenSource:
             return token
         raise LoginError(
             "no API key is configured: set CONDUCTOR_API_KEY to the key (JSON, or base64 of it), "
-            "or CONDUCTOR_API_KEY_PATH to a file that holds it",
+            "or CONDUCTOR_API_KEY_PATH to a file that holds it; or run 'conductor login'",
             operation="auth.token",
         )
 

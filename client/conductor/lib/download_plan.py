@@ -11,9 +11,9 @@ from pathlib import Path
 from conductor.lib.downloads_api import DownloadFile
 from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.frames import parse_frames
+from conductor.lib.records import job_id as checked_job_id
 from conductor.lib.safe_paths import Claims, is_windows, output_folder, safe_parts
 
-_JOB_ID = re.compile(r"\d{1,18}", re.ASCII)
 MAX_TASKS = 1_000_000
 
 
@@ -43,13 +43,6 @@ class Selection:
         """
         job_id, colon, tasks = text.strip().partition(":")
         return cls(checked_job_id(job_id), parse_task_ids([tasks]) if colon else None)
-
-
-def checked_job_id(text: str) -> str:
-    """Return a job id as given. Raises BadArgumentError if it is none."""
-    if not _JOB_ID.fullmatch(text):
-        raise BadArgumentError(f"{text!r} is no job id; accepted: a number such as 00012, or 00012:1-5,8")
-    return text
 
 
 def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:

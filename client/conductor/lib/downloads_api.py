@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
+from conductor.lib.records import object_of
 from conductor.lib.transport import Call, Sent, Sink
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
@@ -76,12 +77,13 @@ class DownloadsApi:
         cursor: str | None = None,
     ) -> DownloadPage:
         """Return up to ``limit`` completed tasks of a job, or of these tasks of it (wire reference 2.14)."""
-        query = urlencode(
-            {**({"limit": limit} if limit > 1 else {}), **({"start_cursor": cursor} if cursor else {})}
-        )
-        path = f"{DOWNLOADS_PAGE.path}{quote(job_id, safe='')}/downloads{f'?{query}' if query else ''}"
+        path = f"{DOWNLOADS_PAGE.path}{quote(job_id, safe='')}/downloads"
+        query = {
+            **({"limit": str(limit)} if limit > 1 else {}),
+            **({"start_cursor": cursor} if cursor else {}),
+        }
         body = {"tids": None if task_ids is None else list(task_ids)}
-        sent = self._client.call(DOWNLOADS_PAGE, path, body)
+        sent = self._client.call(DOWNLOADS_PAGE, path=path, query=query, body=body)
         content = _object(sent)
         next_cursor = content.get("next_cursor") or None
         if next_cursor is not None and not isinstance(next_cursor, str):
@@ -107,8 +109,8 @@ class DownloadsApi:
         Nobody else is offered them until they are reported ``pending`` or a time has passed without a report. Not
         repeated when the answer is lost: then OutcomeUnknownError, and what was handed out comes back by itself.
         """
-        query = urlencode({"count": count, **({"location": location} if location else {})})
-        sent = self._client.call(DOWNLOADS_NEXT, f"{DOWNLOADS_NEXT.path}?{query}")
+        query = {"count": str(count), **({"location": location} if location else {})}
+        sent = self._client.call(DOWNLOADS_NEXT, query=query)
         return _tasks(sent, _object(sent).get("data"))
 
     def report(
@@ -140,10 +142,7 @@ class DownloadsApi:
 def _object(sent: Sent) -> dict[str, Any]:
     if sent.answer.status == 204 or not sent.answer.content:
         return {}
-    body = sent.json()
-    if not isinstance(body, dict):
-        raise sent.unexpected("its body must be an object")
-    return body
+    return object_of(sent)
 
 
 def _tasks(sent: Sent, records: Any) -> tuple[DownloadTask, ...]:

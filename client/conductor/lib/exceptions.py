@@ -13,7 +13,8 @@
     ├── LoginError                  get a valid API key, then submit again
     ├── TryAgainError               nothing is wrong with the request: submit again later
     │   ├── UnreachableError        no answer came
-    │   └── BusyError               the server answered that it cannot do it now
+    │   ├── BusyError               the server answered that it cannot do it now
+    │   └── NotEndedError           the time to wait for jobs is over
     └── StopError                   do not submit again before looking
         ├── OutcomeUnknownError     the server may have made the job
         └── UnexpectedAnswerError   the answer is not one that the protocol knows
@@ -162,6 +163,22 @@ class UnreachableError(TryAgainError):
 
 class BusyError(TryAgainError):
     """The server answered that it cannot serve the request now (408, 429, 5xx)."""
+
+
+class NotEndedError(TryAgainError):
+    """Jobs have not ended in the time that was given to them; ``jids`` are theirs."""
+
+    exit_code = 124  # as of timeout(1)
+
+    def __init__(self, message: str, *, jids: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.jids = tuple(jids)
+
+    @classmethod
+    def after(cls, seconds: float, jids: Iterable[str]) -> NotEndedError:
+        """Return the error for these jobs."""
+        left = tuple(jids)
+        return cls(f"not ended after {seconds:g} s: job {', '.join(left)}", jids=left)
 
 
 class StopError(ConductorError):

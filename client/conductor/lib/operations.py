@@ -41,7 +41,16 @@ ACCOUNTS_GET = Operation("accounts.get", "GET", "/api/v1/accounts/")
 PACKAGES_LIST = Operation("packages.list", "GET", "/api/v1/ee/packages?all=true,")
 PROJECTS_LIST = Operation("projects.list", "GET", "/api/v1/projects/")
 INSTANCE_TYPES_LIST = Operation("instance_types.list", "GET", "/api/v1/instance-types")
+ENV_VARS_LIST = Operation("env_vars.list", "GET", "/api/v1/integrations/env-vars-configs")
 JOBS_LIST = Operation("jobs.list", "GET", "/api/v1/jobs")
+TASKS_LIST = Operation("tasks.list", "GET", "/api/v1/tasks")
+LOGS_GET = Operation("logs.get", "GET", "/get_log_file")
+# What was done may have changed the state in which doing it again is refused, so a repeat could report a
+# failure of what has happened.
+JOBS_ACT = Operation("jobs.act", "PUT", "/jobs_multi", repeatable=False, changes_state=True)
+TASKS_ACT = Operation("tasks.act", "PUT", "/tasks_multi", repeatable=False, changes_state=True)
+BILLING_GET_USAGE = Operation("billing.get_usage", "GET", "/billing/get_usage")
+BILLING_GET_STORAGE_USAGE = Operation("billing.get_storage_usage", "GET", "/billing/get_storage_usage")
 FILES_GET_UPLOAD_URLS = Operation(
     "files.get_upload_urls", "POST", "/api/v2/files/get_upload_urls", ok=(200, 204), read_timeout=2 * MINUTE
 )
@@ -92,7 +101,14 @@ OPERATIONS = (
     PACKAGES_LIST,
     PROJECTS_LIST,
     INSTANCE_TYPES_LIST,
+    ENV_VARS_LIST,
     JOBS_LIST,
+    TASKS_LIST,
+    LOGS_GET,
+    JOBS_ACT,
+    TASKS_ACT,
+    BILLING_GET_USAGE,
+    BILLING_GET_STORAGE_USAGE,
     FILES_GET_UPLOAD_URLS,
     OBJECTS_PUT,
     OBJECTS_PUT_PART,

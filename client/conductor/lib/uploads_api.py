@@ -45,18 +45,18 @@ class UploadsApi:
         """Say how far an upload is, which keeps the claim."""
         # The spelling of the last name is the protocol's.
         body = {"upload_id": upload_id, "transfer_size": bytes_to_send, "bytes_transfered": bytes_sent}
-        self._client.call(UPLOADS_UPDATE, _path(UPLOADS_UPDATE, upload_id, "update"), body)
+        self._client.call(UPLOADS_UPDATE, path=_path(UPLOADS_UPDATE, upload_id, "update"), body=body)
 
     def finish(self, upload_id: str, md5s: Mapping[str, str]) -> None:
         """Say that all files are there, with their md5s (base64) by path: the job goes on."""
         files = {path: {"source": path, "md5": md5} for path, md5 in md5s.items()}
         body = {"upload_id": upload_id, "status": "server_pending", "upload_files": files}
-        self._client.call(UPLOADS_FINISH, _path(UPLOADS_FINISH, upload_id, "finish"), body)
+        self._client.call(UPLOADS_FINISH, path=_path(UPLOADS_FINISH, upload_id, "finish"), body=body)
 
     def fail(self, upload_id: str, reason: str) -> None:
         """Say that the files cannot be brought, and why: the job fails. The body is the text as it is."""
         content = reason.encode("utf-8", "replace")
-        self._client.call(UPLOADS_FAIL, _path(UPLOADS_FAIL, upload_id, "fail"), content)
+        self._client.call(UPLOADS_FAIL, path=_path(UPLOADS_FAIL, upload_id, "fail"), body=content)
 
 
 def _path(operation: Operation, upload_id: str, call: str) -> str:

@@ -1,0 +1,78 @@
+"""Doing something to jobs and tasks: kill, hold, start again (wire reference 2.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from conductor.lib.api_client import ApiClient, client_or_own
+from conductor.lib.exceptions import BadArgumentError, Problem
+from conductor.lib.operations import JOBS_ACT, TASKS_ACT
+from conductor.lib.records import job_id, job_ids, object_of, task_ids, text
+
+
+class Action(str, Enum):
+    """What can be done.
+
+    Clients of the real service were only seen to send ``kill``; it offers the others in its dashboard, and their
+    names here are a guess.
+    """
+
+    KILL = "kill"
+    HOLD = "hold"
+    UNHOLD = "unhold"
+    RETRY = "retry"
+    RETRY_FAILED = "retry_failed"
+    RETRY_PREEMPTED = "retry_preempted"
+    RETRY_SYNC = "retry_sync"
+    REVIEWED = "reviewed"
+    RELEASE_SCOUTS = "release_scouts"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+TASK_ACTIONS = (Action.KILL, Action.HOLD, Action.UNHOLD, Action.RETRY, Action.REVIEWED)
+"""Those that single tasks take too."""
+
+
+def act_on_jobs(action: Action | str, jids: Iterable[int | str], *, client: ApiClient | None = None) -> str:
+    """Do something to whole jobs, and return what the service says about it.
+
+    The service leaves alone what cannot take the action. Raises BadArgumentError, RefusedError where nothing could
+    take it, OutcomeUnknownError where no answer came: look at the jobs before doing it again.
+    """
+    chosen, wanted = _action(action, tuple(Action)), job_ids(jids)
+    named = f"jobs {', '.join(wanted)}" if len(wanted) != 1 else f"job {wanted[0]}"
+    if not wanted:
+        raise BadArgumentError.listing([Problem("jids", "none", "at least one job id")])
+    body = {"action": chosen.value, "jobids": wanted}
+    with client_or_own(client) as one:
+        sent = one.call(JOBS_ACT, body=body, about=f"{chosen} of {named}", look_for=f"the status of {named}")
+        return text(object_of(sent), "message", "body")
+
+
+def act_on_tasks(
+    action: Action | str, jid: int | str, tids: Iterable[int | str], *, client: ApiClient | None = None
+) -> str:
+    """Do something to tasks of one job, and return what the service says about it. Raises as ``act_on_jobs``."""
+    chosen, job, wanted = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
+    if not wanted:
+        raise BadArgumentError.listing([Problem("tids", "none", "at least one task id")])
+    body = {"action": chosen.value, "jobid": job, "taskids": wanted}
+    with client_or_own(client) as one:
+        sent = one.call(
+            TASKS_ACT,
+            body=body,
+            about=f"{chosen} of tasks of job {job}",
+            look_for=f"the status of the tasks of job {job}",
+        )
+        return text(object_of(sent), "message", "body")
+
+
+def _action(given: Action | str, accepted: tuple[Action, ...]) -> Action:
+    for action in accepted:
+        if given == action:
+            return action
+    names = ", ".join(action.value for action in accepted)
+    raise BadArgumentError.listing([Problem("action", repr(given)[:80], f"one of {names}")])
