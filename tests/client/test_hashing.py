@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor.lib import hashing
-from conductor.lib.exceptions import ConductorError, FileChangedError, InvalidPathError
+from conductor.lib.cancellation import Cancellation, CancelledError
+from conductor.lib.exceptions import FileChangedError, InvalidPathError
 from conductor.lib.file_body import FileBody
 from conductor.lib.hashing import BUFFER_BYTES, contradiction, hash_file
 from support.client_world import md5_of
@@ -93,7 +93,7 @@ def test_a_body_is_the_range_of_the_file(
     path.write_bytes(content)
     offset = data.draw(st.integers(0, len(content)))
     length = data.draw(st.integers(0, len(content) - offset))
-    with FileBody(hash_file(str(path)), offset, length, Event()) as body:
+    with FileBody(hash_file(str(path)), offset, length, Cancellation()) as body:
         assert read_all(body, data.draw(st.integers(1, 50))) == content[offset : offset + length]
 
 
@@ -103,17 +103,17 @@ def test_a_body_of_a_file_that_was_written_to_does_not_open(tmp_path: Path) -> N
     file = hash_file(str(path))
     path.write_bytes(b"abcd")
     with pytest.raises(FileChangedError, match="between hashing and upload"):
-        FileBody(file, 0, 3, Event())
+        FileBody(file, 0, 3, Cancellation())
     path.unlink()
     with pytest.raises(FileChangedError, match="No such file"):
-        FileBody(file, 0, 3, Event())
+        FileBody(file, 0, 3, Cancellation())
 
 
 @pytest.mark.parametrize("size", [1, 5, 20], ids=["shorter", "shorter by more", "longer"])
 def test_a_body_notices_a_file_that_changes_under_it(tmp_path: Path, size: int) -> None:
     path = tmp_path / "f"
     path.write_bytes(bytes(10))
-    with FileBody(hash_file(str(path)), 0, 10, Event()) as body:
+    with FileBody(hash_file(str(path)), 0, 10, Cancellation()) as body:
         body.read(4)
         os.truncate(path, size)
         with pytest.raises(FileChangedError):
@@ -123,11 +123,35 @@ def test_a_body_notices_a_file_that_changes_under_it(tmp_path: Path, size: int) 
 def test_a_body_ends_when_the_upload_is_abandoned(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(bytes(10))
-    stop = Event()
+    stop = Cancellation()
     with FileBody(hash_file(str(path)), 0, 10, stop) as body:
         body.read(4)
-        stop.set()
-        with pytest.raises(ConductorError, match="not sent to its end"):
+        stop.cancel()
+        with pytest.raises(CancelledError):
             body.read(4)
-    with pytest.raises(ConductorError, match="not sent"):
+    with pytest.raises(CancelledError):
         FileBody(hash_file(str(path)), 0, 10, stop)
+
+
+def test_a_body_that_is_to_be_checked_is_not_given_out_to_its_end_when_its_md5_is_another(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    # Written to without a trace in the stat: only the bytes tell.
+    sly = hash_file(str(path)).with_md5("AAAAAAAAAAAAAAAAAAAAAA==")
+    with FileBody(sly, 0, 10, Cancellation(), check_md5=True) as body:
+        assert body.read(6) == b"012345"
+        with pytest.raises(FileChangedError, match="between hashing and upload"):
+            body.read(6)
+    with FileBody(hash_file(str(path)), 0, 10, Cancellation(), check_md5=True) as body:
+        assert body.read() == b"0123456789"
+
+
+def test_a_body_tells_how_much_of_it_was_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    told: list[int] = []
+    with FileBody(hash_file(str(tmp_path / "a")), 2, 8, Cancellation(), tell_read=told.append) as body:
+        while body.read(3):
+            pass
+    assert told == [3, 6, 8, 8]

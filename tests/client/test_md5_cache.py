@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from conductor.lib import cache_file
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile, look_at
-from conductor.lib.md5_cache import Md5Cache, default_path
+from conductor.lib.md5_cache import FILE_NAME, Md5Cache, default_path
 from support.client_world import md5_of
 
 LATER = 10_000_000_000  # nanoseconds after the files here are written
@@ -70,16 +73,91 @@ def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_cache_that_is_no_database_is_logged_and_not_used(
+def test_a_damaged_cache_is_set_aside_with_a_warning_and_a_new_one_begun(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = make(tmp_path, "a")
-    (tmp_path / "cache").write_text("this is no database, and long enough to be seen as none" * 20)
-    cache = cache_at(tmp_path / "cache", files)
+    path = tmp_path / FILE_NAME
+    damage = b"this is no database, and long enough to be seen as none" * 20
+    path.write_bytes(damage)
+    cache = cache_at(path, files)
     assert cache.known(files) == {}
     cache.remember(files)
-    assert "is not used" in caplog.text
-    assert "not kept" in caplog.text
+    assert cache.known(files) == {file.path: file for file in files}
+    assert (tmp_path / f"{FILE_NAME}.damaged").read_bytes() == damage
+    assert caplog.text.count("is damaged") == 1
+
+
+def test_a_cache_damaged_in_the_middle_is_set_aside_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = make(tmp_path, *(f"f{n}" for n in range(500)))
+    cache = cache_at(tmp_path / "named.db", files)
+    cache.remember(files)
+    content = bytearray((tmp_path / "named.db").read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    (tmp_path / "named.db").write_bytes(content)
+    cache.known(files)
+    cache.remember(files)
+    assert cache.known(files) == {file.path: file for file in files}
+    assert "is damaged" in caplog.text
+
+
+def test_a_file_of_another_kind_is_never_moved(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = make(tmp_path, "a")
+    scene = tmp_path / "scene.ma"
+    scene.write_bytes(b"a scene that somebody named by mistake" * 50)
+    cache = cache_at(scene, files)
+    assert cache.known(files) == {}
+    cache.remember(files)
+    assert scene.read_bytes() == b"a scene that somebody named by mistake" * 50
+    assert "is no SQLite file" in caplog.text
+
+
+def test_the_time_that_counts_is_when_the_files_were_looked_at(tmp_path: Path) -> None:
+    """A file written twice within the clock's grain, hashed in between, and remembered only after a long upload."""
+    files = make(tmp_path, "a")
+    looked_at = max(files[0].stat.st_mtime_ns, files[0].stat.st_ctime_ns)
+    cache = cache_at(tmp_path / "cache", files, age=100 * LATER)
+    cache.remember(files, seen_ns=looked_at)
+    assert cache.known(files) == {}
+
+
+def test_the_oldest_rows_go_when_there_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cache_file.KEPT, "md5s", 10)
+    files = make(tmp_path, *(f"f{n}" for n in range(25)))
+    cache = cache_at(tmp_path / "cache", files)
+    for file in files:
+        cache.remember([file])
+    assert set(cache.known(files)) == {file.path for file in files[-10:]}
+
+
+REMEMBER = """
+import sys
+from pathlib import Path
+from conductor.lib.hashing import hash_file
+from conductor.lib.md5_cache import Md5Cache
+cache = Md5Cache(Path(sys.argv[1]), now_ns=lambda: 2**62)
+for path in sys.argv[2:]:
+    cache.remember([hash_file(path)])
+    assert path in cache.known([hash_file(path)])
+"""
+
+
+def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    files = make(tmp_path, *(f"f{n}" for n in range(60)))
+    paths = [file.path for file in files]
+    cache = tmp_path / "cache"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", REMEMBER, str(cache), *paths[start::4]], stderr=subprocess.PIPE, text=True
+        )
+        for start in range(4)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert said == [""] * 4
+    assert set(cache_at(cache, files).known(files)) == set(paths)
 
 
 def test_a_cache_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor.lib import uploader as uploader_module
+from conductor.lib import upload_run
 from conductor.lib.exceptions import BusyError, FileChangedError, InvalidPathError, RefusedError
 from conductor.lib.file_body import FileBody
 from conductor.lib.hashing import hash_file
@@ -104,7 +104,7 @@ def test_no_files_are_no_requests(tmp_path: Path, service: FakeService) -> None:
 def test_a_large_file_goes_up_in_parts_and_is_completed_once_all_are_there(
     tmp_path: Path, service: FakeService, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploader_module, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(upload_run, "BATCH_BYTES", 1000)
     service.part_size = 1000
     content = os.urandom(3500)
     report = upload(tmp_path, {"big": content, "small": b"s"}, threads)
@@ -152,7 +152,7 @@ class StaleCache(Md5Cache):
     def known(self, files: Any) -> dict[str, LocalFile]:
         return self.files
 
-    def remember(self, files: Any) -> None:
+    def remember(self, files: Any, *, seen_ns: int | None = None) -> None:
         self.remembered += files
 
 
@@ -217,10 +217,10 @@ def test_a_failure_ends_uploads_that_are_under_way(
                 being_read.wait(timeout=30)
                 raise InvalidPathError("this one fails")
             being_read.set()
-            stopped.append(self._stop.wait(timeout=30))
+            stopped.append(self._stop.wait(30))
             return super().read(size)
 
-    monkeypatch.setattr(uploader_module, "FileBody", Watched)
+    monkeypatch.setattr(upload_run, "FileBody", Watched)
     with pytest.raises(InvalidPathError, match="this one fails"):
         upload(tmp_path, {"slow": bytes(100), "fails": b"x"}, threads=2)
     assert stopped == [True]
@@ -246,7 +246,7 @@ def test_the_cache_saves_hashing(
     def refuse(path: str) -> LocalFile:
         raise AssertionError(path)
 
-    monkeypatch.setattr(uploader_module, "hash_file", refuse)
+    monkeypatch.setattr(upload_run, "hash_file", refuse)
     files = look_at([str(tmp_path / "a")])
     with make_client(tmp_path) as client:
         again = Uploader(client, cache=cache).upload(files)

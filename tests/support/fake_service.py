@@ -35,6 +35,9 @@ class FakeService:
     packages: list[dict[str, Any]] = field(default_factory=list)
     put_status: int = 200
     job_status: int = 201
+    # The next answers to PUTs and completions, by path (``/a``, ``/a#2`` for a part, ``complete``); then as ever.
+    statuses: dict[str, list[int]] = field(default_factory=dict)
+    upload_serial: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,7 +84,7 @@ class FakeService:
         count = -(-file["size"] // self.part_size)
         parts = [{"partNumber": n, "url": self._url(file, n)} for n in range(1, count + 1)]
         return {
-            "uploadID": f"up{file['path']}",
+            "uploadID": f"up{file['path']}" + (f"-{self.upload_serial}" if self.upload_serial else ""),
             "filePath": file["path"],
             "fileSize": file["size"],
             "md5": file["hash"],
@@ -99,6 +102,8 @@ class FakeService:
             self.put_headers.append({name.lower(): value for name, value in request.headers.items()})
             if self.put_status >= 300:
                 return self.put_status, {}, "no"
+            if self.statuses.get(path):
+                return self.statuses[path].pop(0), {}, "not this time"
             declared = request.headers.get("Content-MD5")
             if declared and declared != md5_of(content):
                 return 400, {}, "the md5 is another"
@@ -107,6 +112,8 @@ class FakeService:
 
     def _complete(self, request: requests.PreparedRequest) -> Reply:
         with self._lock:
+            if self.statuses.get("complete"):
+                return self.statuses["complete"].pop(0), {}, "not this time"
             self.completed.append(json.loads(request.body or "{}"))
         return 200, {}, ""
 

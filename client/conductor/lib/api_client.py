@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.exceptions import LoginError
@@ -29,7 +30,7 @@ from conductor.lib.operations import (
 )
 from conductor.lib.records import object_of, records_of
 from conductor.lib.transport import Call, Sent, Tokens, Transport
-from conductor.lib.upload_plan import UploadPlan, parse_plan
+from conductor.lib.upload_plan import UploadPlan, is_s3_style, parse_plan
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,10 @@ class ApiClient:
     def close(self) -> None:
         """Close every connection."""
         self.transport.close()
+
+    def branch(self, cancellation: Cancellation) -> ApiClient:
+        """Return a client like this one, whose calls end with CancelledError when cancelled. Close both."""
+        return ApiClient(self.config, transport=self.transport.branch(cancellation), tokens=self._tokens)
 
     def call(
         self,
@@ -189,7 +194,7 @@ class ApiClient:
 
         The bearer token is not sent along, as the vendor's clients do: the URL is the permission.
         """
-        headers = _BYTES if _is_s3_style(url) else {**_BYTES, "Content-MD5": md5}
+        headers = _BYTES if is_s3_style(url) else {**_BYTES, "Content-MD5": md5}
         self.transport.send(Call(OBJECTS_PUT, url, headers=headers, body=open_body, length=size, about=path))
 
     def put_part(
@@ -233,11 +238,6 @@ class ApiClient:
         self, operation: Operation, body: Mapping[str, Any], *, about: str = "", look_for: str = ""
     ) -> Sent:
         return self.call(operation, body=body, about=about, look_for=look_for)
-
-
-def _is_s3_style(url: str) -> bool:
-    """Say which style the URL's text asks for; this search is what every client does (wire reference 2.6)."""
-    return "amazonaws" in url or "coreweave" in url
 
 
 def request_software_packages() -> list[dict[str, Any]]:

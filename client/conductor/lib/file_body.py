@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 
-from conductor.lib.exceptions import ConductorError
+from conductor.lib.cancellation import Cancellation
 from conductor.lib.local_files import LocalFile, changed, describe
 
 DURING = "between hashing and upload"
-
-
-class Abandoned(ConductorError):
-    """Another file of the same upload failed, so this one was not sent to its end."""
 
 
 class FileBody(io.RawIOBase):
     """The bytes ``offset`` to ``offset + length`` of a file whose md5 was taken before.
 
     Opening raises FileChangedError if the file is no longer the one that was hashed; so does reading, if it ends
-    early. ``stop`` makes reading raise Abandoned, so that one failure ends a large upload at once.
+    early or, with ``check_md5``, if the whole file was read and its md5 is another: that costs a second md5, for
+    where nobody else would notice, and is noticed before the last bytes are given out. ``stop`` makes reading raise
+    CancelledError, so that one failure ends a large upload at once. ``tell_read`` is told after each block how many
+    bytes were read so far.
     """
 
-    def __init__(self, file: LocalFile, offset: int, length: int, stop: Event) -> None:
+    def __init__(
+        self,
+        file: LocalFile,
+        offset: int,
+        length: int,
+        stop: Cancellation,
+        *,
+        check_md5: bool = False,
+        tell_read: Callable[[int], None] = lambda _: None,
+    ) -> None:
         super().__init__()
-        if stop.is_set():
-            raise Abandoned(f"{file.path} was not sent")
-        self._file, self._left, self._stop = file, length, stop
+        stop.check()
+        self._file, self._length, self._left, self._stop = file, length, length, stop
+        self._digest = hashlib.md5(usedforsecurity=False) if check_md5 else None
+        self._tell_read = tell_read
         try:
             self._stream = Path(file.path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
         except OSError as error:
@@ -36,6 +47,8 @@ class FileBody(io.RawIOBase):
         try:
             self.check()
             self._stream.seek(offset)
+            if not length:
+                self._check_md5()
         except BaseException:
             self.close()
             raise
@@ -46,20 +59,30 @@ class FileBody(io.RawIOBase):
         if not self._file.same_as(now):
             raise changed(self._file, describe(now), DURING)
 
+    def _check_md5(self) -> None:
+        if self._digest is None:
+            return
+        md5 = base64.b64encode(self._digest.digest()).decode()
+        if md5 != self._file.md5:
+            raise changed(self._file, f"md5 {md5}", DURING)
+
     def readable(self) -> bool:
         """Say that this can be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
         """Return up to this many bytes, none at the end of the range."""
-        if self._stop.is_set():
-            raise Abandoned(f"{self._file.path} was not sent to its end")
+        self._stop.check()
         data = self._stream.read(self._left if size < 0 else min(size, self._left)) if self._left else b""
         if self._left and not data:
             raise changed(self._file, describe(os.fstat(self._stream.fileno())), DURING)
         self._left -= len(data)
+        if self._digest is not None:
+            self._digest.update(data)
         if not self._left:
             self.check()
+            self._check_md5()
+        self._tell_read(self._length - self._left)
         return data
 
     def close(self) -> None:

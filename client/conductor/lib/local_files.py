@@ -12,6 +12,7 @@ from typing import Any
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
 
 _STAT_NUMBERS = ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size")
+_CONTENT = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 _STAT_TIMES = ("st_atime", "st_mtime", "st_ctime")
 
 
@@ -29,9 +30,15 @@ class LocalFile:
         return self.stat.st_size
 
     @property
-    def version(self) -> tuple[int, int, int, int]:
-        """What changes when the content does: inode, size, times of modification and of change."""
-        return (self.stat.st_ino, self.stat.st_size, self.stat.st_mtime_ns, self.stat.st_ctime_ns)
+    def version(self) -> tuple[int, ...]:
+        """What changes when the content does: device, inode, size, times of modification and of change."""
+        return (
+            self.stat.st_dev,
+            self.stat.st_ino,
+            self.stat.st_size,
+            self.stat.st_mtime_ns,
+            self.stat.st_ctime_ns,
+        )
 
     def with_md5(self, md5: str) -> LocalFile:
         """Return this file with its md5."""
@@ -47,8 +54,7 @@ class LocalFile:
 
         The time of change (ctime) is left out: a chmod or a new link moves it too.
         """
-        now = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        return now == (self.stat.st_ino, self.stat.st_size, self.stat.st_mtime_ns)
+        return all(getattr(stat, name) == getattr(self.stat, name) for name in _CONTENT)
 
 
 def describe(stat: os.stat_result) -> str:

@@ -1,0 +1,88 @@
+"""Connections that another thread can break, so that nobody waits for an answer that is no longer wanted."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
+
+import urllib3
+from requests.adapters import HTTPAdapter
+
+
+class OpenConnections:
+    """The connections that were made through the adapters of one transport."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connections: WeakSet[urllib3.connection.HTTPConnection] = WeakSet()
+        self._broken = False
+        self.pool_classes = self._make_pool_classes()
+
+    def add(self, connection: urllib3.connection.HTTPConnection) -> None:
+        """Take note of a connection that was just made; break it if the others were broken before."""
+        with self._lock:
+            self._connections.add(connection)
+            broken = self._broken
+        if broken:
+            _shut_down(connection)
+
+    def break_all(self) -> None:
+        """Let whoever reads from or writes to any of them, now or later, fail at once."""
+        with self._lock:
+            self._broken = True
+            connections = list(self._connections)
+        for connection in connections:
+            _shut_down(connection)
+
+    def _make_pool_classes(self) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+        """Return kinds of pools, by scheme, whose connections are noted here."""
+        noted = self
+
+        class Plain(urllib3.connection.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                noted.add(self)
+
+        class Secure(urllib3.connection.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                noted.add(self)
+
+        class PlainPool(urllib3.HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(urllib3.HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        return {"http": PlainPool, "https": SecurePool}
+
+
+def _shut_down(connection: urllib3.connection.HTTPConnection) -> None:
+    sock = connection.sock
+    if isinstance(sock, socket.socket):
+        # Of the class itself: that of TLS sockets would end the session under the hands of the thread that uses it.
+        with suppress(OSError):  # closed in the meantime
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class Adapter(HTTPAdapter):
+    """The adapter of one session: one connection for each origin, sent through in blocks of ``block_bytes``."""
+
+    def __init__(self, connections: OpenConnections, block_bytes: int) -> None:
+        self._pool_classes = connections.pool_classes
+        self._block_bytes = block_bytes
+        super().__init__(pool_connections=8, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools' manager."""
+        super().init_poolmanager(*args, blocksize=self._block_bytes, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the manager for a proxy."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pool_classes
+        return manager

@@ -1,0 +1,150 @@
+"""A file that goes up in parts: which are there, which are under way, and what happens when a URL is refused.
+
+All methods but the pieces of work (``_put``, ``_renew``, ``_complete``) run in the coordinating thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from conductor.lib.exceptions import FileChangedError, RefusedError
+from conductor.lib.file_body import FileBody
+from conductor.lib.local_files import LocalFile
+from conductor.lib.upload_plan import MultiPart, UploadPlan
+from conductor.lib.upload_refusals import explained, may_have_expired
+
+if TYPE_CHECKING:
+    from conductor.lib.upload_run import UploadRun
+
+logger = logging.getLogger(__name__)
+
+Then = Callable[[], None]
+
+
+class MultipartUpload:
+    """One file of a run, in parts."""
+
+    def __init__(self, run: UploadRun, plan: MultiPart, file: LocalFile) -> None:
+        self._run, self._plan, self._file = run, plan, file
+        self._etags: dict[int, str] = {}
+        self._under_way: set[int] = set()
+        self._refused: set[int] = set()
+        self._renewing = False
+        # Whether a part was stored since the last new URLs: without that, more of them do not help.
+        self._may_renew = True
+        self._resumed = 0
+
+    def begin(self) -> None:
+        """Send the parts, but for those that an earlier upload sent."""
+        memory = self._run.part_memory
+        self._etags = memory.etags(self._plan, self._md5) if memory else {}
+        self._resumed = sum(self._size(number) for number in self._etags)
+        if self._resumed:
+            logger.info("%s: %d bytes were sent before", self._file.path, self._resumed)
+        for number in self._etags:
+            self._run.meter.part_done(self._piece(number), self._size(number))
+        self._send(self._plan.urls)
+        self._complete_if_all_there()
+
+    @property
+    def _md5(self) -> str:
+        return self._file.md5 or ""
+
+    def _piece(self, number: int) -> str:
+        return f"{self._file.path}#{number}"
+
+    def _size(self, number: int) -> int:
+        return min(self._plan.part_size, self._file.size - (number - 1) * self._plan.part_size)
+
+    def _send(self, numbers: Iterable[int]) -> None:
+        for number in sorted(numbers):
+            if number not in self._etags and number not in self._under_way:
+                self._under_way.add(number)
+                self._run.send(partial(self._put, number))
+
+    def _put(self, number: int) -> Then:
+        plan, file = self._plan, self._file
+        offset = (number - 1) * plan.part_size
+        size = min(plan.part_size, file.size - offset)
+        tell = partial(self._run.meter.sending, self._piece(number))
+        body = partial(FileBody, file, offset, size, self._run.stop, tell_read=tell)
+        try:
+            etag = self._run.client.put_part(plan.urls[number], file.path, body, size=size, number=number)
+        except (RefusedError, FileChangedError) as error:
+            if not may_have_expired(file, error):
+                raise explained(file, error) from None
+            return partial(self._was_refused, plan, number, error)
+        return partial(self._stored, plan, number, etag)
+
+    def _stored(self, plan: MultiPart, number: int, etag: str) -> None:
+        self._under_way.discard(number)
+        if plan.upload_id != self._plan.upload_id:  # the service began anew meanwhile
+            self._send([number])
+            return
+        self._may_renew = True
+        self._etags[number] = etag
+        self._run.meter.part_done(self._piece(number), self._size(number))
+        if self._run.part_memory:
+            self._run.part_memory.remember(plan, self._md5, number, etag)
+        self._complete_if_all_there()
+
+    def _was_refused(self, plan: MultiPart, number: int, error: RefusedError | FileChangedError) -> None:
+        self._under_way.discard(number)
+        if plan is not self._plan:
+            self._send([number])
+            return
+        if not self._may_renew and not self._renewing:
+            raise explained(self._file, error)
+        self._refused.add(number)
+        if not self._renewing:
+            self._renewing, self._may_renew = True, False
+            self._run.send(self._renew)
+
+    def _renew(self) -> Then:
+        return partial(self._renewed, self._run.ask([self._file]))
+
+    def _renewed(self, plan: UploadPlan) -> None:
+        self._renewing = False
+        if not plan.multi:
+            self._was_stored()  # by somebody else
+            return
+        new, old = plan.multi[0], self._plan
+        self._plan = new
+        if (new.upload_id, new.part_size) != (old.upload_id, old.part_size):
+            self._drop_etags(old)
+            self._refused = set(new.urls)
+        numbers, self._refused = self._refused, set()
+        self._send(numbers)
+
+    def _drop_etags(self, plan: MultiPart) -> None:
+        self._etags.clear()
+        self._resumed = 0
+        if self._run.part_memory:
+            self._run.part_memory.forget(plan, self._md5)
+
+    def _complete_if_all_there(self) -> None:
+        if len(self._etags) == len(self._plan.urls) and not self._under_way:
+            self._run.send(self._complete)
+
+    def _complete(self) -> Then:
+        plan, file = self._plan, self._file
+        try:
+            self._run.client.complete_multipart(plan.upload_id, file.path, self._md5, dict(self._etags))
+        except RefusedError as error:
+            if self._resumed:  # the service may have dropped parts of an earlier day
+                return self._begin_again
+            raise explained(file, error) from None
+        return self._was_stored
+
+    def _begin_again(self) -> None:
+        self._drop_etags(self._plan)
+        self._send(self._plan.urls)
+
+    def _was_stored(self) -> None:
+        if self._run.part_memory:
+            self._run.part_memory.forget(self._plan, self._md5)
+        self._run.bytes_resumed += self._resumed
+        self._run.stored(self._file, tuple(self._piece(number) for number in self._plan.urls))

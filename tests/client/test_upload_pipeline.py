@@ -1,0 +1,318 @@
+"""An upload that is watched, cancelled, refused for its old URLs, or ended in the middle and begun again."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import responses
+
+from conductor.lib.cancellation import Cancellation, CancelledError
+from conductor.lib.exceptions import BusyError, FileChangedError, RefusedError
+from conductor.lib.local_files import LocalFile, look_at
+from conductor.lib.md5_cache import Md5Cache
+from conductor.lib.operations import OBJECTS_PUT
+from conductor.lib.progress import Progress
+from conductor.lib.transport import Call, Transport
+from conductor.lib.uploader import Uploader, UploadReport
+from support.client_world import make_client, md5_of
+from support.fake_service import FakeService, Reply
+from support.raw_server import RawServer, Step, answer, stall
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    fake = FakeService()
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        fake.install(mock)
+        yield fake
+
+
+def write(folder: Path, contents: dict[str, bytes]) -> list[LocalFile]:
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return look_at(str(folder / name) for name in contents)
+
+
+def upload(
+    tmp_path: Path,
+    files: list[LocalFile],
+    *,
+    threads: int = 2,
+    cache: Md5Cache | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancellation: Cancellation | None = None,
+) -> UploadReport:
+    with make_client(tmp_path, threads=threads) as client:
+        uploader = Uploader(client, cache=cache, progress=progress, cancellation=cancellation)
+        return uploader.upload(files)
+
+
+def our_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("conductor-")]
+
+
+# Progress
+
+
+def test_progress_begins_at_nothing_ends_with_everything_and_never_goes_back(
+    tmp_path: Path, service: FakeService
+) -> None:
+    service.held = {md5_of(b"held already")}
+    files = write(tmp_path, {"a": b"aaa", "b": bytes(5000), "held": b"held already", "twin": b"aaa"})
+    seen: list[Progress] = []
+    upload(tmp_path, files, progress=seen.append)
+    size = sum(file.size for file in files)
+    assert (seen[0].done_files, seen[0].done_bytes, seen[0].files, seen[0].bytes) == (0, 0, 4, size)
+    assert (seen[-1].done_files, seen[-1].done_bytes, seen[-1].finished) == (4, size, True)
+    assert [event.done_bytes for event in seen] == sorted(event.done_bytes for event in seen)
+
+
+def test_what_the_watcher_raises_ends_the_upload_and_its_threads(
+    tmp_path: Path, service: FakeService
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.finished:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload(tmp_path, write(tmp_path, {"a": b"aaa"}), progress=interrupt)
+    assert our_threads() == []
+
+
+# Cancelling
+
+
+class Stalled:
+    """A server that says where a file goes, takes it, and never answers."""
+
+    def __init__(self, file: LocalFile) -> None:
+        self.server = RawServer([[Step(self._plan), stall]])
+        self._file = file
+
+    def _plan(self, connection: socket.socket, closing: threading.Event) -> None:
+        url = f"{self.server.url}/put"
+        record = {"filePath": self._file.path, "fileSize": self._file.size, "preSignedURL": url}
+        answer(200, json.dumps({"singlePartURLs": [record]}).encode()).act(connection, closing)
+
+
+def test_another_thread_ends_an_upload_that_waits_for_an_answer(tmp_path: Path) -> None:
+    (file,) = write(tmp_path, {"a": bytes(1000)})
+    stalled, cancellation = Stalled(file), Cancellation()
+    helpers: list[threading.Thread] = []
+
+    def cancel_when_sent(progress: Progress) -> None:
+        if progress.done_bytes == file.size and not helpers:
+            helpers.append(threading.Thread(target=cancellation.cancel))
+            helpers[0].start()
+
+    with stalled.server, make_client(tmp_path, url=stalled.server.url, threads=1) as client:
+        uploader = Uploader(client, progress=cancel_when_sent, cancellation=cancellation)
+        with pytest.raises(CancelledError, match="0 of 1 files are there"):
+            uploader.upload([file])
+        assert our_threads() == []
+    helpers[0].join(PATIENCE_S)
+
+
+def test_ctrl_c_ends_an_upload_that_waits_for_an_answer(tmp_path: Path) -> None:
+    (file,) = write(tmp_path, {"a": bytes(1000)})
+    stalled = Stalled(file)
+
+    def interrupt_when_sent(progress: Progress) -> None:
+        if progress.done_bytes == file.size:
+            raise KeyboardInterrupt
+
+    with stalled.server, make_client(tmp_path, url=stalled.server.url, threads=1) as client:
+        with pytest.raises(KeyboardInterrupt):
+            Uploader(client, progress=interrupt_when_sent).upload([file])
+        assert our_threads() == []
+
+
+def test_what_was_cancelled_before_sends_nothing(tmp_path: Path, service: FakeService) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(CancelledError):
+        upload(tmp_path, write(tmp_path, {"a": b"aaa"}), cancellation=cancellation)
+    assert service.bodies == {}
+
+
+def test_a_wait_before_another_attempt_ends_when_cancelled(service: FakeService) -> None:
+    waits: list[float] = []
+
+    class CancelledWhileItWaits(Cancellation):
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            self.cancel()
+            return True
+
+    service.put_status = 503
+    with Transport(environ={}, random=lambda: 1.0) as transport:
+        branch = transport.branch(CancelledWhileItWaits())
+        with branch, pytest.raises(CancelledError):
+            branch.send(Call(OBJECTS_PUT, "http://store.test/bucket/a?part=0", body=b"a", length=1))
+    assert waits == [0.5]
+    assert len(service.put_headers) == 1
+
+
+# Old URLs
+
+
+def test_a_url_that_expired_is_asked_for_again(tmp_path: Path, service: FakeService) -> None:
+    files = write(tmp_path, {"a": b"aaa", "b": b"bbb"})
+    service.statuses = {str(tmp_path / "a"): [403]}
+    report = upload(tmp_path, files)
+    assert service.bodies == {str(tmp_path / "a"): b"aaa", str(tmp_path / "b"): b"bbb"}
+    asked = [[entry["path"] for entry in batch["upload_files"]] for batch in service.batches]
+    assert asked == [[str(tmp_path / "a"), str(tmp_path / "b")], [str(tmp_path / "a")]]
+    assert len(report.sent) == 2
+
+
+def test_a_url_that_is_refused_again_is_an_error(tmp_path: Path, service: FakeService) -> None:
+    service.statuses = {str(tmp_path / "a"): [403, 403]}
+    with pytest.raises(RefusedError, match="403"):
+        upload(tmp_path, write(tmp_path, {"a": b"aaa"}))
+    assert len(service.batches) == 2
+
+
+def test_a_file_that_changed_is_not_asked_about_again(tmp_path: Path, service: FakeService) -> None:
+    (file,) = write(tmp_path, {"a": b"after!"})
+
+    class Sly(Md5Cache):
+        """Knows the file by the md5 of what it held before, as if the stat were the same."""
+
+        def known(self, files: object) -> dict[str, LocalFile]:
+            return {file.path: file.with_md5(md5_of(b"before"))}
+
+    with pytest.raises(FileChangedError):
+        upload(tmp_path, [file], cache=Sly(tmp_path / "cache"))
+    assert len(service.batches) == 1
+
+
+def test_a_store_that_is_not_told_the_md5_never_gets_the_end_of_a_file_that_changed(
+    tmp_path: Path, service: FakeService
+) -> None:
+    service.style = "s3"
+    (file,) = write(tmp_path, {"a": b"after!"})
+
+    class Sly(Md5Cache):
+        def known(self, files: object) -> dict[str, LocalFile]:
+            return {file.path: file.with_md5(md5_of(b"before"))}
+
+    with pytest.raises(FileChangedError) as caught:
+        upload(tmp_path, [file], cache=Sly(tmp_path / "cache"))
+    assert (caught.value.expected, caught.value.actual) == (md5_of(b"before"), md5_of(b"after!"))
+    assert service.bodies == {}
+
+
+# Files in parts
+
+
+@pytest.fixture
+def large(tmp_path: Path, service: FakeService) -> LocalFile:
+    service.part_size = 1000
+    (file,) = write(tmp_path, {"large": bytes(range(256)) * 14})  # 3584 bytes, four parts
+    return file
+
+
+def sent_parts(service: FakeService) -> list[int]:
+    """The numbers of the parts that are there, then begin to count again."""
+    numbers = [int(path.partition("#")[2]) for path in service.bodies]
+    service.bodies.clear()
+    return sorted(numbers)
+
+
+def test_an_upload_that_was_ended_goes_on_at_the_part_where_it_stopped(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    service.statuses = {f"{large.path}#3": [500] * 5}
+    with pytest.raises(BusyError, match="part 3"):
+        upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [1, 2]
+    report = upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [3, 4]
+    assert [part["partNumber"] for part in service.completed[0]["completedParts"]] == [1, 2, 3, 4]
+    assert (report.bytes_sent, report.bytes_resumed) == (1584, 2000)
+
+
+def test_parts_are_remembered_for_one_upload_of_one_service_only(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    service.statuses = {f"{large.path}#4": [500] * 5}
+    with pytest.raises(BusyError):
+        upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [1, 2, 3]
+    service.upload_serial = 1
+    report = upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [1, 2, 3, 4]
+    assert report.bytes_resumed == 0
+
+
+def test_parts_that_the_service_dropped_are_sent_again(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    service.statuses = {f"{large.path}#4": [500] * 5}
+    with pytest.raises(BusyError):
+        upload(tmp_path, [large], threads=1, cache=cache)
+    sent_parts(service)
+    service.statuses = {"complete": [400]}
+    report = upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [1, 2, 3, 4]
+    assert len(service.completed) == 1
+    assert (report.bytes_sent, report.bytes_resumed) == (3584, 0)
+
+
+def test_parts_that_make_no_file_are_an_error_and_not_sent_for_ever(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    service.statuses = {"complete": [400] * 3}
+    with pytest.raises(RefusedError, match="complete_multipart"):
+        upload(tmp_path, [large], threads=1)
+    assert sent_parts(service) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_parts_whose_urls_expired_get_new_ones(
+    tmp_path: Path, service: FakeService, large: LocalFile, threads: int
+) -> None:
+    service.statuses = {f"{large.path}#{number}": [403] for number in (2, 3, 4)}
+    report = upload(tmp_path, [large], threads=threads)
+    assert sent_parts(service) == [1, 2, 3, 4]
+    assert len(service.completed) == 1
+    assert report.bytes_sent == large.size
+
+
+def test_a_part_that_is_refused_with_new_urls_too_is_an_error(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    service.statuses = {f"{large.path}#1": [403] * 9}
+    with pytest.raises(RefusedError, match="403"):
+        upload(tmp_path, [large], threads=1)
+
+
+def test_new_urls_of_another_upload_begin_it_anew(
+    tmp_path: Path, service: FakeService, large: LocalFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.statuses = {f"{large.path}#3": [404]}
+
+    serials, urls = iter([0, 7]), service._urls
+
+    def with_another_id(request: requests.PreparedRequest) -> Reply:
+        service.upload_serial = next(serials)
+        return urls(request)
+
+    monkeypatch.setattr(service, "_urls", with_another_id)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        service.install(mock)
+        upload(tmp_path, [large], threads=1)
+    assert sent_parts(service) == [1, 2, 3, 4]
+    assert service.completed[0]["uploadID"].endswith("-7")
