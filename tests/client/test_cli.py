@@ -89,8 +89,8 @@ def test_every_argument_has_an_option() -> None:
     ("words", "reason"),
     [
         (["--priority", "high"], "priority: given 'high'"),
-        (["--environment", "A"], "--environment"),
-        (["--tasks-data", "{"], "--tasks-data"),
+        (["--environment", "A"], "environment: given 'A' (text without =)"),
+        (["--tasks-data", "{"], "tasks_data: given '{' (not JSON)"),
         (["--nonsense", "1"], "No such option"),
         (["--upload-paths", "/gone"], "'/gone' does not exist"),
         (["--file", "/gone.yml"], "/gone.yml cannot be read"),
@@ -155,8 +155,11 @@ def test_bad_settings_exit_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             ["packages"],
-            "package_id  relative_path  platform\nid-a\nid-b        b/2\n",
-            [{"package_id": "id-a"}, {"package_id": "id-b", "relative_path": "b/2"}],
+            (
+                "package_id  product  version  platform  relative_path\n"
+                "id-b                          linux     b/2\nid-a                          linux\n"
+            ),
+            [{"package_id": "id-b", "relative_path": "b/2"}, {"package_id": "id-a"}],
         ),
         (["projects"], "name  status\nfilm  active\n", [{"name": "film", "status": "active"}]),
         (
@@ -248,3 +251,83 @@ def test_the_help_loads_no_command_and_no_network(tmp_path: Path) -> None:
     loaded = set(done.stdout.splitlines())
     assert "conductor.commands.failures" in loaded
     assert not {"conductor.commands.submit", "requests", "rich", "yaml", "importlib.metadata"} & loaded
+
+
+def test_a_dry_run_prints_the_payload_and_sends_nothing(service: FakeService, tmp_path: Path) -> None:
+    file, scene = write(tmp_path, "job.json", json.dumps(JOB)), write(tmp_path, "a.ma", "abc")
+    words = ("submit", "--file", file, "--upload-paths", scene, "--owner", "kim")
+    dry = run(*words, "--dry-run", "--json")
+    assert (dry.exit_code, service.jobs, service.batches, service.tokens) == (0, [], [], [])
+    assert run(*words).exit_code == 0
+    shown, [sent] = json.loads(dry.stdout), service.jobs
+    assert shown["upload_files"][0]["md5"] == md5_of(b"abc")
+    for payload in (shown, sent):
+        payload["upload_files"][0].pop("st_atime")
+    assert shown == sent
+
+
+def test_a_dry_run_for_a_daemon_takes_no_md5s(service: FakeService, tmp_path: Path) -> None:
+    file, scene = write(tmp_path, "job.json", json.dumps(JOB)), write(tmp_path, "a.ma", "abc")
+    dry = run("submit", "--file", file, "--upload-paths", scene, "--no-local-upload", "--dry-run")
+    assert json.loads(dry.stdout)["upload_files"][0]["md5"] is None
+    assert dry.stdout.count("\n") > 20
+
+
+def test_a_dry_run_needs_neither_key_nor_service(tmp_path: Path) -> None:
+    dry = run("submit", "--file", write(tmp_path, "job.json", json.dumps(JOB)), "--dry-run")
+    assert (dry.exit_code, json.loads(dry.stdout)["job_title"]) == (0, "T")
+
+
+def test_relative_paths_to_upload_are_those_of_the_current_directory(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a.ma", "abc")
+    write(tmp_path, "im.0001.exr", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOT", str(tmp_path))
+    done = run(
+        *("submit", "--file", write(tmp_path, "job.json", json.dumps(JOB))),
+        *("--upload-paths", "a.ma", "--upload-paths", "im.####.exr", "--upload-paths", "$SHOT/a.ma"),
+    )
+    assert done.exit_code == 0
+    paths = {file["destination"] for file in service.jobs[0]["upload_files"]}
+    assert paths == {str(tmp_path / "a.ma"), str(tmp_path / "im.0001.exr")}
+
+
+def test_an_option_that_cannot_be_read_hides_no_other_fault(service: FakeService) -> None:
+    done = run("submit", "--tasks-data", "{", "--priority", "high", "--autoretry-policy", "[", "--cores", "2")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("conductor: 4 arguments are wrong:")
+    for fault in (
+        *(
+            "tasks_data: given '{' (not JSON)",
+            "priority: given 'high'",
+            "autoretry_policy: given '[' (not JSON)",
+        ),
+        "output_path: given nothing",
+    ):
+        assert fault in done.stderr
+
+
+def test_an_option_sets_aside_every_spelling_in_the_file(service: FakeService, tmp_path: Path) -> None:
+    job = {**JOB, "title": "of the file", "scout_frames": "1"}
+    del job["job_title"]
+    file = write(tmp_path, "job.json", json.dumps(job))
+    assert run("submit", "--file", file, "--job-title", "of the option", "--scout-frame", "8").exit_code == 0
+    assert (service.jobs[0]["job_title"], service.jobs[0]["scout_frames"]) == ("of the option", "8")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: 1\nb: c: d", "line 2, column 5: mapping values are not allowed here"),
+        ("a: \x07", "special characters are not allowed"),
+        ("[" * 50_000, "it is nested too deep"),
+    ],
+)
+def test_a_job_file_that_is_no_yaml_is_named_with_the_place(
+    service: FakeService, tmp_path: Path, text: str, reason: str
+) -> None:
+    file = write(tmp_path, "job.yml", text)
+    done = run("submit", "--file", file)
+    assert (done.exit_code, done.stderr) == (2, f"conductor: {file} is not YAML: {reason}\n")

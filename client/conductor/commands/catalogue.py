@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from conductor.commands.common import json_option, print_records
+from conductor.commands.tables import Column
 
 
 @click.command()
@@ -15,7 +16,8 @@ def projects(every: bool, as_json: bool) -> None:
     from conductor.lib.api_client import ApiClient
 
     with ApiClient() as client:
-        print_records(client.list_projects(() if every else ("active",)), ("name", "status"), as_json)
+        records = client.list_projects(() if every else ("active",))
+    print_records(records, (Column("name", cut=True), Column("status", coloured=True)), as_json)
 
 
 @click.command("instance-types")
@@ -27,8 +29,11 @@ def instance_types(filter_text: str, as_json: bool) -> None:
     """List the machines that tasks can run on."""
     from conductor.lib.api_client import request_instance_types
 
-    print_records(
-        request_instance_types(filter_text),
-        ("name", "cores", "memory", "operating_system", "description"),
-        as_json,
+    columns = (
+        Column("name"),
+        Column("cores", right=True),
+        Column("memory", right=True),
+        Column("operating_system", heading="system"),
+        Column("description", cut=True),
     )
+    print_records(request_instance_types(filter_text), columns, as_json)

@@ -1,14 +1,24 @@
-"""What commands share: the JSON option, and lists of records."""
+"""What commands share: the JSON option, lists of records, ids from the command line, paths, files that are written."""
 
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from conductor.commands.tables import Column, print_table
+from conductor.lib.exceptions import BadArgumentError, InvalidPathError, Problem
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+MOST_TASKS = 100_000
 
 
 def json_option(command: Command) -> Command:
@@ -18,16 +28,78 @@ def json_option(command: Command) -> Command:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value))
+    click.echo(json.dumps(value, default=str))
 
 
-def print_records(records: Iterable[Mapping[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
-    """Print records as JSON, or as columns that other programs can cut too."""
+def print_records(
+    records: Iterable[Mapping[str, Any]], columns: Iterable[Column | str], as_json: bool
+) -> None:
+    """Print records as JSON, or as a table of some of their fields."""
     rows = list(records)
     if as_json:
         print_json(rows)
         return
-    cells = [columns, *(tuple(str(row.get(column, "")) for column in columns) for row in rows)]
-    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    for line in cells:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    print_table([column if isinstance(column, Column) else Column(column) for column in columns], rows)
+
+
+def absolute(path: str) -> str:
+    """Return what a shell user means by a relative path; one that begins with a variable is left for later."""
+    return path if path.startswith("$") else str(Path(path).absolute())
+
+
+def task_numbers(texts: Iterable[str]) -> list[int]:
+    """Return the tasks that texts such as ``3``, ``003,7`` and ``10-19x2`` name, in the order given.
+
+    Raises BadArgumentError for text that names none, and for more tasks than ``MOST_TASKS``.
+    """
+    from conductor.lib.frames import parse_frames
+
+    numbers: list[int] = []
+    for text in texts:
+        with suppress(ValueError):
+            ranges = parse_frames(text)
+            fits = sum(map(len, ranges)) + len(numbers) <= MOST_TASKS
+            if ranges and fits and all(span[0] >= 0 for span in ranges):
+                numbers += [number for span in ranges for number in span]
+                continue
+        raise BadArgumentError.listing(
+            [Problem("--task-id", repr(text)[:80], "tasks such as 3, 003,7 or 10-19x2")]
+        )
+    return numbers
+
+
+def day_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    """Return an option that takes a day such as 2026-11-22, as a ``date`` or None."""
+
+    def as_day(_: click.Context, __: click.Parameter, given: datetime | None) -> date | None:
+        return None if given is None else given.date()
+
+    return click.option(
+        f"--{name}", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", callback=as_day, help=help_text
+    )
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file as a whole. Raises InvalidPathError if it cannot be written."""
+    reason = ""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with open(handle, "wb") as stream:  # noqa: PTH123 - a descriptor, no path
+                stream.write(content)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise InvalidPathError(f"{path} cannot be written: {reason}")
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

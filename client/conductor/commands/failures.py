@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +13,8 @@ import click
 from conductor.lib.exceptions import ConductorError
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""As shells report a program that SIGPIPE ended: whoever reads the output has gone."""
 
 
 class Failed(click.ClickException):
@@ -27,13 +31,17 @@ class Failed(click.ClickException):
 
 @contextmanager
 def guarded(ctx: click.Context) -> Iterator[None]:
-    """Turn the library's errors into ``Failed``, and Ctrl-C into a line and exit code 130."""
+    """Turn the library's errors into ``Failed``; Ctrl-C and a reader that has gone into exit codes."""
     failure: Failed
     try:
         yield
     except KeyboardInterrupt:
         click.echo("conductor: interrupted", err=True)
         ctx.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go; without this Python complains about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ctx.exit(BROKEN_PIPE)
     except ConductorError as error:
         failure = Failed(str(error), error.exit_code)
     else:

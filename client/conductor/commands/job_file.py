@@ -34,4 +34,12 @@ def _parse(text: str, path: Path) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
-        raise BadArgumentError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise BadArgumentError(f"{path} is not YAML: {_explained(error)}") from None
+
+
+def _explained(error: Exception) -> str:
+    """Return what is wrong and where; the error's own text names a stream instead of the file."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deep"
+    return f"{where}{said}"

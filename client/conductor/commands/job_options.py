@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from conductor.commands.common import absolute
 from conductor.lib.arguments import ARGUMENTS, Argument
 from conductor.lib.compound_kinds import ListOf, MapOf, Metadata, Record
-from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.kinds import Flag
+from conductor.lib.kinds import Flag, PathText
 
 
 def argument_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,33 +38,46 @@ def _is_plain_list(argument: Argument) -> bool:
     return isinstance(argument.kind, ListOf) and not isinstance(argument.kind.item, Record)
 
 
+@dataclass(frozen=True)
+class _Unreadable:
+    """The text of an option that cannot be read at all.
+
+    It takes the value's place, so that the check of the arguments reports it together with everything else.
+    """
+
+    text: str
+    reason: str
+
+    def __repr__(self) -> str:
+        return f"{self.text[:60]!r} ({self.reason})"
+
+
 def from_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that options gave, as ``Submit`` takes them."""
-    given: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for argument in ARGUMENTS:
-        value = options.get(argument.name)
-        if value is None or value == ():
-            continue
-        try:
-            given[argument.name] = _read(argument, value)
-        except ValueError as error:
-            problems.append(
-                Problem(f"--{argument.name.replace('_', '-')}", str(error), argument.kind.accepts)
-            )
-    if problems:
-        raise BadArgumentError.listing(problems)
-    return given
+    """Return the arguments that options gave, as ``Submit`` takes them and checks them."""
+    given = [(argument, options.get(argument.name)) for argument in ARGUMENTS]
+    return {
+        argument.name: _read(argument, value)
+        for argument, value in given
+        if value is not None and value != ()
+    }
 
 
 def _read(argument: Argument, value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return argument.kind.from_text(value)
+        try:
+            return argument.kind.from_text(value)
+        except ValueError as error:
+            return _Unreadable(value, str(error))
     if _is_plain_list(argument):
-        return list(value)
+        return [absolute(path) for path in value] if _holds_paths(argument) else list(value)
     pairs = [text.partition("=") for text in value]
-    if not all(mark for _, mark, _ in pairs):
-        raise ValueError("text without =")
+    for name, mark, text in pairs:
+        if not mark:
+            return _Unreadable(name + text, "text without =")
     return {name: text for name, _, text in pairs}
+
+
+def _holds_paths(argument: Argument) -> bool:
+    return isinstance(argument.kind, ListOf) and isinstance(argument.kind.item, PathText)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from conductor.commands.common import json_option, print_json
+from conductor.commands.common import absolute, json_option, print_json
 
 
 @click.command()
@@ -32,8 +30,3 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
         click.echo(
             f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there"
         )
-
-
-def absolute(path: str) -> str:
-    """Return what a shell user means by a relative path; one that begins with a variable is left for later."""
-    return path if path.startswith("$") else str(Path(path).absolute())

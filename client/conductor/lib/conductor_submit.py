@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError
 from conductor.lib.file_utils import expand_paths, read_path_list
+from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.payload import build_payload
 from conductor.lib.resolution import Arguments, resolve
@@ -85,6 +87,30 @@ class Submit:
             return self._submit(self._client, files)
         with ApiClient(self._config) as client:
             return self._submit(client, files)
+
+    def payload(self) -> dict[str, Any]:
+        """Return the body that ``main`` would submit, with the md5 of every file; nothing is sent.
+
+        Files are read where the md5 cache does not know them. Raises as ``main`` does for files.
+        """
+        files = self._with_enforced_md5s(look_at(self._paths()))
+        if self._arguments["local_upload"]:
+            files = self._hashed(files)
+        return build_payload(self._arguments, files)
+
+    def _hashed(self, files: list[LocalFile]) -> list[LocalFile]:
+        cache = self._cache()
+        known = cache.known(files) if cache else {}
+        with ThreadPoolExecutor(self._config.thread_count) as pool:
+            new = dict(
+                pool.map(
+                    lambda file: (file.path, hash_file(file.path)),
+                    [file for file in files if file.path not in known],
+                )
+            )
+        if cache:
+            cache.remember(new.values())
+        return [known.get(file.path) or new[file.path] for file in files]
 
     def _submit(self, client: ApiClient, files: list[LocalFile]) -> tuple[dict[str, Any], int]:
         if self._arguments["local_upload"]:

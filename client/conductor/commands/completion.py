@@ -1,0 +1,25 @@
+"""``conductor completion``: what makes a shell complete the command line."""
+
+from __future__ import annotations
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print a shell's completion script.
+
+    For bash: eval "$(conductor completion bash)" in ~/.bashrc; likewise for zsh in ~/.zshrc. For fish: conductor
+    completion fish > ~/.config/fish/completions/conductor.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from conductor.cli import cli
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.ClickException(f"this version of click does not know {shell}")
+    click.echo(kind(cli, {}, "conductor", "_CONDUCTOR_COMPLETE").source())

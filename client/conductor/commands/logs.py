@@ -1,0 +1,40 @@
+"""``conductor logs``: what a task printed."""
+
+from __future__ import annotations
+
+import click
+
+from conductor.commands.common import json_option, print_json
+
+
+@click.command()
+@click.argument("jid", metavar="JOB")
+@click.argument("tid", metavar="TASK")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the task has ended.")
+@json_option
+def logs(jid: str, tid: str, follow: bool, as_json: bool) -> None:
+    """Print the log of a task.
+
+    With --follow a task that did not begin is waited for; --json then prints an object for each line.
+    """
+    from conductor.lib.logs import follow_log, get_log
+
+    if follow:
+        for line in follow_log(jid, tid):
+            if as_json:
+                print_json({"line": line})
+            else:
+                click.echo(line)
+        return
+    log = get_log(jid, tid)
+    if as_json:
+        print_json(
+            {
+                "task_status": log.task_status,
+                "instance_name": log.instance_name,
+                "container_id": log.container_id,
+                "lines": log.lines,
+            }
+        )
+    else:
+        click.echo(log.text, nl=False)

@@ -1,0 +1,101 @@
+"""``conductor usage``: what rendering and storage cost, by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conductor.commands.common import day_option, json_option, print_json, write_file
+from conductor.commands.tables import Column, print_table
+
+Row = dict[str, Any]
+
+_COMPUTE = (
+    Column("day"),
+    Column("minutes", right=True),
+    Column("core_hours", heading="core hours", right=True),
+    Column("instance_cost", heading="instances", right=True),
+    Column("license_cost", heading="licences", right=True),
+    Column("cost", right=True),
+)
+_STORAGE = (Column("day"), Column("gib", heading="GiB", right=True), Column("cost", right=True))
+
+
+@click.command()
+@day_option("since", "The first day, such as 2026-11-22.  [default: 29 days before the last]")
+@day_option("until", "The last day.  [default: today, UTC]")
+@click.option("--storage", is_flag=True, help="Storage instead of rendering.")
+@click.option("--plot", is_flag=True, help="Draw the costs by day instead of a table.")
+@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Draw them into this file.")
+@json_option
+def usage(
+    since: date | None, until: date | None, storage: bool, plot: bool, png: Path | None, as_json: bool
+) -> None:
+    """Show what rendering, or storage, cost on each day."""
+    last = until or datetime.now(timezone.utc).date()
+    first = since or last - timedelta(29)
+    columns, find = (_STORAGE, _storage_rows) if storage else (_COMPUTE, _compute_rows)
+    rows = find(first, last)
+    if png is not None:
+        from conductor.commands.plot import bar_chart
+
+        title = f"{'storage' if storage else 'rendering'}, {first} to {last}"
+        write_file(png, bar_chart(_days(rows, first, last), title))
+        click.echo(f"wrote {png}", err=True)
+    if as_json:
+        print_json(rows)
+    elif plot:
+        _draw(_days(rows, first, last))
+    elif png is None:
+        total = {column.key: sum(row[column.key] for row in rows) for column in columns[1:]}
+        shown = [*rows, {"day": "total", **total}]
+        print_table(columns, ({key: _shown(value) for key, value in row.items()} for row in shown))
+
+
+def _compute_rows(first: date, last: date) -> list[Row]:
+    from conductor.lib.usage import get_compute_usage
+
+    by_day: dict[str, Row] = {}
+    for usage in get_compute_usage(first, last):
+        day = usage.start.astimezone(timezone.utc).date().isoformat()
+        row = by_day.setdefault(
+            day, {"day": day, **dict.fromkeys((column.key for column in _COMPUTE[1:]), 0.0)}
+        )
+        row["minutes"] += usage.minutes
+        row["core_hours"] += usage.cores
+        row["instance_cost"] += usage.instance_cost
+        row["license_cost"] += usage.license_cost
+        row["cost"] += usage.cost
+    return list(by_day.values())
+
+
+def _storage_rows(first: date, last: date) -> list[Row]:
+    from conductor.lib.usage import get_storage_usage
+
+    days = get_storage_usage(first, last).days
+    return [{"day": day.day.isoformat(), "gib": day.gibs, "cost": day.cost} for day in days]
+
+
+def _days(rows: Iterable[Row], first: date, last: date) -> list[tuple[str, float]]:
+    """Return the cost of every day from first to last, those without any too."""
+    costs = {row["day"]: row["cost"] for row in rows}
+    days = [(first + timedelta(number)).isoformat() for number in range((last - first).days + 1)]
+    return [(day, costs.get(day, 0.0)) for day in days]
+
+
+def _draw(days: list[tuple[str, float]], write: Callable[[str], None] = click.echo) -> None:
+    import shutil
+
+    most = max((cost for _, cost in days), default=0.0)
+    width = max(10, min(100, shutil.get_terminal_size().columns) - 24)
+    for day, cost in days:
+        bar = "█" * round(width * cost / most) if most else ""
+        write(f"{day}  {_shown(cost):>9}  {bar}".rstrip())
+
+
+def _shown(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,104 @@
+"""``conductor wait``: until jobs have ended, with an exit code by how."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from conductor.commands.common import json_option, print_json
+
+if TYPE_CHECKING:
+    from conductor.lib.jobs import Job
+
+FAILED, KILLED = 5, 6
+
+
+@click.command()
+@click.argument("jids", metavar="JOB...", nargs=-1, required=True)
+@click.option("--timeout", type=click.FloatRange(min=0), help="Give up after so many seconds.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Ask at least every so many seconds.",
+)
+@json_option
+@click.pass_context
+def wait(
+    ctx: click.Context, jids: tuple[str, ...], timeout: float | None, interval: float, as_json: bool
+) -> None:
+    """Wait until jobs have ended.
+
+    Exit codes: 0 all of them succeeded, 5 at least one failed, was preempted or could not be synchronised, 6 none of
+    that but at least one was killed, 124 --timeout is over.
+    """
+    from conductor.lib.polling import Polling
+    from conductor.lib.waiting import wait_for_jobs
+
+    polling = Polling(first=min(1.0, interval), longest=interval)
+    with _progress() as show:
+        ended = wait_for_jobs(jids, timeout=timeout, polling=polling, on_change=show)
+    if as_json:
+        print_json([job.record for job in ended])
+    else:
+        for job in ended:
+            click.echo(_line(job))
+    ctx.exit(outcome(ended))
+
+
+def outcome(jobs: Iterable[Job]) -> int:
+    """Return the exit code for jobs that have ended."""
+    failed = [job for job in jobs if not job.succeeded]
+    if not failed:
+        return 0
+    return KILLED if all(job.status == "killed" for job in failed) else FAILED
+
+
+def _line(job: Job) -> str:
+    return f"{job.jid} {job.status} {job.finished_tasks}/{job.tasks} tasks"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[list[Job]], None]]:
+    """Give a function that shows jobs on the standard error: as bars on a terminal, else a line for each change."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        ids = {}
+
+        def show(jobs: list[Job]) -> None:
+            for job in jobs:
+                if job.jid not in ids:
+                    ids[job.jid] = bars.add_task(f"job {job.jid}", status="")
+                bars.update(ids[job.jid], total=job.tasks, completed=job.finished_tasks, status=job.status)
+
+        yield show
+
+
+def _lines() -> Callable[[list[Job]], None]:
+    last: dict[str, str] = {}
+
+    def show(jobs: list[Job]) -> None:
+        for job in jobs:
+            line = _line(job)
+            if last.get(job.jid) != line and not job.has_ended:
+                click.echo(f"job {line}", err=True)
+            last[job.jid] = line
+
+    return show
