@@ -15,7 +15,7 @@ from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.farm import actions, lookup, views
-from conductor_mock.farm.clock import ONE, SECOND, ClockError, iso
+from conductor_mock.farm.clock import ONE, SECOND, ClockError, advance_us, iso
 from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
 from conductor_mock.farm.decisions import advance_until, move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
@@ -125,15 +125,22 @@ def set_clock() -> dict[str, Any]:
             raise _wrong(name, f"must be a number, got {body[name]!r}")
     if not body:
         raise bad_request("send 'advance' (seconds), 'speed', or both")
-    with service().accounts.open(one_account()) as account:
-        try:
-            command = move_clock(
-                account.state, service().wall(), advance_s=body.get("advance"), speed=body.get("speed")
-            )
-        except (ClockError, OverflowError) as error:
-            raise bad_request(f"the clock was not moved: {error}", Detail("", str(error))) from None
-        account.append(command)
-        return _clock(account.state)
+    try:
+        return _move_clock(advance_us(body.get("advance", 0)), body.get("speed"))
+    except (ClockError, OverflowError) as error:
+        raise bad_request(f"the clock was not moved: {error}", Detail("", str(error))) from None
+
+
+def _move_clock(left_us: int, speed: float | None) -> dict[str, Any]:
+    """Move simulated time on, in steps that let others have their turn."""
+    accounts, account_id = service().accounts, one_account()
+    while True:
+        with accounts.open(account_id) as account:
+            command, left_us = move_clock(account.state, service().wall(), left_us=left_us, speed=speed)
+            account.append(command)
+            if not left_us:
+                return _clock(account.state)
+        accounts.give_way()
 
 
 def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
@@ -142,13 +149,14 @@ def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
     jid = wanted.get("job") if isinstance(wanted, dict) and set(wanted) == {"job"} else None
     if len(body) > 1 or (wanted != "idle" and not isinstance(jid, str)):
         raise _wrong("until", 'must stand alone and be "idle" or {"job": JID}')
-    account_id = one_account()
+    accounts, account_id = service().accounts, one_account()
     while True:
-        with service().accounts.open(account_id) as account:
+        with accounts.open(account_id) as account:
             command, finished = advance_until(account.state, service().wall(), jid)
             account.append(command)
             if finished:
                 return _clock(account.state)
+        accounts.give_way()
 
 
 @control.post("/reset")

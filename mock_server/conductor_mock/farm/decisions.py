@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor_mock.farm import lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, advance_us, speed_millionths
+from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, speed_millionths
 from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
 from conductor_mock.farm.frames import FramesError
 from conductor_mock.farm.refusals import MeaninglessError
@@ -62,8 +62,8 @@ def held_files(payload: Mapping[str, Any], command: JobCreated) -> Iterator[tupl
         )
 
 
-SLICE = 2000
-"""Moments of one step of an advance that ends when something has happened, so that others get their turn."""
+SLICE = 10_000
+"""What happens in one step of a long advance, about a tenth of a second's work, so that others get their turn."""
 
 
 def advance_until(state: State, wall_us: int, jid: str | None) -> tuple[ClockSet, bool]:
@@ -76,11 +76,17 @@ def advance_until(state: State, wall_us: int, jid: str | None) -> tuple[ClockSet
 
 
 def move_clock(
-    state: State, wall_us: int, *, advance_s: float | None = None, speed: float | None = None
-) -> ClockSet:
-    """The command that moves simulated time on by `advance_s` and sets its speed. Raises ClockError."""
-    sim_us = state.now_us + (advance_us(advance_s) if advance_s is not None else 0)
-    if sim_us > LAST_US:
+    state: State, wall_us: int, *, left_us: int = 0, speed: float | None = None
+) -> tuple[ClockSet, int]:
+    """The command for a step of moving simulated time on by `left_us`, and how much is left for the next step.
+
+    The last step also sets the `speed`. The state is at the command's time already, as with `advance_until`. Raises
+    ClockError, and then nothing has moved.
+    """
+    to_us = state.now_us + left_us
+    if to_us > LAST_US:
         raise ClockError("simulated time ends with the year 9999")
-    millionths = state.clock.speed_millionths if speed is None else speed_millionths(speed)
-    return ClockSet(Anchor(wall_us, sim_us, millionths))
+    wanted = state.clock.speed_millionths if speed is None else speed_millionths(speed)
+    finished = simulation.run(state, to_us, SLICE)
+    millionths = wanted if finished else state.clock.speed_millionths
+    return ClockSet(Anchor(wall_us, state.now_us, millionths)), to_us - state.now_us

@@ -64,12 +64,16 @@ def follow(state: State | None, record: Record) -> State:
     return state
 
 
-def advance(state: State, to_us: int) -> None:
-    """Let simulated time pass up to `to_us`. Raises BrokenLogError if that lies in the past."""
+def advance(state: State, to_us: int, most: int | None = None) -> bool:
+    """Let simulated time pass up to `to_us`, or until `most` things have happened; whether it is `to_us` now.
+
+    Raises BrokenLogError if that lies in the past.
+    """
     if to_us < state.now_us:
         raise BrokenLogError(f"simulated time {to_us} lies before {state.now_us}, which was already shown")
-    simulation.run(state, to_us)
+    finished = simulation.run(state, to_us, most)
     leases.expire(state)
+    return finished
 
 
 def apply(state: State, record: Record) -> None:

@@ -33,22 +33,31 @@ MAX_MAILS = 1000
 """Mails kept; older ones go first."""
 
 
-def run(state: State, to_us: int) -> None:
-    """Let everything happen that happens up to `to_us`, and set the time to it."""
+def run(state: State, to_us: int, most: int | None = None) -> bool:
+    """Let everything happen that happens up to `to_us`, and set the time to it; whether that was done.
+
+    It stops earlier once `most` things have happened: at the end of a moment, since nobody may see half of one.
+    """
+    limit = None if most is None else state.happened + most
     while state.events and state.events[0][0] <= to_us:
+        if limit is not None and state.happened >= limit:
+            return False
         state.now_us = state.events[0][0]
         while state.events and state.events[0][0] == state.now_us:
+            state.happened += 1
             _handle(state, heapq.heappop(state.events))
         give_slots(state)
     state.now_us = to_us
+    return True
 
 
 def run_until(state: State, done: Callable[[State], bool], most: int) -> bool:
-    """Let things happen until `done`, or until nothing is left to happen; whether that came within `most` moments.
+    """Let things happen until `done`, or until nothing is left to happen; whether that came within `most` of them.
 
     The time stands at the last thing that happened.
     """
-    for _ in range(most):
+    limit = state.happened + most
+    while state.happened < limit:
         if done(state) or not state.events:
             return True
         run(state, state.events[0][0])
@@ -220,6 +229,7 @@ def _assign(state: State, job: Job, index: int) -> None:
         planned=plan.outcome,
         exit_code=plan.exit_code,
     )
+    state.happened += 1
     take_instance(state, job, index, attempt)
     _plan(state, job, index, attempt)
 

@@ -173,7 +173,8 @@ class State:
 
     `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
     `rules` say how tasks go (`outcomes`); `outbox` holds the mails that jobs caused when they ended. `events`, `queue`
-    (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest.
+    (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest; `happened`
+    counts what it has done since the state was made or read, so that work can be cut into slices.
     `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
     location) of what daemons may be handed, for `lines`.
     """
@@ -193,6 +194,7 @@ class State:
     events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     queue: list[tuple[int, int]] = field(default_factory=list)
     active: int = 0
+    happened: int = 0
     leased: set[tuple[int, int]] = field(default_factory=set)
     watched: list[tuple[int, int, int]] = field(default_factory=list)
     to_bring: dict[str, list[int]] = field(default_factory=dict)

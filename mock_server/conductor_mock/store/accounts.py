@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -38,6 +38,15 @@ log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY = 10_000
 """Commands between two snapshots."""
+
+SNAPSHOT_EVENTS = 200_000
+"""Events of the farm between two snapshots, about two seconds of replay; or as many as the account has tasks, if those
+are more, so that taking snapshots never costs more than the events themselves."""
+
+CATCH_UP = 10_000
+"""Events of one slice of a farm's catching up, between which the account's lock is free."""
+
+GIVE_WAY_S = 0.001
 
 WallClock = Callable[[], int]
 
@@ -119,17 +128,31 @@ class _Slot:
 
     lock: threading.RLock
     state: State | None = None
+    fresh: bool = False
+    """The state was just read: the options of this server are still to be taken up."""
     snapshot_seq: int = 0
+    snapshot_due: int = field(default_factory=lambda: SNAPSHOT_EVENTS)
+    """How much has happened (`State.happened`) when the next snapshot is due."""
 
 
 class Accounts:
     """Every account of one server."""
 
-    def __init__(self, log: Log, holdings: Holdings, wanted: Wanted, *, wall: WallClock = wall_us) -> None:
+    def __init__(
+        self,
+        log: Log,
+        holdings: Holdings,
+        wanted: Wanted,
+        *,
+        wall: WallClock = wall_us,
+        give_way: Callable[[], None] = lambda: time.sleep(GIVE_WAY_S),
+    ) -> None:
+        """`give_way` is called between two slices of long work, while no lock is held, so that others come in."""
         self._log = log
         self._holdings = holdings
         self._wanted = wanted
         self._wall = wall
+        self.give_way = give_way
         self._guard = threading.Lock()
         self._slots: dict[str, _Slot] = {}
         self._known = set(log.accounts())
@@ -144,7 +167,7 @@ class Accounts:
         with self._hold(account_id) as slot:
             if account_id not in self._known:
                 self._create(slot, client_id, account_id, key_sha256)
-            state = self._current(slot, account_id)
+        with self._present(account_id) as (_, state):
             if not hmac.compare_digest(state.key_sha256, key_sha256):
                 raise WrongKeyError(client_id)
         return account_id
@@ -167,10 +190,8 @@ class Accounts:
     @contextmanager
     def open(self, account_id: str) -> Iterator[Account]:
         """The account under its lock, at the present time. Raises UnknownAccountError."""
-        with self._hold(account_id) as slot:
-            if account_id not in self._known:
-                raise UnknownAccountError(account_id)
-            account = Account(self._log, self._current(slot, account_id))
+        with self._present(account_id) as (slot, state):
+            account = Account(self._log, state)
             try:
                 yield account
             finally:
@@ -180,14 +201,11 @@ class Accounts:
 
     def reset(self, account_id: str) -> None:
         """The account as new: no jobs, no files, its log begun again. Raises UnknownAccountError."""
-        with self._hold(account_id) as slot:
-            if account_id not in self._known:
-                raise UnknownAccountError(account_id)
-            state = self._current(slot, account_id)
+        with self._present(account_id) as (slot, state):
             first = self._first(state.client_id, account_id, state.key_sha256)
             slot.state = None  # until the log is known to have begun again
             bodies = self._log.restart(account_id, first)
-            slot.state, slot.snapshot_seq = follow(None, first), 0
+            slot.state, slot.snapshot_seq, slot.snapshot_due = follow(None, first), 0, SNAPSHOT_EVENTS
             self._holdings.forget(account_id)
             self._holdings.collect(bodies)
 
@@ -208,26 +226,43 @@ class Accounts:
         with slot.lock:
             yield slot
 
-    def _current(self, slot: _Slot, account_id: str) -> State:
-        if slot.state is None:
-            slot.state = self._load(slot, account_id)
-        state = slot.state
-        advance(state, max(state.now_us, state.clock.at(self._wall())))
-        return state
+    @contextmanager
+    def _present(self, account_id: str) -> Iterator[tuple[_Slot, State]]:
+        """The account's slot under its lock, and its state at the present time. Raises UnknownAccountError.
+
+        A farm that was not looked at for long catches up in slices, and its lock is free between them. The time to
+        reach is taken once: else one that runs faster than it can be simulated would never be reached.
+        """
+        wall_now: int | None = None
+        while True:
+            with self._hold(account_id) as slot:
+                if account_id not in self._known:
+                    raise UnknownAccountError(account_id)
+                state = slot.state = slot.state or self._load(slot, account_id)
+                wall_now = self._wall() if wall_now is None else wall_now
+                if advance(state, max(state.now_us, state.clock.at(wall_now)), CATCH_UP):
+                    self._take_up_options(slot, state)
+                    yield slot, state
+                    return
+                self._maybe_snapshot(slot, state)
+            self.give_way()
 
     def _load(self, slot: _Slot, account_id: str) -> State:
         snapshot = self._log.load_snapshot(account_id)
         slot.snapshot_seq = snapshot.seq if snapshot else 0
+        slot.snapshot_due = _next_due(snapshot) if snapshot else SNAPSHOT_EVENTS
+        slot.fresh = True
         state = replay(self._log.read(account_id, after=slot.snapshot_seq), snapshot)
         if state is None:
             raise UnknownAccountError(account_id)
-        advance(state, max(state.now_us, state.clock.at(self._wall())))
-        self._take_up_options(Account(self._log, state))
         return state
 
-    def _take_up_options(self, account: Account) -> None:
+    def _take_up_options(self, slot: _Slot, state: State) -> None:
         """Append what differs between the options of this server and those of the log (design, rule 1)."""
-        state = account.state
+        if not slot.fresh:
+            return
+        slot.state = None  # until what differs is committed
+        account = Account(self._log, state)
         logged = state.options
         options = Options(
             simulation_version=SIMULATION_VERSION,
@@ -247,6 +282,7 @@ class Accounts:
                     replace(state.clock, wall_us=self._wall(), sim_us=state.now_us, speed_millionths=speed)
                 )
             )
+        slot.state, slot.fresh = state, False
 
     def _create(self, slot: _Slot, client_id: str, account_id: str, key_sha256: str) -> None:
         if not self._log.has(
@@ -276,14 +312,20 @@ class Accounts:
         return Record(1, now, command)
 
     def _maybe_snapshot(self, slot: _Slot, state: State) -> None:
-        if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY:
+        if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY and state.happened < slot.snapshot_due:
             return
         try:
             self._snapshot(slot, state)
         except (OSError, sa.exc.SQLAlchemyError):  # the commands are safe; the next one tries again
+            slot.snapshot_due = _next_due(state)
             log.exception("no snapshot of account %s could be taken", state.account_id)
 
     def _snapshot(self, slot: _Slot, state: State) -> None:
         replaced = self._log.save_snapshot(state)
-        slot.snapshot_seq = state.seq
+        slot.snapshot_seq, slot.snapshot_due = state.seq, _next_due(state)
         self._holdings.collect(replaced)
+
+
+def _next_due(state: State) -> int:
+    """When the next snapshot is due, counted as `State.happened` is."""
+    return state.happened + max(SNAPSHOT_EVENTS, sum(len(job.tasks) for job in state.jobs.values()))

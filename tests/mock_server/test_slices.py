@@ -1,0 +1,206 @@
+"""Long work is cut into slices: others come in between, and what a slice reached is there after a crash."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conductor_mock.farm import decisions, snapshot
+from conductor_mock.farm.ids import account_id
+from conductor_mock.store import accounts as accounts_module
+from conductor_mock.store.accounts import Accounts
+from support.server import Fake, ManualWall, job_payload, running
+
+PATIENCE_S = 30
+
+ONE_EVENT = 1
+
+
+def submit(fake: Fake, tasks: int = 40) -> Any:
+    caller = fake.caller()
+    entries = [{"command": f"render {frame}", "frames": str(frame)} for frame in range(tasks)]
+    assert caller.post("/jobs/", job_payload(tasks_data=entries)).status == 201
+    return caller
+
+
+def image(fake: Fake, client_id: str = "studio") -> Any:
+    """Everything that an account is, but for how many commands made it so."""
+    with fake.service.accounts.open(account_id(client_id)) as account:
+        written = snapshot.write(account.state)
+    return {**json.loads(json.dumps(written)), "seq": None}
+
+
+def clock(caller: Any, **body: Any) -> Any:
+    answer = caller.post("/_mock/clock", body, query={"account": "studio"})
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def slices_of(monkeypatch: pytest.MonkeyPatch, events: int) -> None:
+    monkeypatch.setattr(decisions, "SLICE", events)
+    monkeypatch.setattr(accounts_module, "CATCH_UP", events)
+
+
+def between_slices(fake: Fake, do: Callable[[], None]) -> None:
+    """Do something after each slice, in a thread of its own, while the work waits for it."""
+
+    def give_way() -> None:
+        done = threading.Event()
+
+        def work() -> None:
+            do()
+            done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        assert done.wait(PATIENCE_S), "nobody was let in"
+
+    fake.service.accounts.give_way = give_way
+
+
+@pytest.mark.parametrize("move", [{"advance": 3600}, {"until": "idle"}, {"until": {"job": "00001"}}], ids=str)
+def test_the_account_and_others_are_answered_between_two_slices(
+    move: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the lock held over the whole advance, the request that is made between two slices would never end."""
+    slices_of(monkeypatch, ONE_EVENT)
+    with running() as fake:
+        caller, other = submit(fake), fake.caller("other")
+        running_then: list[int] = []
+
+        def ask() -> None:
+            running_then.append(caller.jobs()[0]["running"])
+            assert other.submit().status == 201
+
+        between_slices(fake, ask)
+        clock(caller, **move)
+
+        assert len(running_then) > 10
+        assert max(running_then) > 0
+        assert caller.jobs()[0]["success"] == 40
+
+
+def test_a_farm_that_catches_up_lets_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    slices_of(monkeypatch, ONE_EVENT)
+    wall = ManualWall()
+    with running(wall, speed=1) as fake:
+        caller, other = submit(fake), fake.caller("other")
+        answered: list[int] = []
+        between_slices(fake, lambda: answered.append(other.get("/api/v1/jobs").status))
+        wall.step(3000)
+
+        assert caller.jobs()[0]["success"] == 40
+        assert len(answered) > 10
+        assert set(answered) == {200}
+
+
+@pytest.mark.parametrize("events", [1, 7, 1000])
+def test_slices_change_nothing_of_what_happens(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = []
+    for size in (events, 10**9):
+        slices_of(monkeypatch, size)
+        with running(fleet=7) as fake:
+            caller = submit(fake)
+            clock(caller, advance=300)
+            clock(caller, advance=3600, speed=2)
+            images.append(image(fake))
+    assert images[0] == images[1]
+    assert images[0]["clock"]["speed_millionths"] == 2_000_000
+
+
+def test_a_sliced_advance_moves_time_by_what_was_asked_for_however_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Simulated time is wall time times speed plus all that was advanced by hand: neither swallows the other."""
+    slices_of(monkeypatch, ONE_EVENT)
+    wall = ManualWall()
+    with running(wall, speed=1) as fake:
+        caller = submit(fake)
+        before = clock(caller, advance=0)["now_us"]
+        slices: list[int] = []
+
+        def a_second_passes() -> None:
+            wall.step(1)
+            slices.append(1)
+
+        fake.service.accounts.give_way = a_second_passes
+        after = clock(caller, advance=3600)["now_us"]
+
+        assert len(slices) > 10
+        assert after - before == (3600 + len(slices)) * 1_000_000
+
+
+def test_what_the_slices_reached_is_there_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices_of(monkeypatch, ONE_EVENT)
+
+    class CrashError(Exception):
+        pass
+
+    reached: list[Any] = []
+    with running(data_dir=tmp_path) as fake:
+        caller = submit(fake)
+
+        def crash() -> None:
+            reached.append(image(fake))
+            if len(reached) == 25:
+                raise CrashError
+
+        fake.service.accounts.give_way = crash
+        with pytest.raises(AssertionError, match="CrashError"):
+            clock(caller, advance=3600)
+        accounts: Any = fake.service.accounts
+        accounts._slots.clear()  # so that no snapshot is taken at the stop
+    with running(data_dir=tmp_path) as fake:
+        assert image(fake) == reached[-1]
+        clock(fake.caller(), advance=7200)
+        assert fake.caller().jobs()[0]["success"] == 40
+
+
+def test_a_snapshot_is_taken_after_a_number_of_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a restart would simulate a long day again, of which the log has one line."""
+    slices_of(monkeypatch, 10)
+    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVENTS", 50)
+    with running(data_dir=tmp_path) as fake:
+        caller = submit(fake, tasks=60)
+        clock(caller, advance=3600)
+        accounts: Any = fake.service.accounts
+        kept = accounts._log.load_snapshot(account_id("studio"))
+        before = image(fake)
+        accounts._slots.clear()
+        assert kept.jobs[1].counts["success"] > 0
+    with running(data_dir=tmp_path) as fake:
+        assert image(fake) == before
+
+
+def test_snapshots_cost_no_more_than_the_events_that_they_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account of many tasks is written after as many events: a snapshot of it is as much work as those."""
+    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVENTS", 10)
+    slices_of(monkeypatch, ONE_EVENT)
+    taken: list[int] = []
+    monkeypatch.setattr(Accounts, "_snapshot", snapshot_counting(taken))
+    with running() as fake:
+        caller = submit(fake, tasks=100)
+        clock(caller, advance=3600)
+        with fake.service.accounts.open(account_id("studio")) as account:
+            happened = account.state.happened
+    assert len(taken) > 1
+    assert len(taken) <= 1 + happened // 100
+
+
+def snapshot_counting(taken: list[int]) -> Callable[..., None]:
+    take = Accounts._snapshot
+
+    def counted(self: Accounts, slot: Any, state: Any) -> None:
+        if state.happened:
+            taken.append(state.happened)
+        take(self, slot, state)
+
+    return counted
