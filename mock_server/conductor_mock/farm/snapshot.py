@@ -1,28 +1,37 @@
 """State as JSON and back: the form of a snapshot. A file format: what an older version wrote stays readable.
 
+`write` makes one JSON object of a state. A snapshot on disk is the same in parts, one JSON value each, so that an
+account of a million tasks is never in memory twice, nor anybody held up while one large value is made: the account,
+then each job with the number of its tasks, followed by these in blocks.
+
 Tasks are by far the most, so each is a list in which trailing values that are the usual ones are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from conductor_mock.farm import leases, lines, simulation
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import Machine, Options, OutputFile
-from conductor_mock.farm.state import Attempt, Download, Job, Lease, Mail, State, Task, Upload
+from conductor_mock.farm.state import TASK_STATUSES, Attempt, Download, Job, Lease, Mail, State, Task, Upload
 
 Json = dict[str, Any]
 
-FORMAT = 1
-"""Rises when the form changes; `read` then takes the older ones too."""
+FORMAT = 2
+"""Rises when the form changes; `read` then takes the older ones too. Format 1 was never in parts."""
+
+BLOCK = 1000
+"""Tasks in one part."""
 
 _PLAIN = (
     "number", "seq", "created_us", "title", "owner", "project", "location", "output_path", "priority", "preemptible",
     "local_upload", "metadata", "environment", "upload_files", "upload_size", "phase", "note", "max_instances",
     "scouts_left", "ran_us", "ended_us", "syncs", "synced_us",
 )  # fmt: skip
+_ONE = {status: status for status in TASK_STATUSES}
 _ATTEMPT = ("assigned_us", "started_us", "ends_us", "planned", "exit_code", "ended_us", "outcome")
 
 
@@ -31,7 +40,54 @@ class SnapshotError(ValueError):
 
 
 def write(state: State) -> Json:
-    """The snapshot of `state`; `read` gives an equal state back."""
+    """The snapshot of `state` as one object; `read` gives an equal state back."""
+    jobs = [{**_job(job), "tasks": [_task(task) for task in job.tasks]} for job in state.jobs.values()]
+    return {**_account(state), "jobs": jobs}
+
+
+def read(data: Json) -> State:
+    """The state of a snapshot that is one object. Raises SnapshotError."""
+    return read_parts([data])
+
+
+def write_parts(state: State) -> Iterator[Any]:
+    """The snapshot of `state` in parts, which must be taken before the state changes again."""
+    yield _account(state)
+    for job in state.jobs.values():
+        yield {**_job(job), "tasks": len(job.tasks)}
+        for start in range(0, len(job.tasks), BLOCK):
+            yield [_task(task) for task in job.tasks[start : start + BLOCK]]
+
+
+def read_parts(parts: Iterable[Any]) -> State:
+    """The state of a snapshot in parts, or in one that is the whole. Raises SnapshotError."""
+    rest = iter(parts)
+    account = next(rest)
+    if account["format"] > FORMAT:
+        raise SnapshotError(f"the snapshot has format {account['format']}, this version reads {FORMAT}")
+    state = _read_account(account)
+    whole = "jobs" in account
+    for data in account["jobs"] if whole else rest:
+        job = _read_job(data)
+        for block in [data["tasks"]] if whole else _blocks(data["tasks"], rest):
+            job.tasks += [_read_task(task) for task in block]
+        job.counts.update(task.status for task in job.tasks)
+        state.jobs[job.number] = job
+    leases.rebuild(state)
+    lines.rebuild(state)
+    simulation.rebuild(state)
+    return state
+
+
+def _blocks(count: int, rest: Iterator[Any]) -> Iterator[Any]:
+    """The parts that hold the next `count` tasks."""
+    while count > 0:
+        block = next(rest)
+        count -= len(block)
+        yield block
+
+
+def _account(state: State) -> Json:
     return {
         "format": FORMAT,
         "client_id": state.client_id,
@@ -45,16 +101,11 @@ def write(state: State) -> Json:
         "catalog_seq": state.catalog_seq,
         "rules": list(state.rules),
         "outbox": [[mail.t_us, mail.job, mail.status, list(mail.to)] for mail in state.outbox],
-        "jobs": [_job(job) for job in state.jobs.values()],
     }
 
 
-def read(data: Json) -> State:
-    """The state of a snapshot. Raises SnapshotError."""
-    if data["format"] > FORMAT:
-        raise SnapshotError(f"the snapshot has format {data['format']}, this version reads {FORMAT}")
-    jobs = [_read_job(job) for job in data["jobs"]]
-    state = State(
+def _read_account(data: Json) -> State:
+    return State(
         client_id=data["client_id"],
         account_id=data["account_id"],
         key_sha256=data["key_sha256"],
@@ -63,15 +114,10 @@ def read(data: Json) -> State:
         opened_us=data["opened_us"],
         now_us=data["now_us"],
         seq=data["seq"],
-        jobs={job.number: job for job in jobs},
         catalog_seq=data["catalog_seq"],
         rules=tuple(data["rules"]),
         outbox=[Mail(t_us, job, status, tuple(to)) for t_us, job, status, to in data["outbox"]],
     )
-    leases.rebuild(state)
-    lines.rebuild(state)
-    simulation.rebuild(state)
-    return state
 
 
 def _job(job: Job) -> Json:
@@ -83,12 +129,11 @@ def _job(job: Job) -> Json:
         "notify": list(job.notify),
         "phases": job.phases,
         "upload": None if job.upload is None else asdict(job.upload),
-        "tasks": [_task(task) for task in job.tasks],
     }
 
 
 def _read_job(data: Json) -> Job:
-    job = Job(
+    return Job(
         **{name: data[name] for name in _PLAIN},
         machine=Machine(**data["machine"]),
         warnings=tuple(data["warnings"]),
@@ -96,10 +141,8 @@ def _read_job(data: Json) -> Job:
         notify=tuple(data["notify"]),
         phases=[(t_us, phase) for t_us, phase in data["phases"]],
         upload=None if data["upload"] is None else _read_upload(data["upload"]),
-        tasks=[_read_task(task) for task in data["tasks"]],
+        tasks=[],
     )
-    job.counts.update(task.status for task in job.tasks)
-    return job
 
 
 def _task(task: Task) -> list[Any]:
@@ -128,14 +171,24 @@ def _read_task(values: list[Any]) -> Task:
     return Task(
         command,
         frames or "",
-        status,
+        _ONE.get(status, status),
         bool(scout),
-        tuple(Attempt(**dict(zip(_ATTEMPT, attempt, strict=True))) for attempt in attempts or ()),
+        tuple(_read_attempt(attempt) for attempt in attempts or ()),
         tries_from or 0,
         None if marks is None else [tuple(one) for one in marks],
         None if outputs is None else tuple(OutputFile(*file) for file in outputs),
         None if download is None else _read_download(download),
     )
+
+
+def _read_attempt(values: list[Any]) -> Attempt:
+    """An attempt, which shares with others what they have in common: there may be millions."""
+    attempt = Attempt(**dict(zip(_ATTEMPT, values, strict=True)))
+    attempt.planned = _ONE.get(attempt.planned, attempt.planned)
+    attempt.outcome = _ONE.get(attempt.outcome, attempt.outcome)
+    if attempt.ended_us == attempt.ends_us:
+        attempt.ended_us = attempt.ends_us
+    return attempt
 
 
 def _download(download: Download) -> Json:

@@ -123,7 +123,8 @@ class Log:
                 connection.execute(SNAPSHOTS.delete().where(mine))
                 connection.execute(SNAPSHOTS.insert().values(row))
 
-        self._objects.put_bytes(_dumps(snapshot.write(state)).encode("ascii"), refer=refer)
+        lines = (_dumps(part).encode("ascii") + b"\n" for part in snapshot.write_parts(state))
+        self._objects.put_blocks(lines, refer=refer)
         return replaced
 
     def load_snapshot(self, account_id: str) -> State | None:
@@ -133,7 +134,8 @@ class Log:
             md5 = connection.execute(query).scalar_one_or_none()
         if md5 is None:
             return None
-        return snapshot.read(json.loads(self._objects.read(from_base64(md5))))
+        with self._objects.open(from_base64(md5)) as lines:
+            return snapshot.read_parts(map(json.loads, lines))
 
     def _insert(self, account_id: str, record: Record, *, before: Callable[[sa.Connection], None]) -> None:
         """One commit: `before`, then the row of `record` and a note that its kind is in use."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +105,18 @@ class ObjectStore:
 
     def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
         """Store `data` and answer its md5, with which `refer` is called once the content is in place."""
-        md5 = hashlib.md5(data, usedforsecurity=False).digest()
+        return self.put_blocks([data], refer=refer)
+
+    def put_blocks(
+        self, blocks: Iterable[bytes], *, refer: Callable[[bytes], None] = lambda _: None
+    ) -> bytes:
+        """As `put_bytes`, for a content that is made block by block."""
+        digest = hashlib.md5(usedforsecurity=False)
         with temporary_file(self._incoming) as (file, name):
-            write_all(file, data)
+            for block in blocks:
+                digest.update(block)
+                write_all(file, block)
+            md5 = digest.digest()
             self._commit(file, name, md5, lambda: refer(md5))
         return md5
 

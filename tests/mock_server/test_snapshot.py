@@ -1,0 +1,68 @@
+"""Snapshots: the same state comes back, in parts however small, and from what older versions wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.farm import snapshot
+from conductor_mock.farm.state import State
+from support.simulated import Arrival, Farm, arrivals, farms, run
+
+
+def through_text(parts: Iterator[Any]) -> list[Any]:
+    return [json.loads(json.dumps(part, allow_nan=False)) for part in parts]
+
+
+def written(state: State) -> Any:
+    return json.loads(json.dumps(snapshot.write(state)))
+
+
+@given(farms, arrivals, st.integers(0, 3_600_000_000), st.integers(1, 8))
+def test_a_state_comes_back_from_its_parts_however_small_they_are(
+    options: dict[str, Any], plan: list[Arrival], later: int, block: int
+) -> None:
+    farm = Farm(**options)
+    run(farm, plan)
+    farm.advance(later)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot, "BLOCK", block)
+        parts = through_text(snapshot.write_parts(farm.state))
+
+    assert all(len(part) <= block for part in parts if isinstance(part, list))
+    assert written(snapshot.read_parts(parts)) == written(farm.state)
+
+
+def test_a_snapshot_of_the_first_format_is_read() -> None:
+    golden = Path(__file__).parent / "golden" / "daemons.v1.json"
+    stored = json.loads(golden.read_text(encoding="utf-8"))
+    assert stored["format"] == 1
+
+    assert written(snapshot.read(stored))["jobs"] == written(snapshot.read_parts([stored]))["jobs"]
+    assert [len(job["tasks"]) for job in written(snapshot.read(stored))["jobs"]] == [
+        len(job["tasks"]) for job in stored["jobs"]
+    ]
+
+
+def test_a_snapshot_of_a_newer_format_is_refused() -> None:
+    newer = {**written(Farm().state), "format": snapshot.FORMAT + 1}
+    with pytest.raises(snapshot.SnapshotError, match=f"format {snapshot.FORMAT + 1}"):
+        snapshot.read(newer)
+
+
+def test_what_many_attempts_have_in_common_is_shared_when_it_is_read() -> None:
+    """A million attempts of a snapshot would hold two million copies of the word success."""
+    farm = Farm()
+    farm.submit(3)
+    farm.until_idle()
+    again = snapshot.read_parts(through_text(snapshot.write_parts(farm.state)))
+    attempts = [task.attempts[-1] for task in again.jobs[1].tasks]
+
+    assert {id(attempt.outcome) for attempt in attempts} == {id(attempts[0].planned)}
+    assert all(attempt.ended_us is attempt.ends_us for attempt in attempts)
