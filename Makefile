@@ -38,6 +38,7 @@ fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more example
 
 prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
 	$(BIN)/pytest -n $(JOBS) -m prove --durations 20 $(PYTEST_ARGS)
+	$(BIN)/python benchmarks/farm.py
 
 bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/submission.py

@@ -13,17 +13,13 @@ FEW, MANY = 10, 150
 
 
 def finished_jobs(fake: Fake, count: int) -> ApiCaller:
-    """An account with so many jobs that are done and downloaded, then one that is done, then one for a daemon."""
+    """An account with so many jobs that are done and reviewed, then one that is done, then one for a daemon."""
     caller = fake.caller()
     for _ in range(count):
         assert caller.submit().status == 201
     clock(caller, 3600)
-    for start in range(0, count, 100):
-        handed = caller.get("/downloads/next", query={"count": min(100, count - start)}).json()["data"]
-        for download in handed:
-            report = {"download_id": download["download_id"], "status": "downloaded"}
-            sizes = {"bytes_downloaded": 1, "bytes_to_download": 1}
-            assert caller.post("/downloads/status", {**report, **sizes}).status == 200
+    done = {"action": "reviewed", "jobids": [f"{number + 1:05d}" for number in range(count)]}
+    assert caller.request("PUT", "/jobs_multi", body=done).status == 200
     assert caller.submit().status == 201
     clock(caller, 3600)
     files = [{"destination": "/proj/a.ma", "md5": None, "st_size": 1, "st_mode": 33188}]
