@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 MARGIN = 10
 LABEL = 16
@@ -19,7 +19,7 @@ BACKGROUND, INK = (24, 25, 29), (196, 200, 208)
 
 
 def contact_sheet(paths: Sequence[Path], *, columns: int, width: int) -> Image.Image:
-    """The pictures in rows, each `width` wide with its name below it."""
+    """The pictures in rows, in cells `width` wide and of the first one's shape, each with its name below it."""
     with Image.open(paths[0]) as first:
         height = round(width * first.height / first.width)
     rows = math.ceil(len(paths) / columns)
@@ -31,7 +31,8 @@ def contact_sheet(paths: Sequence[Path], *, columns: int, width: int) -> Image.I
         row, column = divmod(number, columns)
         x, y = MARGIN + column * (width + MARGIN), MARGIN + row * (height + LABEL + MARGIN)
         with Image.open(path) as picture:
-            sheet.paste(picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), (x, y))
+            fitted = ImageOps.contain(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+        sheet.paste(fitted, (x + (width - fitted.width) // 2, y + (height - fitted.height) // 2))
         pen.text((x, y + height + 2), path.name, INK, font)
     return sheet
 
