@@ -3,6 +3,8 @@
 python make_scene.py /some/folder
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from pathlib import Path

@@ -5,6 +5,8 @@
 As in Blender, options are followed in the order in which they are given.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterator
 
