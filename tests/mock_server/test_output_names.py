@@ -97,6 +97,11 @@ def test_a_name_that_does_not_end_in_its_frame_gets_it() -> None:
     assert names("kick -o /proj/out/a_####_v2.exr", "5") == ["a_0005_v2.0005.simulated.png"]
 
 
+def test_a_frame_is_not_mistaken_for_the_task_that_names_none() -> None:
+    assert names("kick -o /proj/out/a.task###.exr", "3") == ["a.task003.0003.simulated.png"]
+    assert names("kick -o /proj/out/a.exr", task=3) == ["a.task003.simulated.png"]
+
+
 def test_frames_below_zero_have_names_of_their_own() -> None:
     assert names("kick -o /proj/out/a####.exr", "-5,5") == ["a-005.-005.simulated.png", "a0005.simulated.png"]
 
