@@ -1,18 +1,28 @@
 # Every target a person or CI uses; `make help` lists them.
 PYTHON ?= python3
+PYTHON311 ?= python3.11
 VENV := .venv
+BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test test-all fuzz prove bench clean
+.PHONY: help demo demo-execute demo-blender serve check format test test-all fuzz prove bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## run the documented quick start against a throw-away fake and show what arrived
+demo: $(VENV)/.installed ## run the documented quick start against a throw-away fake, up to its downloaded frames
 	@$(BIN)/conductor-mock demo
+
+demo-execute: $(VENV)/.examples ## render 24 frames of the example's ray tracer for real, and make a contact sheet
+	@$(BIN)/conductor-mock run --execute -- \
+	  $(BIN)/python examples/render.py raytracer --folder build/demo-execute
+
+demo-blender: $(BLENDER)/.blender ## render 12 frames with Blender for real (Python 3.11, 370 MB are downloaded once)
+	@$(BLENDER)/bin/conductor-mock run --execute -- \
+	  $(BLENDER)/bin/python examples/render.py blender --folder build/demo-blender
 
 serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data directory
 	@$(BIN)/conductor-mock serve --ephemeral
@@ -45,7 +55,7 @@ bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/service.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-vendor .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(BLENDER) .venv-vendor .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -56,6 +66,16 @@ $(VENV)/.created:
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
 	@echo "installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.examples: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[examples]'
+	@touch $@
+
+$(BLENDER)/.blender: pyproject.toml
+	@echo "installing Blender as a Python module into $(BLENDER)"
+	@$(PYTHON311) -m venv $(BLENDER)
+	@$(BLENDER)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[blender]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.created

@@ -1,7 +1,7 @@
 """An example from its submission to a contact sheet: submits it, waits for it, downloads its pictures.
 
-    conductor-mock run --execute --speed 60 -- python examples/render.py raytracer --folder /some/folder
-    conductor-mock run --execute --speed 60 -- python examples/render.py blender --folder /some/folder
+    conductor-mock run --execute -- python examples/render.py raytracer --folder /some/folder
+    conductor-mock run --execute -- python examples/render.py blender --folder /some/folder
 
 Everything goes through the client, as a user would do it in a shell.
 """

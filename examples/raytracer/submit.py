@@ -13,9 +13,9 @@ from conductor.lib import conductor_submit
 
 HERE = Path(__file__).resolve().parent
 
-# Some machines are taken away while they render. The fake is told which, by reserved keys of the job's metadata;
-# the frames are started again, as the policy below allows.
-TAKEN_AWAY = "5,11,17,23"
+# Some machines are taken away within their first second. The fake is told which, by reserved keys of the job's
+# metadata; the frames are started again, as the policy below allows.
+TAKEN_AWAY = {"mock_outcome": "preempted,success", "mock_duration": "1", "mock_frames": "5,11,17,23"}
 
 
 def arguments(output: Path, first: int, last: int, size: str) -> dict[str, object]:
@@ -36,7 +36,7 @@ def arguments(output: Path, first: int, last: int, size: str) -> dict[str, objec
         "environment": {"PATH": str(Path(sys.executable).parent), "OMP_NUM_THREADS": "1"},
         "preemptible": True,
         "autoretry_policy": {"preempted": {"max_retries": 5}},
-        "metadata": {"mock_outcome": "preempted,success", "mock_frames": TAKEN_AWAY},
+        "metadata": TAKEN_AWAY,
     }
 
 
