@@ -28,7 +28,7 @@ def main() -> int:
         options += ["--project", str(folder / "project")]
     job = python(HERE / given.example / "submit.py", *options, read=True)
     print(f"job {job}", flush=True)
-    conductor("wait", job)
+    conductor("wait", "--interval", "1", job)
     conductor("download", job)
     python(HERE / "contact_sheet.py", str(renders), "--out", str(folder / "contact_sheet.png"))
     return 0
