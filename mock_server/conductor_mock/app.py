@@ -28,7 +28,7 @@ from conductor_mock.api import (
     tasks,
     uploads,
 )
-from conductor_mock.api.authentication import GUARDED_ELSEWHERE, authenticate
+from conductor_mock.api.authentication import authenticate, guarded_elsewhere
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
@@ -149,7 +149,7 @@ def _check_framing() -> None:
 
 def _asked_for_fault() -> None:
     """Refuse what a fault rule of the account wants refused, before anything is done."""
-    if request.blueprint in GUARDED_ELSEWHERE:
+    if guarded_elsewhere():
         return
     identity = g.get("identity")
     client_id = request.args.get("client_id")

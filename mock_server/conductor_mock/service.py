@@ -68,6 +68,10 @@ class Service:
                 known = self._own_catalogs[account_id] = (seq, served)
             return known[1]
 
+    def forget(self, account_id: str) -> None:
+        """The account has another history now: nothing of the old one may be answered from memory."""
+        self._own_catalogs.pop(account_id, None)
+
     def close(self) -> None:
         """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
         if self._closed:

@@ -19,14 +19,19 @@ NO_TOKEN = {
 OPTIONAL_TOKEN = {
     "packages.list": "the desktop companion asks without one (wire reference 2.1)",
 }
-GUARDED_ELSEWHERE = ("control", "pages")
+GUARDED_ELSEWHERE = frozenset({"control", "pages"})
 """Blueprints with a rule of their own."""
+
+
+def guarded_elsewhere() -> bool:
+    """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
+    return not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
 
 
 def authenticate() -> None:
     """Set `g.identity` from the Authorization header, or refuse (401) and say what is wrong with it."""
     endpoint = request.endpoint
-    if endpoint is None or endpoint in NO_TOKEN or request.blueprint in GUARDED_ELSEWHERE:
+    if endpoint is None or endpoint in NO_TOKEN or guarded_elsewhere():
         return
     header = request.headers.get("Authorization")
     if header is None:

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.api.context import service
 from conductor_mock.catalog import CatalogError, from_document, validate
+from conductor_mock.control.bundle import bundle
 from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
@@ -27,6 +28,7 @@ from conductor_mock.version import version
 
 control = Blueprint("control", __name__, url_prefix="/_mock")
 control.before_request(guard)
+control.register_blueprint(bundle)
 
 
 @control.get("/health")
@@ -165,6 +167,7 @@ def reset() -> Response:
     current = service()
     for account_id in selected_accounts():
         current.accounts.reset(account_id)
+        current.forget(account_id)
         current.parts.forget_all(account_id)
         current.faults.clear(account_id)
         current.journal.clear(account_id)

@@ -11,7 +11,7 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -32,7 +32,7 @@ from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Job, State
 from conductor_mock.store.holdings import Holdings
-from conductor_mock.store.log import Log
+from conductor_mock.store.log import Log, bodies_of
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,10 @@ class Account:
         follow(self.state, record)
         self._log.append(self.state.account_id, record)
         self.in_doubt = False
+
+    def records(self) -> list[Record]:
+        """The whole log of the account."""
+        return list(self._log.read(self.account_id))
 
     def catalog_document(self) -> dict[str, object] | None:
         """The catalogue that the control API gave this account, if it did."""
@@ -208,6 +212,36 @@ class Accounts:
             slot.state, slot.snapshot_seq, slot.snapshot_due = follow(None, first), 0, SNAPSHOT_EVENTS
             self._holdings.forget(account_id)
             self._holdings.collect(bodies)
+
+    def replace(
+        self,
+        account_id: str,
+        history: Callable[[State | None], Sequence[Record]],
+        *,
+        contents: Collection[str],
+        also: Callable[[sa.Connection], None],
+    ) -> State:
+        """Give an account the `history` that is made of its present state (None: it was never used).
+
+        `contents` and `also` are as in `Log.replace`. Answers the new state.
+        """
+        with self._hold(account_id) as slot:
+            state = self._current(slot, account_id) if account_id in self._known else None
+            records = history(state)
+            new = replay(records)
+            assert new is not None  # noqa: S101 - a history begins with account.opened
+            rows = self._log.rows_of(account_id, records)
+            slot.state = None  # until the log is known to hold the history
+            try:
+                bodies = self._log.replace(account_id, rows, contents=contents, also=also)
+            except BaseException:
+                self._holdings.collect(bodies_of(rows))
+                raise
+            slot.state, slot.snapshot_seq = new, 0
+            with self._guard:
+                self._known.add(account_id)
+            self._holdings.collect(bodies)
+            return new
 
     def close(self) -> None:
         """A clean stop: each account that was used gets a snapshot."""

@@ -31,6 +31,24 @@ class HeldFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content that an account stores: its base64 md5, its bytes, and the simulated time since when."""
+
+    md5: str
+    size: int
+    t_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """Everything that an account stores: what was uploaded, what tasks made, and `(base64 md5, path)` declared."""
+
+    uploads: tuple[Content, ...] = ()
+    outputs: tuple[Content, ...] = ()
+    declared: tuple[tuple[str, str], ...] = ()
+
+
 class Holdings:
     """The contents of one server's object store, seen by account."""
 
@@ -127,6 +145,39 @@ class Holdings:
         )
         with self._database.read() as connection:
             return [HeldFile(*row) for row in connection.execute(query)]
+
+    def belongings(self, account_id: str) -> Belongings:
+        """Everything that the account stores, each list by md5."""
+        with self._database.read() as connection:
+            uploads, outputs = (
+                tuple(
+                    Content(*row)
+                    for row in connection.execute(
+                        sa.select(table.c.md5, table.c.size, table.c.t_us)
+                        .where(table.c.account == account_id)
+                        .order_by(table.c.md5)
+                    )
+                )
+                for table in (HOLDINGS, OUTPUTS)
+            )
+            query = (
+                sa.select(DECLARATIONS.c.md5, DECLARATIONS.c.path)
+                .where(DECLARATIONS.c.account == account_id)
+                .order_by(DECLARATIONS.c.md5, DECLARATIONS.c.path)
+            )
+            declared = tuple((row.md5, row.path) for row in connection.execute(query))
+        return Belongings(uploads, outputs, declared)
+
+    def give(self, connection: sa.Connection, account_id: str, belongings: Belongings) -> None:
+        """Note that the account has these; their contents lie in the store already."""
+        for table, contents in ((HOLDINGS, belongings.uploads), (OUTPUTS, belongings.outputs)):
+            rows = [
+                {"account": account_id, "md5": one.md5, "size": one.size, "t_us": one.t_us}
+                for one in contents
+            ]
+            self._database.insert_new(connection, table, rows)
+        rows = [{"account": account_id, "md5": md5, "path": path} for md5, path in belongings.declared]
+        self._database.insert_new(connection, DECLARATIONS, rows)
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""

@@ -6,7 +6,7 @@ A record whose JSON is over 64 KiB lies in the object store and the row refers t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +21,14 @@ from conductor_mock.store.objects import ObjectStore
 
 INLINE_BYTES = 64 * 1024
 
+Row = dict[str, Any]
+
 _KIND_IN_USE = "command/"
 """`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
+
+
+class ContentGoneError(LookupError):
+    """A content that was stored a moment ago is gone: another account that had it was reset."""
 
 
 class Log:
@@ -62,15 +68,40 @@ class Log:
         Answers the base64 md5s of the bodies that the old commands and the old snapshot referred to.
         """
         bodies: list[str] = []
+        self._insert(
+            account_id, first, before=lambda connection: bodies.extend(_forget(connection, account_id))
+        )
+        return bodies
 
-        def forget(connection: sa.Connection) -> None:
-            for table in (LOG, SNAPSHOTS):
-                mine = table.c.account == account_id
-                query = sa.select(table.c.body_md5).where(mine, table.c.body_md5.is_not(None))
-                bodies.extend(connection.execute(query).scalars())
-                connection.execute(table.delete().where(mine))
+    def rows_of(self, account_id: str, records: Iterable[Record]) -> list[Row]:
+        """The rows of a history; large bodies are stored, and nothing refers to them yet."""
+        return [self._row(account_id, record) for record in records]
 
-        self._insert(account_id, first, before=forget)
+    def replace(
+        self,
+        account_id: str,
+        rows: Sequence[Row],
+        *,
+        contents: Collection[str],
+        also: Callable[[sa.Connection], None],
+    ) -> list[str]:
+        """Give an account another history, which `rows_of` made, and do what `also` does, all in one commit.
+
+        `contents` (base64 md5s) were stored before; ContentGoneError when a reset elsewhere took one away since then.
+        Answers what `restart` answers.
+        """
+        wanted = {*contents, *bodies_of(rows)}
+        notes = {f"{_KIND_IN_USE}{row['kind']}/{row['v']}" for row in rows}
+        with self._objects.placing.shared():  # nobody deletes contents meanwhile
+            gone = [md5 for md5 in wanted if not self._objects.has(from_base64(md5))]
+            if gone:
+                raise ContentGoneError(gone[0])
+            with self._database.write() as connection:
+                bodies = _forget(connection, account_id)
+                named = [{"name": name, "value": ""} for name in sorted(notes)]
+                self._database.insert_new(connection, META, named)
+                connection.execute(LOG.insert(), list(rows))
+                also(connection)
         return bodies
 
     def has(self, account_id: str) -> bool:
@@ -144,15 +175,7 @@ class Log:
         note = f"{_KIND_IN_USE}{command.kind}/{command.version}"
 
         def insert(inline: str, body_md5: str | None) -> None:
-            row = {
-                "account": account_id,
-                "seq": record.seq,
-                "t_us": record.t_us,
-                "kind": command.kind,
-                "v": command.version,
-                "json": inline,
-                "body_md5": body_md5,
-            }
+            row = _columns(account_id, record, inline, body_md5)
             with self._database.write() as connection:
                 before(connection)
                 if note not in self._noted:
@@ -165,9 +188,43 @@ class Log:
         else:
             self._objects.put_bytes(text.encode("ascii"), refer=lambda md5: insert("", to_base64(md5)))
 
+    def _row(self, account_id: str, record: Record) -> Row:
+        text = _dumps(record.command.to_json())
+        if len(text) <= INLINE_BYTES:
+            return _columns(account_id, record, text, None)
+        return _columns(account_id, record, "", to_base64(self._objects.put_bytes(text.encode("ascii"))))
+
     def _record(self, row: Any) -> Record:
         data = json.loads(self._objects.read(from_base64(row.body_md5)) if row.body_md5 else row.json)
         return Record(row.seq, row.t_us, decode(row.kind, row.v, data))
+
+
+def bodies_of(rows: Iterable[Row]) -> list[str]:
+    """The base64 md5s of the bodies that rows refer to."""
+    return [row["body_md5"] for row in rows if row["body_md5"] is not None]
+
+
+def _columns(account_id: str, record: Record, inline: str, body_md5: str | None) -> Row:
+    return {
+        "account": account_id,
+        "seq": record.seq,
+        "t_us": record.t_us,
+        "kind": record.command.kind,
+        "v": record.command.version,
+        "json": inline,
+        "body_md5": body_md5,
+    }
+
+
+def _forget(connection: sa.Connection, account_id: str) -> list[str]:
+    """Remove an account's log and snapshot; the base64 md5s of the bodies that they referred to."""
+    bodies: list[str] = []
+    for table in (LOG, SNAPSHOTS):
+        mine = table.c.account == account_id
+        query = sa.select(table.c.body_md5).where(mine, table.c.body_md5.is_not(None))
+        bodies.extend(connection.execute(query).scalars())
+        connection.execute(table.delete().where(mine))
+    return bodies
 
 
 def _dumps(data: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,15 @@ class ObjectStore:
                     f"the body's md5 is {to_base64(digest.digest())}, declared was {to_base64(md5)} ({count} bytes)"
                 )
             yield Received(count, lambda refer: self._commit(file, name, md5, refer))
+
+    def scratch(self) -> IO[bytes]:
+        """A nameless file beside the contents, on the same disk; gone when it is closed."""
+        return tempfile.TemporaryFile(dir=self._incoming)
+
+    def put(self, stream: Readable, *, md5: bytes, size: int) -> None:
+        """Store a content that nothing refers to yet. Raises as `receive` does."""
+        with self.receive(stream, md5=md5, size=size) as received:
+            received.keep(lambda: None)
 
     def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
         """Store `data` and answer its md5, with which `refer` is called once the content is in place."""

@@ -1,0 +1,182 @@
+"""Commands as lines of JSON, and back from a source that nobody vouches for.
+
+A log is trusted, since only this server writes it; a bundle is not. What would harm the account later (a number where
+a text belongs, a machine of speed 0) is refused here, what does not fit together is refused by the fold.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from conductor_contracts.contract import Contract
+from conductor_mock.bundles.errors import BundleError
+from conductor_mock.catalog import CatalogError, from_document
+from conductor_mock.farm.actions import ACTIONS, FORCED
+from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    CatalogReplaced,
+    ClockSet,
+    Command,
+    DownloadReported,
+    JobChanged,
+    JobCreated,
+    JobsActed,
+    Machine,
+    Options,
+    OptionsChanged,
+    Record,
+    RulesChanged,
+    TaskForced,
+    TasksActed,
+    UnknownCommandError,
+    decode,
+)
+from conductor_mock.farm.downloads import REPORTS
+from conductor_mock.farm.outcomes import RuleError, check_rule
+
+Json = dict[str, Any]
+
+
+def write_line(record: Record) -> bytes:
+    """One record as a line. The hash of the account's key stays at home."""
+    command = record.command
+    if isinstance(command, AccountOpened):
+        command = replace(command, key_sha256="")
+    document = {
+        "seq": record.seq,
+        "t_us": record.t_us,
+        "kind": command.kind,
+        "v": command.version,
+        "json": command.to_json(),
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def read_line(line: bytes, number: int, contract: Contract) -> Record:
+    """The record of the `number`-th line. Raises BundleError."""
+    try:
+        data = json.loads(line)
+        record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+    except UnknownCommandError as error:
+        raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
+    if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
+        raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
+    problem = _wrong(record.command, type(record.command)) or _meaningless(record.command, contract)
+    if problem:
+        raise BundleError(f"command {number} ({record.command.kind}): {problem}")
+    return record
+
+
+def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
+    """What in `value` is not of the declared type, if anything is."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = _hints(hint)
+        if not isinstance(value, hint):
+            return f"{place} is no {hint.__name__}"
+        found = (
+            _wrong(getattr(value, field.name), hints[field.name], f"{place}/{field.name}")
+            for field in fields(hint)
+        )
+        return next(filter(None, found), None)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return None if any(_wrong(value, one) is None for one in arguments) else _not_a(value, hint, place)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return _not_a(value, hint, place)
+        return next(filter(None, (_wrong(one, arguments[0], place) for one in value)), None)
+    plain = origin or hint
+    if plain is Any:
+        return None
+    fits = isinstance(value, plain) and not (plain is int and isinstance(value, bool))
+    return None if fits else _not_a(value, hint, place)
+
+
+def _not_a(value: Any, hint: Any, place: str) -> str:
+    wanted = getattr(hint, "__name__", str(hint))
+    return f"{place} must be {wanted}, got {str(value)[:40]!r}"
+
+
+@cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    return get_type_hints(cls)
+
+
+def _meaningless(command: Command, contract: Contract) -> str | None:
+    """What in a command of the right types no request could have made, if anything is."""
+    if isinstance(command, JobCreated):
+        problems = contract.operations["jobs.create"].check_request(command.payload)
+        if problems:
+            return f"{problems[0].path} {problems[0].message}"
+    check = _CHECKS.get(type(command))
+    return check(command) if check else None
+
+
+def _opened(command: AccountOpened) -> str | None:
+    return _options(command.options) or _anchor(command.clock)
+
+
+def _options(options: Options) -> str | None:
+    fits = options.part_size >= 1 and options.fleet >= 0 and options.provider in ("gcs", "s3")
+    return None if fits else "options out of their range"
+
+
+def _anchor(anchor: Anchor) -> str | None:
+    fits = _is_time(anchor.sim_us) and 0 <= anchor.speed_millionths <= MAX_SPEED * ONE
+    return None if fits else "a clock out of its range"
+
+
+def _machine(machine: Machine | None) -> str | None:
+    if machine is None:
+        return None
+    numbers = (machine.cores, machine.price, machine.preemptible_price, machine.licence_price)
+    return None if machine.speed >= 1 and min(numbers) >= 0 else "a machine out of its range"
+
+
+def _rules(command: RulesChanged) -> str | None:
+    try:
+        for rule in command.rules:
+            check_rule(rule)
+    except RuleError as error:
+        return f"a rule: {error}"
+    return None
+
+
+def _catalog(command: CatalogReplaced) -> str | None:
+    try:
+        if command.document is not None:
+            from_document(command.document, "the bundle")
+    except CatalogError as error:
+        return f"the catalogue: {error}"
+    return None
+
+
+def _one_of(value: str, known: Any) -> str | None:
+    return None if value in known else f"{value[:40]!r} is not known"
+
+
+_CHECKS: Mapping[type, Callable[[Any], str | None]] = {
+    AccountOpened: _opened,
+    OptionsChanged: lambda command: _options(command.options),
+    ClockSet: lambda command: _anchor(command.clock),
+    JobCreated: lambda command: _machine(command.machine),
+    JobChanged: lambda command: _machine(command.machine),
+    JobsActed: lambda command: _one_of(command.action, ACTIONS),
+    TasksActed: lambda command: _one_of(command.action, ACTIONS),
+    TaskForced: lambda command: _one_of(command.status, FORCED),
+    DownloadReported: lambda command: _one_of(command.status, REPORTS),
+    RulesChanged: _rules,
+    CatalogReplaced: _catalog,
+}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_US
