@@ -18,14 +18,14 @@ import click
 
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
+from conductor_mock.commands import COMMANDS
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
-from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.settings import DEFAULT_PORT, Settings, default_data_dir
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.version import version
 
-DEFAULT_PORT = 8089
 GRACE_S = 5
 UNUSABLE = 2
 """Exit code when the server cannot start: a port or directory in use, a newer directory, a wrong option."""
@@ -110,7 +110,7 @@ def server_options(command: F) -> F:
     return command
 
 
-@click.group()
+@click.group(commands=COMMANDS)
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 MIB = 1024 * 1024
+DEFAULT_PORT = 8089
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,10 +16,20 @@ from conductor_mock.render_commands import reference as reference_of_outputs
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")
+
+
+def every_command(group: click.Group) -> Iterator[click.Command]:
+    """The commands of a group, and of the groups in it."""
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from every_command(command)
+
+
 OPTIONS = sorted(
     {
         option.opts[0]
-        for command in main.commands.values()
+        for command in every_command(main)
         for option in command.params
         if isinstance(option, click.Option) and not isinstance(option, LaterOption)
     }
@@ -28,6 +39,12 @@ OPTIONS = sorted(
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_command_has_a_heading(name: str) -> None:
     assert re.search(rf"^### `conductor-mock {name}\b", SERVER, re.MULTILINE)
+
+
+def test_every_command_of_a_group_is_named() -> None:
+    for name, group in main.commands.items():
+        for inner in getattr(group, "commands", {}):
+            assert re.search(rf"`{name} {inner}\b", SERVER), f"{name} {inner}"
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -1,0 +1,295 @@
+"""The commands that ask a running server: what they say of it, and that they say so when there is none."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+from click.testing import CliRunner, Result
+
+from conductor_mock.app import service_of
+from conductor_mock.cli import main
+from conductor_mock.commands import COMMANDS
+from conductor_mock.inprocess import InProcess, in_process
+from conductor_mock.settings import Settings
+from support.bundles import parts_of
+from support.server import ApiCaller, ManualWall
+
+CALLS = [
+    ["clock"],
+    ["clock", "advance", "1"],
+    ["clock", "speed", "1"],
+    ["clock", "freeze"],
+    ["clock", "until", "idle"],
+    ["bundle", "save", "a.bundle"],
+    ["bundle", "replay", "a.bundle"],
+    ["faults"],
+    ["faults", "add"],
+    ["faults", "clear"],
+    ["jobs"],
+    ["requests"],
+    ["requests", "--clear"],
+    ["reset"],
+]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[InProcess]:
+    """A fake that commands find by CONDUCTOR_URL."""
+    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",))
+    monkeypatch.chdir(tmp_path)
+    with in_process(settings, wall=ManualWall()) as started:
+        monkeypatch.setenv("CONDUCTOR_URL", started.url)
+        yield started
+
+
+@pytest.fixture
+def caller(fake: InProcess) -> ApiCaller:
+    """The default account, with two jobs in it."""
+    keys = service_of(fake.app).keys
+    caller = ApiCaller(fake.app, keys.client_id, keys.private_key)
+    caller.sign_in()
+    caller.submit(job_title="first", tasks_data=[{"command": f"r {n}", "frames": str(n)} for n in range(3)])
+    caller.submit(job_title="second")
+    return caller
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def said(*arguments: str) -> str:
+    return run(*arguments).output.strip()
+
+
+def answered(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json").output)
+
+
+def test_the_clock_is_shown_and_moved(caller: ApiCaller) -> None:
+    assert said("clock") == said("clock", "show") == "2026-01-01T00:00:00Z, frozen (account conductor-mock)"
+    assert said("clock", "advance", "90.5").startswith("2026-01-01T00:01:30Z")
+    assert said("clock", "speed", "60").startswith("2026-01-01T00:01:30Z, speed 60")
+    assert said("clock", "freeze").startswith("2026-01-01T00:01:30Z, frozen")
+    assert answered("clock")["now"] == "2026-01-01T00:01:30Z"
+
+
+def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happen(caller: ApiCaller) -> None:
+    run("clock", "until", "2")
+    after_one = caller.jobs()
+    run("clock", "until", "idle")
+
+    assert after_one[1]["status"] == "success"
+    assert [job["status"] for job in caller.jobs()] == ["success", "success"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["clock", "advance", "-5"], "must not be negative"),
+        (["clock", "speed", "-1"], "must be a number from 0"),
+        (["clock", "until", "99"], "there is no job '99'"),
+        (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
+        (["clock", "--account", "*"], "name one account"),
+        (["jobs", "99"], "there is no job '99'"),
+        (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
+        (["faults", "add", "--rule", "[]"], "must be an object"),
+        (["faults", "add", "--path", "("], "not a regular expression"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_the_server_refuses_is_said_with_its_reason(
+    caller: ApiCaller, arguments: list[str], reason: str
+) -> None:
+    output = run(*arguments, code=1).output
+
+    assert reason in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["clock", "advance"],
+        ["clock", "advance", "soon"],
+        ["clock", "advance", "1e400"],
+        ["clock", "advance", "--sooner"],
+        ["clock", "explode"],
+        ["jobs", "../reset"],
+        ["bundle"],
+        ["bundle", "save"],
+        ["faults", "add", "--rule", "{"],
+        ["faults", "add", "--rule", "{}", "--status", "500"],
+        ["requests", "--clear", "--limit", "3"],
+        ["requests", "--limit", "0"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_cannot_be_meant_is_refused_before_anything_is_asked(arguments: list[str]) -> None:
+    assert "Traceback" not in run(*arguments, code=2).output
+
+
+def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
+    assert said("faults") == "no faults"
+    options = ["--operation", "jobs.create", "--status", "503", "--times", "1", "--retry-after", "3"]
+    assert said("faults", "add", *options) == (
+        "1  operation jobs.create: kind status, status 503, retry_after 3, 1 times; consumed 0"
+    )
+    refused = caller.submit()
+    listed = said("faults", "list")
+    run("faults", "add", "--rule", '{"match": {"method": "GET", "path": "/x"}, "fault": {"kind": "status"}}')
+
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "3")
+    assert listed.endswith("consumed 1")
+    assert [rule["match"] for rule in answered("faults")["faults"]] == [
+        {"operation": "jobs.create"},
+        {"method": "GET", "path": "/x"},
+    ]
+    run("faults", "clear")
+    assert said("faults") == "no faults"
+
+
+def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:
+    caller.submit(future_field=1)
+    lines = said("requests", "--operation", "jobs.create").splitlines()
+
+    assert len(lines) == 4
+    assert "POST /jobs/  201" in lines[0]
+    assert lines[3].strip() == "/future_field the contract knows no such field"
+    assert len(answered("requests", "--limit", "2")["requests"]) == 2
+    run("requests", "--clear")
+    assert said("requests") == "no requests"
+
+
+def test_jobs_are_listed_and_one_is_shown_with_its_tasks(caller: ApiCaller) -> None:
+    assert said("jobs").splitlines() == [
+        "00001  syncing  first  (3 pending)",
+        "00002  syncing  second  (1 pending)",
+    ]
+    run("clock", "until", "idle")
+    lines = said("jobs", "1").splitlines()
+
+    assert lines[0] == "00001  success  first  (3 success)"
+    assert lines[1:] == [f"  00{n}  success  frames {n}  1 attempts  r {n}" for n in range(3)]
+
+
+def test_a_reset_makes_the_account_as_new(caller: ApiCaller) -> None:
+    assert said("reset") == "the server's own account is as new"
+    assert said("jobs") == "no jobs"
+    assert said("reset", "--account", "*") == "every account is as new"
+
+
+def test_an_account_is_saved_to_a_file_and_replayed_from_it(caller: ApiCaller, tmp_path: Path) -> None:
+    caller.upload("/a", b"content")
+    run("clock", "until", "idle")
+    jobs = answered("jobs")
+    file = tmp_path / "bug.bundle"
+    assert said("bundle", "save", str(file)).endswith(f"bytes to {file}")
+    small = file.read_bytes()
+    run("bundle", "save", str(file), "--with-files", "--force")
+    refused = run("bundle", "replay", str(file), code=1).output
+    run("reset")
+    shown = said("bundle", "replay", str(file))
+
+    assert b"content" in parts_of(file.read_bytes()).values()
+    assert b"content" not in parts_of(small).values()
+    assert "is not empty: it has 2 jobs" in refused
+    assert shown.startswith("the account conductor-mock has 2 jobs, 0 outputs and 1 uploaded files")
+    assert answered("jobs") == jobs
+    assert [path.name for path in tmp_path.iterdir()] == ["bug.bundle"]
+
+
+def test_a_file_that_exists_is_not_replaced_unasked(caller: ApiCaller, tmp_path: Path) -> None:
+    file = tmp_path / "a.bundle"
+    file.write_text("mine", encoding="ascii")
+
+    assert "--force replaces it" in run("bundle", "save", str(file), code=1).output
+    assert file.read_text(encoding="ascii") == "mine"
+
+
+@pytest.mark.parametrize("name", ["missing/a.bundle", "a.bundle"])
+def test_a_file_that_cannot_be_written_or_read_is_named(caller: ApiCaller, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    verb = "save" if "/" in name else "replay"
+
+    assert f"{file}: No such file or directory" in run("bundle", verb, str(file), code=1).output
+
+
+def test_a_save_that_is_refused_leaves_no_file(caller: ApiCaller, tmp_path: Path) -> None:
+    run("bundle", "save", str(tmp_path / "a.bundle"), "--account", "nobody", code=1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_server_is_that_of_the_option_else_the_ready_file_else_the_environment(
+    fake: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = tmp_path / "ready.json"
+    ready.write_text(json.dumps({"url": fake.url}), encoding="utf-8")
+    monkeypatch.setenv("CONDUCTOR_URL", "http://wrong.local")
+    run("clock", "--url", f"{fake.url}/", "--ready-file", str(tmp_path / "missing"))
+    run("clock", "--ready-file", str(ready))
+    monkeypatch.setenv("CONDUCTOR_MOCK_READY_FILE", str(ready))
+    run("clock")
+    monkeypatch.delenv("CONDUCTOR_MOCK_READY_FILE")
+
+    assert "http://wrong.local" in run("clock", code=2).output
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_ready_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ready.json").write_text(text, encoding="utf-8")
+
+    assert "is no ready file" in run("clock", "--ready-file", str(tmp_path / "ready.json"), code=2).output
+
+
+@pytest.mark.parametrize("arguments", CALLS, ids=" ".join)
+def test_that_no_server_answers_is_said_with_what_to_do(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "replay" in arguments:
+        (tmp_path / "a.bundle").write_bytes(b"")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        output = run(*arguments, "--url", url, code=2).output
+
+    assert f"no conductor-mock answers at {url} (connection refused)" in output
+    assert "start one with 'conductor-mock serve'" in output
+
+
+@pytest.mark.parametrize("url", ["nowhere", "ftp://127.0.0.1", "http://", "http://[::1"])
+def test_a_url_that_is_none_is_said_so(url: str) -> None:
+    assert f"no conductor-mock answers at {url.rstrip('/')}" in run("clock", "--url", url, code=2).output
+
+
+def test_another_service_is_not_taken_for_the_fake() -> None:
+    with responses.RequestsMock() as mock:
+        mock.add("POST", "http://other.local/_mock/reset", status=200, json={})
+        output = run("reset", "--url", "http://other.local", code=2).output
+
+    assert "is no conductor-mock" in output
+
+
+def test_an_admin_token_is_sent_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",), admin_token="open")
+    with in_process(settings) as fake:
+        assert "Bearer ADMIN_TOKEN" in run("clock", "--url", fake.url, code=1).output
+        run("clock", "--url", fake.url, "--admin-token", "open")
+        monkeypatch.setenv("CONDUCTOR_MOCK_ADMIN_TOKEN", "open")
+        run("clock", "--url", fake.url)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_every_command_explains_itself(command: Any) -> None:
+    output = said(str(command.name), "--help")
+
+    assert command.help in output.replace("\n  ", " ") or command.help.split()[0] in output
