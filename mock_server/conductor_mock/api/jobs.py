@@ -11,6 +11,7 @@ from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.context import caller, catalog, service, warn, warnings
 from conductor_mock.api.files import check_project
 from conductor_mock.api.numbering import numbers
+from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
@@ -105,9 +106,17 @@ def _machine(payload: dict[str, Any]) -> Machine:
     name, offered = machine_name(payload), catalog()
     packages = [offered.package(package_id) for package_id in payload.get("software_package_ids") or ()]
     licence_price = sum(offered.licence(package["product"]) for package in packages if package is not None)
+    known = known_machine(offered, name, licence_price)
+    if known is None:
+        return Machine(name, cores=1, price=0, preemptible_price=0, licence_price=licence_price, speed=100)
+    return known
+
+
+def known_machine(offered: Catalog, name: str, licence_price: int) -> Machine | None:
+    """The machine of a catalogue as a job copies it, with what the job's software costs on it by the hour."""
     found = offered.machine(name)
     if found is None:
-        return Machine(name, cores=1, price=0, preemptible_price=0, licence_price=licence_price, speed=100)
+        return None
     return Machine(
         name=name,
         cores=found.cores,

@@ -12,23 +12,26 @@ from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.api.context import service
 from conductor_mock.catalog import CatalogError, from_document, validate
 from conductor_mock.control.bundle import bundle
+from conductor_mock.control.changes import changes
 from conductor_mock.control.guard import guard
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
-from conductor_mock.farm import actions, lookup, views
+from conductor_mock.farm import actions, history, lookup, views
 from conductor_mock.farm.clock import ONE, SECOND, ClockError, advance_us, iso
 from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
 from conductor_mock.farm.decisions import advance_until, move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.ids import jid as write_jid
+from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.outcomes import RuleError, check_rule, fits
-from conductor_mock.farm.state import State
+from conductor_mock.farm.state import Job, State
 from conductor_mock.faults import FaultError
 from conductor_mock.version import version
 
 control = Blueprint("control", __name__, url_prefix="/_mock")
 control.before_request(guard)
 control.register_blueprint(bundle)
+control.register_blueprint(changes)
 
 
 @control.get("/health")
@@ -69,7 +72,18 @@ def job(jid: str) -> dict[str, Any]:
             raise not_found(
                 f"there is no job {jid[:40]!r} in this account; it has {len(account.state.jobs)} jobs"
             )
-        return views.control_job(found, account.state.client_id, account.payload(found))
+        record = views.control_job(found, account.state.client_id, account.payload(found))
+        return record if "at" not in request.args else {**record, **_then(account.state, found, _time("at"))}
+
+
+def _then(state: State, job: Job, t_us: int) -> dict[str, Any]:
+    """What a job and its tasks looked like at a time: their statuses."""
+    status, statuses = history.job_status_at(state, job, t_us)
+    then = [
+        {"tid": write_tid(index), "status": one, "command": task.command, "frames": task.frames}
+        for index, (task, one) in enumerate(zip(job.tasks, statuses, strict=True))
+    ]
+    return {"at": iso(t_us), "status": status, "status_description": "", "tasks": then}
 
 
 @control.get("/files")

@@ -25,6 +25,9 @@ class Action:
     phases: frozenset[str] = frozenset()
 
 
+_NEVER_BEGAN = frozenset({"failed", "killed"})
+"""Phases of a job that ended before its files were there: its tasks will never begin."""
+
 _WAITS_FOR_FILES = frozenset({"upload_pending", "uploading", "sync_pending", "syncing", "sync_failed"})
 
 ACTIONS: Mapping[str, Action] = {
@@ -52,7 +55,7 @@ def act_on_jobs(state: State, name: str, jids: Sequence[str]) -> JobsActed:
     jobs = [lookup.job(state, text) for text in dict.fromkeys(jids)]
     moved = tuple(job.number for job in jobs if _moves(action, job))
     if not moved:
-        states = ", ".join(f"{jid(job.number)} is {tasks.job_status(job)}" for job in jobs[:5])
+        states = ", ".join(map(_described, jobs[:5]))
         raise StateForbidsError(f"{name} applies to {_wanted(action)}; {states}")
     return JobsActed(name, moved)
 
@@ -62,6 +65,8 @@ def act_on_tasks(state: State, name: str, text: str, tids: Sequence[str]) -> Tas
     action = _action(name, on_tasks=True)
     job = lookup.job(state, text)
     found = [lookup.task(job, one) for one in dict.fromkeys(tids)]
+    if job.phase in _NEVER_BEGAN:
+        raise StateForbidsError(f"{name}: the tasks of job {_described(job)} will never begin")
     moved = tuple(index for index, task in found if task.status in action.of)
     if not moved:
         states = ", ".join(f"{tid(index)} is {task.status}" for index, task in found[:5])
@@ -104,7 +109,7 @@ def change(state: State, text: str, *, priority: int | None, machine: Machine | 
     """
     job = lookup.job(state, text)
     if tasks.job_has_ended(job):
-        raise StateForbidsError(f"job {jid(job.number)} has ended: it is {tasks.job_status(job)}")
+        raise StateForbidsError(f"job {jid(job.number)} has ended: {_described(job)}")
     return JobChanged(job.number, priority, machine)
 
 
@@ -114,6 +119,7 @@ def apply_changed(state: State, command: JobChanged) -> None:
         job.priority = command.priority
         simulation.enqueue(state, job)
     if command.machine is not None:
+        job.former_machines.append(job.machine)
         job.machine = command.machine
 
 
@@ -163,7 +169,15 @@ def _end_phase(state: State, job: Job, name: str) -> None:
         simulation.begin_sync(state, job)
 
 
+def _described(job: Job) -> str:
+    """A job and its status, and why it is in it where its tasks do not tell."""
+    why = f" ({job.note})" if job.phase != READY and job.note else ""
+    return f"{jid(job.number)} is {tasks.job_status(job)}{why}"
+
+
 def _moves(action: Action, job: Job) -> bool:
+    if job.phase in _NEVER_BEGAN:
+        return False
     return any(job.counts[status] for status in action.of) or job.phase in action.phases
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.state import Job, State
 
 HOUR_US = 3600 * SECOND
@@ -30,13 +31,13 @@ def usage_by_hour(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
     """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which something ran."""
     hours: dict[int, Usage] = defaultdict(Usage)
     for job in state.jobs.values():
-        for began, ended in _runs(state, job):
+        for began, ended, machine in _runs(state, job):
             for hour, length in _split(max(began, start_us), min(ended, end_us)):
                 usage = hours[hour]
                 usage.time_us += length
-                usage.core_time_us += length * job.machine.cores
-                usage.instance_cost += length * _price(job)
-                usage.licence_cost += length * job.machine.licence_price
+                usage.core_time_us += length * machine.cores
+                usage.instance_cost += length * _price(job, machine)
+                usage.licence_cost += length * machine.licence_price
     return dict(sorted(hours.items()))
 
 
@@ -50,10 +51,11 @@ def http_date(t_us: int) -> str:
     return datetime.fromtimestamp(t_us // SECOND, timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-def _runs(state: State, job: Job) -> Iterator[tuple[int, int]]:
+def _runs(state: State, job: Job) -> Iterator[tuple[int, int, Machine]]:
     for task in job.tasks:
         for attempt in task.attempts:
-            yield attempt.assigned_us, state.now_us if attempt.ended_us is None else attempt.ended_us
+            ended_us = state.now_us if attempt.ended_us is None else attempt.ended_us
+            yield attempt.assigned_us, ended_us, job.machine_of(attempt)
 
 
 def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
@@ -65,5 +67,5 @@ def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
         began += piece
 
 
-def _price(job: Job) -> int:
-    return job.machine.preemptible_price if job.preemptible else job.machine.price
+def _price(job: Job, machine: Machine) -> int:
+    return machine.preemptible_price if job.preemptible else machine.price

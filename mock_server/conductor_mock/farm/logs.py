@@ -64,7 +64,7 @@ def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) 
     began = iso(attempt.started_us)
     found = [
         f"{began} container {container_id(state, job, index, number)}, attempt {number + 1}",
-        f"{began} instance {instance_name(job, index, number)} ({job.machine.name})",
+        f"{began} instance {instance_name(job, index, number)} ({job.machine_of(attempt).name})",
         *(f"{began} {name}={_shown(name, value)}" for name, value in sorted(job.environment.items())),
         f"{began} $ {task.command}",
     ]

@@ -115,7 +115,8 @@ def give_slots(state: State) -> None:
 
 
 def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
-    """A task has an instance for its next attempt."""
+    """A task has an instance, of the job's present machine, for its next attempt."""
+    attempt.machine = len(job.former_machines)
     tasks.assign(job.tasks[index], attempt)
     state.active += 1
     job.active += 1

@@ -129,6 +129,7 @@ def _job(job: Job) -> Json:
         "notify": list(job.notify),
         "phases": job.phases,
         "upload": None if job.upload is None else asdict(job.upload),
+        **({"former_machines": list(map(asdict, job.former_machines))} if job.former_machines else {}),
     }
 
 
@@ -142,6 +143,7 @@ def _read_job(data: Json) -> Job:
         phases=[(t_us, phase) for t_us, phase in data["phases"]],
         upload=None if data["upload"] is None else _read_upload(data["upload"]),
         tasks=[],
+        former_machines=[Machine(**machine) for machine in data.get("former_machines", ())],
     )
 
 
@@ -151,7 +153,7 @@ def _task(task: Task) -> list[Any]:
         task.frames,
         task.status,
         task.scout,
-        [[getattr(attempt, name) for name in _ATTEMPT] for attempt in task.attempts] or None,
+        [_attempt(attempt) for attempt in task.attempts] or None,
         task.tries_from,
         task.marks,
         None
@@ -162,6 +164,12 @@ def _task(task: Task) -> list[Any]:
     while values[-1] in (None, False, 0, ""):  # what is usual is left out
         values.pop()
     return values
+
+
+def _attempt(attempt: Attempt) -> list[Any]:
+    """Its fields in their order; the machine only where it is not the job's first."""
+    values = [getattr(attempt, name) for name in _ATTEMPT]
+    return [*values, attempt.machine] if attempt.machine else values
 
 
 def _read_task(values: list[Any]) -> Task:
@@ -183,7 +191,7 @@ def _read_task(values: list[Any]) -> Task:
 
 def _read_attempt(values: list[Any]) -> Attempt:
     """An attempt, which shares with others what they have in common: there may be millions."""
-    attempt = Attempt(**dict(zip(_ATTEMPT, values, strict=True)))
+    attempt = Attempt(*values)
     attempt.planned = _ONE.get(attempt.planned, attempt.planned)
     attempt.outcome = _ONE.get(attempt.outcome, attempt.outcome)
     if attempt.ended_us == attempt.ends_us:

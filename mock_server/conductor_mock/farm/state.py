@@ -47,7 +47,8 @@ class Attempt:
     """One run of a task on an instance of its own.
 
     The instance was taken at `assigned_us` and has booted at `started_us`; the attempt will end at `ends_us` as
-    `planned`. `ended_us` and `outcome` are what became of it; None and `running` until then.
+    `planned`. `ended_us` and `outcome` are what became of it; None and `running` until then. `machine` counts the
+    machines that its job had before the one that the attempt has (`Job.machine_of`).
     """
 
     assigned_us: int
@@ -57,6 +58,7 @@ class Attempt:
     exit_code: int | None = None
     ended_us: int | None = None
     outcome: str = "running"
+    machine: int = 0
 
 
 @dataclass(slots=True)
@@ -113,8 +115,9 @@ class Job:
     `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, syncing, sync_failed, failed,
     killed; `phases` is its history, `(t_us, phase)`. `retries` is the auto-retry policy: how often a task that failed
     or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
-    attempts ran, `ended_us` when nothing was left to do. `counts` is how many tasks are in each status,
-    kept by `tasks.move`; `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
+    attempts ran, `ended_us` when nothing was left to do. `machine` is what the next attempts get,
+    `former_machines` are those before it. `counts` is how many tasks are in each status, kept by `tasks.move`;
+    `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
     `active` (instances) and `syncs` belong to `simulation`; `to_deliver` (a flag for each task) and `undelivered`
     (how many are set) belong to `lines`.
     """
@@ -155,6 +158,12 @@ class Job:
     active: int = 0
     syncs: int = 0
     synced_us: int | None = None
+    former_machines: list[Machine] = field(default_factory=list)
+
+    def machine_of(self, attempt: Attempt) -> Machine:
+        """The machine that an attempt has or had, whatever the job's is now."""
+        former = self.former_machines
+        return former[attempt.machine] if attempt.machine < len(former) else self.machine
 
 
 @dataclass(frozen=True, slots=True)
