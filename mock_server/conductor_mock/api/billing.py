@@ -10,9 +10,11 @@ from typing import Any
 from flask import Blueprint, request
 
 from conductor_mock.api.context import caller, service
+from conductor_mock.catalog.record_filters import METADATA
 from conductor_mock.errors import Detail, Refusal, bad_request
 from conductor_mock.farm import billing as farm
 from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.state import Job
 
 billing = Blueprint("billing", __name__)
 
@@ -30,9 +32,13 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 @billing.get("/billing/get_usage")
 def get_usage() -> Json:
     """Compute usage per hour; one row of zeros where nothing ran, since no row breaks clients (trap 27)."""
-    start_us, end_us = _usage_bounds(request.args.get("filter", ""))
+    start_us, end_us, metadata = _usage_filter(request.args.get("filter", ""))
+
+    def wanted(job: Job) -> bool:
+        return all(name in job.metadata and str(job.metadata[name]) == value for name, value in metadata)
+
     with service().accounts.open(caller().account_id) as account:
-        hours = farm.usage_by_hour(account.state, start_us, end_us)
+        hours = farm.usage_by_hour(account.state, start_us, end_us, wanted)
     rows = hours or {start_us: farm.Usage()}
     return {"data": [_usage_row(number, t_us, usage) for number, (t_us, usage) in enumerate(rows.items())]}
 
@@ -77,8 +83,13 @@ def _usage_row(number: int, t_us: int, usage: farm.Usage) -> Json:
     }
 
 
-def _usage_bounds(text: str) -> tuple[int, int]:
-    """The days of a usage filter in microseconds: `[{"field": "start_time", "op": ">=", "value": DATE}, ...]`."""
+def _usage_filter(text: str) -> tuple[int, int, list[tuple[str, str]]]:
+    """A usage filter: from when to when in microseconds, and the metadata that jobs must have.
+
+        [{"field": "start_time", "op": ">=", "value": DATE}, {"field": "metadata.shot", "op": "==", "value": "sq010"}]
+
+    Clients send `start_time` with >= and <; metadata is inferred.
+    """
     start, end = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 12, 31, tzinfo=timezone.utc)
     try:
         terms = json.loads(text or "[]")
@@ -86,14 +97,26 @@ def _usage_bounds(text: str) -> tuple[int, int]:
         raise _wrong("filter", f"is not JSON: {error}") from None
     if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
         raise _wrong("filter", "must be a JSON list of objects with field, op and value")
+    metadata = []
     for term in terms:
+        if str(term.get("field")).startswith(METADATA):
+            metadata.append(_metadata(term))
+            continue
         if term.get("field") != "start_time" or term.get("op") not in (">=", "<"):
-            raise _wrong("filter", f"knows start_time with >= and <, got {json.dumps(term)[:80]}")
+            known = "start_time with >= and <, and metadata.NAME with =="
+            raise _wrong("filter", f"knows {known}, got {json.dumps(term)[:80]}")
         day = _date("filter", term.get("value"))
         start, end = (day, end) if term["op"] == ">=" else (start, day)
     if end < start:  # equal they may be: the vendor's client takes its second date for the last day
         raise _wrong("filter", f"ends at {end:%Y-%m-%d}, before it begins at {start:%Y-%m-%d}")
-    return _us(start), _us(end)
+    return _us(start), _us(end), metadata
+
+
+def _metadata(term: Json) -> tuple[str, str]:
+    """Name and value of a term on metadata."""
+    if term.get("op") != "==" or not isinstance(term.get("value"), str):
+        raise _wrong("filter", f"compares metadata with == and a text, got {json.dumps(term)[:80]}")
+    return str(term["field"]).removeprefix(METADATA), str(term["value"])
 
 
 def _days(start: datetime, end: datetime) -> list[datetime]:

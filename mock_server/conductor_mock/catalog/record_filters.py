@@ -3,6 +3,10 @@
 Terms are separated by commas and all must hold: `field_op_value`, as in `jid_gt_00011,jid_lt_00013` or
 `account_id_eq_7`. Field names may hold underscores, so a term is read from its first operator. Clients send
 `eq`, `gt` and `lt`, and both bounds are exclusive.
+
+`metadata.NAME` is what a job's metadata says under NAME, as in `metadata.shot_eq_sq010` (inferred: the service finds
+jobs by their metadata, and no client shows how it is asked to). NAME ends where the first operator begins, and holds no
+comma.
 """
 
 from __future__ import annotations
@@ -21,7 +25,9 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
 }
 
-_TERM = re.compile(r"(?P<field>\w+?)_(?P<operator>eq|gt|lt)_(?P<value>.*)", re.DOTALL)
+METADATA = "metadata."
+
+_TERM = re.compile(r"(?P<field>metadata\.[^,]+?|\w+?)_(?P<operator>eq|gt|lt)_(?P<value>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class RecordTerm:
         Two values of digits alone are compared as whole numbers, so `12` is `00012`; anything else is compared
         as text, which orders ISO dates rightly.
         """
-        found = record.get(self.field)
+        found = _value(record, self.field)
         if found is None:
             return False
         return OPERATORS[self.operator](*_comparable(str(found), self.value))
@@ -77,6 +83,13 @@ def _term(text: str, aliases: Mapping[str, str]) -> RecordTerm:
         raise FilterError(f"{text!r} is not a filter term; write field_op_value with one of {accepted}")
     field = aliases.get(match["field"], match["field"])
     return RecordTerm(field, match["operator"], match["value"])
+
+
+def _value(record: Mapping[str, Any], field: str) -> Any:
+    if not field.startswith(METADATA):
+        return record.get(field)
+    metadata = record.get("metadata")
+    return metadata.get(field.removeprefix(METADATA)) if isinstance(metadata, Mapping) else None
 
 
 def _comparable(have: str, want: str) -> tuple[Any, Any]:

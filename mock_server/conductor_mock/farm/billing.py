@@ -6,7 +6,7 @@ Money is computed in integers: micro-dollars per hour times microseconds; it bec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -27,10 +27,12 @@ class Usage:
     licence_cost: int = 0
 
 
-def usage_by_hour(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
-    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which something ran."""
+def usage_by_hour(
+    state: State, start_us: int, end_us: int, wanted: Callable[[Job], bool] = lambda _: True
+) -> dict[int, Usage]:
+    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which a `wanted` job ran."""
     hours: dict[int, Usage] = defaultdict(Usage)
-    for job in state.jobs.values():
+    for job in filter(wanted, state.jobs.values()):
         for began, ended, machine in _runs(state, job):
             for hour, length in _split(max(began, start_us), min(ended, end_us)):
                 usage = hours[hour]
