@@ -30,6 +30,7 @@ from conductor_mock.api import (
 )
 from conductor_mock.api.authentication import authenticate, guarded_elsewhere
 from conductor_mock.api.context import EXTENSION, service, warn
+from conductor_mock.api.idempotency import announce
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import (
@@ -164,6 +165,7 @@ def _asked_for_fault() -> None:
 
 def _announce(response: Response) -> Response:
     response.headers["X-Conductor-Mock"] = "1"  # so that nobody takes the fake for the service
+    announce(response)
     return response
 
 

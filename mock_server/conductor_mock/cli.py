@@ -100,6 +100,9 @@ def server_options(command: F) -> F:
             type=click.IntRange(min=1),
             help="Larger files are uploaded in parts of so many bytes.",
         ),
+        click.option(
+            "--ignore-idempotency-keys", is_flag=True, help="As the real service does, not the fake."
+        ),
         click.option("--execute", cls=LaterOption, is_flag=True),
         click.option("--faults", cls=LaterOption),
         click.option("--executor", cls=LaterOption),
@@ -212,6 +215,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         token_ttl_s=options["token_ttl"],
         url_ttl_s=options["url_ttl"],
         allow_hosts=(*options["allow_host"], *(() if loopback else (host,))),
+        honour_keys=not options["ignore_idempotency_keys"],
         admin_token=options["admin_token"] or None,
         loopback=loopback,
     )

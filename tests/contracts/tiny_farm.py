@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -30,6 +30,9 @@ from contracts.tiny_service import (
 
 FARM_FLAWS = (
     *FLAWS,
+    "keys are ignored",
+    "keys answer for any body",
+    "refusals are kept by key",
     "work for daemons answers 200",
     "an upload is handed out twice",
     "uploads ignore the location",
@@ -143,6 +146,7 @@ class TinyFarm(TinyService):
         super().__init__(flaw if flaw in FLAWS else None)
         self.flaw = flaw
         self.farm: dict[str, Job] = {}
+        self.keys: dict[str, tuple[Any, Answer]] = {}
         self.multiparts: dict[str, Multipart] = {}
         self.options: dict[str, Any] = {"part_size": 2**30, "provider": "gcs"}
         self.contents: dict[str, bytes] = {}
@@ -289,7 +293,16 @@ class TinyFarm(TinyService):
     # jobs and tasks
 
     def _jobs_create(self, request: requests.PreparedRequest, path: str, query: dict[str, str]) -> Answer:
+        key = str(request.headers.get("Idempotency-Key", ""))
+        if key in self.keys and self.flaw != "keys are ignored":
+            body, answer = self.keys[key]
+            if body != request.body and self.flaw != "keys answer for any body":
+                return refusal(409, f"{key} made job {answer.body.get('jobid')}", "Idempotency-Key")
+            return answer
         answer = super()._jobs_create(request, path, query)
+        answer = replace(answer, headers={"X-Conductor-Mock-Idempotency": "Idempotency-Key"})
+        if key and (answer.status < 300 or self.flaw == "refusals are kept by key"):
+            self.keys[key] = (request.body, answer)
         if answer.status < 300:
             payload = json.loads(_content(request.body))
             scouts = "" if self.flaw == "scouts are ignored" else payload.get("scout_frames") or ""

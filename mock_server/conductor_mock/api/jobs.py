@@ -10,6 +10,7 @@ from flask import Blueprint, request
 from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.context import caller, catalog, service, warn, warnings
 from conductor_mock.api.files import check_project
+from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.filters import FilterError
@@ -17,7 +18,7 @@ from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.commands import Machine
-from conductor_mock.farm.decisions import create_job, held_files, machine_name
+from conductor_mock.farm.decisions import create_job, held_files, job_of_key, machine_name
 from conductor_mock.farm.ids import jid as write_jid
 
 jobs = Blueprint("jobs", __name__)
@@ -25,26 +26,37 @@ jobs = Blueprint("jobs", __name__)
 
 @jobs.post("/jobs/")
 def create() -> tuple[dict[str, Any], int]:
-    """Accept a job. Always 201 with a JSON object, never 200 or 204 (traps 1 and 2), and only after the commit."""
+    """Accept a job. Always 201 with a JSON object, never 200 or 204 (traps 1 and 2), and only after the commit.
+
+    An Idempotency-Key that made a job with this very body gets the answer of then again.
+    """
+    key = idempotency_key()
     payload = contract_body()
-    _check_catalogue(payload)
-    machine = _machine(payload)
     current, account_id = service(), caller().account_id
+    body_sha256 = hashlib.sha256(raw_body()).hexdigest()
+    with current.accounts.open(account_id) as account:
+        made = job_of_key(account.state, key, body_sha256)
+    if made is not None:  # before anything else is looked at: the catalogue may have changed since
+        return views.created(made), 201
+    _check_catalogue(payload)
     command = create_job(
         payload,
-        body_sha256=hashlib.sha256(raw_body()).hexdigest(),
-        machine=machine,
+        body_sha256=body_sha256,
+        machine=_machine(payload),
         held=lambda md5s: current.holdings.held(account_id, md5s),
         warnings=warnings(),
+        idempotency_key=key,
     )
-    current.holdings.declare(account_id, held_files(payload, command))
     for path in command.missing[:20]:
         warn(f"upload_files: {path!r} was never uploaded")
     with current.accounts.open(account_id) as account:
-        number = account.state.next_job_number
-        account.append(command)
-        answer = views.created(account.state.jobs[number])
-    return answer, 201
+        made = job_of_key(account.state, key, body_sha256)  # again: another may have come with it meanwhile
+        if made is None:
+            current.holdings.declare(account_id, held_files(payload, command))
+            number = account.state.next_job_number
+            account.append(command)
+            made = account.state.jobs[number]
+        return views.created(made), 201
 
 
 @jobs.get("/api/v1/jobs", endpoint="list")

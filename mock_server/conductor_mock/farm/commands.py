@@ -152,17 +152,19 @@ class JobCreated:
     """`POST /jobs/` was accepted.
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
-    does not hold; `warnings` say what the contract does not know.
+    does not hold; `warnings` say what the contract does not know. `idempotency_key` (since version 2) is the header
+    that the request carried, if it did.
     """
 
     kind: ClassVar[str] = "job.created"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     payload: Json
     body_sha256: str
     machine: Machine
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    idempotency_key: str | None = None
 
     def to_json(self) -> Json:
         return {
@@ -171,6 +173,7 @@ class JobCreated:
             "machine": asdict(self.machine),
             "missing": list(self.missing),
             "warnings": list(self.warnings),
+            "idempotency_key": self.idempotency_key,
         }
 
     @classmethod
@@ -181,6 +184,7 @@ class JobCreated:
             Machine(**data["machine"]),
             tuple(data["missing"]),
             tuple(data["warnings"]),
+            data["idempotency_key"],
         )
 
 
@@ -376,7 +380,9 @@ Command = (
 
 KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}
 
-UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {}
+UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {
+    ("job.created", 1): lambda data: {**data, "idempotency_key": None},
+}
 """`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""
 
 

@@ -10,8 +10,9 @@ from conductor_mock.farm import payload as reading
 from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, speed_millionths
 from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
 from conductor_mock.farm.frames import FramesError
-from conductor_mock.farm.refusals import MeaninglessError
-from conductor_mock.farm.state import State
+from conductor_mock.farm.ids import jid
+from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
+from conductor_mock.farm.state import Job, State
 
 MACHINE_OF_2019 = "n1-{flavor}-{cores}"
 """`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""
@@ -33,6 +34,7 @@ def create_job(
     machine: Machine,
     held: Callable[[Collection[str]], Collection[str]],
     warnings: Collection[str] = (),
+    idempotency_key: str | None = None,
 ) -> JobCreated:
     """The command for an accepted job. `held` tells which of some base64 md5s the account's store holds.
 
@@ -47,7 +49,23 @@ def create_job(
         files = list(reading.upload_files(payload))
         present = set(held({file.md5 for file in files if file.md5}))
         missing = tuple(file.path for file in files if file.md5 not in present)
-    return JobCreated(payload, body_sha256, machine, missing, tuple(warnings))
+    return JobCreated(payload, body_sha256, machine, missing, tuple(warnings), idempotency_key)
+
+
+def job_of_key(state: State, key: str | None, body_sha256: str) -> Job | None:
+    """The job that a request with this Idempotency-Key made before, if one did.
+
+    Raises StateForbidsError when that request had another body: then one of the two is a mistake.
+    """
+    if key is None or key not in state.keys:
+        return None
+    made_by, number = state.keys[key]
+    if made_by != body_sha256:
+        raise StateForbidsError(
+            f"Idempotency-Key {key!r} made job {jid(number)}, with another body (sha256 {made_by[:12]}..., now "
+            f"{body_sha256[:12]}...); send a new key with another submission, or the same bytes with the same key"
+        )
+    return state.jobs[number]
 
 
 def held_files(payload: Mapping[str, Any], command: JobCreated) -> Iterator[tuple[str, str]]:

@@ -177,6 +177,8 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         tasks.add(job, task)
     state.jobs[job.number] = job
     lines.note_upload(state, job)
+    if command.idempotency_key is not None:
+        state.keys[command.idempotency_key] = (command.body_sha256, job.number)
     if phase == "syncing":
         simulation.begin_sync(state, job)
 

@@ -101,6 +101,7 @@ def _account(state: State) -> Json:
         "catalog_seq": state.catalog_seq,
         "rules": list(state.rules),
         "outbox": [[mail.t_us, mail.job, mail.status, list(mail.to)] for mail in state.outbox],
+        "keys": {key: list(made) for key, made in state.keys.items()},
     }
 
 
@@ -116,6 +117,7 @@ def _read_account(data: Json) -> State:
         seq=data["seq"],
         catalog_seq=data["catalog_seq"],
         rules=tuple(data["rules"]),
+        keys={key: (body, job) for key, (body, job) in data.get("keys", {}).items()},  # none before 0.2
         outbox=[Mail(t_us, job, status, tuple(to)) for t_us, job, status, to in data["outbox"]],
     )
 

@@ -184,6 +184,7 @@ class State:
     `rules` say how tasks go (`outcomes`); `outbox` holds the mails that jobs caused when they ended. `events`, `queue`
     (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest; `happened`
     counts what it has done since the state was made or read, so that work can be cut into slices.
+    `keys` are the Idempotency-Keys that made a job: `(sha256 of the request's body, number of the job)`.
     `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
     location) of what daemons may be handed, for `lines`.
     """
@@ -200,6 +201,7 @@ class State:
     catalog_seq: int | None = None
     rules: tuple[Json, ...] = ()
     outbox: list[Mail] = field(default_factory=list)
+    keys: dict[str, tuple[str, int]] = field(default_factory=dict)
     events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     queue: list[tuple[int, int]] = field(default_factory=list)
     active: int = 0

@@ -1,0 +1,38 @@
+"""Idempotency-Key: the same submission sent twice makes one job (own extension; the real service ignores the header).
+
+The fake says on every answer that it honours keys, so that a client knows whether it may repeat a request whose answer
+was lost. With `honour_keys` off it ignores them and says nothing, as the real service does.
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from conductor_mock.api.context import service
+from conductor_mock.errors import Detail, bad_request
+
+HEADER = "Idempotency-Key"
+ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
+"""Its value is the name of the header that is honoured."""
+
+LONGEST = 255
+
+
+def idempotency_key() -> str | None:
+    """The key that the request carries, if it does and keys are honoured.
+
+    Refuses (400) one that is empty, longer than 255 characters or not of printable ASCII.
+    """
+    key = request.headers.get(HEADER)
+    if key is None or not service().settings.honour_keys:
+        return None
+    if not key or len(key) > LONGEST or not (key.isascii() and key.isprintable()):
+        message = f"must be 1 to {LONGEST} printable ASCII characters, got {key[:40]!r}"
+        raise bad_request(f"{HEADER} {message}", Detail(HEADER, message))
+    return key
+
+
+def announce(response: Response) -> None:
+    """Say in an answer that keys are honoured."""
+    if service().settings.honour_keys:
+        response.headers[ANNOUNCEMENT] = HEADER
