@@ -31,6 +31,7 @@ from conductor_mock.api import (
 from conductor_mock.api.authentication import authenticate, guarded_elsewhere
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.api.idempotency import announce
+from conductor_mock.breakage import FAULT, Breaking
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import (
@@ -99,7 +100,7 @@ def make_app(opened: Service) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     _handle_errors(app)
-    app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]  # the documented way to wrap
+    app.wsgi_app = Breaking(_OneSlash(app.wsgi_app))  # type: ignore[method-assign]  # the documented way to wrap
     return app
 
 
@@ -149,7 +150,7 @@ def _check_framing() -> None:
 
 
 def _asked_for_fault() -> None:
-    """Refuse what a fault rule of the account wants refused, before anything is done."""
+    """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
     if guarded_elsewhere():
         return
     identity = g.get("identity")
@@ -158,9 +159,16 @@ def _asked_for_fault() -> None:
     if account is None and client_id:
         account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
     rule = service().faults.take(account or "", request.endpoint, request.method, request.path)
-    if rule is not None:
-        headers = {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
-        raise Refusal(rule.status, f"fault {rule.number} was asked for: status {rule.status}", (), headers)
+    if rule is None:
+        return
+    g.fault = rule
+    fault = request.environ[FAULT] = rule.fault
+    if fault.kind == "status":
+        status, wait = fault.options["status"], fault.options["retry_after"]
+        headers = {} if wait is None else {"Retry-After": str(wait)}
+        raise Refusal(status, f"fault {rule.number} was asked for: status {status}", (), headers)
+    if not fault.carried_out:
+        raise Refusal(503, f"fault {rule.number} was asked for: {fault.kind}")
 
 
 def _announce(response: Response) -> Response:

@@ -20,6 +20,7 @@ from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
 from conductor_mock.farm.clock import ClockError
+from conductor_mock.faults import FaultError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.settings import DEFAULT_PORT, Settings, default_data_dir
 from conductor_mock.store.database import DatabaseError
@@ -104,7 +105,11 @@ def server_options(command: F) -> F:
             "--ignore-idempotency-keys", is_flag=True, help="As the real service does, not the fake."
         ),
         click.option("--execute", cls=LaterOption, is_flag=True),
-        click.option("--faults", cls=LaterOption),
+        click.option(
+            "--faults",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A YAML or JSON list of fault rules, for the default account.",
+        ),
         click.option("--executor", cls=LaterOption),
         click.option("--smtp", cls=LaterOption),
     ]
@@ -215,13 +220,14 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         token_ttl_s=options["token_ttl"],
         url_ttl_s=options["url_ttl"],
         allow_hosts=(*options["allow_host"], *(() if loopback else (host,))),
+        faults=options["faults"],
         honour_keys=not options["ignore_idempotency_keys"],
         admin_token=options["admin_token"] or None,
         loopback=loopback,
     )
     try:
         app = create_app(settings)
-    except (DatabaseError, KeysError, CatalogError) as error:
+    except (DatabaseError, KeysError, CatalogError, FaultError) as error:
         raise Unusable(str(error)) from None
     except ClockError as error:
         raise Unusable(f"--speed {error}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 from typing import Any
 
 import cheroot.wsgi
@@ -16,6 +17,9 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from werkzeug.exceptions import BadRequest
 
 from conductor_mock.errors import Detail, Refusal
+
+CONNECTION = "conductor_mock.connection"
+"""Key of the environ."""
 
 BLOCK = 1 << 18
 DRAIN_BYTES = 1 << 30
@@ -82,9 +86,29 @@ class _FirstLine:
 
 
 class Connection(HTTPConnection):
-    """A connection whose requests are read by `Request`."""
+    """A connection whose requests are read by `Request`, and that can be broken instead of closed."""
 
     RequestHandlerClass = Request
+    broken = False
+
+    def close(self) -> None:
+        """Close; where it is `broken`, by a reset: that is what closing is when there is nothing to linger for."""
+        if not self.broken:
+            super().close()
+            return
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for end in (self.rfile, self.wfile, self.socket):
+            end.close()
+
+
+class Gateway(cheroot.wsgi.Gateway_10):
+    """Lets the app's wrappers reach the connection."""
+
+    def get_environ(self) -> Any:
+        """The environ of the request, with its connection."""
+        environ = super().get_environ()  # type: ignore[no-untyped-call]
+        environ[CONNECTION] = self.req.conn
+        return environ
 
 
 class Listener(cheroot.wsgi.Server):

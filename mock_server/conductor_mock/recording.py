@@ -53,6 +53,8 @@ def _finish(response: Response) -> Response:
 
 
 def _entry(response: Response) -> dict[str, Any]:
+    rule = g.get("fault")
+    fault = {} if rule is None else {"fault": {"id": rule.number, "kind": rule.fault.kind}}
     return {
         "time": datetime.fromtimestamp(service().wall() / 1_000_000, timezone.utc).isoformat(
             timespec="milliseconds"
@@ -65,6 +67,7 @@ def _entry(response: Response) -> dict[str, Any]:
         "body": _request_body(),
         "status": response.status_code,
         "response": _response_body(response),
+        **fault,
         "warnings": warnings(),
         "duration_ms": round((time.perf_counter() - g.started) * 1000, 3),
     }

@@ -18,6 +18,7 @@ from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.farm.clock import speed_millionths
+from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.faults import Faults
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.signing import Signer
@@ -90,7 +91,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
     """Open the data of a server and make its parts.
 
     Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
-    keys; ClockError for an impossible speed.
+    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant.
     """
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     throw_away = Path(tempfile.mkdtemp(prefix="conductor-mock-")) if settings.ephemeral else None
@@ -136,6 +137,9 @@ def _assemble(
     log = Log(database, objects)
     log.check()
     contract = load_contract()
+    faults = Faults(contract.operations)
+    if settings.faults is not None:
+        faults.add_file(account_id_of(keys.client_id), settings.faults)
     wanted = Wanted(
         catalog.sha256,
         seed=settings.seed,
@@ -147,7 +151,7 @@ def _assemble(
     return Service(
         settings=settings,
         contract=contract,
-        faults=Faults(contract.operations),
+        faults=faults,
         catalog=catalog,
         served=ServedCatalog.of(catalog),
         keys=keys,

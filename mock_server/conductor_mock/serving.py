@@ -18,7 +18,9 @@ from typing import Any
 from flask import Flask
 
 from conductor_mock.app import close_app, service_of
-from conductor_mock.framing import Body, Listener
+from conductor_mock.breakage import WIRE
+from conductor_mock.framing import CONNECTION, Body, Gateway, Listener
+from conductor_mock.socket_wire import SocketWire
 from conductor_mock.store.keys import Keys, write_private
 from conductor_mock.version import version
 
@@ -58,6 +60,7 @@ class Server:
             shutdown_timeout=grace_s,
             server_name="127.0.0.1",
         )
+        self._server.gateway = Gateway
         self._server.expiration_interval = 0.02
         self._server.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
         self._server.max_request_header_size = MAX_HEAD_BYTES
@@ -134,6 +137,7 @@ class _Drain:
             return _no_write
 
         given = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
+        environ[WIRE] = SocketWire(environ[CONNECTION], given)
         body = self._app(environ, hold)
         status, headers, exc_info = held
         if not given.drain():

@@ -35,6 +35,8 @@ class Settings:
     url_ttl_s: int = 24 * 3600
     max_json_bytes: int = 128 * MIB
     allow_hosts: tuple[str, ...] = ()
+    faults: Path | None = None
+    """A file of fault rules for the default account."""
     honour_keys: bool = True
     """Whether an Idempotency-Key is honoured and announced; the real service does neither."""
     admin_token: str | None = None

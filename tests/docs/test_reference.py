@@ -12,6 +12,7 @@ import pytest
 from conductor.lib import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
+from conductor_mock.faults import KINDS
 from conductor_mock.render_commands import reference as reference_of_outputs
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,6 +64,14 @@ def test_every_call_of_the_control_api_is_listed() -> None:
         path = rule.rule.replace("<jid>", "JID").replace("<tid>", "TID")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             assert f"{method} {path}" in SERVER
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_fault_has_a_row_with_its_options(kind: str) -> None:
+    (row,) = [line for line in SERVER.splitlines() if line.startswith(f"| `{kind}` |")]
+    _, _, options, carried_out, _, _ = row.split("|")
+    assert set(re.findall(r"`(\w+)`", options)) == set(KINDS[kind].options)
+    assert carried_out.strip() == ("yes" if KINDS[kind].carried_out else "no")
 
 
 def test_the_table_of_arguments_is_the_one_that_checks_them() -> None:

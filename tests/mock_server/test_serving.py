@@ -482,7 +482,10 @@ def test_what_cannot_be_served_is_a_clear_message_and_exit_2(
         *data, "--ready-file", str(tmp_path / "no" / "such" / "folder" / "r.json")
     )
     assert "is not part of this version" in refused_start(*data, "--execute")
-    assert "is not part of this version" in refused_start(*data, "--faults", "x")
+    assert "/nowhere cannot be read" in refused_start(*data, "--faults", "/nowhere")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("- fault: {kind: status}\n- fault: {kind: fire}\n", encoding="utf-8")
+    assert "rule 2: /fault/kind must be one of status, delay" in refused_start(*data, "--faults", str(rules))
 
 
 def test_a_directory_with_damaged_keys_is_a_clear_message_and_exit_2(

@@ -315,7 +315,7 @@ def faults() -> dict[str, Any]:
 
 @control.post("/faults")
 def add_fault() -> dict[str, Any]:
-    """Ask for a fault: requests that fit its `match` are refused with a status."""
+    """Ask for a fault: requests that fit its `match` are refused, or their answers broken."""
     try:
         return service().faults.add(one_account(), parse_json(raw_body())).to_json()
     except FaultError as error:
