@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -225,23 +226,39 @@ class Accounts:
 
         `contents` and `also` are as in `Log.replace`. Answers the new state.
         """
+        begin_again = partial(self._replace, account_id, history, contents, also)
+        if self.knows(account_id):
+            with self._present(account_id) as (slot, state):
+                return begin_again(slot, state)
         with self._hold(account_id) as slot:
-            state = self._current(slot, account_id) if account_id in self._known else None
-            records = history(state)
-            new = replay(records)
-            assert new is not None  # noqa: S101 - a history begins with account.opened
-            rows = self._log.rows_of(account_id, records)
-            slot.state = None  # until the log is known to hold the history
-            try:
-                bodies = self._log.replace(account_id, rows, contents=contents, also=also)
-            except BaseException:
-                self._holdings.collect(bodies_of(rows))
-                raise
-            slot.state, slot.snapshot_seq = new, 0
-            with self._guard:
-                self._known.add(account_id)
-            self._holdings.collect(bodies)
-            return new
+            if account_id not in self._known:
+                return begin_again(slot, None)
+        return self.replace(account_id, history, contents=contents, also=also)  # somebody opened it meanwhile
+
+    def _replace(
+        self,
+        account_id: str,
+        history: Callable[[State | None], Sequence[Record]],
+        contents: Collection[str],
+        also: Callable[[sa.Connection], None],
+        slot: _Slot,
+        state: State | None,
+    ) -> State:
+        records = history(state)
+        new = replay(records)
+        assert new is not None  # noqa: S101 - a history begins with account.opened
+        rows = self._log.rows_of(account_id, records)
+        slot.state = None  # until the log is known to hold the history
+        try:
+            bodies = self._log.replace(account_id, rows, contents=contents, also=also)
+        except BaseException:
+            self._holdings.collect(bodies_of(rows))
+            raise
+        slot.state, slot.snapshot_seq, slot.snapshot_due = new, 0, _next_due(new)
+        with self._guard:
+            self._known.add(account_id)
+        self._holdings.collect(bodies)
+        return new
 
     def close(self) -> None:
         """A clean stop: each account that was used gets a snapshot."""
