@@ -77,6 +77,7 @@ FARM_FLAWS = (
     "account_id is a number",
     "usage is empty",
     "usage has ISO times",
+    "usage takes any operator",
     "days are inclusive",
     "the file service answers 204",
     "a file is handed out twice",
@@ -638,7 +639,10 @@ class TinyFarm(TinyService):
     ) -> Answer:
         if not _is_json(query.get("filter", "[]")):
             return refusal(400, "no filter", "filter")
-        days = [term["value"] for term in json.loads(query.get("filter", "[]"))]
+        terms = json.loads(query.get("filter", "[]"))
+        if any(term["op"] == "~" for term in terms) and self.flaw != "usage takes any operator":
+            return refusal(400, "no operator", "filter")
+        days = [term["value"] for term in terms if term["field"] == "start_time"]
         if days != sorted(days):
             return refusal(400, "no days", "filter")
         row: dict[str, Any] = {

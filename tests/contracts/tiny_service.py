@@ -57,6 +57,7 @@ FLAWS = (
     "any key is taken",
     "a wrong method is taken",
     "job lists ignore the filter",
+    "job lists ignore metadata",
     "chunked bodies look empty",
     "any batch size is taken",
     "the right method is not named",
@@ -88,6 +89,7 @@ class TinyService(BaseAdapter):
         self.held: set[str] = set()
         self.held_paths: set[str] = set()
         self.jobs: list[dict[str, Any]] = []
+        self.metadata: dict[str, dict[str, str]] = {}
         self.seen: list[requests.PreparedRequest] = []
 
     def session(self) -> requests.Session:
@@ -248,6 +250,7 @@ class TinyService(BaseAdapter):
         tasks = len(body.get("tasks_data") or [])
         record |= {"jid": jid, "title": body.get("job_title"), "status": "pending", "tasks": tasks}
         self.jobs.append(record)
+        self.metadata[jid] = body.get("metadata") or {}
         status = "ok" if self.flaw == "job status is not success" else "success"
         answer = {"body": "job submitted.", "jobid": jid, "status": status, "uri": f"/jobs/{jid}"}
         return Answer(200 if self.flaw == "jobs.create answers 200" else 201, answer)
@@ -255,12 +258,18 @@ class TinyService(BaseAdapter):
     def _jobs_list(self, request: requests.PreparedRequest, path: str, query: dict[str, str]) -> Answer:
         jobs = self.jobs
         for term in filter(None, query.get("filter", "").split(",")):
-            match = re.fullmatch(r"(\w+?)_(eq|gt|lt)_(.*)", term)
+            match = re.fullmatch(r"(metadata\.\w+?|\w+?)_(eq|gt|lt)_(.*)", term)
             if match is None:
                 return refusal(400, "no filter", "filter")
             name, operator, value = match.groups()
             if name == "jid" and self.flaw != "job lists ignore the filter":
                 jobs = [job for job in jobs if self._compares(job["jid"], operator, value)]
+            key = name.removeprefix("metadata.")
+            if key != name and self.flaw != "job lists ignore metadata":
+                has = [(job, self.metadata[job["jid"]].get(key)) for job in jobs]
+                jobs = [
+                    job for job, have in has if have is not None and self._compares(have, operator, value)
+                ]
         return Answer(200, {"data": jobs})
 
     def _compares(self, have: str, operator: str, want: str) -> bool:
