@@ -81,7 +81,9 @@ def create_app(settings: Settings | None = None, *, wall: WallClock = wall_us) -
 
     `wall` gives wall time in microseconds since the epoch. Raises what `open_service` raises.
     """
-    return make_app(open_service(settings or Settings(ephemeral=True), wall=wall))
+    opened = open_service(settings or Settings(ephemeral=True), wall=wall)
+    opened.start()
+    return make_app(opened)
 
 
 def make_app(opened: Service) -> Flask:

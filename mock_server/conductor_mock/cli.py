@@ -21,6 +21,7 @@ from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults import FaultError
+from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.settings import DEFAULT_PORT, Settings, default_data_dir
 from conductor_mock.store.database import DatabaseError
@@ -111,7 +112,12 @@ def server_options(command: F) -> F:
             help="A YAML or JSON list of fault rules, for the default account.",
         ),
         click.option("--executor", cls=LaterOption),
-        click.option("--smtp", cls=LaterOption),
+        click.option(
+            "--smtp",
+            metavar="URL",
+            envvar="CONDUCTOR_MOCK_SMTP",
+            help="Send mails of ended jobs: smtp://[user:password@]host[:port], or smtps://.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -223,12 +229,15 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         faults=options["faults"],
         honour_keys=not options["ignore_idempotency_keys"],
         admin_token=options["admin_token"] or None,
+        smtp=options["smtp"],
         loopback=loopback,
     )
     try:
         app = create_app(settings)
     except (DatabaseError, KeysError, CatalogError, FaultError) as error:
         raise Unusable(str(error)) from None
+    except SmtpUrlError as error:
+        raise Unusable(f"--smtp {error}") from None
     except ClockError as error:
         raise Unusable(f"--speed {error}") from None
     except OSError as error:

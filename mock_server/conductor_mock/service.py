@@ -20,10 +20,13 @@ from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.faults import Faults
+from conductor_mock.mailing.mailer import Mailer
+from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.signing import Signer
 from conductor_mock.store.accounts import Accounts, WallClock, Wanted, wall_us
 from conductor_mock.store.database import Database, lock_file
+from conductor_mock.store.deliveries import Deliveries
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
@@ -50,6 +53,8 @@ class Service:
     accounts: Accounts
     journal: Journal
     faults: Faults
+    deliveries: Deliveries
+    mailer: Mailer | None
     wall: WallClock
     _database: Database
     _directory_lock: filelock.BaseFileLock
@@ -73,11 +78,18 @@ class Service:
         """The account has another history now: nothing of the old one may be answered from memory."""
         self._own_catalogs.pop(account_id, None)
 
+    def start(self) -> None:
+        """Begin what goes on beside the requests."""
+        if self.mailer is not None:
+            self.mailer.start()
+
     def close(self) -> None:
         """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
+        if self.mailer is not None:
+            self.mailer.close()
         if self._throw_away is None:
             self.accounts.close()
         self.journal.close()
@@ -91,8 +103,10 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
     """Open the data of a server and make its parts.
 
     Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
-    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant.
+    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant;
+    SmtpUrlError.
     """
+    smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     throw_away = Path(tempfile.mkdtemp(prefix="conductor-mock-")) if settings.ephemeral else None
     directory = throw_away or settings.data_dir or default_data_dir()
@@ -102,7 +116,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
             settings.database_url or f"sqlite:///{directory / 'conductor.db'}", durable=throw_away is None
         )
         try:
-            return _assemble(settings, directory, database, directory_lock, throw_away, speed, wall)
+            return _assemble(settings, directory, database, directory_lock, throw_away, speed, smtp, wall)
         except BaseException:
             database.close()
             raise
@@ -127,6 +141,7 @@ def _assemble(
     directory_lock: filelock.BaseFileLock,
     throw_away: Path | None,
     speed: int | None,
+    smtp: SmtpServer | None,
     wall: WallClock,
 ) -> Service:
     catalog = _catalog(settings.catalog)
@@ -148,6 +163,8 @@ def _assemble(
         part_size=settings.part_size,
         speed_millionths=speed,
     )
+    accounts = Accounts(log, holdings, wanted, wall=wall)
+    deliveries = Deliveries(database)
     return Service(
         settings=settings,
         contract=contract,
@@ -160,8 +177,10 @@ def _assemble(
         objects=objects,
         holdings=holdings,
         parts=parts,
-        accounts=Accounts(log, holdings, wanted, wall=wall),
+        accounts=accounts,
         journal=Journal(directory / "journal.db"),
+        deliveries=deliveries,
+        mailer=None if smtp is None else Mailer(smtp, accounts, deliveries, wall=wall),
         wall=wall,
         _database=database,
         _directory_lock=directory_lock,

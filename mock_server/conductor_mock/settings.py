@@ -40,6 +40,8 @@ class Settings:
     honour_keys: bool = True
     """Whether an Idempotency-Key is honoured and announced; the real service does neither."""
     admin_token: str | None = None
+    smtp: str | None = None
+    """Where mails of ended jobs are sent, `smtp://[user:password@]host[:port]`; None keeps them in the outbox alone."""
     loopback: bool = True
     """Whether the socket is bound to a loopback address; if not, the control API wants `admin_token`."""
 

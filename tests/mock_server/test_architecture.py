@@ -61,8 +61,20 @@ def test_the_farm_does_not_ask_for_the_time(path: Path) -> None:
 
 ALLOWED = {
     "api": {"api", "farm", "store", "catalog", "delivery", "errors", "md5", "service", "signing", "tokens"},
+    "mailing": {"mailing", "farm", "store"},
     "bundles": {"bundles", "farm", "store", "catalog", "md5", "service", "version"},
-    "control": {"control", "api", "bundles", "farm", "store", "catalog", "errors", "faults", "version"},
+    "control": {
+        "control",
+        "api",
+        "bundles",
+        "farm",
+        "mailing",
+        "store",
+        "catalog",
+        "errors",
+        "faults",
+        "version",
+    },
     "dashboard": {"dashboard", "control", "api", "farm", "version"},
     "store": {"store", "farm", "md5"},
     "catalog": {"catalog"},

@@ -87,7 +87,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
                 "ids are functions of the account"
             )
         records = _records(bundle, service.contract)
-        _check_state(manifest, records)
+        outbox = _check_state(manifest, records).outbox
         key_sha256 = hashlib.sha256(service.keys.private_key.strip().encode()).hexdigest()
         for md5, size in manifest.contents().items():
             with bundle.content(md5) as content:
@@ -105,6 +105,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
 
     def also(connection: sa.Connection) -> None:
         service.holdings.give(connection, manifest.account_id, manifest.kept)
+        service.deliveries.replay(connection, manifest.account_id, outbox)
 
     try:
         state = service.accounts.replace(manifest.account_id, history, contents=contents, also=also)
@@ -143,7 +144,7 @@ def _records(bundle: Archive, contract: Contract) -> list[Record]:
     return records
 
 
-def _check_state(manifest: Manifest, records: Sequence[Record]) -> None:
+def _check_state(manifest: Manifest, records: Sequence[Record]) -> State:
     """The promise of a bundle, kept before anything is changed: its commands come to the state that was saved."""
     try:
         state = replay(records)
@@ -156,6 +157,7 @@ def _check_state(manifest: Manifest, records: Sequence[Record]) -> None:
         raise BundleError(
             f"its commands come to another state (sha256 {found}) than was saved ({manifest.state_sha256[:80]})"
         )
+    return state
 
 
 def _frozen(records: Sequence[Record], key_sha256: str, anchor: Anchor) -> list[Record]:

@@ -14,6 +14,7 @@ from conductor_mock.catalog import CatalogError, from_document, validate
 from conductor_mock.control.bundle import bundle
 from conductor_mock.control.changes import changes
 from conductor_mock.control.guard import guard
+from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.farm import actions, history, lookup, views
@@ -21,7 +22,6 @@ from conductor_mock.farm.clock import ONE, SECOND, ClockError, advance_us, iso
 from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
 from conductor_mock.farm.decisions import advance_until, move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
-from conductor_mock.farm.ids import jid as write_jid
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.outcomes import RuleError, check_rule, fits
 from conductor_mock.farm.state import Job, State
@@ -182,6 +182,7 @@ def reset() -> Response:
     for account_id in selected_accounts():
         current.accounts.reset(account_id)
         current.forget(account_id)
+        current.deliveries.forget(account_id)
         current.parts.forget_all(account_id)
         current.faults.clear(account_id)
         current.journal.clear(account_id)
@@ -292,19 +293,8 @@ def clear_outcomes() -> Response:
 
 @control.get("/mails")
 def mails() -> dict[str, Any]:
-    """The mails that jobs caused when they ended, oldest first."""
-    with service().accounts.open(one_account()) as account:
-        return {
-            "mails": [
-                {
-                    "time": iso(mail.t_us),
-                    "jid": write_jid(mail.job),
-                    "status": mail.status,
-                    "to": list(mail.to),
-                }
-                for mail in account.state.outbox
-            ]
-        }
+    """The mails that jobs caused when they ended, oldest first, and what became of each on its way out."""
+    return {"mails": outbox(one_account())}
 
 
 @control.get("/faults")

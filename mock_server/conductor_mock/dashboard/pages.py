@@ -6,6 +6,7 @@ from flask import Blueprint, render_template, request
 
 from conductor_mock.api.context import service
 from conductor_mock.control.guard import known_host
+from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import one_account
 from conductor_mock.farm import lookup, views
 from conductor_mock.version import version
@@ -33,6 +34,15 @@ def job(jid: str) -> str:
         return render_template(
             "job.html", job=record, warnings=found.warnings, account=account.state.client_id, **_common()
         )
+
+
+@pages.get("/mails")
+def mails() -> str:
+    """The outbox of an account, newest first, and what became of each mail."""
+    account_id = one_account()
+    with service().accounts.open(account_id) as account:
+        name = account.state.client_id
+    return render_template("mails.html", mails=list(reversed(outbox(account_id))), account=name, **_common())
 
 
 def _common() -> dict[str, object]:

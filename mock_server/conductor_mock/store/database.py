@@ -75,6 +75,19 @@ MULTIPARTS = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("part_size", sa.BigInteger, nullable=False),
 )
+DELIVERIES = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("job", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("t_us", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.Text, primary_key=True),
+    sa.Column("nth", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("next_us", sa.BigInteger, nullable=False),
+)
 DECLARATIONS = sa.Table(
     "declarations",
     METADATA,

@@ -1,0 +1,43 @@
+"""The mails of an account, and what became of each on its way to the SMTP server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conductor_mock.api.context import service
+from conductor_mock.farm.clock import iso
+from conductor_mock.farm.ids import jid
+from conductor_mock.mailing.mailer import subject
+from conductor_mock.store.deliveries import WAITING, Delivery, keys
+
+
+def outbox(account_id: str) -> list[dict[str, Any]]:
+    """The mails that jobs caused when they ended, oldest first.
+
+    `delivery` is null for a mail that no SMTP server was ever tried for; else its `state`, the number of `tries`, the
+    last `error`, and when it is tried `next` (wall time).
+    """
+    current = service()
+    with current.accounts.open(account_id) as account:
+        state = account.state
+        mails = [(mail, subject(state, mail)) for mail in state.outbox]
+    known = current.deliveries.of(account_id)
+    waits = None if current.mailer is None else Delivery()
+    return [
+        {
+            "time": iso(mail.t_us),
+            "jid": jid(mail.job),
+            "status": mail.status,
+            "to": list(mail.to),
+            "subject": text,
+            "delivery": _shown(known.get(key, waits)),
+        }
+        for key, (mail, text) in zip(keys(mail for mail, _ in mails), mails, strict=True)
+    ]
+
+
+def _shown(delivery: Delivery | None) -> dict[str, Any] | None:
+    if delivery is None:
+        return None
+    again = iso(delivery.next_us) if delivery.state == WAITING and delivery.next_us else None
+    return {"state": delivery.state, "tries": delivery.tries, "error": delivery.error, "next": again}

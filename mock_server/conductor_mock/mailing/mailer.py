@@ -1,0 +1,140 @@
+"""The mails of every outbox to an SMTP server: each at most once, none lost without a word.
+
+The farm writes mails and knows nothing of this. One thread looks at every account in turn, which lets its time pass,
+and sends what is new. Before a mail is sent that is noted on disk, and after it what came of it: one that was under way
+in a crash may have arrived and is not sent again, one that failed is tried again later and later, and shown as failed
+in the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conductor_mock.farm.ids import jid
+from conductor_mock.farm.state import Mail, State
+from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
+from conductor_mock.store.accounts import Accounts, UnknownAccountError, WallClock
+from conductor_mock.store.deliveries import FAILED, SENDING, SENT, WAITING, Deliveries, Delivery, Key, keys
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+MAX_TRIES = 10
+FIRST_WAIT_US = 2_000_000
+LONGEST_WAIT_US = 600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it is to be sent, taken from the state while it could not change."""
+
+    key: Key
+    to: tuple[str, ...]
+    subject: str
+    text: str
+
+
+class Mailer:
+    """Sends what is due: all of it by `deliver()`, or by itself from `start()` to `close()`."""
+
+    def __init__(
+        self, server: SmtpServer, accounts: Accounts, deliveries: Deliveries, *, wall: WallClock
+    ) -> None:
+        self._server = server
+        self._accounts = accounts
+        self._deliveries = deliveries
+        self._wall = wall
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="conductor-mock mailer", daemon=True)
+
+    def start(self) -> None:
+        self._deliveries.settle()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop once the mail under way is through."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def deliver(self) -> None:
+        """Send every mail of every account that is due; a server that is down ends the round."""
+        for account_id in self._accounts.ids():
+            for letter, before in self._due(account_id):
+                if self._stop.is_set() or not self._send(account_id, letter, before):
+                    return
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S):
+            try:
+                self.deliver()
+            except Exception:
+                log.exception("the mails of this round were not all sent")
+
+    def _due(self, account_id: str) -> Iterator[tuple[Letter, Delivery]]:
+        now_us = self._wall()
+        try:
+            with self._accounts.open(account_id) as account:
+                letters = list(_letters(account.state))
+        except UnknownAccountError:  # another way to say that it has none
+            return
+        known = self._deliveries.of(account_id) if letters else {}
+        for letter in letters:
+            before = known.get(letter.key, Delivery())
+            if before.state == WAITING and before.next_us <= now_us:
+                yield letter, before
+
+    def _send(self, account_id: str, letter: Letter, before: Delivery) -> bool:
+        """Try one mail and note what came of it; whether the server could be talked to."""
+        tries = before.tries + 1
+        self._deliveries.note(account_id, letter.key, Delivery(SENDING, tries))
+        up = True
+        try:
+            after = Delivery(SENT, tries, self._hand_over(letter))
+        except NeverError as error:
+            after = Delivery(FAILED, tries, str(error))
+        except LaterError as error:
+            up = not error.down
+            after = Delivery(WAITING, tries, str(error), self._wall() + _wait_us(tries))
+            if tries >= MAX_TRIES:
+                after = Delivery(FAILED, tries, f"given up after {tries} tries: {error}")
+        if after.error:
+            log.warning("a mail of job %s is %s: %s", jid(letter.key.job), after.state, after.error)
+        self._deliveries.note(account_id, letter.key, after)
+        return up
+
+    def _hand_over(self, letter: Letter) -> str:
+        """Send a mail to those whom it can be sent to; who they are not, in words. Raises LaterError, NeverError."""
+        usable = [one for one in letter.to if is_address(one)]
+        others = "; ".join(f"{one[:80]!r}: no address" for one in letter.to if one not in usable)
+        if not usable:
+            raise NeverError(f"not to {others}")
+        refused = self._server.send(compose(letter.subject, letter.text, usable), usable)
+        not_to = "; ".join(filter(None, (others, refused)))
+        return f"not to {not_to}" if not_to else ""
+
+
+def _letters(state: State) -> Iterator[Letter]:
+    for key, mail in zip(keys(state.outbox), state.outbox, strict=True):
+        yield Letter(key, mail.to, subject(state, mail), _text(state, mail))
+
+
+def subject(state: State, mail: Mail) -> str:
+    """The subject of a mail: job, how it ended, its title."""
+    return f"Job {jid(mail.job)} {mail.status}: {state.jobs[mail.job].title}"
+
+
+def _text(state: State, mail: Mail) -> str:
+    job = state.jobs[mail.job]
+    return (
+        f"Job {jid(mail.job)} ({job.title}) of project {job.project} has ended: {mail.status}.\n"
+        f"It has {len(job.tasks)} tasks; its output path is {job.output_path}.\n\n"
+        "This is a simulated farm: nothing was rendered, nothing costs anything.\n"
+    )
+
+
+def _wait_us(tries: int) -> int:
+    return min(FIRST_WAIT_US << (tries - 1), LONGEST_WAIT_US)

@@ -1,0 +1,120 @@
+"""What became of each mail on its way to an SMTP server: kept, so that a restart neither repeats nor forgets one.
+
+A mail is known by its place in the outbox of its account (`keys`). One without a row here waits for its first try.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from conductor_mock.farm.state import Mail
+from conductor_mock.store.database import DELIVERIES, Database
+
+WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
+    "waiting", "sending", "sent", "failed", "unknown", "replayed",
+)  # fmt: skip
+"""`failed` is given up, `unknown` was being sent when the server stopped, `replayed` came with a bundle: none of the
+three is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A mail: job, simulated time and status, and how many mails of the same three came before it."""
+
+    job: int
+    t_us: int
+    status: str
+    nth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far a mail is after `tries` tries: what was wrong with the last, and when (wall time) the next one is due."""
+
+    state: str = WAITING
+    tries: int = 0
+    error: str = ""
+    next_us: int = 0
+
+
+def keys(outbox: Iterable[Mail]) -> list[Key]:
+    """The key of each mail of an outbox, in its order."""
+    seen: Counter[Key] = Counter()
+    found = []
+    for mail in outbox:
+        first = Key(mail.job, mail.t_us, mail.status)
+        found.append(Key(mail.job, mail.t_us, mail.status, seen[first]))
+        seen[first] += 1
+    return found
+
+
+class Deliveries:
+    """The deliveries of every account of one server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, account_id: str) -> dict[Key, Delivery]:
+        """What is known of an account's mails."""
+        query = sa.select(DELIVERIES).where(DELIVERIES.c.account == account_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {
+            Key(row.job, row.t_us, row.status, row.nth): Delivery(
+                row.state, row.tries, row.error, row.next_us
+            )
+            for row in rows
+        }
+
+    def note(self, account_id: str, key: Key, delivery: Delivery) -> None:
+        """Remember how far a mail is; it is on disk when this returns."""
+        with self._database.write() as connection:
+            connection.execute(DELIVERIES.delete().where(*_is(account_id, key)))
+            connection.execute(DELIVERIES.insert().values(_row(account_id, key, delivery)))
+
+    def settle(self) -> None:
+        """At a start: what was being sent when the server stopped may have arrived, and is not sent again."""
+        values = {"state": UNKNOWN, "error": "the server stopped while it was being sent"}
+        with self._database.write() as connection:
+            connection.execute(DELIVERIES.update().where(DELIVERIES.c.state == SENDING).values(values))
+
+    def forget(self, account_id: str) -> None:
+        """The account was reset."""
+        with self._database.write() as connection:
+            connection.execute(DELIVERIES.delete().where(DELIVERIES.c.account == account_id))
+
+    def replay(self, connection: sa.Connection, account_id: str, outbox: Iterable[Mail]) -> None:
+        """The account's mails came with a bundle: they were sent, or not, where it was saved."""
+        connection.execute(DELIVERIES.delete().where(DELIVERIES.c.account == account_id))
+        rows = [_row(account_id, key, Delivery(REPLAYED)) for key in keys(outbox)]
+        if rows:
+            connection.execute(DELIVERIES.insert(), rows)
+
+
+def _is(account_id: str, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = DELIVERIES.c
+    return (
+        columns.account == account_id,
+        columns.job == key.job,
+        columns.t_us == key.t_us,
+        columns.status == key.status,
+        columns.nth == key.nth,
+    )
+
+
+def _row(account_id: str, key: Key, delivery: Delivery) -> dict[str, object]:
+    return {
+        "account": account_id,
+        "job": key.job,
+        "t_us": key.t_us,
+        "status": key.status,
+        "nth": key.nth,
+        "state": delivery.state,
+        "tries": delivery.tries,
+        "error": delivery.error,
+        "next_us": delivery.next_us,
+    }
