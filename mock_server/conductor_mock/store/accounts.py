@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import sqlalchemy as sa
 
@@ -226,25 +225,20 @@ class Accounts:
 
         `contents` and `also` are as in `Log.replace`. Answers the new state.
         """
-        begin_again = partial(self._replace, account_id, history, contents, also)
-        if self.knows(account_id):
-            with self._present(account_id) as (slot, state):
-                return begin_again(slot, state)
         with self._hold(account_id) as slot:
             if account_id not in self._known:
-                return begin_again(slot, None)
-        return self.replace(account_id, history, contents=contents, also=also)  # somebody opened it meanwhile
+                return self._put(slot, account_id, history(None), contents, also)
+        with self._present(account_id) as (slot, state):
+            return self._put(slot, account_id, history(state), contents, also)
 
-    def _replace(
+    def _put(
         self,
+        slot: _Slot,
         account_id: str,
-        history: Callable[[State | None], Sequence[Record]],
+        records: Sequence[Record],
         contents: Collection[str],
         also: Callable[[sa.Connection], None],
-        slot: _Slot,
-        state: State | None,
     ) -> State:
-        records = history(state)
         new = replay(records)
         assert new is not None  # noqa: S101 - a history begins with account.opened
         rows = self._log.rows_of(account_id, records)
@@ -254,7 +248,7 @@ class Accounts:
         except BaseException:
             self._holdings.collect(bodies_of(rows))
             raise
-        slot.state, slot.snapshot_seq, slot.snapshot_due = new, 0, _next_due(new)
+        slot.state, slot.fresh, slot.snapshot_seq, slot.snapshot_due = new, False, 0, _next_due(new)
         with self._guard:
             self._known.add(account_id)
         self._holdings.collect(bodies)
