@@ -188,7 +188,7 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(UnknownCommandError, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
-    app.register_error_handler(MeaninglessError, lambda error: _refusal(bad_request(str(error))))
+    app.register_error_handler(MeaninglessError, _meaningless)
     app.register_error_handler(Exception, _defect)
 
 
@@ -197,6 +197,11 @@ def _refusal(error: Refusal) -> Response:
     response.status_code = error.status
     response.headers.extend(dict(error.headers))
     return response
+
+
+def _meaningless(error: MeaninglessError) -> Response:
+    details = [] if error.path is None else [Detail(error.path, str(error))]
+    return _refusal(bad_request(str(error), *details))
 
 
 def _http_error(error: HTTPException) -> Response:

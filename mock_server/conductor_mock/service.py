@@ -163,7 +163,8 @@ def _assemble(
         part_size=settings.part_size,
         speed_millionths=speed,
     )
-    accounts = Accounts(log, holdings, wanted, wall=wall)
+    own_key = (keys.client_id, keys.private_key)
+    accounts = Accounts(log, holdings, wanted, wall=wall, own_key=own_key)
     deliveries = Deliveries(database)
     return Service(
         settings=settings,

@@ -26,7 +26,9 @@ from conductor_mock.version import version
 
 log = logging.getLogger(__name__)
 
-THREADS = 16
+THREADS = 64
+"""A client that stalls in the middle of a request holds one, and an idle one costs next to nothing."""
+
 BACKLOG = 256
 SOCKET_TIMEOUT_S = 60
 """A client that sends nothing for so long in the middle of a request loses its connection."""

@@ -427,6 +427,8 @@ def test_the_default_account_is_there_when_its_key_was_replaced(tmp_path: Path) 
     (tmp_path / "keys.json").unlink()
     with running(data_dir=tmp_path) as fake:
         assert len(fake.anonymous().get("/_mock/jobs").json()["jobs"]) == 1
+        assert len(fake.default_caller().jobs()) == 1  # with the new key
+        assert fake.anonymous().sign_in(client_id=fake.service.keys.client_id).status == 401
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -290,6 +291,18 @@ def test_one_chunk_of_a_large_file_takes_no_memory(tmp_path: Path) -> None:
             assert connection.answer("PUT").status == 200
 
         assert peak_rss(server.process.pid) - before < 50 * MIB
+
+
+def test_many_clients_that_stall_do_not_keep_the_next_one_waiting(server: ServedProcess) -> None:
+    """Half of them in the middle of a head, half in the middle of a body."""
+    halves = [b"GET /_mock/health HTTP/1.1\r\n", head("POST /jobs/", "Content-Length: 99") + b"{"]
+    with ExitStack() as stalled:
+        for number in range(40):
+            connection = stalled.enter_context(RawConnection(server.port))
+            connection.send(halves[number % 2])
+        answer = raw(server.port, head("GET /_mock/health", "Connection: close"))
+
+    assert answer.status == 200
 
 
 def test_sixteen_threads_lose_no_job_and_get_no_number_twice(tmp_path: Path) -> None:

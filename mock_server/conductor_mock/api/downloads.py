@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, raw_body
@@ -70,6 +71,8 @@ def hand_out() -> tuple[Json, int] | Response:
 @downloads.get("/downloads/<jid>", endpoint="get")
 def for_job(jid: str) -> tuple[Json, int]:
     """The outputs of a job, or of one `tid` of it, for older downloaders; the id may be unpadded. Always 201."""
+    if jid == "status":  # a call of its own, which only POST makes (trap 30)
+        raise MethodNotAllowed(["POST"])
     tid = request.args.get("tid")
 
     def choose(state: State) -> Chosen:

@@ -17,8 +17,10 @@ from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
+from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.decisions import create_job, held_files, job_of_key, machine_name
+from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.ids import jid as write_jid
 
 jobs = Blueprint("jobs", __name__)
@@ -39,6 +41,7 @@ def create() -> tuple[dict[str, Any], int]:
     if made is not None:  # before anything else is looked at: the catalogue may have changed since
         return views.created(made), 201
     _check_catalogue(payload)
+    _check_scouts(payload)
     command = create_job(
         payload,
         body_sha256=body_sha256,
@@ -98,6 +101,13 @@ def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
         return record
     names = [name.strip() for name in fields.split(",")]
     return {name: record[name] for name in names if name in record}
+
+
+def _check_scouts(payload: dict[str, Any]) -> None:
+    """Warn about scout frames that are none: nothing is held then, which a submitter ought to learn."""
+    text = reading.text(payload, "scout_frames")
+    if text.strip() and parse_or_none(text) is None:
+        notice("/scout_frames", f"{text[:40]!r} is no frame specification, so no task is held")
 
 
 def _check_catalogue(payload: dict[str, Any]) -> None:

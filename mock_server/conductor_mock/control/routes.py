@@ -275,12 +275,19 @@ def add_outcomes() -> dict[str, Any]:
             raise bad_request(f"the rule was not taken: {error}", Detail(place, error.message)) from None
     with service().accounts.open(one_account()) as account:
         account.append(RulesChanged((*rules, *account.state.rules)))
-        fitting = sum(
-            any(fits(rule["match"], job, index, task) for rule in rules)
-            for job in account.state.jobs.values()
-            for index, task in enumerate(job.tasks)
-        )
-        return {"rules": list(account.state.rules), "tasks_that_fit": fitting}
+        every = [
+            (job, index, task) for job in account.state.jobs.values() for index, task in enumerate(job.tasks)
+        ]
+        fitting = [{place for place, one in enumerate(every) if fits(rule["match"], *one)} for rule in rules]
+        return {
+            "rules": list(account.state.rules),
+            "tasks_that_fit": len(set().union(*fitting)),
+            "warnings": [
+                f"rule {number} fits none of the {len(every)} tasks that there are; it stays for those to come"
+                for number, found in enumerate(fitting)
+                if not found
+            ],
+        }
 
 
 @control.delete("/outcomes")

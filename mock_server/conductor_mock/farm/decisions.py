@@ -43,7 +43,7 @@ def create_job(
     try:
         reading.tasks(payload)
     except FramesError as error:
-        raise MeaninglessError(f"frame_range: {error}") from None
+        raise MeaninglessError(f"frame_range: {error}", "/frame_range") from None
     missing: tuple[str, ...] = ()
     if reading.local_upload(payload):
         files = list(reading.upload_files(payload))

@@ -12,4 +12,8 @@ class StateForbidsError(Exception):
 
 
 class MeaninglessError(ValueError):
-    """A request that no state would allow, such as an action that does not exist."""
+    """A request that no state would allow, such as an action that does not exist; `path` points into its body."""
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
