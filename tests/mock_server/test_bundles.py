@@ -7,6 +7,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from conductor_mock.bundles.transfer import fingerprint
 from conductor_mock.catalog import default as default_catalog
+from conductor_mock.farm.commands import OptionsChanged
+from conductor_mock.farm.fold import SIMULATION_VERSION
 from support.bundles import join, parts_of, replay, save, with_commands, with_manifest
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, md5_of, running
 
@@ -480,3 +483,58 @@ def test_jobs_of_a_bundle_are_those_of_the_payload_as_received(fake: Fake, other
     replay(other.anonymous(), save(first))
 
     assert other.default_caller().get("/_mock/jobs/00001").json()["payload"] == payload
+
+
+def test_a_submission_that_is_sent_again_after_a_replay_makes_no_second_job(fake: Fake, other: Fake) -> None:
+    first = fake.default_caller()
+    key = {"Idempotency-Key": "once"}
+    first.post("/jobs/", job_payload(), headers=key)
+    replay(other.anonymous(), save(first))
+    again = other.default_caller().post("/jobs/", job_payload(), headers=key)
+
+    assert again.json()["jobid"] == "00001"
+    assert len(other.default_caller().jobs()) == 1
+
+
+def test_an_account_that_began_before_an_upgrade_is_not_saved_and_says_why(fake: Fake) -> None:
+    caller = fake.default_caller()
+    (account_id,) = fake.service.accounts.ids()
+    with fake.service.accounts.open(account_id) as account:
+        options = account.state.options
+        account.append(OptionsChanged(replace(options, simulation_version=SIMULATION_VERSION - 1)))
+    answer = caller.get("/_mock/bundle")
+
+    assert answer.status == 409
+    assert f"simulation version {SIMULATION_VERSION - 1}, this is {SIMULATION_VERSION}" in answer.message
+
+
+def test_an_account_that_is_reset_while_it_is_saved_is_said_so(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = busy(fake)
+    monkeypatch.setattr(fake.service.objects, "open", _gone)
+    answer = caller.get("/_mock/bundle", query={"account": "studio"})
+
+    assert answer.status == 409
+    assert "was reset while it was being saved" in answer.message
+
+
+def _gone(_: bytes) -> None:
+    raise FileNotFoundError
+
+
+def test_contents_that_another_reset_takes_away_meanwhile_undo_the_replay(
+    other: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other.service.objects, "put", lambda *_, **__: None)
+    answer = replay(other.anonymous(), bundle)
+    monkeypatch.undo()
+
+    assert answer.status == 503
+    assert other.service.accounts.ids() == []
+    assert replay(other.anonymous(), bundle).status == 201
+
+
+def test_a_bundle_may_be_larger_than_a_json_body(bundle: bytes) -> None:
+    with running(max_json_bytes=len(bundle) // 2) as fake:
+        assert replay(fake.anonymous(), bundle).status == 201

@@ -305,6 +305,27 @@ def test_many_clients_that_stall_do_not_keep_the_next_one_waiting(server: Served
     assert answer.status == 200
 
 
+def test_an_account_goes_from_one_server_to_another_as_a_file(tmp_path: Path) -> None:
+    """Over real sockets, by the commands."""
+    bundle = tmp_path / "bug.bundle"
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, list(arguments))
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with served(tmp_path / "one") as one, one.session() as session:
+        for _ in range(3):
+            session.post(f"{one.url}/jobs/", json=job_payload(), timeout=PATIENCE_S)
+        run("clock", "until", "idle", "--url", one.url)
+        before = run("jobs", "--json", "--ready-file", str(one.ready_file))
+        run("bundle", "save", str(bundle), "--with-files", "--url", one.url)
+    with served(tmp_path / "two", data_dir=False) as two:
+        run("bundle", "replay", str(bundle), "--url", two.url)
+        assert run("jobs", "--json", "--url", two.url) == before
+        assert "frozen" in run("clock", "--url", two.url)
+
+
 def test_sixteen_threads_lose_no_job_and_get_no_number_twice(tmp_path: Path) -> None:
     with served(tmp_path) as server:
 
