@@ -327,3 +327,38 @@ def daemon_farm() -> Farm:
     farm = Farm()
     farm.submit(1, local_upload=False, upload_files=[{"destination": "/a", "md5": None, "st_size": 1}])
     return farm
+
+
+def test_a_downloader_that_reports_late_and_then_dies_does_not_keep_its_outputs_for_ever() -> None:
+    farm = Farm()
+    job = farm.submit(1)
+    farm.until_idle()
+    farm.do(downloads.offer(farm.state, job, 0))
+    farm.advance(leases.DOWNLOAD_S * SECOND)
+    farm.do(downloads.report(farm.state, "d00001-000-1", status="downloading", bytes_downloaded=1))
+    assert not list(downloads.waiting(farm.state, None))
+    farm.advance(leases.DOWNLOAD_S * SECOND)
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+def test_the_rest_waits_for_every_scout_also_when_one_of_them_runs_twice() -> None:
+    farm = Farm(fleet=1)
+    job = farm.submit(3, scout_frames="0,1")
+    while not job.counts["success"]:
+        farm.advance(SECOND)
+    farm.do(actions.act_on_tasks(farm.state, "retry", "1", ["0"]))
+    farm.do(actions.act_on_tasks(farm.state, "hold", "1", ["1"]))
+    while not job.counts["success"]:
+        farm.advance(SECOND)
+    assert [task.status for task in job.tasks] == ["success", "holding", "holding"]
+
+
+def test_what_is_held_after_the_scouts_is_not_released_by_a_scout_that_runs_again() -> None:
+    farm = Farm()
+    job = farm.submit(2, scout_frames="0", max_instances=1)
+    while not job.counts["success"]:
+        farm.advance(SECOND)
+    farm.do(actions.act_on_tasks(farm.state, "hold", "1", ["1"]))
+    farm.do(actions.act_on_tasks(farm.state, "retry", "1", ["0"]))
+    farm.until_idle()
+    assert [task.status for task in job.tasks] == ["success", "holding"]

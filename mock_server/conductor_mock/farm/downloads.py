@@ -100,7 +100,11 @@ def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> 
     download.bytes_downloaded = command.bytes_downloaded
     if command.status == "downloading":
         download.status = "downloading"
-        if download.lease is not None:
+        if download.lease is None:  # it had run out: the downloader was slow, and is there
+            length = leases.length_us(leases.DOWNLOAD_S, state.clock.speed_millionths)
+            download.lease = leases.take(state.now_us, length)
+            leases.watch(state, command.job, command.task)
+        else:
             leases.renew(download.lease, state.now_us)
         return
     if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):

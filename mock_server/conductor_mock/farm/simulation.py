@@ -243,6 +243,9 @@ def _plan(state: State, job: Job, index: int, attempt: Attempt) -> None:
 
 
 def _scout_succeeded(state: State, job: Job) -> None:
+    """One scout less to wait for. The rest is released once: who holds it again later means it."""
+    if not job.scouts_left:
+        return
     job.scouts_left -= 1
     if job.scouts_left == 0 and state.options.release_scouts:
         release_held(state, job)

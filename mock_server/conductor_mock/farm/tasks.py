@@ -61,6 +61,8 @@ def settle(job: Job, task: Task, outcome: str) -> None:
 
 def restart(job: Job, task: Task, now_us: int) -> None:
     """Somebody starts an ended task again, from the beginning."""
+    if task.scout and job.scouts_left and task.status in DELIVERED:
+        job.scouts_left += 1  # what it showed no longer counts
     task.tries_from = len(task.attempts)
     task.outputs = None
     task.download = None
