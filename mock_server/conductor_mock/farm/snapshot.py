@@ -201,15 +201,22 @@ def _read_attempt(values: list[Any]) -> Attempt:
     return attempt
 
 
-def _download(download: Download) -> Json:
+def _download(download: Download) -> Json | str:
+    """What most are, outputs that nobody asked for yet, is a text: their status."""
+    if download == Download():
+        return download.status
     return {
-        **asdict(download),
+        "status": download.status,
+        "lease": None if download.lease is None else asdict(download.lease),
+        "bytes_downloaded": download.bytes_downloaded,
         "given": sorted(download.given),
         "done": sorted(download.done),
     }
 
 
-def _read_download(data: Json) -> Download:
+def _read_download(data: Json | str) -> Download:
+    if isinstance(data, str):
+        return Download(data)
     return Download(
         data["status"],
         _read_lease(data["lease"]),
