@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_mock.app import close_app, create_app
+from conductor_mock.app import close_app, create_app, service_of
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
 from conductor_mock.farm.clock import ClockError
@@ -24,6 +24,7 @@ from conductor_mock.faults import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.settings import DEFAULT_PORT, Settings, default_data_dir
+from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.version import version
@@ -242,6 +243,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         raise Unusable(f"--speed {error}") from None
     except OSError as error:
         raise Unusable(f"cannot use the data directory: {error}") from None
+    service_of(app).accounts.give_way = give_way_sparingly  # this process is ours alone
     try:
         return Server(app, host=host, port=port, grace_s=GRACE_S)
     except AddressError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from conductor_mock.farm import decisions, snapshot
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store import accounts as accounts_module
+from conductor_mock.store import collector
 from conductor_mock.store.accounts import Accounts
 from support.server import Fake, ManualWall, job_payload, running
 
@@ -204,3 +207,28 @@ def snapshot_counting(taken: list[int]) -> Callable[..., None]:
         take(self, slot, state)
 
     return counted
+
+
+def test_the_collector_rests_while_a_snapshot_is_read_and_works_again_after() -> None:
+    assert gc.isenabled()
+    with collector.resting():
+        assert not gc.isenabled()
+        with collector.resting():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_what_is_spared_is_not_looked_through_again_and_garbage_is_not_spared() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+    kept = [Cycle() for _ in range(10)]
+    gone = weakref.ref(Cycle())
+    try:
+        collector.spare_what_is_there()
+        assert gone() is None
+        assert not any(one is kept for one in gc.get_objects())
+    finally:
+        gc.unfreeze()

@@ -31,6 +31,7 @@ from conductor_mock.farm.commands import (
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Job, State
+from conductor_mock.store import collector
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.log import Log, bodies_of
 
@@ -47,6 +48,18 @@ CATCH_UP = 10_000
 """Events of one slice of a farm's catching up, between which the account's lock is free."""
 
 GIVE_WAY_S = 0.001
+
+
+def give_way() -> None:
+    """Let other threads have their turn."""
+    time.sleep(GIVE_WAY_S)
+
+
+def give_way_sparingly() -> None:
+    """As `give_way`, for a process of our own: nor shall they wait for the collector, which all threads do."""
+    collector.spare_what_is_there()
+    time.sleep(GIVE_WAY_S)
+
 
 WallClock = Callable[[], int]
 
@@ -150,7 +163,7 @@ class Accounts:
         *,
         wall: WallClock = wall_us,
         own_key: tuple[str, str] = ("", ""),
-        give_way: Callable[[], None] = lambda: time.sleep(GIVE_WAY_S),
+        give_way: Callable[[], None] = give_way,
     ) -> None:
         """`own_key` is the server's own `client_id` and private key.
 

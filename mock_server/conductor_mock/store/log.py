@@ -16,6 +16,7 @@ from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64, to_base64
+from conductor_mock.store import collector
 from conductor_mock.store.database import LOG, META, SNAPSHOTS, Database, DatabaseError
 from conductor_mock.store.objects import ObjectStore
 
@@ -165,7 +166,7 @@ class Log:
             md5 = connection.execute(query).scalar_one_or_none()
         if md5 is None:
             return None
-        with self._objects.open(from_base64(md5)) as lines:
+        with self._objects.open(from_base64(md5)) as lines, collector.resting():
             return snapshot.read_parts(map(json.loads, lines))
 
     def _insert(self, account_id: str, record: Record, *, before: Callable[[sa.Connection], None]) -> None:
