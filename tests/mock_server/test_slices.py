@@ -115,6 +115,26 @@ def test_slices_change_nothing_of_what_happens(events: int, monkeypatch: pytest.
     assert images[0]["clock"]["speed_millionths"] == 2_000_000
 
 
+@pytest.mark.parametrize("speed", [0, 1, 60])
+def test_a_jump_of_one_account_moves_no_other(speed: int) -> None:
+    wall = ManualWall()
+    with running(wall, speed=speed) as fake:
+        callers = {name: fake.caller(name) for name in ("studio", "other")}
+        for caller in callers.values():
+            assert caller.submit().status == 201
+
+        def shown(name: str) -> tuple[int, str]:
+            now = callers[name].get("/_mock/clock", query={"account": name}).json()["now_us"]
+            return now, callers[name].jobs()[0]["status"]
+
+        before = {name: shown(name) for name in callers}
+        clock(callers["studio"], advance=600)
+        assert shown("studio") == (before["studio"][0] + 600_000_000, "success")
+        assert shown("other") == before["other"]
+        wall.step(10)
+        assert shown("studio")[0] - shown("other")[0] == 600_000_000
+
+
 def test_a_sliced_advance_moves_time_by_what_was_asked_for_however_long_it_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
