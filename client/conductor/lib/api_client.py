@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +19,6 @@ from conductor.lib.operations import (
     FILES_COMPLETE_MULTIPART,
     FILES_GET_UPLOAD_URLS,
     INSTANCE_TYPES_LIST,
-    JOBS_CREATE,
     JOBS_LIST,
     OBJECTS_PUT,
     OBJECTS_PUT_PART,
@@ -29,12 +27,10 @@ from conductor.lib.operations import (
     Operation,
 )
 from conductor.lib.records import object_of, records_of
-from conductor.lib.transport import Call, Sent, Tokens, Transport
+from conductor.lib.submission import Ledger, Submission
+from conductor.lib.transport import JSON, Call, Sent, Tokens, Transport
 from conductor.lib.upload_plan import UploadPlan, is_s3_style, parse_plan
 
-logger = logging.getLogger(__name__)
-
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -58,6 +54,7 @@ class ApiClient:
         self._tokens = tokens or TokenSource(
             api_key(self.config), api_url=self.config.api_url, fetch=self.fetch_token
         )
+        self._ledger = Ledger()
 
     def __enter__(self) -> ApiClient:
         return self
@@ -97,7 +94,7 @@ class ApiClient:
             Call(
                 operation,
                 url,
-                headers=_JSON,
+                headers=JSON,
                 body=content,
                 tokens=self._tokens,
                 about=about,
@@ -139,7 +136,7 @@ class ApiClient:
         if not account_id:
             raise LoginError("accounts.get: the token names no account", operation=ACCOUNTS_GET.id)
         url = f"{self.config.api_url}{ACCOUNTS_GET.path}{quote(account_id, safe='')}"
-        sent = self.transport.send(Call(ACCOUNTS_GET, url, headers=_JSON, tokens=self._tokens))
+        sent = self.transport.send(Call(ACCOUNTS_GET, url, headers=JSON, tokens=self._tokens))
         record = object_of(sent).get("data")
         if not isinstance(record, dict):
             raise sent.unexpected("data must be an object")
@@ -216,28 +213,23 @@ class ApiClient:
         body = {"uploadID": upload_id, "hash": md5, "completedParts": parts, "project": None}
         self._post(FILES_COMPLETE_MULTIPART, body, about=path)
 
-    def create_job(self, payload: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    def create_job(self, payload: Mapping[str, Any], *, key: str = "") -> tuple[dict[str, Any], int]:
         """Submit a job and return ``(answer, 201)`` (wire reference 2.8).
 
-        Never sent again once it may have been acted on: then OutcomeUnknownError says what to look for. A 204,
-        which the vendor's clients know, has no body and returns ``({}, 204)``.
+        At most one job is made (``submission``): where that cannot be told, OutcomeUnknownError says what to look
+        for. ``key`` is the Idempotency-Key, a new one by default. A 204, which the vendor's clients know, has no
+        body and returns ``({}, 204)``.
         """
-        title = payload.get("job_title", "")
-        look_for = f"a job titled {title!r}, in the dashboard or in GET /api/v1/jobs,"
-        sent = self._post(JOBS_CREATE, payload, look_for=look_for)
-        if sent.answer.status == 204:
-            return {}, 204
-        answer = object_of(sent)
-        logger.info("jobs.create: %s", answer.get("jobid"))
-        return answer, sent.answer.status
+        submission = Submission(
+            self.transport, self._tokens, self.config.url, payload, ledger=self._ledger, key=key
+        )
+        return submission.send()
 
     def _list(self, operation: Operation, filter_text: str = "") -> list[dict[str, Any]]:
         return records_of(self.call(operation, query={"filter": filter_text} if filter_text else None))
 
-    def _post(
-        self, operation: Operation, body: Mapping[str, Any], *, about: str = "", look_for: str = ""
-    ) -> Sent:
-        return self.call(operation, body=body, about=about, look_for=look_for)
+    def _post(self, operation: Operation, body: Mapping[str, Any], *, about: str = "") -> Sent:
+        return self.call(operation, body=body, about=about)
 
 
 def request_software_packages() -> list[dict[str, Any]]:

@@ -20,8 +20,8 @@
         └── UnexpectedAnswerError   the answer is not one that the protocol knows
 
 Each carries ``operation`` (a name such as ``jobs.create``, or None for what happened on this machine),
-``status`` (the HTTP status, or None), ``attempts`` (requests made) and ``acted``: whether the server
-may have done what was asked.
+``status`` (the HTTP status, or None), ``attempts`` (requests made), ``acted``: whether the server
+may have done what was asked, and ``advice``: what to do next.
 """
 
 from __future__ import annotations
@@ -44,9 +44,13 @@ class Acted(str, Enum):
 
 
 class ConductorError(Exception):
-    """The root of the family. ``exit_code`` is what the ``conductor`` command ends with."""
+    """The root of the family.
+
+    ``exit_code`` is what the ``conductor`` command ends with, ``advice`` what to do next, for every error of the kind.
+    """
 
     exit_code: ClassVar[int] = 1
+    advice: ClassVar[str] = "read the message"
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class FixInputError(ConductorError):
     """What was given is wrong; the same again will fail again."""
 
     exit_code = 2
+    advice = "change what was given, then submit again"
 
 
 @dataclass(frozen=True)
@@ -151,10 +156,13 @@ class LoginError(ConductorError):
     """There is no API key, or the server does not accept it or its token."""
 
     exit_code = 3
+    advice = "get a valid API key, then submit again"
 
 
 class TryAgainError(ConductorError):
     """The request was right but could not be served now."""
+
+    advice = "submit again later; what was uploaded is not sent again"
 
 
 class UnreachableError(TryAgainError):
@@ -184,11 +192,32 @@ class NotEndedError(TryAgainError):
 class StopError(ConductorError):
     """Look before doing anything else."""
 
+    advice = "find out what answers at CONDUCTOR_URL before submitting again"
+
 
 class OutcomeUnknownError(StopError):
-    """A request that must not be repeated may have been acted on; the message says what to look for."""
+    """A request that must not be repeated may have been acted on; the message says what to look for.
+
+    ``candidates`` are the ids of jobs that may be the one; ``under_way`` says whether the server may still be at it.
+    """
 
     exit_code = 4
+    advice = "look for the job that the message describes; submit again only if there is none"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: int | None = None,
+        attempts: int = 0,
+        acted: Acted = Acted.UNKNOWN,
+        under_way: bool = True,
+        candidates: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message, operation=operation, status=status, attempts=attempts, acted=acted)
+        self.under_way = under_way
+        self.candidates = tuple(candidates)
 
 
 class UnexpectedAnswerError(StopError):

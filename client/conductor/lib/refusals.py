@@ -19,7 +19,7 @@ from conductor.lib.exceptions import (
 from conductor.lib.operations import AUTH_TOKEN, Operation
 from conductor.lib.outcomes import Answer, Failure, FailureKind
 from conductor.lib.redaction import host_of, scrub
-from conductor.lib.retry import not_acted_on
+from conductor.lib.retry import Doubt, not_acted_on
 
 _CREDENTIALS = "the key is read from CONDUCTOR_API_KEY, or from the file that CONDUCTOR_API_KEY_PATH names"
 
@@ -28,7 +28,8 @@ _CREDENTIALS = "the key is read from CONDUCTOR_API_KEY, or from the file that CO
 class Attempted:
     """The call that failed: what it was, about what, to which host, how often it was sent.
 
-    ``look_for`` completes "... before submitting again" where repeating may do harm.
+    ``look_for`` completes "... before submitting again" where repeating may do harm. ``doubt`` is what all attempts
+    together leave open: that the last one did nothing says nothing of those before.
     """
 
     operation: Operation
@@ -37,14 +38,30 @@ class Attempted:
     about: str = ""
     look_for: str = ""
     authorised: bool = True
+    doubt: Doubt = Doubt.NONE
     secrets: tuple[str, ...] = ()
 
 
 def error_for(outcome: Answer | Failure, attempted: Attempted) -> ConductorError:
     """Return the error to raise for an outcome that is not a success."""
     if isinstance(outcome, Failure):
-        return _error_for_failure(outcome, attempted)
-    return _error_for_answer(outcome, attempted)
+        error = _error_for_failure(outcome, attempted)
+    else:
+        error = _error_for_answer(outcome, attempted)
+    if attempted.doubt is not Doubt.NONE and error.acted is Acted.NO and attempted.operation.changes_state:
+        return _in_doubt(error, attempted)
+    return error
+
+
+def _in_doubt(error: ConductorError, attempted: Attempted) -> ConductorError:
+    """Return the error for a last attempt that certainly did nothing, after one that may have done something."""
+    if attempted.operation.repeatable:
+        error.acted = Acted.UNKNOWN
+        return error
+    text = f"{error}; an attempt before that one may have been acted on".removeprefix(
+        f"{attempted.operation.id}: "
+    )
+    return _unknown(attempted, text, Acted.UNKNOWN, error.status)
 
 
 def _error_for_failure(failure: Failure, attempted: Attempted) -> ConductorError:
@@ -107,7 +124,10 @@ def unexpected(reason: str, answer: Answer, attempted: Attempted) -> ConductorEr
 def _unknown(attempted: Attempted, text: str, acted: Acted, status: int | None = None) -> ConductorError:
     known = "it was acted on" if acted is Acted.YES else "it is unknown whether it was acted on"
     advice = f"; look for {attempted.look_for} before submitting again" if attempted.look_for else ""
-    return _make(OutcomeUnknownError, attempted, f"{text}; {known}{advice}", status, acted)
+    error = _make(OutcomeUnknownError, attempted, f"{text}; {known}{advice}", status, acted)
+    if isinstance(error, OutcomeUnknownError):
+        error.under_way = acted is not Acted.YES and attempted.doubt is Doubt.OPEN
+    return error
 
 
 def _make(

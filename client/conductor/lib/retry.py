@@ -14,6 +14,9 @@ connection dropped     again, with backoff; at once where the     never
 401                    once, with a new token                     once, with a new token
 anything else          never                                      never
 =====================  =========================================  ==============================
+
+A job is sent as what is repeatable where the service announced that it honours Idempotency-Key (``transport``):
+then the second request makes no second job. ``submission`` says what is done where nothing may be repeated.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from enum import Enum
+from enum import Enum, IntEnum
 
 from conductor.lib.operations import Operation
 from conductor.lib.outcomes import Answer, Failure, FailureKind
@@ -114,6 +117,31 @@ def _worth_repeating(operation: Operation, outcome: Answer | Failure) -> bool:
 def not_acted_on(answer: Answer) -> bool:
     """Say whether a 'not now' answer means for certain that nothing was done."""
     return answer.status == 429 or (answer.status == 503 and "Retry-After" in answer.headers)
+
+
+class Doubt(IntEnum):
+    """Whether a request that was not answered as it should be may have been acted on."""
+
+    NONE = 0  # for certain it was not
+    SETTLED = 1  # perhaps; the server is done with it, so what it did can be seen by now
+    OPEN = 2  # perhaps, and it may still be under way
+
+
+_SETTLED = frozenset({500, 501, 503, 505, 507})
+
+
+def doubt_of(operation: Operation, outcome: Answer | Failure) -> Doubt:
+    """Return what an outcome leaves open. A gateway's 502 or 504 says nothing of the server behind it."""
+    if isinstance(outcome, Failure):
+        if outcome.kind is FailureKind.DROPPED:
+            return Doubt.SETTLED
+        return Doubt.OPEN if outcome.may_have_been_sent else Doubt.NONE
+    status = outcome.status
+    if operation.accepts(status) or not_acted_on(outcome) or 400 <= status < 500:
+        return Doubt.NONE
+    if 300 <= status < 400 and status != 303:
+        return Doubt.NONE
+    return Doubt.SETTLED if status in _SETTLED else Doubt.OPEN
 
 
 def retry_after(answer: Answer, now: Callable[[], float]) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import platform
 import random
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -31,7 +32,7 @@ from conductor.lib.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.proxies import Proxies
 from conductor.lib.redaction import guard_http_logs, host_of
 from conductor.lib.refusals import Attempted, error_for, unexpected
-from conductor.lib.retry import Do, Progress, RetryPolicy, next_step
+from conductor.lib.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
 from conductor.version import version
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 BLOCK_BYTES = 256 * 1024
 # Also the time that each block of an upload may take, since urllib3 keeps it until the body is sent.
 CONNECT_SECONDS = 20.0
+JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+IDEMPOTENCY_KEY = "Idempotency-Key"
+# What a service that honours keys names the header in, on every answer. The real service is not known to.
+ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
 
 
 class Tokens(Protocol):
@@ -71,7 +76,8 @@ class Call:
 
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
     takes the body of a success, whose answer then has no content. ``about`` and ``look_for`` complete error
-    messages (see ``refusals``).
+    messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
+    call be repeated where the service said that it honours keys.
     """
 
     operation: Operation
@@ -83,6 +89,7 @@ class Call:
     tokens: Tokens | None = None
     about: str = ""
     look_for: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class Transport:
     """Sends calls and returns their answers.
 
     Safe to use from several threads. ``sleep`` (seconds), ``random`` (a number in [0, 1)) and ``now`` (epoch
-    seconds) can be replaced in tests. Raises ConfigError for a CA bundle that does not exist.
+    seconds) can be replaced in tests. ``read_timeout`` (seconds) shortens those of all operations. Raises
+    ConfigError for a CA bundle that does not exist.
     """
 
     def __init__(
@@ -121,12 +129,15 @@ class Transport:
         random: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
         cancellation: Cancellation | None = None,
+        read_timeout: float = math.inf,
     ) -> None:
         environ = os.environ if environ is None else environ
         self._retry = retry or RetryPolicy()
         self._proxies = Proxies.from_environment(environ)
         self._verify = _ca_bundle(environ)
-        self._sleep, self._random, self._now = sleep, random, now
+        self._sleep, self._random, self.now = sleep, random, now
+        self._read_timeout = read_timeout
+        self._honours: set[str] = set()
         self._agent = user_agent()
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -175,37 +186,53 @@ class Transport:
         """
         attempts = tries = 0
         renewed = False
+        doubt = Doubt.NONE
         token = call.tokens.token() if call.tokens else ""
         while True:
             attempts, tries = attempts + 1, tries + 1
             self._check_cancelled()
             outcome, reused = self._attempt(call, token)
             progress = Progress(tries, may_renew=bool(token) and not renewed, may_be_stale=reused)
-            step = next_step(self._retry, call.operation, outcome, progress, self._random, self._now)
-            attempted = _attempted(call, attempts, token)
+            step = next_step(self._retry, self._repeatable(call), outcome, progress, self._random, self.now)
+            doubt = max(doubt, doubt_of(call.operation, outcome))
+            attempted = _attempted(call, attempts, token, doubt)
             if step.do is Do.RETURN and isinstance(outcome, Answer):
                 return Sent(outcome, attempted)
             if step.do is Do.FAIL:
                 self._check_cancelled()  # a broken connection is then what was asked for
                 raise error_for(outcome, attempted)
             if step.do is Do.RENEW and call.tokens:
-                token, renewed = call.tokens.renew(token), True
+                fresh = _renewed(call.tokens, token)
+                if isinstance(fresh, ConductorError):
+                    raise fresh if doubt is Doubt.NONE else error_for(outcome, attempted)
+                token, renewed = fresh, True
             else:
                 self._check_cancelled()
                 _log_retry(attempted, outcome, step.wait)
                 if step.wait > 0:
-                    self._pause(step.wait)
+                    self.pause(step.wait)
             tries -= 0 if step.counts and step.do is Do.AGAIN else 1
 
     def _check_cancelled(self) -> None:
         if self._cancellation is not None:
             self._cancellation.check()
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Wait; raise CancelledError when cancelled."""
         if self._cancellation is not None and self._sleep is time.sleep:
             self._cancellation.wait(seconds)
         else:
             self._sleep(seconds)
+
+    def honours_keys(self, url: str) -> bool:
+        """Say whether the last answer from this host announced that it honours Idempotency-Key."""
+        return host_of(url) in self._honours
+
+    def _repeatable(self, call: Call) -> Operation:
+        """Return the operation, as a repeatable one where its key makes it so."""
+        if call.key and self.honours_keys(call.url):
+            return replace(call.operation, repeatable=True)
+        return call.operation
 
     def _attempt(self, call: Call, token: str) -> tuple[Answer | Failure, bool]:
         """Send once. Return the outcome, and whether an idle pooled connection may have carried it."""
@@ -217,7 +244,7 @@ class Transport:
             try:
                 response = session.send(
                     self._prepare(call, token, body),
-                    timeout=(CONNECT_SECONDS, call.operation.read_timeout),
+                    timeout=(CONNECT_SECONDS, min(call.operation.read_timeout, self._read_timeout)),
                     allow_redirects=False,
                     proxies=self._proxies.for_url(call.url),
                     verify=self._verify,
@@ -230,6 +257,8 @@ class Transport:
                 # What requests does not translate: names and headers that cannot be written.
                 return Failure(FailureKind.INVALID, type(error).__name__), False
             session.used.add(origin)
+            announced = answer.headers.get(ANNOUNCEMENT, "").lower() == IDEMPOTENCY_KEY.lower()
+            (self._honours.add if announced else self._honours.discard)(origin)
         if logger.isEnabledFor(logging.DEBUG):
             elapsed = (time.monotonic() - started) * 1000
             about = f" {call.about}" if call.about else ""
@@ -243,6 +272,8 @@ class Transport:
             headers.update(call.into.missing())
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        if call.key:
+            headers[IDEMPOTENCY_KEY] = call.key
         prepared = requests.PreparedRequest()
         if body is None or isinstance(body, bytes):
             prepared.prepare(method=call.operation.method, url=call.url, headers=headers, data=body)
@@ -299,7 +330,15 @@ def _received(call: Call, response: requests.Response) -> Answer:
         return Answer(status, response.headers, b"")
 
 
-def _attempted(call: Call, attempts: int, token: str) -> Attempted:
+def _renewed(tokens: Tokens, refused: str) -> str | ConductorError:
+    """Return another token, or why there is none."""
+    try:
+        return tokens.renew(refused)
+    except ConductorError as error:
+        return error
+
+
+def _attempted(call: Call, attempts: int, token: str, doubt: Doubt) -> Attempted:
     return Attempted(
         operation=call.operation,
         host=host_of(call.url),
@@ -307,6 +346,7 @@ def _attempted(call: Call, attempts: int, token: str) -> Attempted:
         about=call.about,
         look_for=call.look_for,
         authorised=call.tokens is not None or call.operation == AUTH_TOKEN,
+        doubt=doubt,
         secrets=(token,),
     )
 

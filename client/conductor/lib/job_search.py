@@ -1,0 +1,106 @@
+"""Finding a job in the job list whose submission was not answered: by title, owner and time, decided without asking.
+
+The list (wire reference 2.9) has nothing that names a submission, so every rule here errs on one side: what might be
+the job is never taken for absent, and what might be another one is never taken for the job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+# Fields in which the submitter may stand; which of them holds the payload's owner is not known for certain.
+_OWNERS = ("owner", "user", "submittedBy")
+# Compared where both sides have them.
+_TRAITS = ("project", "output_path", "location", "instance_type", "priority")
+_FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for. Times are epoch seconds by the service's clock, with some room on both sides.
+
+    ``ours`` are ids of jobs that are known to come from other submissions.
+    """
+
+    payload: Mapping[str, Any]
+    earliest: float
+    latest: float
+    ours: frozenset[str] = frozenset()
+
+    @property
+    def title(self) -> str:
+        """The title as the payload gives it."""
+        return str(self.payload.get("job_title") or "")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Ids of jobs that are as the one looked for in everything, and of those that may be it."""
+
+    certain: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> str:
+        """The id of the job, if it is the only one that comes into question; else empty."""
+        return self.certain[0] if len(self.certain) == 1 and not self.possible else ""
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Every id that comes into question."""
+        return self.certain + self.possible
+
+
+def search(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Sighting:
+    """Return what the records of a job list say about a submission."""
+    certain: list[str] = []
+    possible: list[str] = []
+    for record in records:
+        jid = str(record.get("jid") or record.get("id") or "?")
+        if jid in wanted.ours or not _may_be(record, wanted):
+            continue
+        (certain if _is(record, wanted) else possible).append(jid)
+    return Sighting(tuple(certain), tuple(possible))
+
+
+def _may_be(record: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether title and time do not speak against it."""
+    title = record.get("title")
+    if title is not None and wanted.title and str(title).strip() != wanted.title.strip():
+        return False
+    created = epoch_of(record.get("created"))
+    return created is None or created >= wanted.earliest
+
+
+def _is(record: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether everything speaks for it."""
+    created = epoch_of(record.get("created"))
+    if not wanted.title or record.get("title") is None or created is None or created > wanted.latest:
+        return False
+    payload = wanted.payload
+    if str(payload.get("owner") or "") not in [str(record.get(name)) for name in _OWNERS]:
+        return False
+    shared = [name for name in _TRAITS if payload.get(name) and record.get(name)]
+    return all(str(payload[name]) == str(record[name]) for name in shared)
+
+
+def epoch_of(value: Any) -> float | None:
+    """Return a time as epoch seconds: ISO 8601 (UTC where it names no zone), RFC 1123, or a number; else None."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    try:
+        when = datetime.fromisoformat(_FRACTION.sub("", text).replace("Z", "+00:00"))
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+    return when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp()

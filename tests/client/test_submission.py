@@ -1,0 +1,261 @@
+"""A job is submitted at most once: keys, what is looked for in the job list, and what cannot be decided."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from conductor.lib.api_client import ApiClient
+from conductor.lib.exceptions import Acted, BusyError, LoginError, OutcomeUnknownError, UnreachableError
+from conductor.lib.submission import LOOKS
+from conductor.lib.transport import ANNOUNCEMENT
+from support.client_world import NOW, URL, make_client
+
+JOB = {"job_title": "T", "owner": "kim"}
+DROPPED = requests.ConnectionError("reset")
+SLOW = requests.ReadTimeout("slow")
+UNREADABLE: tuple[int, dict[str, str], str] = (201, {}, "{")
+LATE: tuple[int, dict[str, str], str] = (504, {}, "")
+
+Reply = tuple[int, dict[str, str], str] | requests.RequestException
+
+
+def record(jid: str, **fields: Any) -> dict[str, Any]:
+    created = datetime.fromtimestamp(NOW + 1, timezone.utc).isoformat()
+    return {"jid": jid, "title": "T", "owner": "kim", "created": created, **fields}
+
+
+@dataclass
+class Service:
+    """Answers posts from a script and then well; `lists` are the job lists it shows, the last one for ever."""
+
+    script: list[Reply] = field(default_factory=list)
+    lists: list[Any] = field(default_factory=lambda: [[]])
+    honours: bool = False
+    ahead: float = 0.0
+    posts: list[requests.PreparedRequest] = field(default_factory=list)
+    filters: list[str] = field(default_factory=list)
+
+    def install(self, mock: responses.RequestsMock) -> None:
+        mock.add_callback("POST", f"{URL}/jobs/", self._post)
+        mock.add_callback("GET", f"{URL}/api/v1/jobs", self._list)
+
+    def _post(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        self.posts.append(request)
+        reply = self.script.pop(0) if self.script else (201, {}, '{"jobid": "00001"}')
+        if isinstance(reply, requests.RequestException):
+            raise reply
+        status, headers, body = reply
+        return status, {**self._headers(), **headers}, body
+
+    def _list(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        self.filters.append(dict(getattr(request, "params", {}))["filter"])
+        shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
+        if isinstance(shown, requests.RequestException):
+            raise shown
+        return 200, self._headers(), json.dumps(shown if isinstance(shown, dict) else {"data": shown})
+
+    def _headers(self) -> dict[str, str]:
+        date = datetime.fromtimestamp(NOW + self.ahead, timezone.utc)
+        announced = {ANNOUNCEMENT: "Idempotency-Key"} if self.honours else {}
+        return {"Date": format_datetime(date, usegmt=True), **announced}
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        opened = Service()
+        opened.install(mock)
+        yield opened
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def client(tmp_path: Path, waits: list[float]) -> Iterator[ApiClient]:
+    with make_client(tmp_path, waits=waits) as opened:
+        yield opened
+
+
+def test_each_submission_has_a_key_of_its_own(service: Service, client: ApiClient) -> None:
+    for _ in range(2):
+        client.create_job(JOB)
+    first, second = (uuid.UUID(post.headers["Idempotency-Key"]) for post in service.posts)
+    assert first != second
+    assert [json.loads(post.body or "") for post in service.posts] == [JOB, JOB]
+
+
+def test_a_key_can_be_given(service: Service, client: ApiClient) -> None:
+    client.create_job(JOB, key="mine")
+    assert service.posts[0].headers["Idempotency-Key"] == "mine"
+
+
+@pytest.mark.parametrize("reply", [DROPPED, SLOW, UNREADABLE, LATE, (500, {}, ""), (200, {}, "{}")])
+def test_where_keys_are_announced_the_same_bytes_go_again_with_the_same_key(
+    service: Service, client: ApiClient, reply: Reply
+) -> None:
+    service.honours = True
+    client.list_jobs("jid_gt_00000")  # an earlier answer, which announces
+    service.script = [reply]
+    service.lists = [[]]
+    assert client.create_job(JOB) == ({"jobid": "00001"}, 201)
+    first, second = service.posts
+    assert (first.body, first.headers["Idempotency-Key"]) == (second.body, second.headers["Idempotency-Key"])
+
+
+def test_a_service_that_stops_announcing_is_not_trusted_any_more(service: Service, client: ApiClient) -> None:
+    service.honours = True
+    client.list_jobs("jid_gt_00000")
+    service.honours = False
+    client.list_jobs("jid_gt_00000")
+    service.script = [SLOW]
+    with pytest.raises(OutcomeUnknownError):
+        client.create_job(JOB)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("reply", [DROPPED, SLOW, UNREADABLE, LATE, (500, {}, "")])
+def test_a_job_that_is_in_the_list_was_submitted(service: Service, client: ApiClient, reply: Reply) -> None:
+    service.script = [reply]
+    service.lists = [[record("00006", title="U"), record("00007")]]
+    answer, status = client.create_job(JOB)
+    assert (answer["jobid"], answer["status"], answer["uri"], status) == (
+        "00007",
+        "success",
+        "/jobs/00007",
+        201,
+    )
+    assert len(service.posts) == 1
+
+
+def test_a_job_may_show_up_late(service: Service, client: ApiClient, waits: list[float]) -> None:
+    service.script = [SLOW]
+    service.lists = [[], [], [record("00007")]]
+    assert client.create_job(JOB)[0]["jobid"] == "00007"
+    assert waits == [wait for wait in LOOKS[:3] if wait]
+
+
+@pytest.mark.parametrize(("reply", "kind"), [(DROPPED, UnreachableError), ((500, {}, "oops"), BusyError)])
+def test_a_job_that_is_not_there_when_the_server_is_done_can_be_submitted_again(
+    service: Service, client: ApiClient, waits: list[float], reply: Reply, kind: type[Exception]
+) -> None:
+    service.script = [reply]
+    with pytest.raises(kind, match="has no such job: nothing was made, submit again") as caught:
+        client.create_job(JOB)
+    assert vars(caught.value)["acted"] is Acted.NO
+    assert "unknown" not in str(caught.value)
+    assert len(service.posts) == 1
+    assert waits == [wait for wait in LOOKS if wait]
+
+
+@pytest.mark.parametrize("reply", [SLOW, LATE, (502, {}, ""), (200, {}, "{}"), UNREADABLE])
+def test_a_job_that_is_not_there_may_still_be_made_where_the_server_may_be_at_it(
+    service: Service, client: ApiClient, reply: Reply
+) -> None:
+    service.script = [reply]
+    with pytest.raises(OutcomeUnknownError, match=r"look for a job titled 'T'.*it may still be made"):
+        client.create_job(JOB)
+    assert len(service.posts) == 1
+
+
+def test_two_jobs_that_fit_are_named_and_not_chosen_from(service: Service, client: ApiClient) -> None:
+    service.script = [DROPPED]
+    service.lists = [[record("00007"), record("00008")]]
+    with pytest.raises(OutcomeUnknownError, match="it may be job 00007, 00008") as caught:
+        client.create_job(JOB)
+    assert caught.value.candidates == ("00007", "00008")
+
+
+def test_the_job_of_another_submission_of_this_client_is_not_taken_for_it(
+    service: Service, client: ApiClient
+) -> None:
+    assert client.create_job(JOB)[0]["jobid"] == "00001"
+    service.script = [DROPPED]
+    service.lists = [[record("00001")]]
+    with pytest.raises(UnreachableError, match="nothing was made"):
+        client.create_job(JOB)
+
+
+def test_while_another_of_that_title_is_under_way_none_is_chosen(service: Service, client: ApiClient) -> None:
+    service.script = [DROPPED]
+    service.lists = [[record("00007")]]
+    with client._ledger.submitting("T"), pytest.raises(OutcomeUnknownError, match="may be job 00007"):
+        client.create_job(JOB)
+
+
+@pytest.mark.parametrize("shown", [DROPPED, {}, {"data": None}, {"data": ["x"]}])
+def test_a_list_that_cannot_be_had_decides_nothing(service: Service, client: ApiClient, shown: Any) -> None:
+    service.script = [DROPPED]
+    service.lists = [shown]
+    with pytest.raises(OutcomeUnknownError, match="the job list could not be looked at") as caught:
+        client.create_job(JOB)
+    assert (caught.value.operation, caught.value.attempts) == ("jobs.create", 1)
+
+
+def test_clocks_that_differ_are_reckoned_with(service: Service, client: ApiClient) -> None:
+    service.script = [DROPPED]
+    service.ahead = -30 * 86400.0
+    then = datetime.fromtimestamp(NOW - 30 * 86400 + 1, timezone.utc).isoformat()
+    service.lists = [[], [record("00007", created=then), record("00006")]]
+    with pytest.raises(OutcomeUnknownError) as caught:
+        client.create_job(JOB)
+    assert caught.value.candidates == ("00007", "00006"), "one fits; the other is from the future"
+    assert service.filters == ["created_gt_2023-11-12", "created_gt_2023-10-13"]
+
+
+def test_when_only_the_list_announces_keys_the_job_is_sent_once_more(
+    service: Service, client: ApiClient
+) -> None:
+    service.honours = True
+    service.script = [SLOW]
+    assert client.create_job(JOB) == ({"jobid": "00001"}, 201)
+    assert len({post.headers["Idempotency-Key"] for post in service.posts}) == 1
+    assert len(service.posts) == 2
+
+
+def test_a_repeat_that_was_lost_too_is_not_called_unmade(service: Service, client: ApiClient) -> None:
+    service.honours = True
+    service.script = [DROPPED, *[SLOW] * 5]
+    with pytest.raises(OutcomeUnknownError, match="it may still be made") as caught:
+        client.create_job(JOB)
+    assert caught.value.under_way
+
+
+@pytest.mark.parametrize("last", [(400, {}, "no"), (429, {}, ""), requests.ConnectTimeout("away")])
+def test_a_last_attempt_that_did_nothing_does_not_speak_for_the_first(
+    service: Service, client: ApiClient, last: Reply
+) -> None:
+    service.honours = True
+    client.list_jobs("jid_gt_00000")
+    service.script = [SLOW, *[last] * 10]
+    service.lists = [DROPPED]
+    with pytest.raises(OutcomeUnknownError, match="an attempt before that one may have been acted on"):
+        client.create_job(JOB)
+
+
+def test_a_token_that_cannot_be_renewed_does_not_speak_for_the_first_attempt(
+    service: Service, client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def renew(refused: str) -> str:
+        raise LoginError("no key")
+
+    monkeypatch.setattr(client._tokens, "renew", renew)
+    service.honours = True
+    client.list_jobs("jid_gt_00000")
+    service.script = [SLOW, (401, {}, ""), (401, {}, "")]
+    service.lists = [DROPPED]
+    with pytest.raises(OutcomeUnknownError):
+        client.create_job(JOB)
