@@ -1,0 +1,52 @@
+"""The retry table is whole and speaks of faults and operations that there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from conductor_contracts import retries
+from conductor_contracts.contract import load as load_contract
+from conductor_contracts.retries import load_faults, load_retries
+from conductor_mock.faults import KINDS, Faults
+
+
+def test_every_case_can_be_asked_for() -> None:
+    faults = Faults(load_contract().operations)
+    for case in load_retries():
+        assert faults.add(case.id, case.rule()).fault.to_json().items() >= case.fault.items()
+
+
+def test_every_kind_of_fault_is_in_the_table_and_every_fault_is_used() -> None:
+    assert {fault["kind"] for fault in load_faults().values()} == set(KINDS)
+    assert {case.name for case in load_retries()} == set(load_faults())
+
+
+def test_no_case_stands_twice() -> None:
+    assert {
+        case: times for case, times in Counter(case.id for case in load_retries()).items() if times > 1
+    } == {}
+
+
+def test_a_job_is_tried_with_every_fault_once_with_keys_and_once_without() -> None:
+    tried = {(case.keys, case.name) for case in load_retries() if case.operation == "jobs.create"}
+    assert tried >= {(keys, name) for keys in (True, False) for name in load_faults()} - {
+        (False, "another body")  # 409 is what a service says that honours keys
+    }
+
+
+def test_what_is_expected_keeps_the_promise_of_the_table() -> None:
+    for case in load_retries():
+        if case.effects is not None:
+            allowed = {"success": {1}, "failure": {0}, "unknown": {0, 1}}[case.outcome]
+            assert case.effects in allowed, case.id
+        assert (case.effects is None) == case.operation.endswith((".list", "accounts.get", "auth.token")), (
+            case.id
+        )
+
+
+def test_a_case_with_an_unknown_fault_is_refused() -> None:
+    row = {"operations": ["jobs.list"], "cases": [{"faults": ["fire"], "requests": 1, "outcome": "success"}]}
+    with pytest.raises(ValueError, match="'fire' is no fault"):
+        list(retries._cases(row, {}))
