@@ -25,7 +25,9 @@ from conductor_mock.settings import Settings
 from support.control import PATIENCE_S, Control
 from support.farm import HOST
 
-UPLOADS = ("files.get_upload_urls", "objects.put")
+IN_PARTS = ("objects.put_part", "files.complete_multipart")
+UPLOADS = ("files.get_upload_urls", "objects.put", *IN_PARTS)
+SCENE = b"a scene"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.control = Control(self.url)
         self._config = Config.load(environ=self.environment, home=self.folder)
-        (self.folder / "scene.ma").write_bytes(b"scene")
+        (self.folder / "scene.ma").write_bytes(SCENE)
 
     def run(self, case: Case) -> Result:
         """Play a case of the table."""
@@ -64,6 +66,8 @@ class Bench:
             client.list_projects()
             self.control.reset()
             self.control.forget_journal()  # of requests without an account, too
+            if operation in IN_PARTS:
+                self._send("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
             for rule in rules:
                 self._ask_for(rule)
             return self._call(client, operation)
