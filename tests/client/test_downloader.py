@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,10 @@ from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
 from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.partial_file import SUFFIX, partial_path
 from conductor.lib.progress import Progress
-from conductor.lib.transport import BLOCK_BYTES
+from conductor.lib.transport import RECEIVED_BYTES
 from support.client_world import make_client, md5_of
 from support.fake_outputs import FakeOutputs, here, luck_of
+from support.raw_server import RawServer, Step, answer
 
 CONTENT = bytes(range(256)) * 400
 
@@ -204,8 +208,8 @@ def test_of_what_came_before_a_break_at_most_a_block_is_sent_again(
     outputs.add("a.png", CONTENT)
     outputs.luck = luck_of("drop:70000")
     download(tmp_path)
-    assert [asked for _, asked in outputs.fetches] == ["", f"bytes={BLOCK_BYTES}-"]
-    assert outputs.sent - len(CONTENT) == 70000 - BLOCK_BYTES
+    assert [asked for _, asked in outputs.fetches] == ["", f"bytes={RECEIVED_BYTES}-"]
+    assert outputs.sent - len(CONTENT) == 70000 - RECEIVED_BYTES
 
 
 def test_a_partial_file_of_an_earlier_run_is_continued(outputs: FakeOutputs, tmp_path: Path) -> None:
@@ -445,6 +449,26 @@ def test_a_cancelled_download_keeps_what_came_and_gives_the_task_back(
         )
     assert outputs.statuses() == ["pending"]
     assert all(name.endswith(SUFFIX) for name in here(tmp_path / "out"))
+
+
+def test_a_download_that_waits_for_a_silent_server_is_cancelled_at_once(tmp_path: Path) -> None:
+    cancellation = Cancellation()
+
+    def list_one(connection: socket.socket, closing: threading.Event) -> None:
+        file = {"relative_path": "a.png", "size": 9, "md5": None, "url": f"{server.url}/a"}
+        task = {"download_id": "d", "job_id": "00001", "task_id": "000", "output_dir": str(tmp_path / "out")}
+        body = {"downloads": [{**task, "size": 9, "files": [{**file, "output_dir": str(tmp_path / "out")}]}]}
+        answer(201, json.dumps(body).encode()).act(connection, closing)
+
+    def fall_silent(connection: socket.socket, closing: threading.Event) -> None:
+        cancellation.cancel()
+        closing.wait()
+
+    with RawServer([[Step(list_one)], [Step(fall_silent)]]) as server:
+        with make_client(tmp_path, url=server.url) as client, pytest.raises(CancelledError):
+            Downloader(client, report=False).download(["1"], cancellation=cancellation)
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("conductor-")]
+    assert here(tmp_path / "out") == {}
 
 
 def test_tasks_that_were_handed_out_and_failed_stay_with_the_caller(

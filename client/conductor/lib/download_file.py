@@ -114,9 +114,10 @@ class FileFetcher:
                 return FileStatus.KEPT
             try:
                 self._complete(partial, file)
-            except OSError as error:
-                if error.errno in _FULL:
-                    partial.discard()  # others may still fit
+            except BaseException as error:
+                full = isinstance(error, OSError) and error.errno in _FULL  # what is freed may do for others
+                if full or partial.count == 0:
+                    partial.discard()
                 raise
             check_way(placed.folder, placed.parts)
             found = LocalFile(str(placed.path), partial.put_in_place())

@@ -18,14 +18,16 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
+from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.download_file import FileFetcher
 from conductor.lib.download_plan import Overwrite, Placed, Placement, Selection, wanted_files
+from conductor.lib.download_progress import TICK_SECONDS, DownloadTally
 from conductor.lib.download_report import DownloadReport, FileResult, FileStatus
 from conductor.lib.downloads_api import DownloadFile, DownloadsApi, DownloadStatus, DownloadTask
 from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
 from conductor.lib.local_files import LocalFile
-from conductor.lib.progress import Progress, ProgressCallback
+from conductor.lib.progress import ProgressCallback
 from conductor.lib.safe_paths import UnsafePathError
 from conductor.lib.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.work_pool import WorkPool
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.25
 HEARTBEAT_SECONDS = 60.0
 # So many files in a row that found no server mean that the rest will find none either.
 HOPELESS_FILES = 16
@@ -48,7 +49,7 @@ _Then = Callable[[], None]
 class RunSettings:
     """How to download; see ``Downloader`` for each."""
 
-    api: DownloadsApi
+    client: ApiClient
     workers: int
     destination: Path | None
     pattern: re.Pattern[str] | None
@@ -76,17 +77,21 @@ class DownloadRun:
     ) -> None:
         self._settings, self._cancellation, self._handed_out = settings, cancellation, handed_out
         self._stop = Cancellation()
+        # With connections of its own, which are broken when it is to end early.
+        self._client = settings.client.branch(self._stop)
+        self._api = DownloadsApi(self._client)
         self._placement = Placement(settings.destination, portable_names=settings.portable_names)
         self._fetcher = FileFetcher(
-            settings.api, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
+            self._api, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
         )
-        self._reports = TaskReports(settings.api, wanted=settings.reports)
-        self._tally = _Tally(progress, settings.clock)
+        self._reports = TaskReports(self._api, wanted=settings.reports)
+        self._tally = DownloadTally(progress, settings.clock)
         self._owner = threading.get_ident()
         self._source: Iterator[DownloadTask] = iter(())
         self._queue: deque[Callable[[], _Then]] = deque()
         self._seen: set[str] = set()
         self._active: dict[str, TaskUnderWay] = {}
+        self._unreported: dict[str, TaskUnderWay] = {}
         self._results: list[FileResult] = []
         self._unfinished: list[DownloadTask] = []
         self._errors: list[ConductorError] = []
@@ -97,7 +102,7 @@ class DownloadRun:
         """Yield the tasks of jobs, page by page; a job that cannot be listed is noted, and the next one taken."""
         for one in selections:
             try:
-                pages = self._settings.api.pages(one.job_id, one.task_ids, limit=self._settings.page_size)
+                pages = self._api.pages(one.job_id, one.task_ids, limit=self._settings.page_size)
                 for page in pages:
                     yield from page.tasks
             except (RefusedError, TryAgainError) as error:
@@ -107,12 +112,16 @@ class DownloadRun:
         """Do all the work there is."""
         self._source = source
         least = 2 if self._handed_out else 1  # the thread that keeps what was handed out must not be busy
-        with self._cancellation.calling(self._stop.cancel):
+        with (
+            self._client,
+            self._stop.calling(self._client.transport.break_off),
+            self._cancellation.calling(self._stop.cancel),
+        ):
             try:
                 with WorkPool[_Then](max(least, self._settings.workers)) as pool:
                     self._work(pool)
             except BaseException:
-                self._reports.give_back(self._begun())
+                self._settle_with_the_service()
                 raise
             finally:
                 if self._settings.cache:
@@ -122,13 +131,14 @@ class DownloadRun:
 
     def _work(self, pool: WorkPool[_Then]) -> None:
         try:
-            while self._hand_out(pool):
-                try:
-                    pool.take(TICK_SECONDS)()
-                except Empty:
-                    self._cancellation.check()
-                self._keep(pool)
-                self._tally.show_sometimes()
+            with self._stop.calling(pool.wake):
+                while self._hand_out(pool):
+                    try:
+                        pool.take(TICK_SECONDS)()
+                    except Empty:
+                        self._cancellation.check()
+                    self._keep(pool)
+                    self._tally.show_sometimes()
         except BaseException:
             self._stop.cancel()
             raise
@@ -235,11 +245,17 @@ class DownloadRun:
             self._unfinished.append(task.record)
             status = DownloadStatus.PENDING
         if not (task.failed and self._handed_out):
+            self._unreported[task.record.download_id] = task
             self._queue.appendleft(partial(self._report, task, status))
 
     def _report(self, task: TaskUnderWay, status: DownloadStatus) -> _Then:
-        error = self._reports.tell(task, status)
-        return (lambda: None) if error is None else partial(self._errors.append, error)
+        return partial(self._reported, task, status, self._reports.tell(task, status))
+
+    def _reported(self, task: TaskUnderWay, status: DownloadStatus, error: ConductorError | None) -> None:
+        if status is not DownloadStatus.DOWNLOADING:
+            del self._unreported[task.record.download_id]
+        if error is not None:
+            self._errors.append(error)
 
     def _keep(self, pool: WorkPool[_Then]) -> None:
         """Say of tasks that were handed out that they are still wanted."""
@@ -251,9 +267,18 @@ class DownloadRun:
                 task.told = now
                 pool.give(partial(self._report, task, DownloadStatus.DOWNLOADING))
 
+    def _settle_with_the_service(self) -> None:
+        """Report what is complete and give back what is not, by connections that are not broken."""
+        reports = TaskReports(DownloadsApi(self._settings.client), wanted=self._settings.reports)
+        for task in self._unreported.values():
+            if not task.failed and reports.tell(task, DownloadStatus.DOWNLOADED) is not None:
+                return
+        reports.give_back(self._begun())
+
     def _begun(self) -> Iterator[DownloadTask]:
         """Yield what goes back when the run is ended early."""
-        yield from (task.record for task in self._active.values() if task.begun or self._handed_out)
+        tasks = [*self._active.values(), *(task for task in self._unreported.values() if task.failed)]
+        yield from (task.record for task in tasks if task.begun or self._handed_out)
         if self._handed_out:
             yield from self._unfinished
             yield from self._source
@@ -261,45 +286,8 @@ class DownloadRun:
     def _renew(self, file: DownloadFile) -> DownloadFile:
         """Return the file with a URL that is valid now. Raises RefusedError if the service lists it no longer."""
         wanted = (file.task_id, file.relative_path, file.md5)
-        for page in self._settings.api.pages(file.job_id, [file.task_id]):
+        for page in self._api.pages(file.job_id, [file.task_id]):
             for other in (other for task in page.tasks for other in task.files):
                 if (other.task_id, other.relative_path, other.md5) == wanted:
                     return other
         raise RefusedError(f"{file.relative_path!r} is no longer an output of task {file.task_id}")
-
-
-class _Tally:
-    """How far a run is, shown now and then. Only ``add`` may be called from other threads."""
-
-    def __init__(self, callback: ProgressCallback | None, clock: Callable[[], float]) -> None:
-        self._callback, self._clock = callback, clock
-        self._lock = threading.Lock()
-        self._started = self._shown = clock()
-        self._done_files = self._files = self._done_bytes = self._bytes = 0
-
-    def expect(self, files: int, size: int) -> None:
-        """Add to what is to be done."""
-        self._files += files
-        self._bytes += size
-
-    def add(self, count: int) -> None:
-        """Add to the bytes that came."""
-        with self._lock:
-            self._done_bytes += count
-
-    def settle(self, rest: int) -> None:
-        """Count a file as done. ``rest`` are those of its bytes that need not come; what came twice counts once."""
-        self._done_files += 1
-        self.add(rest)
-
-    def show_sometimes(self) -> None:
-        """Call back, if the last time is long enough ago."""
-        if self._clock() - self._shown >= TICK_SECONDS:
-            self.show()
-
-    def show(self) -> None:
-        """Call back."""
-        self._shown = self._clock()
-        if self._callback:
-            seconds = self._shown - self._started
-            self._callback(Progress(self._done_files, self._files, self._done_bytes, self._bytes, seconds))

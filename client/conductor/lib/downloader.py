@@ -44,7 +44,7 @@ class Downloader:
     ) -> None:
         self.api = DownloadsApi(client)
         self._settings = RunSettings(
-            api=self.api,
+            client=client,
             workers=client.config.thread_count,
             destination=None if destination is None else Path(destination).absolute(),
             pattern=compiled(regex),

@@ -38,6 +38,8 @@ from conductor.version import version
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 256 * 1024
+# What a broken connection costs at most when a file is fetched; the rest of it is not asked for again.
+RECEIVED_BYTES = 64 * 1024
 # Also the time that each block of an upload may take, since urllib3 keeps it until the body is sent.
 CONNECT_SECONDS = 20.0
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -326,7 +328,7 @@ def _received(call: Call, response: requests.Response) -> Answer:
         status = response.status_code
         if call.into is None or not call.operation.accepts(status):
             return Answer(status, response.headers, response.content)
-        call.into.receive(status, response.headers, response.iter_content(BLOCK_BYTES))
+        call.into.receive(status, response.headers, response.iter_content(RECEIVED_BYTES))
         return Answer(status, response.headers, b"")
 
 

@@ -1,0 +1,46 @@
+"""The page about downloads and daemons says what their commands take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from conductor.commands import daemons, download
+from conductor.lib import download_file, download_run, safe_paths
+from conductor.lib.partial_file import SUFFIX
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "downloads.md").read_text(encoding="utf-8")
+OPTIONS = [
+    (command.name, spelling)
+    for command in (download.download, daemons.downloader, daemons.uploader)
+    for option in command.params
+    if isinstance(option, click.Option)
+    for spelling in option.opts
+]
+
+
+def section(name: str) -> str:
+    found = re.search(rf"^### `conductor {name}`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(("name", "spelling"), OPTIONS)
+def test_every_option_is_explained(name: str, spelling: str) -> None:
+    text = section(name) + (section("download") if name == "downloader" else "")
+    assert f"`{spelling}`" in text
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    assert f"After {download_run.HOPELESS_FILES} files in a row" in PAGE
+    assert f"`.HASH{SUFFIX}`" in PAGE
+    assert download_file.WHOLE_ATTEMPTS == 3
+
+
+@pytest.mark.parametrize("refused", ["../a", "/a", "C:a", "NUL", "con.0001.exr", "a."])
+def test_what_the_page_calls_unsafe_is_refused(refused: str) -> None:
+    with pytest.raises(safe_paths.UnsafePathError):
+        safe_paths.safe_parts(refused, windows=False)
