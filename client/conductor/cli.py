@@ -26,6 +26,14 @@ class Listed(NamedTuple):
 COMMANDS = {
     "submit": Listed("submit", "Upload a job's files and submit it."),
     "upload": Listed("upload", "Upload files, directories and patterns, without a job."),
+    "download": Listed("download", "Download what the completed tasks of jobs left."),
+    "downloader": Listed(
+        "daemons", "Download outputs as tasks complete, until stopped by Ctrl-C or SIGTERM."
+    ),
+    "uploader": Listed(
+        "daemons",
+        "Bring the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM.",
+    ),
     "jobs": Listed("jobs", "List jobs and how far they are, the newest last."),
     "tasks": Listed("jobs", "List the tasks of a job."),
     "logs": Listed("logs", "Print the log of a task."),
