@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from conductor_mock.md5 import to_base64
+from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import place, temporary_file, write_all
 from conductor_mock.store.placing import Placing
 
@@ -87,9 +88,8 @@ class ObjectStore:
         Raises WrongContentError for another md5 or size (reading stops at the first byte too many), OSError when the
         disk refuses. In each case, and when the caller does not keep it, nothing stays behind.
         """
-        digest = hashlib.md5(usedforsecurity=False)
         count = 0
-        with temporary_file(self._incoming) as (file, name):
+        with temporary_file(self._incoming) as (file, name), Digest() as digest:
             while block := stream.read(BLOCK):
                 count += len(block)
                 if size is not None and count > size:
@@ -98,9 +98,10 @@ class ObjectStore:
                 write_all(file, block)
             if size is not None and count != size:
                 raise WrongContentError(f"the body has {count} bytes, declared were {size}")
-            if digest.digest() != md5:
+            found = digest.digest()
+            if found != md5:
                 raise WrongContentError(
-                    f"the body's md5 is {to_base64(digest.digest())}, declared was {to_base64(md5)} ({count} bytes)"
+                    f"the body's md5 is {to_base64(found)}, declared was {to_base64(md5)} ({count} bytes)"
                 )
             yield Received(count, lambda refer: self._commit(file, name, md5, refer))
 

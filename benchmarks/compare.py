@@ -1,0 +1,294 @@
+"""This client beside the vendor's (ciocore 9.2.0, run as it comes from PyPI): what the same submission costs each.
+
+    python benchmarks/compare.py [--quick] [--rounds 3] [--only NAME]
+
+Both submit the same files, one after the other, to the same served fake, each as an account of its own; every
+submission is a process of its own, so its start counts. Figures are medians of the rounds, which alternate between the
+two. Prints Markdown for docs/figures.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import http.client
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psutil
+from submission import MIB, Cost, make_files
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = MIB
+DEAD_PROXY = "http://127.0.0.1:9"
+"""Where all but loopback is sent: the vendor's client looks for updates of itself."""
+
+SUBMIT = """
+import sys
+from {package} import conductor_submit
+arguments = {{
+    "job_title": "benchmark", "project": "default", "instance_type": "n1-standard-4", "local_upload": True,
+    "tasks_data": [{{"command": "true", "frames": "1"}}], "output_path": "/tmp/output", "upload_paths": [sys.argv[1]],
+}}
+response, code = conductor_submit.Submit(arguments).main()
+assert code == 201, (code, response)
+"""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client: its name in the tables, its interpreter, and the package that its functions lie in."""
+
+    name: str
+    python: Path
+    package: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is submitted; ``again``: whether the second submission of the same files is what counts."""
+
+    title: str
+    count: int
+    size: int
+    again: bool = False
+
+
+CASES = (
+    Case("1 x 10 KB", 1, 10_000),
+    Case("1,000 x 10 KB", 1000, 10_000),
+    Case("the same 1,000 again", 1000, 10_000, again=True),
+    Case("10,000 x 10 KB", 10_000, 10_000),
+    Case("1 x 1 GB", 1, 1024 * MIB),
+)
+QUICK = (
+    Case("1 x 10 KB", 1, 10_000),
+    Case("100 x 10 KB", 100, 10_000),
+    Case("the same 100 again", 100, 10_000, again=True),
+    Case("1 x 64 MB", 1, 64 * MIB),
+)
+
+
+def vendor() -> Client:
+    """The vendor's client in the environment that the tests make for it."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from vendor.environments import CURRENT, installed
+
+    return Client(f"ciocore {CURRENT}", installed(CURRENT).python, "ciocore")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[dict[str, str]]:
+    """A fake with its data below `folder`; the environment that points a client to it."""
+    ready = folder / "ready.json"
+    command = [
+        sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--data-dir", str(folder / "data"),
+        "--ready-file", str(ready),
+    ]  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        process = psutil.Popen(command, stderr=log)
+    try:
+        while not ready.exists():
+            if process.poll() is not None:
+                raise SystemExit((folder / "server.log").read_text())
+            time.sleep(0.01)
+        yield dict(json.loads(ready.read_text())["env"])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def submit(client: Client, files: Path, home: Path, environment: dict[str, str]) -> Cost:
+    """Submit what lies below `files` with a client whose user's home is `home`."""
+    home.mkdir(exist_ok=True)
+    surroundings = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "TMPDIR": str(home),  # where the vendor's client keeps its md5s
+        "CONDUCTOR_USER_DIR": str(home),
+        "http_proxy": DEAD_PROXY,
+        "https_proxy": DEAD_PROXY,
+        "no_proxy": "127.0.0.1",
+        # Its default is one less than there are cores, which is none on a machine with one.
+        "CONDUCTOR_THREAD_COUNT": "4",
+        **environment,
+    }
+    code = SUBMIT.format(package=client.package)
+    with (home / "client.log").open("wb") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [str(client.python), "-c", code, str(files)], env=surroundings, stdout=log, stderr=log, cwd=home
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{client.name} failed:\n{(home / 'client.log').read_text()[-4000:]}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def account(environment: dict[str, str], name: str) -> dict[str, str]:
+    """The same environment for an account of another name."""
+    key = {**json.loads(environment["CONDUCTOR_API_KEY"]), "client_id": name}
+    return {**environment, "CONDUCTOR_API_KEY": json.dumps(key)}
+
+
+def measure(case: Case, clients: list[Client], rounds: int, folder: Path) -> dict[str, list[Cost]]:
+    """The costs of a case for each client, by name; each round is of a fresh fake and fresh homes."""
+    costs: dict[str, list[Cost]] = {client.name: [] for client in clients}
+    files = make_files(folder / "files", case.count, case.size)
+    # A file that was written just now is not remembered by a careful client: the files are of yesterday.
+    for path in files.iterdir():
+        os.utime(path, (time.time() - 86_400,) * 2)
+    if case.again:
+        time.sleep(2.1)  # the time of change (ctime) cannot be set, and counts as well
+    for number in range(rounds):
+        place = folder / str(number)
+        place.mkdir()
+        with served(place) as environment:
+            for client in clients if number % 2 else reversed(clients):
+                own = account(environment, client.name)
+                home = place / f"home-{client.package}"
+                cost = submit(client, files, home, own)
+                costs[client.name].append(submit(client, files, home, own) if case.again else cost)
+        shutil.rmtree(place)
+    shutil.rmtree(files)
+    return costs
+
+
+def floor(path: Path, folder: Path) -> float:
+    """Seconds that a file takes at least, one thing after another: its md5, then a bare PUT to a server that takes an
+    md5 and writes a file."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    code = (
+        "import hashlib, os, socket, sys\n"
+        "connection = socket.socket(fileno=int(sys.argv[1])).accept()[0]\n"
+        "stream, digest, left = connection.makefile('rb'), hashlib.md5(), 0\n"
+        "while (line := stream.readline()) != b'\\r\\n':\n"
+        "    if line.lower().startswith(b'content-length:'): left = int(line.split(b':')[1])\n"
+        f"buffer = memoryview(bytearray({BLOCK}))\n"
+        "with open(sys.argv[2], 'wb', buffering=0) as file:\n"
+        "    while left:\n"
+        "        count = stream.readinto(buffer[:min(left, len(buffer))])\n"
+        "        digest.update(buffer[:count]); file.write(buffer[:count]); left -= count\n"
+        "    os.fsync(file.fileno())\n"
+        "connection.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n')\n"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(listener.fileno()), str(folder / "floor")],
+        pass_fds=[listener.fileno()],
+    )
+    began = time.perf_counter()
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb", buffering=0) as file:
+        buffer = memoryview(bytearray(BLOCK))
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], blocksize=BLOCK)
+    with path.open("rb", buffering=0) as file:
+        connection.request("PUT", "/", body=file, headers={"Content-Length": str(path.stat().st_size)})
+        connection.getresponse().read()
+    seconds = time.perf_counter() - began
+    connection.close()
+    server.wait()
+    listener.close()
+    (folder / "floor").unlink()
+    return seconds
+
+
+def import_seconds(python: Path, statement: str, rounds: int) -> float:
+    """The least that a statement takes in a fresh interpreter, without the interpreter's own start."""
+
+    def best(code: str) -> float:
+        times = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            subprocess.run([str(python), "-c", code], check=True)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    return best(statement) - best("pass")
+
+
+def median(costs: list[Cost], figure: Callable[[Cost], float]) -> float:
+    return statistics.median(figure(cost) for cost in costs)
+
+
+def row(case: Case, costs: dict[str, list[Cost]], ours: Client, theirs: Client) -> str:
+    """One line of the table."""
+    cells = [case.title]
+    for figure, digits in ((_wall, 2), (_cpu, 2), (_peak, 0)):
+        mine, other = median(costs[ours.name], figure), median(costs[theirs.name], figure)
+        cells += [f"{mine:.{digits}f}", f"{other:.{digits}f}", f"**{other / mine:.1f}**"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _wall(cost: Cost) -> float:
+    return cost.wall_s
+
+
+def _cpu(cost: Cost) -> float:
+    return cost.cpu_s
+
+
+def _peak(cost: Cost) -> float:
+    return cost.peak_mib
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: to see that it runs")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--only", default="", help="only cases whose title holds this text")
+    options = parser.parse_args()
+    rounds = 1 if options.quick else options.rounds
+    ours, theirs = Client("this client", Path(sys.executable), "conductor.lib"), vendor()
+    today = datetime.now(timezone.utc).date()
+    print(
+        f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"{theirs.name}, median of {rounds}, load {os.getloadavg()[0]:.1f}\n"
+    )
+    print("| submission | wall s | theirs | ratio | CPU s | theirs | ratio | peak MiB | theirs | ratio |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    walls: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="conductor-compare-") as name:
+        for number, case in enumerate(QUICK if options.quick else CASES):
+            if options.only in case.title:
+                folder = Path(name) / str(number)
+                folder.mkdir()
+                costs = measure(case, [ours, theirs], rounds, folder)
+                walls[case.title] = median(costs[ours.name], _wall)
+                print(row(case, costs, ours, theirs), flush=True)
+        large = (QUICK if options.quick else CASES)[-1]
+        if large.title in walls:
+            files = make_files(Path(name) / "large", 1, large.size)
+            (path,) = files.iterdir()
+            least = statistics.median(floor(path, Path(name)) for _ in range(rounds))
+            share = least / walls[large.title]
+            print(
+                f"\n{large.title}: the serial floor is {least:.2f} s, this client reaches {share:.0%} of it."
+            )
+    requests_s = import_seconds(Path(sys.executable), "import requests", 10)
+    ours_s = import_seconds(Path(sys.executable), "from conductor.lib import conductor_submit", 10)
+    print(
+        f"\nImport of conductor.lib.conductor_submit: {ours_s * 1000:.0f} ms, "
+        f"{ours_s / requests_s:.2f} times that of requests ({requests_s * 1000:.0f} ms)."
+    )
+
+
+if __name__ == "__main__":
+    main()
