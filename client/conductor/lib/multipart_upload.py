@@ -77,6 +77,8 @@ class MultipartUpload:
             if not may_have_expired(file, error):
                 raise explained(file, error) from None
             return partial(self._was_refused, plan, number, error)
+        if self._run.part_memory:  # here, before this thread sends another part
+            self._run.part_memory.remember(plan, self._md5, number, etag)
         return partial(self._stored, plan, number, etag)
 
     def _stored(self, plan: MultiPart, number: int, etag: str) -> None:
@@ -87,8 +89,6 @@ class MultipartUpload:
         self._may_renew = True
         self._etags[number] = etag
         self._run.meter.part_done(self._piece(number), self._size(number))
-        if self._run.part_memory:
-            self._run.part_memory.remember(plan, self._md5, number, etag)
         self._complete_if_all_there()
 
     def _was_refused(self, plan: MultiPart, number: int, error: RefusedError | FileChangedError) -> None:
