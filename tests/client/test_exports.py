@@ -66,3 +66,48 @@ def test_importing_the_package_loads_nothing(tmp_path: Path) -> None:
 def test_the_quick_starts_imports_leave_out_what_they_do_not_need(tmp_path: Path) -> None:
     loaded = modules_after("from conductor.lib import conductor_submit, package_utils, api_client", tmp_path)
     assert not {"click", "rich", "sqlite3", "yaml", "platformdirs", "difflib"} & loaded
+
+
+def test_every_module_of_the_library_that_a_submission_needs_leaves_them_out_too(tmp_path: Path) -> None:
+    loaded = modules_after("from conductor.lib import conductor_submit", tmp_path)
+    heavy = {
+        "click",
+        "rich",
+        "sqlite3",
+        "yaml",
+        "platformdirs",
+        "asyncio",
+        "multiprocessing",
+    }
+    assert not heavy & loaded
+    ours = {name for name in loaded if name.startswith("conductor.")}
+    assert not {name for name in ours if name.startswith("conductor.commands")}
+    assert not {"conductor.lib.md5_cache", "conductor.lib.part_memory", "conductor.lib.cache_file"} & ours
+
+
+WATCHED = """
+import json, sys
+seen = []
+def watch(event, arguments):
+    if event == "open" and (set(str(arguments[1])) & set("wax+") or arguments[2] & 3):
+        seen.append([event, str(arguments[0])])
+    elif event.startswith(("socket.", "sqlite3.", "subprocess.", "os.mkdir", "_thread.start")):
+        seen.append([event, ""])
+import requests
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+from conductor.lib import conductor_submit, api_client, package_utils
+from conductor import Submit, Uploader
+watched = list(seen)
+open("a file", "w").close()
+print(json.dumps([watched, seen]))
+"""
+
+
+def test_importing_makes_no_file_no_thread_and_no_connection(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    at_import, in_all = json.loads(done.stdout)
+    assert at_import == []
+    assert in_all == [["open", "a file"]], "the watch sees what it is to see"

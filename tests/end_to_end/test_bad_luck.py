@@ -7,15 +7,18 @@ import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from conductor.cli import cli
+from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
 from conductor.lib.exceptions import FileChangedError, RefusedError, UnreachableError
+from conductor.lib.transport import Transport
 from support.client_world import jwt
 from support.control import Control
 from support.disk import facts, md5_of, write_tree
@@ -70,6 +73,31 @@ def test_after_a_server_was_killed_in_mid_upload_only_what_is_missing_is_sent(tm
         assert sent == {facts(path)[0] for path in files[2:]}
         assert control.files() == {str(path): facts(path) for path in files}
         assert [made["jid"] for made in control.jobs()] == [response["jobid"]]
+
+
+def test_an_upload_outlives_a_server_that_is_started_again_in_the_middle_of_it(tmp_path: Path) -> None:
+    files = write_tree(
+        tmp_path / "project", {f"{number}.abc": bytes([number]) * MIB for number in range(1, 6)}
+    )
+    with ExitStack() as servers:
+        first = servers.enter_context(served(tmp_path / "served"))
+        port = first.port  # the file that says so is written anew by the second server
+        with Proxy(port, KilledWhileReading(first, puts=3)) as proxy:
+
+            def start_again(seconds: float) -> None:
+                if first.process.poll() is not None and proxy.target_port == port:
+                    again = servers.enter_context(served(tmp_path / "served"))
+                    proxy.target_port = again.port
+
+            config = settings_for(first, proxy.url, tmp_path, thread_count="1")
+            transport = Transport(environ={}, sleep=start_again)
+            with ApiClient(config, transport=transport) as client:
+                _, status = Submit(job(*files), client=client).main()
+            assert status == 201
+            assert proxy.target_port != port
+            control = Control(proxy.url)
+            assert control.files() == {str(path): facts(path) for path in files}
+            assert len(control.jobs()) == 1
 
 
 def settings_for(server: ServedProcess, url: str, home: Path, **variables: str) -> Config:
