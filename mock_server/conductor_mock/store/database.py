@@ -125,6 +125,7 @@ class Database:
                 f"databases of the kind {self.backend!r} are not supported; use sqlite or postgresql"
             )
         self._write_lock = threading.Lock()
+        self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
         self.engine = self._connect(parsed)
@@ -204,9 +205,12 @@ class Database:
             connection.execute(self._insert_ignoring(table), rows)
 
     def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
-        if self.backend == "sqlite":
-            return sqlite.insert(table).on_conflict_do_nothing()
-        return postgresql.insert(table).on_conflict_do_nothing()
+        """The statement for a table, made once: to make it takes about as long as to run it."""
+        statement = self._inserts.get(table.name)
+        if statement is None:
+            insert = sqlite.insert if self.backend == "sqlite" else postgresql.insert
+            statement = self._inserts[table.name] = insert(table).on_conflict_do_nothing()
+        return statement
 
     def close(self) -> None:
         """Give the database back."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from conductor_mock.store.database import MULTIPARTS, Database
+from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import place, temporary_file, write_all
 from conductor_mock.store.objects import BLOCK, Readable, WrongContentError
 
@@ -80,9 +81,8 @@ class Parts:
 
         Raises WrongContentError when the body has another size than the part, OSError when the disk refuses.
         """
-        digest = hashlib.md5(usedforsecurity=False)
         wanted, count = upload.size_of(number), 0
-        with temporary_file(self._incoming) as (file, name):
+        with temporary_file(self._incoming) as (file, name), Digest() as digest:
             while block := stream.read(BLOCK):
                 count += len(block)
                 if count > wanted:
