@@ -195,9 +195,25 @@ def test_files_are_uploaded_by_relative_paths_too(
             {"path": old, "size": 3, "md5": md5_of(b"old"), "sent": False},
         ],
         "bytes_sent": 3,
+        "bytes_resumed": 0,
     }
     assert service.batches[0]["project"] is None
     assert run("upload", old).stdout == "0 files sent (0 bytes), 1 already there\n"
+
+
+def test_conductor_upload_goes_on_with_the_parts_of_a_file_that_are_there(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.part_size = 1000
+    large = write(tmp_path, "large.vdb", "x" * 2500)
+    service.statuses = {f"{large}#3": [403] * 9}
+    monkeypatch.setenv("CONDUCTOR_THREAD_COUNT", "1")
+    assert run("upload", large).exit_code == 2
+    service.statuses = {}
+    done = json.loads(run("upload", large, "--json").stdout)
+    assert (done["bytes_sent"], done["bytes_resumed"]) == (500, 2000)
+    monkeypatch.setenv("CONDUCTOR_MD5_CACHING", "false")
+    assert json.loads(run("upload", large, "--json").stdout)["bytes_resumed"] == 0
 
 
 def test_the_log_says_as_much_as_was_asked_for(service: FakeService) -> None:

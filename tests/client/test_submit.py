@@ -14,6 +14,7 @@ import pytest
 import responses
 
 from conductor.lib import api_client, conductor_submit, package_utils
+from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.config import Config
 from conductor.lib.exceptions import (
     BadArgumentError,
@@ -22,6 +23,7 @@ from conductor.lib.exceptions import (
     OutcomeUnknownError,
 )
 from conductor.lib.file_utils import expand_paths
+from conductor.lib.progress import Progress
 from support.client_world import URL, make_client, md5_of
 from support.fake_service import PRIVATE_KEY, SIGNATURE, FakeService
 
@@ -316,3 +318,27 @@ def test_a_config_that_is_given_is_used(service: FakeService, tmp_path: Path) ->
     config = Config.load(environ={"CONDUCTOR_URL": "http://nowhere.test"}, home=tmp_path)
     with pytest.raises(ConductorError, match="no API key"):
         conductor_submit.Submit(MINIMAL, config=config).main()
+
+
+def test_a_submission_can_be_watched(service: FakeService, project: Path) -> None:
+    seen: list[Progress] = []
+    args = {**MINIMAL, "upload_paths": [str(project)]}
+    _, status = conductor_submit.Submit(args, progress=seen.append).main()
+    assert status == 201
+    assert (seen[0].done_files, seen[-1].done_files, seen[-1].files) == (0, 3, 3)
+
+
+def test_a_submission_that_is_cancelled_while_its_files_go_up_makes_no_job(
+    service: FakeService, project: Path
+) -> None:
+    cancellation = Cancellation()
+
+    def cancel_at_the_end(progress: Progress) -> None:
+        if progress.finished:
+            cancellation.cancel()
+
+    args = {**MINIMAL, "upload_paths": [str(project)]}
+    submission = conductor_submit.Submit(args, progress=cancel_at_the_end, cancellation=cancellation)
+    with pytest.raises(CancelledError):
+        submission.main()
+    assert service.jobs == []

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from conductor.commands.common import absolute, json_option, print_json
+
+if TYPE_CHECKING:
+    from conductor.lib.config import Config
+    from conductor.lib.md5_cache import Md5Cache
 
 
 @click.command()
@@ -19,14 +25,25 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
 
     files = look_at(expand_paths(absolute(path) for path in paths))
     with ApiClient() as client:
-        report = Uploader(client).upload(files)
+        report = Uploader(client, cache=_cache(client.config)).upload(files)
     if as_json:
         listed = [
             {"path": file.path, "size": file.size, "md5": file.md5, "sent": file.path in report.sent}
             for file in report.files
         ]
-        print_json({"files": listed, "bytes_sent": report.bytes_sent})
+        print_json({"files": listed, "bytes_sent": report.bytes_sent, "bytes_resumed": report.bytes_resumed})
     else:
         click.echo(
             f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there"
         )
+
+
+def _cache(config: Config) -> Md5Cache | None:
+    """Return what remembers md5s and parts, unless the settings say to do without."""
+    settings = config.submission()
+    if "md5_caching" in settings and settings["md5_caching"].value is False:
+        return None
+    from conductor.lib.md5_cache import user_cache
+
+    path = settings.get("database_filepath")
+    return user_cache(str(path.value) if path and path.value else None)

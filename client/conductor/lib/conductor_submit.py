@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conductor.lib.api_client import ApiClient
+from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError
 from conductor.lib.file_utils import expand_paths, read_path_list
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.payload import build_payload
+from conductor.lib.progress import ProgressCallback
 from conductor.lib.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
 
@@ -55,16 +57,24 @@ class Submit:
     ``args`` is the dictionary of arguments that ``conductor.lib.arguments`` lists, under their documented names
     or those of the vendor's clients. What it does not say comes from the config file, the environment and the
     defaults, in rising order of precedence: defaults < config file < environment < ``args``. ``client`` is used
-    and not closed if given.
+    and not closed if given. ``progress`` is told how far the upload is, ``cancellation`` ends it (see ``Uploader``);
+    the job itself is sent or not, never cancelled in between.
 
     Raises BadArgumentError, which lists everything that is wrong, and ConfigError, both before anything is sent.
     """
 
     def __init__(
-        self, args: Mapping[str, Any], *, config: Config | None = None, client: ApiClient | None = None
+        self,
+        args: Mapping[str, Any],
+        *,
+        config: Config | None = None,
+        client: ApiClient | None = None,
+        progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._config = config or (client.config if client else Config.load())
         self._client = client
+        self._progress, self._cancellation = progress, cancellation
         self._arguments = resolve(args, self._config.submission())
 
     @property
@@ -100,6 +110,7 @@ class Submit:
 
     def _hashed(self, files: list[LocalFile]) -> list[LocalFile]:
         cache = self._cache()
+        seen_ns = cache.now_ns() if cache else None
         known = cache.known(files) if cache else {}
         with ThreadPoolExecutor(self._config.thread_count) as pool:
             new = dict(
@@ -109,13 +120,21 @@ class Submit:
                 )
             )
         if cache:
-            cache.remember(new.values())
+            cache.remember(new.values(), seen_ns=seen_ns)
         return [known.get(file.path) or new[file.path] for file in files]
 
     def _submit(self, client: ApiClient, files: list[LocalFile]) -> tuple[dict[str, Any], int]:
         if self._arguments["local_upload"]:
-            uploader = Uploader(client, project=self._arguments["project"] or None, cache=self._cache())
+            uploader = Uploader(
+                client,
+                project=self._arguments["project"] or None,
+                cache=self._cache(),
+                progress=self._progress,
+                cancellation=self._cancellation,
+            )
             files = list(uploader.upload(files).files)
+            if self._cancellation is not None:
+                self._cancellation.check()
         return client.create_job(build_payload(self._arguments, files))
 
     def _paths(self) -> list[str]:
@@ -152,7 +171,6 @@ class Submit:
         if not self._arguments["md5_caching"] or self._arguments["force"]:
             return None
         # SQLite is only loaded where it is used.
-        from conductor.lib.md5_cache import Md5Cache, default_path
+        from conductor.lib.md5_cache import user_cache
 
-        path = self._arguments["database_filepath"]
-        return Md5Cache(default_path() if path is None else Path(path).expanduser())
+        return user_cache(self._arguments["database_filepath"])

@@ -14,10 +14,15 @@ from pathlib import Path
 from conductor.lib.cache_file import FILE_NAME, CacheFile, default_path, prune
 from conductor.lib.local_files import LocalFile
 
-__all__ = ["FILE_NAME", "Md5Cache", "default_path"]
+__all__ = ["FILE_NAME", "Md5Cache", "default_path", "user_cache"]
 
 _BATCH = 500
 _RACY_NS = 2_000_000_000
+
+
+def user_cache(database_filepath: str | None = None) -> Md5Cache:
+    """Return the user's cache, or the one in a file of their choice (``database_filepath``)."""
+    return Md5Cache(default_path() if database_filepath is None else Path(database_filepath).expanduser())
 
 
 class Md5Cache:
