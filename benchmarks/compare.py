@@ -3,8 +3,8 @@
     python benchmarks/compare.py [--quick] [--rounds 3] [--only NAME]
 
 Both submit the same files, one after the other, to the same served fake, each as an account of its own; every
-submission is a process of its own, so its start counts. Figures are medians of the rounds, which alternate between the
-two. Prints Markdown for docs/figures.md.
+submission is a process of its own, so its start counts, and each client uses as many threads as it does by default.
+Figures are medians of the rounds, which alternate between the two. Prints Markdown for docs/figures.md.
 """
 
 from __future__ import annotations
@@ -123,10 +123,12 @@ def submit(client: Client, files: Path, home: Path, environment: dict[str, str])
         "http_proxy": DEAD_PROXY,
         "https_proxy": DEAD_PROXY,
         "no_proxy": "127.0.0.1",
-        # Its default is one less than there are cores, which is none on a machine with one.
-        "CONDUCTOR_THREAD_COUNT": "4",
         **environment,
     }
+    if os.cpu_count() == 1:
+        surroundings["CONDUCTOR_THREAD_COUNT"] = (
+            "1"  # the vendor's default, one less than there are cores, is none
+        )
     code = SUBMIT.format(package=client.package)
     with (home / "client.log").open("wb") as log:
         began = time.perf_counter()
