@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,10 @@ def test_a_file_that_grows_while_it_is_hashed_is_an_error_with_both_sizes(
     path.write_bytes(b"abc")
     real = hashing.md5_of
 
-    def md5_and_write(stream: object, size: int) -> str:
+    def md5_and_write(stream: object, size: int, check: Callable[[], None]) -> str:
         with path.open("ab") as end:
             end.write(b"de")
-        return real(stream, size)  # type: ignore[arg-type]
+        return real(stream, size, check)  # type: ignore[arg-type]
 
     monkeypatch.setattr(hashing, "md5_of", md5_and_write)
     with pytest.raises(FileChangedError, match="while its md5 was taken") as caught:
@@ -155,3 +156,17 @@ def test_a_body_tells_how_much_of_it_was_read(tmp_path: Path) -> None:
         while body.read(3):
             pass
     assert told == [3, 6, 8, 8]
+
+
+def test_hashing_a_large_file_ends_when_it_is_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(3 * BUFFER_BYTES))
+    stop, blocks = Cancellation(), list[int]()
+
+    def cancel_at_the_first() -> None:
+        blocks.append(len(blocks))
+        stop.cancel()
+        stop.check()
+
+    with pytest.raises(CancelledError):
+        hash_file(str(tmp_path / "large"), cancel_at_the_first)
+    assert blocks == [0]

@@ -49,6 +49,7 @@ class CacheFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = path.with_name(f"{path.name}.lock")
 
     def read(self, use: Callable[[sqlite3.Connection], T], otherwise: T, problem: str) -> T:
         """Return what ``use`` makes of a connection; ``otherwise`` where there is no file, or none of use.
@@ -84,8 +85,11 @@ class CacheFile:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT")
+                with locked(self._lock):  # one at a time: no wait is made for a change of the journal's mode
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    connection.executescript(
+                        f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT"
+                    )
             connection.execute("PRAGMA synchronous=NORMAL")
         except BaseException:
             connection.close()
@@ -99,7 +103,7 @@ class CacheFile:
         """
         aside = self.path.with_name(f"{self.path.name}.damaged")
         try:
-            with locked(self.path.with_name(f"{self.path.name}.lock")):
+            with locked(self._lock):
                 if not self._is_damaged():
                     return
                 if not self._is_ours():
@@ -125,7 +129,7 @@ class CacheFile:
         if not self.path.exists():
             return False
         try:
-            with closing(self._connect()) as connection:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
                 return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
         except sqlite3.OperationalError:
             return False  # busy, or not readable: that says nothing about what is in it

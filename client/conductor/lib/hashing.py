@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
@@ -15,15 +16,16 @@ from conductor.lib.local_files import LocalFile, changed, describe
 BUFFER_BYTES = 1024 * 1024
 
 
-def hash_file(path: str) -> LocalFile:
+def hash_file(path: str, check: Callable[[], None] = lambda: None) -> LocalFile:
     """Return the file with its md5 and the stat that belongs to it.
 
-    Raises FileChangedError if it was written to meanwhile, InvalidPathError if it cannot be read.
+    ``check`` is called after each block, and ends the work by what it raises. Raises FileChangedError if it was
+    written to meanwhile, InvalidPathError if it cannot be read.
     """
     try:
         with Path(path).open("rb", buffering=0) as stream:
             before = LocalFile(path, os.fstat(stream.fileno()))
-            md5 = md5_of(stream, before.size)
+            md5 = md5_of(stream, before.size, check)
             after = os.fstat(stream.fileno())
     except OSError as error:
         raise InvalidPathError(f"{path} cannot be read: {error.strerror}") from None
@@ -32,12 +34,13 @@ def hash_file(path: str) -> LocalFile:
     return before.with_md5(md5)
 
 
-def md5_of(stream: io.RawIOBase, size: int) -> str:
+def md5_of(stream: io.RawIOBase, size: int, check: Callable[[], None] = lambda: None) -> str:
     """Return the md5 of what is left of an unbuffered stream; ``size`` only guides the buffer."""
     digest = hashlib.md5(usedforsecurity=False)
     buffer = memoryview(bytearray(min(max(size, 1) + 1, BUFFER_BYTES)))
     while count := stream.readinto(buffer):
         digest.update(buffer[:count])
+        check()
     return base64.b64encode(digest.digest()).decode()
 
 

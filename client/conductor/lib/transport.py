@@ -1,7 +1,8 @@
 """Sending requests: pooled connections, timeouts on everything, retries, no secrets in the log.
 
 Measured on the way to this shape: a Session per thread beats a shared one, ``trust_env=False`` saves the
-proxy and netrc lookups that requests otherwise makes for every request, and blocks of 64 KiB down and 256 KiB up beat smaller ones.
+proxy and netrc lookups that requests otherwise makes for every request, and blocks of 64 KiB down and 256 KiB
+up beat smaller ones.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class UploadRun:
                 self._to_ask.append(file)
 
     def _hash(self, batch: list[LocalFile]) -> Then:
-        files = [hash_file(file.path) for file in batch if not self.stop.cancelled]
+        files = [hash_file(file.path, self.stop.check) for file in batch]
         return partial(self.hashed, files, new=True)
 
     def _ask(self, batch: list[LocalFile]) -> Then:
