@@ -50,4 +50,6 @@ def _text(document: dict[str, Any], file: Path) -> str:
         return json.dumps(document, indent=1) + "\n"
     import yaml
 
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    # The one that uses libyaml, where PyYAML was built with it, is ten times as fast.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True))
