@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import SETTINGS, Config
 from conductor.lib.exceptions import ConfigError
 
@@ -168,3 +170,54 @@ def test_a_key_is_never_shown(home: Path) -> None:
 def test_a_machine_of_the_environment_sets_aside_the_one_of_the_file(home: Path) -> None:
     found = load(home, "instance_type: n1-standard-8", CORES="2").submission()
     assert found.keys() == {"cores"}
+
+
+def test_the_documented_keys_of_2019_are_what_submissions_begin_with(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, sky = home / "scene.ma", home / "sky.hdr"
+    scene.write_text("abc")
+    sky.write_text("d")
+    text = f"""
+        api_key_path: /keys/conductor.json
+        base_url: conductortech.com
+        error_reporting: true
+        log_dir: /tmp/logs
+        output_dir: /tmp/out
+        projects: [film, ad]
+        local_upload: false
+        md5_caching: false
+        thread_count: 3
+        priority: 7
+        location: mars
+        project: film
+        docker_image: acme/render:1
+        autoretry_policy: {{preempted: {{max_retries: 2}}}}
+        environment: {{LICENCE: host, PATH: /studio/bin}}
+        metadata: {{show: film, shot: none}}
+        software_package_ids: [p1]
+        upload_paths: [{scene}]
+        notify: [td@acme.test]
+    """
+    config = load(home, textwrap.dedent(text), PRIORITY="9", NOTIFY="kim@acme.test,lee@acme.test")
+    job = {
+        **{
+            "instance_type": "m",
+            "output_path": "/out",
+            "tasks_data": [{"command": "r"}],
+            "location": "venus",
+        },
+        **{"environment": {"PATH": "/job/bin"}, "metadata": {"shot": "s1"}, "software_package_ids": ["p2"]},
+        **{"upload_paths": [str(sky)], "notify": ["me@acme.test"]},
+    }
+    payload = Submit(job, config=config).payload()
+    assert caplog.messages == []
+    assert (config.thread_count, config["api_key_path"]) == (3, "/keys/conductor.json")
+    assert (payload["priority"], payload["location"], payload["project"]) == (9, "venus", "film")
+    assert (payload["local_upload"], payload["docker_image"]) == (False, "acme/render:1")
+    assert payload["autoretry_policy"] == {"preempted": {"max_retries": 2}}
+    assert payload["environment"] == {"LICENCE": "host", "PATH": "/job/bin"}
+    assert payload["metadata"] == {"show": "film", "shot": "s1"}
+    assert payload["software_package_ids"] == ["p1", "p2"]
+    assert payload["notify"] == {"emails": ["kim@acme.test", "lee@acme.test", "me@acme.test"]}
+    assert [file["destination"] for file in payload["upload_files"]] == [str(scene), str(sky)]
