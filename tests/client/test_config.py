@@ -201,14 +201,15 @@ def test_the_documented_keys_of_2019_are_what_submissions_begin_with(
     """
     config = load(home, textwrap.dedent(text), PRIORITY="9", NOTIFY="kim@acme.test,lee@acme.test")
     job = {
-        **{
-            "instance_type": "m",
-            "output_path": "/out",
-            "tasks_data": [{"command": "r"}],
-            "location": "venus",
-        },
-        **{"environment": {"PATH": "/job/bin"}, "metadata": {"shot": "s1"}, "software_package_ids": ["p2"]},
-        **{"upload_paths": [str(sky)], "notify": ["me@acme.test"]},
+        "instance_type": "m",
+        "output_path": "/out",
+        "tasks_data": [{"command": "r"}],
+        "location": "venus",
+        "environment": {"PATH": "/job/bin"},
+        "metadata": {"shot": "s1"},
+        "software_package_ids": ["p2"],
+        "upload_paths": [str(sky)],
+        "notify": ["me@acme.test"],
     }
     payload = Submit(job, config=config).payload()
     assert caplog.messages == []
