@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -31,6 +34,7 @@ from conductor.lib.tasks import list_tasks
 from conductor.lib.usage import get_compute_usage, get_storage_usage
 from conductor.lib.waiting import wait_for_jobs
 from support.farm import Farm, farm, job
+from support.programs import conductor
 from support.served import served
 
 
@@ -209,6 +213,23 @@ def test_a_job_is_submitted_waited_for_and_looked_at_by_commands(tmp_path: Path)
         )
         ended = run(server.ready["env"], "kill", "1")
         assert (ended.exit_code, "00001" in ended.stderr) == (2, True)
+
+
+def test_ctrl_c_ends_a_wait_with_one_line(tmp_path: Path) -> None:
+    with served(tmp_path / "served", "--speed", "0") as server:
+        environment = server.ready["env"]
+        args = json.dumps({key: value for key, value in job().items() if key != "upload_paths"})
+        (tmp_path / "job.json").write_text(args)
+        assert run(environment, "submit", "--file", str(tmp_path / "job.json")).exit_code == 0
+        waiting = subprocess.Popen(
+            conductor("wait", "1"), env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True
+        )
+        with waiting:
+            assert waiting.stderr is not None
+            assert waiting.stderr.readline().startswith("job 00001 ")
+            waiting.send_signal(signal.SIGINT)
+            said = waiting.stderr.read()
+    assert (waiting.returncode, said) == (130, "conductor: interrupted\n")
 
 
 def agree(page: str) -> bool:
