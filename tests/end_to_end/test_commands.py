@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
+import textwrap
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -34,7 +36,7 @@ from conductor.lib.tasks import list_tasks
 from conductor.lib.usage import get_compute_usage, get_storage_usage
 from conductor.lib.waiting import wait_for_jobs
 from support.farm import Farm, farm, job
-from support.programs import conductor
+from support.programs import ROOT, conductor
 from support.served import served
 
 
@@ -213,6 +215,23 @@ def test_a_job_is_submitted_waited_for_and_looked_at_by_commands(tmp_path: Path)
         )
         ended = run(server.ready["env"], "kill", "1")
         assert (ended.exit_code, "00001" in ended.stderr) == (2, True)
+
+
+def test_the_samples_of_the_library_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "reference" / "library.md").read_text(encoding="utf-8")
+    blocks = [
+        textwrap.dedent(block)
+        for block in re.findall(r"(?:^    .*\n|(?<=\n)\n(?=    ))+", page, re.MULTILINE)
+    ]
+    names: dict[str, Any] = {}
+    with served(tmp_path / "served", "--speed", "1000000") as server:
+        for name, value in server.ready["env"].items():
+            monkeypatch.setenv(name, value)
+        for block in blocks:
+            exec(compile(block, "library.md", "exec"), names)
+    assert (names["code"], names["job"].status, names["log"].task_status) == (201, "success", "success")
+    assert names["arnold"].package_id in names["args"]["software_package_ids"]
+    assert "PATH" in names["args"]["environment"]
 
 
 def test_ctrl_c_ends_a_wait_with_one_line(tmp_path: Path) -> None:

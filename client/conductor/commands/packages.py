@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("package_id"),
-    Column("product"),
+    Column("product", cut=True),
     Column("version"),
     Column("platform"),
     Column("relative_path", heading="path", wide=110, cut=True),
