@@ -94,7 +94,16 @@ def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+def _dashed(name: str) -> str:
+    """Return the name of an option or command as it is declared; the tools of 2019 wrote ``--task_id``."""
+    return name.replace("_", "-")
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashed},
+    epilog=EPILOG,
+)
 @click.option(
     "--version",
     is_flag=True,

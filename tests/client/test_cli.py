@@ -347,3 +347,16 @@ def test_a_job_file_that_is_no_yaml_is_named_with_the_place(
     file = write(tmp_path, "job.yml", text)
     done = run("submit", "--file", file)
     assert (done.exit_code, done.stderr) == (2, f"conductor: {file} is not YAML: {reason}\n")
+
+
+def test_underscores_may_stand_for_dashes_as_in_2019(service: FakeService, tmp_path: Path) -> None:
+    file = write(tmp_path, "job.json", json.dumps(JOB))
+    done = run(
+        "submit", "--file", file, "--job_title", "two_words", "--scout_frame", "8", "--no-local_upload"
+    )
+    assert (done.exit_code, service.jobs[0]["job_title"], service.jobs[0]["scout_frames"]) == (
+        0,
+        "two_words",
+        "8",
+    )
+    assert run("instance_types").stdout == run("instance-types").stdout

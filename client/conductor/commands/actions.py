@@ -14,7 +14,6 @@ from conductor.lib.exceptions import BadArgumentError, Problem
 def _targets(command: Callable[..., Any]) -> Callable[..., Any]:
     task_option = click.option(
         "--task-id",
-        "--task_id",
         "task_texts",
         multiple=True,
         metavar="TASK",
