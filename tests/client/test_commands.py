@@ -21,6 +21,7 @@ from PIL import Image
 from conductor.cli import cli
 from conductor.commands.failures import BROKEN_PIPE
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
+from conductor.lib.polling import Pacer
 from support.client_world import URL
 from support.fake_service import PRIVATE_KEY, FakeService
 
@@ -116,8 +117,11 @@ def test_a_log_is_printed_as_it_is(mock: responses.RequestsMock) -> None:
 @pytest.mark.parametrize(
     ("flags", "printed"), [([], "a\nb\n"), (["--json"], '{"line": "a"}\n{"line": "b"}\n')]
 )
-def test_a_log_is_followed_to_its_end(mock: responses.RequestsMock, flags: list[str], printed: str) -> None:
-    for body in (log("a", status="success"), log("b", status="success"), log(status="success")):
+def test_a_log_is_followed_to_its_end(
+    mock: responses.RequestsMock, flags: list[str], printed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pacer, "pause", lambda *_: None)
+    for body in (log("a"), log("b"), log(status="success")):
         mock.add("GET", LOG, json=body)
     done = run("logs", "1", "0", "--follow", *flags)
     assert (done.exit_code, done.stdout) == (0, printed)
@@ -394,3 +398,50 @@ def test_a_reader_that_has_gone_is_no_error_message(tmp_path: Path) -> None:
             command, stdout=output, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
         )
     assert (done.returncode, done.stderr) == (BROKEN_PIPE, "")
+
+
+ASKING = (
+    *(
+        ("jobs",),
+        ("tasks", "1"),
+        ("logs", "1", "0"),
+        ("logs", "1", "0", "--follow"),
+        ("wait", "1", "--timeout", "0"),
+    ),
+    *(("kill", "1"), ("hold", "1"), ("unhold", "1"), ("retry", "1", "--task-id", "0"), ("packages",)),
+    *(("packages", "--tree"), ("packages", "--markdown"), ("projects", "--all"), ("instance-types",)),
+    *(("usage",), ("usage", "--storage"), ("usage", "--plot"), ("catalog", "export", "-")),
+)
+STRANGE = (
+    *(
+        "<html>",
+        "[]",
+        "null",
+        "{}",
+        '{"data": [{}]}',
+        '{"data": [1]}',
+        '{"data": [{"jid": 1, "tasks": "x"}]}',
+    ),
+    '{"data": [{"jid": "00001", "created": 5, "title": {"a": 1}, "running": "many", "total_runtime": "NaN"}]}',
+    '{"data": [{"package_id": null, "product": 7, "plugins": "xy", "platform": 3, "major_version": [1]}]}',
+    '{"logs": [{"log": [null, 3]}], "new_num_lines": "x", "task_status": "success"}',
+    '{"data": [{"start_time": "Wed, 10 Apr 2024 07:00:00 GMT", "minutes": "x"}]}',
+    '{"data": [{"cost_per_day": [null], "gibs_per_day": [{}]}]}',
+)
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("body", STRANGE)
+def test_no_answer_however_strange_ends_a_command_in_a_traceback(
+    mock: responses.RequestsMock, body: str, status: int, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pacer, "pause", lambda *_: None)
+    for method in ("GET", "PUT"):
+        mock.add(method, re.compile(rf"{URL}/(?!api/oauth_jwt|api/v1/ee).*"), body=body, status=status)
+    mock.replace("GET", f"{URL}/api/v1/ee/packages", body=body, status=status)
+    for words in ASKING:
+        done = run(*words, *flags)
+        assert done.exception is None or isinstance(done.exception, SystemExit), (words, done.exception)
+        assert done.exit_code in (0, 1, 2, 4, 5, 6, 124), words
+        assert (done.exit_code == 0) or "conductor: " in done.stderr, (words, done.stderr)

@@ -72,13 +72,12 @@ def test_following_yields_every_line_once_until_the_task_has_ended(
         answer("c"),
         answer("d", status="success"),
         answer("e", status="success"),
-        answer(status="success"),
     ):
         mock.add("GET", LOG, json=body)
     waits: list[float] = []
     assert list(follow(client, waits)) == ["a", "b", "c", "d", "e"]
-    assert asked(mock) == ["0", "2", "2", "3", "4", "5"]
-    assert waits == [1, 2, 1]
+    assert asked(mock) == ["0", "2", "2", "3", "4"]
+    assert waits == [1, 2, 1, 1]
 
 
 def test_lines_come_before_the_next_question_is_asked(
@@ -106,11 +105,11 @@ def test_without_a_count_lines_are_counted_here(
 def test_a_task_that_did_not_begin_is_waited_for(mock: responses.RequestsMock, client: ApiClient) -> None:
     mock.add("GET", LOG, status=404)
     mock.add("GET", LOG, json=answer("a", status="killed"))
-    mock.add("GET", LOG, json=answer(status="killed"))
+    mock.add("GET", LOG, json=answer("b", status="killed"))
     mock.add("GET", f"{URL}/api/v1/tasks", json={"data": [{"taskLabel": "003", "status": "pending"}]})
     waits: list[float] = []
-    assert list(follow(client, waits)) == ["a"]
-    assert waits == [1]
+    assert list(follow(client, waits)) == ["a", "b"]
+    assert waits == [1, 1]
 
 
 def test_a_task_that_ended_without_ever_running_has_no_lines(
@@ -128,6 +127,18 @@ def test_a_task_that_there_is_not_is_no_reason_to_wait(
     mock.add("GET", f"{URL}/api/v1/tasks", json={"data": []})
     with pytest.raises(RefusedError, match="no task 003 of job 00012"):
         list(follow(client))
+
+
+def test_a_service_that_always_sends_the_whole_log_does_not_keep_anybody_for_ever(
+    mock: responses.RequestsMock, client: ApiClient
+) -> None:
+    mock.add("GET", LOG, json=answer("a", status="success"))
+    assert list(follow(client)) == ["a"]
+    mock.replace("GET", LOG, json=answer("a"))
+    lines = follow(client)
+    assert next(lines) == "a"
+    mock.replace("GET", LOG, json=answer("a", "b", status="success"))
+    assert list(lines) == ["a", "b", "a", "b"]
 
 
 def test_another_refusal_is_not_taken_for_a_log_to_come(

@@ -89,6 +89,7 @@ def follow_log(
     """
     pacer = Pacer(polling or Polling(longest=10.0), wait, clock)
     line = from_line
+    settled = True  # so that the log of a task that ended before is complete with its first answer
     with client_or_own(client) as one:
         while True:
             try:
@@ -100,11 +101,11 @@ def follow_log(
             pacer.answered(news=bool(log.lines))
             yield from log.lines
             line = log.next_line
-            # Only an answer without lines says that the end was reached: the last ones may come with the status.
-            if log.task_status in ENDED and not log.lines:
+            if log.task_status in ENDED and (settled or not log.lines):
                 return
-            if log.task_status not in ENDED:
-                pacer.pause()
+            # Lines that came with the end may not be the last ones: those are asked for once more.
+            settled = log.task_status in ENDED
+            pacer.pause()
 
 
 def _log_if_any(jid: int | str, tid: int | str, line: int, client: ApiClient) -> TaskLog:
