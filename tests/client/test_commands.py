@@ -17,10 +17,13 @@ import responses
 import yaml
 from click.testing import CliRunner, Result
 from PIL import Image
+from rich.console import Console
 
 from conductor.cli import cli
 from conductor.commands.failures import BROKEN_PIPE
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
+from conductor.commands.wait import bars
+from conductor.lib.jobs import Job
 from conductor.lib.polling import Pacer
 from support.client_world import URL
 from support.fake_service import PRIVATE_KEY, FakeService
@@ -147,6 +150,19 @@ def test_waiting_ends_with_a_code_by_how_the_jobs_did(
     assert done.exit_code == code
     assert done.stdout == "".join(f"{record['jid']} {record['status']} 0/2 tasks\n" for record in records)
     assert [record["status"] for record in json.loads(run("wait", "--json", *ids).stdout)] == statuses
+
+
+def test_a_terminal_shows_a_bar_for_each_job() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80, color_system=None)
+    with bars(console) as show:
+        show([Job.from_record(job("00001", "pending"))])
+        show([Job.from_record(job("00001", "running", success=1)), Job.from_record(job("00002", "holding"))])
+    shown = stream.getvalue()
+    assert re.search(r"job 00001 .* 0/2 +pending", shown)
+    assert re.search(r"job 00001 .* 1/2 +running", shown)
+    assert re.search(r"job 00002 .* 0/2 +holding", shown)
+    assert "0/100" not in shown
 
 
 def test_waiting_no_longer_than_it_may_is_an_exit_code_of_its_own(mock: responses.RequestsMock) -> None:

@@ -12,6 +12,8 @@ import click
 from conductor.commands.common import json_option, print_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from conductor.lib.jobs import Job
 
 FAILED, KILLED = 5, 6
@@ -70,7 +72,15 @@ def _progress() -> Iterator[Callable[[list[Job]], None]]:
         yield _lines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with bars(Console(stderr=True)) as show:
+        yield show
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Callable[[list[Job]], None]]:
+    """Give a function that shows jobs as bars, which are gone after the block."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (
         TextColumn("{task.description}"),
@@ -79,14 +89,18 @@ def _progress() -> Iterator[Callable[[list[Job]], None]]:
         TextColumn("{task.fields[status]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        ids = {}
+    with Progress(*columns, console=console, transient=True) as progress:
+        ids: dict[str, TaskID] = {}
 
         def show(jobs: list[Job]) -> None:
             for job in jobs:
-                if job.jid not in ids:
-                    ids[job.jid] = bars.add_task(f"job {job.jid}", status="")
-                bars.update(ids[job.jid], total=job.tasks, completed=job.finished_tasks, status=job.status)
+                done, status = job.finished_tasks, job.status
+                if job.jid in ids:
+                    progress.update(ids[job.jid], total=job.tasks, completed=done, status=status)
+                else:
+                    name = f"job {job.jid}"
+                    ids[job.jid] = progress.add_task(name, total=job.tasks, completed=done, status=status)
+            progress.refresh()
 
         yield show
 
