@@ -15,14 +15,15 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Render an example on the farm.")
+    parser = argparse.ArgumentParser(
+        description="Render an example on the farm; further options go to its submit.py."
+    )
     parser.add_argument("example", choices=["raytracer", "blender"])
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures are to be")
-    parser.add_argument("--end", type=int, help="the last frame")
-    given = parser.parse_args()
+    given, more = parser.parse_known_args()  # what this script does not know is for submit.py
     folder = given.folder.resolve()
     renders = folder / "renders"
-    options = ["--output", str(renders), *(["--end", str(given.end)] if given.end else [])]
+    options = ["--output", str(renders), *more]
     if given.example == "blender":
         python(HERE / "blender" / "make_scene.py", str(folder / "project"))
         options += ["--project", str(folder / "project")]

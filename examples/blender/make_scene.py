@@ -9,8 +9,13 @@ import math
 import sys
 from pathlib import Path
 
-import bpy
-import numpy as np
+try:
+    import bpy
+    import numpy as np
+except ImportError as error:
+    sys.exit(
+        f"{error}: install 'conductor-mock[blender]' into a Python 3.11 to have Blender as a Python module"
+    )
 
 FRAMES = 12
 TEXTURE = "textures/tiles.png"

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the folder that the pictures are for")
     parser.add_argument("--start", type=int, default=1)
     parser.add_argument("--end", type=int, default=24)
-    parser.add_argument("--size", default="320x180")
+    parser.add_argument("--size", default="320x180", help="WIDTHxHEIGHT")
     given = parser.parse_args()
     args = arguments(given.output.resolve(), given.start, given.end, given.size)
     response, _ = conductor_submit.Submit(args).main()
