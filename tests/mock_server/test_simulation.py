@@ -181,6 +181,9 @@ def test_costs_are_the_sum_over_the_time_that_instances_were_held(
     assert sum(usage.instance_cost for usage in hours) == sum(
         length * (MACHINE.preemptible_price if job.preemptible else MACHINE.price) for length, job in held
     )
+    assert sum(usage.instance_cost + usage.licence_cost for usage in hours) == sum(
+        billing.task_cost(job, task, farm.state.now_us) for job in jobs for task in job.tasks
+    )
 
 
 @given(farms, arrivals, st.integers(0, 10 * HOUR))

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.commands import Machine
-from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.state import Job, State, Task
 
 HOUR_US = 3600 * SECOND
 
@@ -43,6 +43,14 @@ def usage_by_hour(
     return dict(sorted(hours.items()))
 
 
+def task_cost(job: Job, task: Task, now_us: int) -> int:
+    """What the instances of a task cost until now, licences included: micro-dollars per hour times microseconds."""
+    return sum(
+        (ended - began) * (_price(job, machine) + machine.licence_price)
+        for began, ended, machine in _task_runs(job, task, now_us)
+    )
+
+
 def dollars(cost: int) -> float:
     """Micro-dollars per hour times microseconds, as dollars."""
     return round(cost / HOUR_US / 1_000_000, 6)
@@ -55,9 +63,13 @@ def http_date(t_us: int) -> str:
 
 def _runs(state: State, job: Job) -> Iterator[tuple[int, int, Machine]]:
     for task in job.tasks:
-        for attempt in task.attempts:
-            ended_us = state.now_us if attempt.ended_us is None else attempt.ended_us
-            yield attempt.assigned_us, ended_us, job.machine_of(attempt)
+        yield from _task_runs(job, task, state.now_us)
+
+
+def _task_runs(job: Job, task: Task, now_us: int) -> Iterator[tuple[int, int, Machine]]:
+    for attempt in task.attempts:
+        ended_us = now_us if attempt.ended_us is None else attempt.ended_us
+        yield attempt.assigned_us, ended_us, job.machine_of(attempt)
 
 
 def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
