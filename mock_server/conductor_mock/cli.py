@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -174,16 +175,24 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
 
 
 @main.command()
-def demo() -> None:
-    """Run the documented quick start against a throw-away fake and show what arrived."""
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the project and its frames are to be.  [default: a new folder for temporary files]",
+)
+def demo(folder: Path | None) -> None:
+    """Run the documented quick start against a throw-away fake, and download the frames that come of it."""
     from rich.console import Console
 
     from conductor_mock.demo import DemoError, run_demo
 
     try:
-        run_demo(Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+        place = folder or Path(tempfile.mkdtemp(prefix="conductor-demo-"))
+        run_demo(Console(width=None if sys.stdout.isatty() else 160, highlight=False), place.resolve())
     except DemoError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"the project cannot be made: {error}") from None
 
 
 @main.command()

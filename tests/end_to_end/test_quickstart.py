@@ -198,10 +198,10 @@ def test_conductor_mock_run_ends_with_the_code_of_its_command(stage: Stage) -> N
     assert "batman_0008.vrscene" in finished.stderr.splitlines()[-1]
 
 
-def test_the_demo_shows_a_submission_and_leaves_nothing_behind() -> None:
-    with TemporaryDirectory() as throw_away:  # a short name: the table of files folds long ones
+def test_the_demo_ends_with_downloaded_frames_and_a_table_of_tasks() -> None:
+    with TemporaryDirectory() as throw_away:  # a short name: the tables fold long ones
         demo = subprocess.Popen(
-            conductor_mock("demo"),
+            conductor_mock("demo", "--folder", f"{throw_away}/demo"),
             env={**os.environ, "TMPDIR": throw_away},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -209,12 +209,34 @@ def test_the_demo_shows_a_submission_and_leaves_nothing_behind() -> None:
             start_new_session=True,
         )
         out, err = demo.communicate(timeout=PATIENCE_S)
-        left = list(Path(throw_away).iterdir())
+        left = [path.name for path in Path(throw_away).iterdir()]
+        output = Path(throw_away) / "demo" / "project" / "output"
+        frames = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
     assert demo.returncode == 0, err
-    code, response = out.splitlines()[-2:]
-    assert (int(code), ast.literal_eval(response)) == (201, ANSWER)
+    assert str(ANSWER) in out.splitlines()
     assert "/project/batman_0008.vrscene" in out
-    assert left == []
+    assert frames == [
+        "output.0008.simulated.png",
+        "output.0024.simulated.png",
+        *(f"turntable/lamp.{frame:04d}.simulated.png" for frame in range(1, 13)),
+    ]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│ 0000" in line]
+    assert [row[:4] for row in rows] == [
+        ["00001", "000", "8", "downloaded"],
+        ["00001", "001", "24", "downloaded"],
+        *(["00002", f"{task:03d}", str(task + 1), "downloaded"] for task in range(12)),
+    ]
+    assert [row[2] for row in rows if row[5] == "2"] == ["4", "9"], "these two were preempted once"
+    assert all(row[8].startswith("$ 0.") for row in rows)
+    assert left == ["demo"], "nothing else stays"
     with pytest.raises(ProcessLookupError):  # nobody is left in the session that the demo began
         os.killpg(demo.pid, signal.SIGKILL)
     assert list(Path(os.environ["HOME"]).rglob("*")) == [], "the demo has a home of its own"
+
+
+def test_a_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    finished = run(conductor_mock("demo", "--folder", str(tmp_path / "file" / "demo")))
+    assert finished.returncode == 1
+    assert "the project cannot be made" in finished.stderr
+    assert "Traceback" not in finished.stderr
