@@ -55,22 +55,51 @@ RULES: list[list[dict[str, Any]]] = [
 ]
 REPORTS = ["downloading", "downloaded", "pending"]
 
+SUBMIT = ["submit", "submit in chunks", "submit for a daemon"]
 KINDS = [
-    "submit", "submit", "submit in chunks", "submit for a daemon", "act", "act on task", "force", "rules", "claim",
-    "finish", "fail", "take", "report", "speed",
-]  # fmt: skip
+    *SUBMIT,
+    "act",
+    "act on task",
+    "force",
+    "rules",
+    "claim",
+    "finish",
+    "fail",
+    "take",
+    "report",
+    "speed",
+]
 
-steps = st.builds(
-    Step,
-    st.sampled_from([0, 1, SECOND, 30 * SECOND, 60 * SECOND, 61 * SECOND, 200 * SECOND, HOUR])
-    | st.integers(0, HOUR),
-    st.sampled_from(KINDS),
-    st.integers(1, 4),
-    st.integers(0, 5),
-    st.integers(0, 11),
+RETRIES = {"failed": {"max_retries": 2}, "preempted": {"max_retries": 1}}
+OUTCOMES = ["failed,success", "preempted,failed,success", "preempted,preempted", "success"]
+
+lively = st.builds(
+    lambda payload, how: {"autoretry_policy": RETRIES, "metadata": {"mock_outcome": how}, **payload},
     payloads,
+    st.sampled_from(OUTCOMES),
 )
-lives = st.lists(steps, min_size=1, max_size=12)
+"""Payloads of which most have attempts that fail and are tried again."""
+
+
+def steps(kinds: list[str]) -> st.SearchStrategy[Step]:
+    waits = st.sampled_from([0, 1, SECOND, 30 * SECOND, 60 * SECOND, 61 * SECOND, 200 * SECOND, HOUR])
+    return st.builds(
+        Step,
+        waits | st.integers(0, HOUR),
+        st.sampled_from(kinds),
+        st.integers(1, 4),
+        st.integers(0, 5),
+        st.integers(0, 11),
+        lively,
+    )
+
+
+lives = st.builds(
+    lambda first, then: first + then,
+    st.lists(steps(SUBMIT), min_size=1, max_size=3),
+    st.lists(steps(KINDS), max_size=10),
+)
+"""What happens to an account: some jobs come, then anything."""
 
 
 def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None) -> None:
