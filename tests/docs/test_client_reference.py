@@ -18,6 +18,7 @@ from conductor.lib.config import FOREIGN, SETTINGS, Setting
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 CLI = (DOCS / "cli.md").read_text(encoding="utf-8")
+COMMAND_PAGES = CLI + (DOCS / "downloads.md").read_text(encoding="utf-8")
 CONFIG = (DOCS / "config.md").read_text(encoding="utf-8")
 LIBRARY = (DOCS / "library.md").read_text(encoding="utf-8")
 
@@ -38,8 +39,8 @@ COMMANDS = dict(commands())
 
 def section(name: str) -> str:
     """The text about a command, from its heading to the next one."""
-    found = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^##|\Z)", CLI, re.MULTILINE | re.DOTALL)
-    assert found, f"cli.md has no heading for {name}"
+    found = re.search(rf"^### `{re.escape(name)}`\n(.*?)(?=^##|\Z)", COMMAND_PAGES, re.MULTILINE | re.DOTALL)
+    assert found, f"neither cli.md nor downloads.md has a heading for {name}"
     return found[1]
 
 
@@ -54,7 +55,7 @@ def test_every_command_has_a_heading_and_its_options_are_explained_below_it(name
 
 
 def test_no_heading_is_about_a_command_that_there_is_not() -> None:
-    assert set(re.findall(r"^### `(.*)`$", CLI, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^### `(.*)`$", COMMAND_PAGES, re.MULTILINE)) == set(COMMANDS)
 
 
 def test_the_options_of_the_command_itself_are_explained() -> None:

@@ -12,6 +12,7 @@ import click
 from conductor.commands.common import json_option, print_json
 from conductor.commands.job_file import read_job_file
 from conductor.commands.job_options import argument_options, from_options
+from conductor.commands.transfer_progress import shown_progress
 from conductor.lib.arguments import BY_NAME
 
 
@@ -29,11 +30,12 @@ def submit(job_file: Path | None, dry_run: bool, as_json: bool, **options: Any) 
     """
     from conductor.lib.conductor_submit import Submit
 
-    submission = Submit(_arguments(job_file, options))
+    args = _arguments(job_file, options)
     if dry_run:
-        click.echo(json.dumps(submission.payload(), indent=None if as_json else 2))
+        click.echo(json.dumps(Submit(args).payload(), indent=None if as_json else 2))
         return
-    response, status = submission.main()
+    with shown_progress("uploading") as progress:
+        response, status = Submit(args, progress=progress).main()
     if as_json:
         print_json({"status_code": status, "response": response})
     elif response.get("jobid"):
