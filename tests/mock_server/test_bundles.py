@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_mock.bundles.transfer import fingerprint
@@ -384,6 +384,79 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "is not in the bundle",
     ),
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_fakes() -> Iterator[tuple[Fake, Fake]]:
+    """Two servers for the examples of a property, whose accounts the other tests do not see."""
+    with running(token_ttl_s=10**8) as first, running() as second:
+        yield first, second
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.sampled_from(["plain", "scouts", "daemon", "preempted", "short"])),
+        st.tuples(st.just("wait"), st.integers(0, 9000)),
+        st.tuples(st.just("speed"), st.sampled_from([0, 1, 60])),
+        st.tuples(st.just("act"), st.sampled_from(["kill", "hold", "unhold", "retry", "release_scouts"])),
+        st.tuples(st.just("bring"), st.just(0)),
+        st.tuples(st.just("fetch"), st.sampled_from(["downloading", "downloaded", "pending"])),
+        st.tuples(st.just("look"), st.just(0)),
+    ),
+    max_size=14,
+)
+SUBMISSIONS: dict[str, dict[str, Any]] = {
+    "plain": {"tasks_data": [{"command": "r"}] * 3, "preemptible": True, "notify": {"emails": ["kim@x"]}},
+    "scouts": {"scout_frames": "1", "tasks_data": [{"command": "r", "frames": str(n)} for n in (1, 2)]},
+    "daemon": {"local_upload": False, "upload_files": [job_file("/b", b"b", md5=None)]},
+    "preempted": {
+        "metadata": {"mock_outcome": "preempted,failed"},
+        "autoretry_policy": {"preempted": {"max_retries": 1}, "failed": {"max_retries": 2}},
+    },
+    "short": {"metadata": {"mock_duration": "1"}},
+}
+
+
+def live(fake: Fake, caller: ApiCaller, step: str, value: Any) -> None:
+    """One step in the life of an account; what its state does not allow is refused and changes nothing."""
+    if step == "submit":
+        caller.submit(**SUBMISSIONS[value])
+    elif step == "wait":
+        fake.wall.step(value)
+    elif step == "speed":
+        caller.post("/_mock/clock", {"speed": value}, query={"account": caller.client_id})
+    elif step == "act":
+        caller.request("PUT", "/jobs_multi", body={"action": value, "jobids": ["00001"]})
+    elif step == "bring":
+        caller.request("PUT", "/uploads/client/next", body={"location": None})
+    elif step == "fetch":
+        answer = caller.get("/downloads/next", query={"count": "2"})
+        for record in answer.json()["data"] if answer.status == 201 else ():
+            report = {"download_id": record["download_id"], "status": value}
+            caller.post("/downloads/status", report)
+    else:
+        caller.jobs()
+
+
+@settings(max_examples=15)
+@given(STEPS)
+def test_whatever_an_account_lived_through_its_bundle_is_taken(
+    two_fakes: tuple[Fake, Fake], steps: list[tuple[str, Any]]
+) -> None:
+    """The fold of the commands alone comes to the state that was looked at now and then in between."""
+    first, second = two_fakes
+    caller = first.newcomer()
+    for step, value in steps:
+        live(first, caller, step, value)
+    answer = replay(second.anonymous(), save(caller))
+
+    assert answer.status == 201, answer
+    replayed = second.caller(caller.client_id, second.service.keys.private_key)
+    assert shown_jobs(replayed) == shown_jobs(caller)
+
+
+def shown_jobs(caller: ApiCaller) -> Any:
+    return caller.get("/_mock/jobs", query={"account": caller.client_id}).json()
 
 
 @pytest.fixture(scope="module")
