@@ -165,8 +165,15 @@ def by_daemon(state: State, step: Step, name: str, location: str) -> Command | N
         case "take":
             found = next(downloads.waiting(state, location), None)
             return None if found is None else downloads.offer(state, *found)
-    job = lookup.job(state, name)
-    index, _ = lookup.task(job, tid(step.task))
+    taken = [
+        (job, index)
+        for job in state.jobs.values()
+        for index, task in enumerate(job.tasks)
+        if task.download is not None and task.download.status != "pending"
+    ]
+    if not taken:
+        return None
+    job, index = taken[step.task % len(taken)]
     status = REPORTS[step.choice % len(REPORTS)]
     return downloads.report(state, lookup.download_id(job, index), status=status, bytes_downloaded=1)
 
