@@ -149,12 +149,15 @@ class Farm(RuleBasedStateMachine):
     def report_download(self, data: st.DataObject, status: str) -> None:
         there = [(job, task) for job in self.model.jobs for task in job.tasks if task.download]
         job, task = data.draw(st.sampled_from(there))
-        report = {"download_id": self._download_id(job, task), "status": status}
-        answer = self.caller.post(
-            "/downloads/status", {**report, "bytes_downloaded": 1, "bytes_to_download": 2}
-        )
-        assert answer.status == 200
-        self.model.report(task, status)
+        self._report(job, task, status)
+
+    @precondition(lambda self: any(True for place in ("", "london") for _ in self.model.to_download(place)))
+    @rule(location=LOCATIONS, status=st.sampled_from(["downloaded", "pending"]), count=st.integers(1, 2))
+    def take_downloads_and_say_how_it_went(self, location: str, status: str, count: int) -> None:
+        taken = list(self.model.to_download(location))[:count]
+        self.take_downloads(location, count)
+        for job, task in taken:
+            self._report(job, task, status)
 
     @rule(location=LOCATIONS)
     def claim_upload(self, location: str) -> None:
@@ -165,6 +168,11 @@ class Farm(RuleBasedStateMachine):
         else:
             assert answer.json()["data"]["id"] == f"u{self._jid(job)}"
             self.model.claim(job)
+
+    @rule(location=LOCATIONS, seconds=st.sampled_from([119, 120]))
+    def claim_an_upload_and_fall_silent(self, location: str, seconds: int) -> None:
+        self.claim_upload(location)
+        self.advance(seconds)
 
     @precondition(lambda self: any(job.upload for job in self.model.jobs))
     @rule(data=st.data(), what=st.sampled_from(["update", "finish", "fail"]))
@@ -242,6 +250,14 @@ class Farm(RuleBasedStateMachine):
 
     def _upload_the_scene(self) -> None:
         self.caller.upload("/f", SCENE)
+
+    def _report(self, job: Job, task: Task, status: str) -> None:
+        report = {"download_id": self._download_id(job, task), "status": status}
+        answer = self.caller.post(
+            "/downloads/status", {**report, "bytes_downloaded": 1, "bytes_to_download": 2}
+        )
+        assert answer.status == 200
+        self.model.report(task, status)
 
     def _submit(self, job: Job, payload: dict[str, Any]) -> None:
         job.number = len(self.model.jobs) + 1
