@@ -482,6 +482,21 @@ def test_tasks_that_were_handed_out_and_failed_stay_with_the_caller(
     assert (outputs.statuses("000"), outputs.statuses("001")) == ([], ["downloaded"])
 
 
+def test_a_task_that_was_handed_out_is_kept_by_reports_while_it_lasts(
+    outputs: FakeOutputs, tmp_path: Path
+) -> None:
+    for number in range(5):
+        outputs.add(f"{number}.png", b"%d" % number)
+    ticks = iter(range(0, 10**9, 100))
+    with make_client(tmp_path, threads=1) as client:
+        downloader = Downloader(client, clock=lambda: float(next(ticks)))
+        report = downloader.download_tasks(downloader.api.next())
+    assert report.complete
+    said = outputs.statuses()
+    assert said.count("downloaded") == 1
+    assert "downloading" in said
+
+
 def test_a_handed_out_task_without_files_is_done(outputs: FakeOutputs, tmp_path: Path) -> None:
     outputs.files["00001", "000"] = {}
     with make_client(tmp_path) as client:

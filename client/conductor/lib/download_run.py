@@ -111,6 +111,8 @@ class DownloadRun:
     def finish(self, source: Iterator[DownloadTask]) -> DownloadReport:
         """Do all the work there is."""
         self._source = source
+        cache = self._settings.cache
+        looked = cache.now_ns() if cache else 0
         least = 2 if self._handed_out else 1  # the thread that keeps what was handed out must not be busy
         with (
             self._client,
@@ -124,8 +126,8 @@ class DownloadRun:
                 self._settle_with_the_service()
                 raise
             finally:
-                if self._settings.cache:
-                    self._settings.cache.remember(self._fetcher.seen)
+                if cache:
+                    cache.remember(self._fetcher.seen, seen_ns=looked)
         self._tally.show()
         return DownloadReport(tuple(self._results), tuple(self._unfinished), tuple(self._errors))
 
@@ -252,7 +254,9 @@ class DownloadRun:
         return partial(self._reported, task, status, self._reports.tell(task, status))
 
     def _reported(self, task: TaskUnderWay, status: DownloadStatus, error: ConductorError | None) -> None:
-        if status is not DownloadStatus.DOWNLOADING:
+        if status is DownloadStatus.DOWNLOADING:
+            task.told, task.telling = self._settings.clock(), False
+        else:
             del self._unreported[task.record.download_id]
         if error is not None:
             self._errors.append(error)
@@ -263,8 +267,8 @@ class DownloadRun:
             return
         now = self._settings.clock()
         for task in self._active.values():
-            if now - task.told >= HEARTBEAT_SECONDS:
-                task.told = now
+            if now - task.told >= HEARTBEAT_SECONDS and not task.telling:  # one at a time, however slow
+                task.telling = True
                 pool.give(partial(self._report, task, DownloadStatus.DOWNLOADING))
 
     def _settle_with_the_service(self) -> None:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class TaskUnderWay:
     """A task of a download: how many of its files are not settled, and the folders that were written to.
 
-    ``told`` is when the service last heard of it.
+    ``told`` is when the service last heard of it, ``telling`` whether it is being told.
     """
 
     record: DownloadTask
@@ -27,6 +27,7 @@ class TaskUnderWay:
     begun: bool = False
     folders: set[Path] = field(default_factory=set)
     told: float = 0.0
+    telling: bool = False
 
 
 class TaskReports:
