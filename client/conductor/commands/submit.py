@@ -30,12 +30,12 @@ def submit(job_file: Path | None, dry_run: bool, as_json: bool, **options: Any) 
     """
     from conductor.lib.conductor_submit import Submit
 
-    args = _arguments(job_file, options)
+    arguments = _arguments(job_file, options)
     if dry_run:
-        click.echo(json.dumps(Submit(args).payload(), indent=None if as_json else 2))
+        click.echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2))
         return
-    with shown_progress("uploading") as progress:
-        response, status = Submit(args, progress=progress).main()
+    with shown_progress("uploading", wanted=not as_json) as progress:
+        response, status = Submit(arguments, progress=progress).main()
     if as_json:
         print_json({"status_code": status, "response": response})
     elif response.get("jobid"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import absolute, json_option, print_json
+from conductor.commands.transfer_progress import shown_progress
 
 if TYPE_CHECKING:
     from conductor.lib.config import Config
@@ -24,8 +25,8 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
     from conductor.lib.uploader import Uploader
 
     files = look_at(expand_paths(absolute(path) for path in paths))
-    with ApiClient() as client:
-        report = Uploader(client, cache=_cache(client.config)).upload(files)
+    with ApiClient() as client, shown_progress("uploading", wanted=not as_json) as progress:
+        report = Uploader(client, cache=_cache(client.config), progress=progress).upload(files)
     if as_json:
         listed = [
             {"path": file.path, "size": file.size, "md5": file.md5, "sent": file.path in report.sent}
