@@ -57,18 +57,8 @@ REPORTS = ["downloading", "downloaded", "pending"]
 
 SUBMIT = ["submit", "submit in chunks", "submit for a daemon"]
 KINDS = [
-    *SUBMIT,
-    "act",
-    "act on task",
-    "force",
-    "rules",
-    "claim",
-    "finish",
-    "fail",
-    "take",
-    "report",
-    "speed",
-]
+    *SUBMIT, *(["act", "act on task"] * 4), "force", "rules", "claim", "finish", "fail", "take", "report", "speed",
+]  # fmt: skip
 
 RETRIES = {"failed": {"max_retries": 2}, "preempted": {"max_retries": 1}}
 OUTCOMES = ["failed,success", "preempted,failed,success", "preempted,preempted", "success"]
