@@ -20,11 +20,12 @@ import click
 from conductor_mock.app import close_app, create_app, service_of
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
+from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
-from conductor_mock.settings import DEFAULT_PORT, Settings, default_data_dir
+from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
 from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
@@ -107,13 +108,30 @@ def server_options(command: F) -> F:
         click.option(
             "--ignore-idempotency-keys", is_flag=True, help="As the real service does, not the fake."
         ),
-        click.option("--execute", cls=LaterOption, is_flag=True),
+        click.option("--execute", is_flag=True, help="Run the tasks of the default account for real, here."),
+        click.option("--executor", metavar="dask://HOST:PORT", help="Run them on a Dask cluster instead."),
+        click.option(
+            "--execute-slots", type=click.IntRange(min=1), help="Tasks that run at once. [one per processor]"
+        ),
+        click.option(
+            "--execute-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=3600,
+            show_default=True,
+            help="Seconds a task may run.",
+        ),
+        click.option(
+            "--execute-max-output",
+            type=click.IntRange(min=1),
+            default=10 * 1024 * MIB,
+            show_default=True,
+            help="Bytes a task may write.",
+        ),
         click.option(
             "--faults",
             type=click.Path(path_type=Path, dir_okay=False),
             help="A YAML or JSON list of fault rules, for the default account.",
         ),
-        click.option("--executor", cls=LaterOption),
         click.option(
             "--smtp",
             metavar="URL",
@@ -240,11 +258,16 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         honour_keys=not options["ignore_idempotency_keys"],
         admin_token=options["admin_token"] or None,
         smtp=options["smtp"],
+        execute=options["execute"],
+        executor=options["executor"],
+        execute_slots=options["execute_slots"],
+        execute_timeout_s=options["execute_timeout"],
+        execute_max_output=options["execute_max_output"],
         loopback=loopback,
     )
     try:
         app = create_app(settings)
-    except (DatabaseError, KeysError, CatalogError, FaultError) as error:
+    except (DatabaseError, KeysError, CatalogError, FaultError, ExecutionError) as error:
         raise Unusable(str(error)) from None
     except SmtpUrlError as error:
         raise Unusable(f"--smtp {error}") from None

@@ -17,11 +17,16 @@ from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import ServedCatalog
+from conductor_mock.execution import setup as execution
+from conductor_mock.execution.driver import Driver, Stores
+from conductor_mock.execution.pool import Pool
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.state import Execution
 from conductor_mock.faults import Faults
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
+from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.signing import Signer
 from conductor_mock.store.accounts import Accounts, WallClock, Wanted, wall_us
@@ -56,6 +61,7 @@ class Service:
     deliveries: Deliveries
     mailer: Mailer | None
     wall: WallClock
+    driver: Driver | None
     _database: Database
     _directory_lock: filelock.BaseFileLock
     _throw_away: Path | None
@@ -83,11 +89,24 @@ class Service:
         if self.mailer is not None:
             self.mailer.start()
 
+    def said(self, execution: Execution) -> list[str]:
+        """The lines that a run for real has said so far; only whole ones while it goes on."""
+        if execution.log:
+            try:
+                return _lines(self.objects.read(from_base64(execution.log)), is_whole=True)
+            except FileNotFoundError:  # the account was reset in the meantime
+                return []
+        if execution.log is None and execution.run and self.driver is not None:
+            return _lines(self.driver.said(execution.run), is_whole=False)
+        return []
+
     def close(self) -> None:
         """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
+        if self.driver is not None:
+            self.driver.close()
         if self.mailer is not None:
             self.mailer.close()
         if self._throw_away is None:
@@ -103,8 +122,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
     """Open the data of a server and make its parts.
 
     Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
-    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant;
-    SmtpUrlError.
+    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant; SmtpUrlError;
+    ExecutionError when tasks cannot be run for real.
     """
     smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
@@ -115,9 +134,15 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
         database = Database(
             settings.database_url or f"sqlite:///{directory / 'conductor.db'}", durable=throw_away is None
         )
+        pool = None
         try:
-            return _assemble(settings, directory, database, directory_lock, throw_away, speed, smtp, wall)
+            pool = execution.prepare(settings, directory)
+            return _assemble(
+                settings, directory, database, directory_lock, throw_away, speed, smtp, wall, pool
+            )
         except BaseException:
+            if pool is not None:
+                pool.close()
             database.close()
             raise
     except BaseException:
@@ -143,6 +168,7 @@ def _assemble(
     speed: int | None,
     smtp: SmtpServer | None,
     wall: WallClock,
+    pool: Pool | None,
 ) -> Service:
     catalog = _catalog(settings.catalog)
     keys = load_or_create(directory)
@@ -162,10 +188,16 @@ def _assemble(
         provider=settings.provider,
         part_size=settings.part_size,
         speed_millionths=speed,
+        execute=0 if pool is None else pool.slots,
+        execute_account=account_id_of(keys.client_id),
     )
     own_key = (keys.client_id, keys.private_key)
     accounts = Accounts(log, holdings, wanted, wall=wall, own_key=own_key)
     deliveries = Deliveries(database)
+    driver = None
+    if pool is not None:
+        stores = Stores(accounts, holdings, objects, wall)
+        driver = execution.begin(settings, directory, pool, keys, stores)
     return Service(
         settings=settings,
         contract=contract,
@@ -183,7 +215,16 @@ def _assemble(
         deliveries=deliveries,
         mailer=None if smtp is None else Mailer(smtp, accounts, deliveries, wall=wall),
         wall=wall,
+        driver=driver,
         _database=database,
         _directory_lock=directory_lock,
         _throw_away=throw_away,
     )
+
+
+def _lines(said: bytes, *, is_whole: bool) -> list[str]:
+    lines = said.decode("utf-8", "replace").split("\n")
+    last = lines.pop()  # what follows the last line end: nothing, or a line that is not whole yet
+    if is_whole and last:
+        lines.append(last)
+    return [line.removesuffix("\r") for line in lines]

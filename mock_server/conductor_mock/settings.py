@@ -18,7 +18,9 @@ class Settings:
     `data_dir` None means the user's data folder; `ephemeral` means a throw-away folder instead. `speed`, `seed`,
     `fleet`, `provider` and `part_size` None keep what an account's log says (1, a fixed seed, no limit, gcs and 1 GiB
     for a new account). `catalog` None
-    is the shipped one. `token_ttl_s` and `url_ttl_s` are wall seconds.
+    is the shipped one. `token_ttl_s` and `url_ttl_s` are wall seconds. With `execute` the tasks of the default account
+    run for real, `execute_slots` at once (None: one per processor), each at most `execute_timeout_s` wall seconds and
+    `execute_max_output` bytes; `executor` names a Dask cluster to run them on.
     """
 
     data_dir: Path | None = None
@@ -42,6 +44,11 @@ class Settings:
     admin_token: str | None = None
     smtp: str | None = None
     """Where mails of ended jobs are sent, `smtp://[user:password@]host[:port]`; None keeps them in the outbox alone."""
+    execute: bool = False
+    executor: str | None = None
+    execute_slots: int | None = None
+    execute_timeout_s: float = 3600
+    execute_max_output: int = 10 * 1024 * MIB
     loopback: bool = True
     """Whether the socket is bound to a loopback address; if not, the control API wants `admin_token`."""
 

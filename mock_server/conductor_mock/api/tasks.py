@@ -15,6 +15,7 @@ from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm import actions, logs, lookup, views
 from conductor_mock.farm.ids import jid, tid
+from conductor_mock.farm.state import Execution
 
 tasks = Blueprint("tasks", __name__)
 task_logs = Blueprint("logs", __name__)
@@ -62,11 +63,18 @@ def get() -> dict[str, Any]:
     for name in ("job", "task"):
         if not request.args.get(name):
             raise bad_request(f"{name} is missing", Detail(name, "is required"))
-    with service().accounts.open(caller().account_id) as account:
-        job = lookup.job(account.state, request.args["job"])
-        index, task = lookup.task(job, request.args["task"])
-        if not logs.has_log(task, account.state.now_us):
-            raise not_found(
-                f"task {tid(index)} of job {jid(job.number)} has no log: it is {task.status} and never ran"
-            )
-        return logs.answer(account.state, job, index, int(known))
+    read: dict[int, Execution] = {}
+    said: logs.Said = {}
+    while True:
+        with service().accounts.open(caller().account_id) as account:
+            job = lookup.job(account.state, request.args["job"])
+            index, task = lookup.task(job, request.args["task"])
+            if not logs.has_log(task, account.state.now_us):
+                raise not_found(
+                    f"task {tid(index)} of job {jid(job.number)} has no log: it is {task.status} and never ran"
+                )
+            executions = logs.executions(task)
+            if executions == read:
+                return logs.answer(account.state, job, index, int(known), said)
+        # What runs for real is read without the account's lock, and again if it has moved on in the meantime.
+        read, said = executions, {number: service().said(one) for number, one in executions.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -16,11 +17,11 @@ from conductor_mock.control.changes import changes
 from conductor_mock.control.guard import guard
 from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import ALL, one_account, selected_accounts
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.errors import Detail, Refusal, bad_request, conflict, not_found
 from conductor_mock.farm import actions, history, lookup, views
 from conductor_mock.farm.clock import ONE, SECOND, ClockError, advance_us, iso
 from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged, RulesChanged
-from conductor_mock.farm.decisions import advance_until, move_clock
+from conductor_mock.farm.decisions import advance_until, left_to_execute, move_clock
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.outcomes import RuleError, check_rule, fits
@@ -32,6 +33,10 @@ control = Blueprint("control", __name__, url_prefix="/_mock")
 control.before_request(guard)
 control.register_blueprint(bundle)
 control.register_blueprint(changes)
+
+WITHIN_S = 50
+MAX_WITHIN_S = 3600
+"""How long a call waits for tasks that run for real: less than many clients wait for an answer, unless told."""
 
 
 @control.get("/health")
@@ -133,7 +138,7 @@ def clock() -> dict[str, Any]:
 @control.post("/clock")
 def set_clock() -> dict[str, Any]:
     """Move simulated time on (`advance` seconds, or `until` something) or change its `speed` (0 is frozen)."""
-    body = _object_body(accepted=("advance", "speed", "until"))
+    body = _object_body(accepted=("advance", "speed", "until", "within"))
     if "until" in body:
         return _advance_until(body)
     for name in body:
@@ -160,19 +165,41 @@ def _move_clock(left_us: int, speed: float | None) -> dict[str, Any]:
 
 
 def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
-    """`{"until": "idle"}` or `{"until": {"job": JID}}`, in steps that let others have their turn."""
+    """`{"until": "idle"}` or `{"until": {"job": JID}}`, in steps that let others have their turn.
+
+    Where only tasks are left that run for real, they are waited for: `within` wall seconds, else 409.
+    """
     wanted = body["until"]
     jid = wanted.get("job") if isinstance(wanted, dict) and set(wanted) == {"job"} else None
-    if len(body) > 1 or (wanted != "idle" and not isinstance(jid, str)):
-        raise _wrong("until", 'must stand alone and be "idle" or {"job": JID}')
-    accounts, account_id = service().accounts, one_account()
+    if not body.keys() <= {"until", "within"} or (wanted != "idle" and not isinstance(jid, str)):
+        raise _wrong("until", 'must stand alone (or with "within") and be "idle" or {"job": JID}')
+    within_s = body.get("within", WITHIN_S)
+    if (
+        isinstance(within_s, bool)
+        or not isinstance(within_s, (int, float))
+        or not 0 <= within_s <= MAX_WITHIN_S
+    ):
+        raise _wrong("within", f"must be wall seconds from 0 to {MAX_WITHIN_S}, got {str(within_s)[:40]!r}")
+    deadline = time.monotonic() + within_s
+    account_id, accounts = one_account(), service().accounts
     while True:
+        changes_so_far = accounts.changes(account_id)
         with accounts.open(account_id) as account:
+            before_us = account.state.now_us
             command, finished = advance_until(account.state, service().wall(), jid)
-            account.append(command)
-            if finished:
+            has_moved = account.state.now_us != before_us
+            running = left_to_execute(account.state, jid) if finished else 0
+            if has_moved or not running:
+                account.append(command)
+            if finished and not running:
                 return _clock(account.state)
-        accounts.give_way()
+        if not running or has_moved:
+            accounts.give_way()
+        elif not accounts.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
+            raise conflict(
+                f"after {within_s:g} s of real time {running} tasks still run for real; ask again, or for more with "
+                "'within'"
+            )
 
 
 @control.post("/reset")

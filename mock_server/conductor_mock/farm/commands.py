@@ -45,7 +45,8 @@ class Options:
 
     `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
     `gcs` or `s3`; files over `part_size` bytes are uploaded in parts. With `release_scouts` the tasks that wait for
-    scouts start when every scout has succeeded, else somebody must release them.
+    scouts start when every scout has succeeded, else somebody must release them. `execute` is how many tasks run for
+    real at once, as processes of the server's machine; 0 simulates them.
     """
 
     simulation_version: int
@@ -55,6 +56,7 @@ class Options:
     provider: str
     part_size: int
     release_scouts: bool
+    execute: int = 0
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -69,7 +71,7 @@ class AccountOpened:
     """The first command of every account. `key_sha256` is of the private key that opened it."""
 
     kind: ClassVar[str] = "account.opened"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     client_id: str
     account_id: str
@@ -102,7 +104,7 @@ class OptionsChanged:
     """The server was started with other options than the account's log says."""
 
     kind: ClassVar[str] = "options.changed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     options: Options
 
@@ -322,6 +324,64 @@ class OutputsListed(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptStarted(_Plain):
+    """The server is about to run an attempt (from 1) for real; logged before anything is spawned.
+
+    `run` is a name that no other run has, so that what an earlier server or an earlier life of the account left
+    running is never taken for this one.
+    """
+
+    kind: ClassVar[str] = "attempt.started"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    attempt: int
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded(_Plain):
+    """A run has ended.
+
+    `outcome` is success, failed, lost (the server that ran it is gone) or stopped (that server was asked to stop);
+    `reason` says in words what the exit code does not. `log` is the base64 md5 of what the run said, and `outputs` are
+    the files that a success left; their contents are in the object store.
+    """
+
+    kind: ClassVar[str] = "attempt.ended"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    attempt: int
+    run: str
+    outcome: str
+    exit_code: int | None
+    reason: str
+    log: str | None
+    outputs: tuple[OutputFile, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AttemptEnded:
+        return cls(**{**data, "outputs": tuple(OutputFile(**file) for file in data["outputs"])})
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLogged(_Plain):
+    """What a run said that the farm had ended (killed, preempted, forced): its base64 md5, None if it was not kept."""
+
+    kind: ClassVar[str] = "attempt.logged"
+    version: ClassVar[int] = 1
+
+    job: int
+    task: int
+    attempt: int
+    run: str
+    log: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadOffered(_Plain):
     """The outputs of a task were handed to a downloader, or one of them (`file`) to a file-by-file one."""
 
@@ -371,6 +431,9 @@ Command = (
     | TasksActed
     | TaskForced
     | OutputsListed
+    | AttemptStarted
+    | AttemptEnded
+    | AttemptLogged
     | DownloadOffered
     | DownloadReported
     | CatalogReplaced
@@ -380,8 +443,15 @@ Command = (
 
 KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}
 
+
+def _without_execution(options: Json) -> Json:
+    return {**options, "execute": 0}
+
+
 UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {
+    ("account.opened", 1): lambda data: {**data, "options": _without_execution(data["options"])},
     ("job.created", 1): lambda data: {**data, "idempotency_key": None},
+    ("options.changed", 1): _without_execution,
 }
 """`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""
 

@@ -93,6 +93,13 @@ def advance_until(state: State, wall_us: int, jid: str | None) -> tuple[ClockSet
     return ClockSet(Anchor(wall_us, state.now_us, state.clock.speed_millionths)), finished
 
 
+def left_to_execute(state: State, jid: str | None) -> int:
+    """How many tasks run for real, when nothing else is left to wait for until a job has ended or the farm is idle."""
+    if jid is not None and tasks.job_has_ended(lookup.job(state, jid)):
+        return 0
+    return len(state.executing)
+
+
 def move_clock(
     state: State, wall_us: int, *, left_us: int = 0, speed: float | None = None
 ) -> tuple[ClockSet, int]:

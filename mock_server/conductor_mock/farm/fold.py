@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from conductor_mock.farm import actions, downloads, leases, lines, simulation, tasks, uploads
+from conductor_mock.farm import actions, downloads, execution, leases, lines, simulation, tasks, uploads
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import (
     AccountOpened,
+    AttemptEnded,
+    AttemptLogged,
+    AttemptStarted,
     CatalogReplaced,
     ClockSet,
     Command,
@@ -97,7 +100,9 @@ def _set_clock(state: State, command: ClockSet) -> None:
 
 
 def _change_options(state: State, command: OptionsChanged) -> None:
-    state.options = command.options
+    executed, state.options = state.options.execute, command.options
+    if executed and not state.options.execute:
+        execution.abandon(state)
 
 
 def _change_rules(state: State, command: RulesChanged) -> None:
@@ -120,6 +125,9 @@ _EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     TasksActed: actions.apply_tasks,
     TaskForced: actions.apply_forced,
     OutputsListed: downloads.apply_listed,
+    AttemptStarted: execution.apply_started,
+    AttemptEnded: execution.apply_ended,
+    AttemptLogged: execution.apply_logged,
     DownloadOffered: downloads.apply_offered,
     DownloadReported: downloads.apply_reported,
     RulesChanged: _change_rules,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conductor_mock.farm import tasks
+from conductor_mock.farm.execution import NO_FAULT_OF_ITS_OWN
 from conductor_mock.farm.refusals import MeaninglessError
 from conductor_mock.farm.state import Job, State, Task
 
@@ -46,5 +47,6 @@ def _changes(task: Task) -> Iterator[tuple[int, str]]:
             and task.status == "pending"
             and not any(when >= attempt.ended_us for when, _ in marks)
         )
-        yield attempt.ended_us, "pending" if started_again or waits else attempt.outcome
+        again = started_again or waits or attempt.outcome in NO_FAULT_OF_ITS_OWN
+        yield attempt.ended_us, "pending" if again else attempt.outcome
     yield from marks

@@ -1,13 +1,19 @@
-"""The log of a task, written from its state: a simulated run leaves what a render node would print."""
+"""The log of a task, written from its state: a simulated run leaves what a render node would print.
+
+What a run for real said lies outside the farm, so it is handed in: the lines of each executed attempt by its number.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import draw, jid, tid
-from conductor_mock.farm.state import Attempt, Job, State, Task
+from conductor_mock.farm.state import Attempt, Execution, Job, State, Task
+
+Said = Mapping[int, Sequence[str]]
 
 MASK = "***"
 
@@ -19,19 +25,34 @@ def has_log(task: Task, now_us: int) -> bool:
     return bool(task.attempts) and (len(task.attempts) > 1 or task.attempts[0].started_us <= now_us)
 
 
-def lines(state: State, job: Job, index: int) -> list[str]:
+def executions(task: Task) -> dict[int, Execution]:
+    """The attempts of a task that run or ran for real, by number (from 0), as copies."""
+    return {
+        number: Execution(attempt.execution.run, attempt.execution.log, attempt.execution.reason)
+        for number, attempt in enumerate(task.attempts)
+        if attempt.execution is not None
+    }
+
+
+def lines(state: State, job: Job, index: int, said: Said) -> list[str]:
     """Every line so far, of all attempts in order."""
     task = job.tasks[index]
     found: list[str] = []
     for number, attempt in enumerate(task.attempts):
-        found += _attempt(state, job, index, number, attempt)
+        if attempt.execution is None:
+            found += _attempt(state, job, index, number, attempt)
+        else:
+            found += [*_begin(state, job, index, number, attempt), *said.get(number, ())]
+            if attempt.ended_us is not None and attempt.execution.run and attempt.execution.log is None:
+                break  # its process is being ended, and may say more: lines are added, never put between
+            found += _end(attempt)
     return found
 
 
-def answer(state: State, job: Job, index: int, known: int) -> dict[str, Any]:
+def answer(state: State, job: Job, index: int, known: int, said: Said) -> dict[str, Any]:
     """The answer of `logs.get` (wire reference 2.10): the lines behind the first `known`, always one element."""
     task = job.tasks[index]
-    new = lines(state, job, index)[known:]
+    new = lines(state, job, index, said)[known:]
     number = len(task.attempts) - 1
     return {
         "logs": [
@@ -63,22 +84,35 @@ def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) 
         return []  # its instance is booting
     began = iso(attempt.started_us)
     found = [
-        f"{began} container {container_id(state, job, index, number)}, attempt {number + 1}",
-        f"{began} instance {instance_name(job, index, number)} ({job.machine_of(attempt).name})",
-        *(f"{began} {name}={_shown(name, value)}" for name, value in sorted(job.environment.items())),
+        *_begin(state, job, index, number, attempt),
+        *(f"{began} {name}={shown(name, value)}" for name, value in sorted(job.environment.items())),
         f"{began} $ {task.command}",
     ]
     until = state.now_us if attempt.ended_us is None else attempt.ended_us
-    length = attempt.ends_us - attempt.started_us
+    length = (attempt.ends_us or attempt.started_us) - attempt.started_us
     for percent in range(10, 100, 10):
         when = attempt.started_us + length * percent // 100
         if length and when < until:
             found.append(f"{iso(when)} {percent}%")
-    if attempt.ended_us is not None:
-        code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
-        found.append(f"{iso(attempt.ended_us)} {attempt.outcome}{code}")
-    return found
+    return [*found, *_end(attempt)]
 
 
-def _shown(name: str, value: str) -> str:
+def _begin(state: State, job: Job, index: int, number: int, attempt: Attempt) -> list[str]:
+    began = iso(attempt.started_us)
+    return [
+        f"{began} container {container_id(state, job, index, number)}, attempt {number + 1}",
+        f"{began} instance {instance_name(job, index, number)} ({job.machine_of(attempt).name})",
+    ]
+
+
+def _end(attempt: Attempt) -> list[str]:
+    if attempt.ended_us is None:
+        return []
+    code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
+    why = f": {attempt.execution.reason}" if attempt.execution and attempt.execution.reason else ""
+    return [f"{iso(attempt.ended_us)} {attempt.outcome}{code}{why}"]
+
+
+def shown(name: str, value: str) -> str:
+    """The value of a variable as logs may show it: that of a secret is masked."""
     return MASK if _SECRET.search(name) else value

@@ -11,6 +11,9 @@ are handled in this order, then free slots are given out.
 The model (inferred; no client shows the real scheduler): every attempt has an instance of its own, which boots for
 `BOOT_US` and is paid for from then on. A slot goes to the job of the highest priority, then to the oldest, within the
 account's fleet limit and the job's `max_instances`.
+
+Where tasks run for real (`Options.execute`) an attempt begins at once and has no end of its own: a command tells it
+(`execution.py`). Only a preemption is planned, and happens at its simulated time.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Callable
 
 from conductor_mock.farm import lines, outcomes, tasks
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.state import READY, Attempt, Job, Mail, State
+from conductor_mock.farm.state import READY, Attempt, Execution, Job, Mail, State
 
 Event = tuple[int, int, int, int, int]
 
@@ -99,7 +102,8 @@ def want(state: State, job: Job, index: int) -> None:
 
 def give_slots(state: State) -> None:
     """Give free slots to waiting tasks: higher priority first, then the older job, then the lower task."""
-    while state.queue and (not state.options.fleet or state.active < state.options.fleet):
+    limit = most_instances(state)
+    while state.queue and (not limit or state.active < limit):
         priority, number = heapq.heappop(state.queue)
         job = state.jobs[number]
         if priority != -job.priority:
@@ -114,6 +118,11 @@ def give_slots(state: State) -> None:
         enqueue(state, job)
 
 
+def most_instances(state: State) -> int:
+    """How many instances the account may have at once, 0 is no limit: processes at once limit real ones too."""
+    return min((limit for limit in (state.options.fleet, state.options.execute) if limit), default=0)
+
+
 def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
     """A task has an instance, of the job's present machine, for its next attempt."""
     attempt.machine = len(job.former_machines)
@@ -124,13 +133,20 @@ def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
 
 def interrupt(state: State, job: Job, index: int, outcome: str) -> None:
     """The attempt under way ends from outside, and its instance is given back."""
-    _give_back(state, job, job.tasks[index].attempts[-1], outcome, None)
+    _give_back(state, job, index, outcome, None)
+
+
+def start_again(state: State, job: Job, index: int, outcome: str) -> None:
+    """The attempt under way ends as `outcome` through no fault of its own: the task waits for another instance."""
+    _give_back(state, job, index, outcome, None)
+    tasks.move(job, job.tasks[index], "pending")
+    want(state, job, index)
 
 
 def finish(state: State, job: Job, index: int, outcome: str, exit_code: int | None) -> None:
     """The present attempt of a task ends as `outcome`; it is retried if the job's policy still allows that."""
     task = job.tasks[index]
-    _give_back(state, job, task.attempts[-1], outcome, exit_code)
+    _give_back(state, job, index, outcome, exit_code)
     if outcome in ("failed", "preempted") and tasks.tries(task, outcome) <= job.retries.get(outcome, 0):
         tasks.move(job, task, "pending")
         want(state, job, index)
@@ -175,6 +191,8 @@ def rebuild(state: State) -> None:
                 state.active += 1
                 job.active += 1
                 _plan(state, job, index, task.attempts[-1])
+                if task.attempts[-1].execution is not None:
+                    state.executing[job.number, index] = len(task.attempts)
         if job.phase == "syncing" and job.synced_us is not None:
             heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
         enqueue(state, job)
@@ -193,12 +211,14 @@ def _handle(state: State, event: Event) -> None:
     attempt = task.attempts[-1]
     if kind == BEGUN:
         tasks.move(job, task, "running")
-        heapq.heappush(state.events, (attempt.ends_us, ENDED, job.number, index, attempt_number))
+        _plan(state, job, index, attempt)
     else:
         finish(state, job, index, attempt.planned, attempt.exit_code)
 
 
-def _give_back(state: State, job: Job, attempt: Attempt, outcome: str, exit_code: int | None) -> None:
+def _give_back(state: State, job: Job, index: int, outcome: str, exit_code: int | None) -> None:
+    attempt = job.tasks[index].attempts[-1]
+    state.executing.pop((job.number, index), None)
     attempt.ended_us, attempt.outcome, attempt.exit_code = state.now_us, outcome, exit_code
     attempt.started_us = min(attempt.started_us, state.now_us)
     job.ran_us += attempt.ended_us - attempt.started_us
@@ -221,8 +241,11 @@ def _assign(state: State, job: Job, index: int) -> None:
     heapq.heappop(job.waiting)
     task = job.tasks[index]
     number = len(task.attempts) + 1
-    begins = state.now_us + BOOT_US
     plan = outcomes.plan(state, job, index, number)
+    if state.options.execute:
+        _execute(state, job, index, plan)
+        return
+    begins = state.now_us + BOOT_US
     attempt = Attempt(
         assigned_us=state.now_us,
         started_us=begins,
@@ -235,11 +258,28 @@ def _assign(state: State, job: Job, index: int) -> None:
     _plan(state, job, index, attempt)
 
 
+def _execute(state: State, job: Job, index: int, plan: outcomes.Plan) -> None:
+    """Give a task an instance on which it runs for real: of the plan only a preemption counts."""
+    preempted = plan.outcome == "preempted"
+    attempt = Attempt(
+        assigned_us=state.now_us,
+        started_us=state.now_us,
+        ends_us=state.now_us + plan.duration_us if preempted else None,
+        planned=plan.outcome if preempted else "",
+        execution=Execution(),
+    )
+    take_instance(state, job, index, attempt)
+    tasks.move(job, job.tasks[index], "running")
+    state.executing[job.number, index] = len(job.tasks[index].attempts)
+    _plan(state, job, index, attempt)
+
+
 def _plan(state: State, job: Job, index: int, attempt: Attempt) -> None:
-    """The next event of an attempt: it begins (and then has an end), or it has begun and ends."""
+    """The next event of an attempt: it begins (and then has an end), or it has begun and ends, if that is known."""
     boots = attempt.started_us > state.now_us
     when, kind = (attempt.started_us, BEGUN) if boots else (attempt.ends_us, ENDED)
-    heapq.heappush(state.events, (when, kind, job.number, index, len(job.tasks[index].attempts)))
+    if when is not None:
+        heapq.heappush(state.events, (when, kind, job.number, index, len(job.tasks[index].attempts)))
 
 
 def _scout_succeeded(state: State, job: Job) -> None:

@@ -16,12 +16,24 @@ from typing import Any
 from conductor_mock.farm import leases, lines, simulation
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import Machine, Options, OutputFile
-from conductor_mock.farm.state import TASK_STATUSES, Attempt, Download, Job, Lease, Mail, State, Task, Upload
+from conductor_mock.farm.state import (
+    TASK_STATUSES,
+    Attempt,
+    Download,
+    Execution,
+    Job,
+    Lease,
+    Mail,
+    State,
+    Task,
+    Upload,
+)
 
 Json = dict[str, Any]
 
-FORMAT = 2
-"""Rises when the form changes; `read` then takes the older ones too. Format 1 was never in parts."""
+FORMAT = 3
+"""Rises when the form changes; `read` then takes the older ones too. Format 1 was never in parts, format 2 knew no
+tasks that run for real."""
 
 BLOCK = 1000
 """Tasks in one part."""
@@ -33,6 +45,8 @@ _PLAIN = (
 )  # fmt: skip
 _ONE = {status: status for status in TASK_STATUSES}
 _ATTEMPT = ("assigned_us", "started_us", "ends_us", "planned", "exit_code", "ended_us", "outcome")
+_REAL = len(_ATTEMPT) + 1
+"""Where an attempt that runs for real has what is known of that; the machine comes before."""
 
 
 class SnapshotError(ValueError):
@@ -110,7 +124,7 @@ def _read_account(data: Json) -> State:
         client_id=data["client_id"],
         account_id=data["account_id"],
         key_sha256=data["key_sha256"],
-        options=Options.from_json(data["options"]),
+        options=Options.from_json({"execute": 0, **data["options"]}),
         clock=Anchor.from_json(data["clock"]),
         opened_us=data["opened_us"],
         now_us=data["now_us"],
@@ -132,6 +146,7 @@ def _job(job: Job) -> Json:
         "phases": job.phases,
         "upload": None if job.upload is None else asdict(job.upload),
         **({"former_machines": list(map(asdict, job.former_machines))} if job.former_machines else {}),
+        **({"lost": job.lost} if job.lost else {}),
     }
 
 
@@ -146,6 +161,7 @@ def _read_job(data: Json) -> Job:
         upload=None if data["upload"] is None else _read_upload(data["upload"]),
         tasks=[],
         former_machines=[Machine(**machine) for machine in data.get("former_machines", ())],
+        lost=data.get("lost", 0),
     )
 
 
@@ -169,8 +185,11 @@ def _task(task: Task) -> list[Any]:
 
 
 def _attempt(attempt: Attempt) -> list[Any]:
-    """Its fields in their order; the machine only where it is not the job's first."""
+    """Its fields in their order; the machine only where it is not the job's first, or where it ran for real."""
     values = [getattr(attempt, name) for name in _ATTEMPT]
+    real = attempt.execution
+    if real is not None:
+        return [*values, attempt.machine, [real.run, real.log, real.reason]]
     return [*values, attempt.machine] if attempt.machine else values
 
 
@@ -193,7 +212,9 @@ def _read_task(values: list[Any]) -> Task:
 
 def _read_attempt(values: list[Any]) -> Attempt:
     """An attempt, which shares with others what they have in common: there may be millions."""
-    attempt = Attempt(*values)
+    real = values[_REAL] if len(values) > _REAL else None
+    attempt = Attempt(*values[:_REAL])
+    attempt.execution = None if real is None else Execution(*real)
     attempt.planned = _ONE.get(attempt.planned, attempt.planned)
     attempt.outcome = _ONE.get(attempt.outcome, attempt.outcome)
     if attempt.ended_us == attempt.ends_us:

@@ -43,22 +43,37 @@ class Lease:
 
 
 @dataclass(slots=True)
+class Execution:
+    """What is known of an attempt that runs for real: the name of its run once it was started, how it ended.
+
+    `log` is the base64 md5 of what it said, empty if that was not kept; None until all of it was said. `reason` says
+    why it ended, where there is more to say than an exit code.
+    """
+
+    run: str = ""
+    log: str | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
 class Attempt:
     """One run of a task on an instance of its own.
 
     The instance was taken at `assigned_us` and has booted at `started_us`; the attempt will end at `ends_us` as
     `planned`. `ended_us` and `outcome` are what became of it; None and `running` until then. `machine` counts the
-    machines that its job had before the one that the attempt has (`Job.machine_of`).
+    machines that its job had before the one that the attempt has (`Job.machine_of`). An attempt with an `execution`
+    runs for real: unless it is to be preempted nobody knows when it ends, so `ends_us` is None.
     """
 
     assigned_us: int
     started_us: int
-    ends_us: int
+    ends_us: int | None
     planned: str
     exit_code: int | None = None
     ended_us: int | None = None
     outcome: str = "running"
     machine: int = 0
+    execution: Execution | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +134,8 @@ class Job:
     `former_machines` are those before it. `counts` is how many tasks are in each status, kept by `tasks.move`;
     `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
     `active` (instances) and `syncs` belong to `simulation`; `to_deliver` (a flag for each task) and `undelivered`
-    (how many are set) belong to `lines`.
+    (how many are set) belong to `lines`. `lost` counts runs that went down with their server, so that their tasks
+    were started again.
     """
 
     number: int
@@ -159,6 +175,7 @@ class Job:
     syncs: int = 0
     synced_us: int | None = None
     former_machines: list[Machine] = field(default_factory=list)
+    lost: int = 0
 
     def machine_of(self, attempt: Attempt) -> Machine:
         """The machine that an attempt has or had, whatever the job's is now."""
@@ -186,7 +203,8 @@ class State:
     counts what it has done since the state was made or read, so that work can be cut into slices.
     `keys` are the Idempotency-Keys that made a job: `(sha256 of the request's body, number of the job)`.
     `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
-    location) of what daemons may be handed, for `lines`.
+    location) of what daemons may be handed, for `lines`. `executing` are the attempts under way that run for real,
+    (job, task) -> number, in the order of their start.
     """
 
     client_id: str
@@ -210,6 +228,7 @@ class State:
     watched: list[tuple[int, int, int]] = field(default_factory=list)
     to_bring: dict[str, list[int]] = field(default_factory=dict)
     to_deliver: dict[str, list[int]] = field(default_factory=dict)
+    executing: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def next_job_number(self) -> int:

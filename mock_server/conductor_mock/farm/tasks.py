@@ -122,4 +122,5 @@ def description(job: Job) -> str:
         "preempted": f"{counts['preempted']} of {len(job.tasks)} tasks were preempted",
         "killed": f"{counts['killed']} of {len(job.tasks)} tasks were killed",
     }
-    return words.get(job_status(job), f"{delivered} of {len(job.tasks)} tasks succeeded")
+    said = words.get(job_status(job), f"{delivered} of {len(job.tasks)} tasks succeeded")
+    return said if not job.lost else f"{said}; {job.lost} were started again when their server had ended"

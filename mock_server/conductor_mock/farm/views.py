@@ -127,6 +127,7 @@ def _control_task(index: int, task: Task) -> Json:
                 "ended": None if attempt.ended_us is None else iso(attempt.ended_us),
                 "outcome": attempt.outcome,
                 "exit_code": attempt.exit_code,
+                **({} if attempt.execution is None else {"reason": attempt.execution.reason}),
             }
             for attempt in task.attempts
         ],

@@ -11,6 +11,7 @@ import hmac
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from conductor_mock.farm.commands import (
 )
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State
 from conductor_mock.store import collector
 from conductor_mock.store.holdings import Holdings
@@ -87,6 +89,13 @@ class Wanted:
     provider: str | None = None
     part_size: int | None = None
     speed_millionths: int | None = None
+    execute: int = 0
+    """Tasks that run for real at once, in the one account that may: `execute_account`."""
+    execute_account: str = ""
+
+    def execute_of(self, account_id: str) -> int:
+        """How many tasks of an account run for real at once; 0 are simulated."""
+        return self.execute if account_id == self.execute_account else 0
 
 
 DEFAULT_SEED = 1
@@ -179,6 +188,8 @@ class Accounts:
         self._guard = threading.Lock()
         self._slots: dict[str, _Slot] = {}
         self._known = set(log.accounts())
+        self._growth = threading.Condition()
+        self._changes: Counter[str] = Counter()
 
     def sign_in(self, client_id: str, private_key: str) -> str:
         """The account id of an API key; its account is made on first use. Raises WrongKeyError.
@@ -217,12 +228,34 @@ class Accounts:
         """The account under its lock, at the present time. Raises UnknownAccountError."""
         with self._present(account_id) as (slot, state):
             account = Account(self._log, state)
+            before = state.seq
             try:
                 yield account
             finally:
                 if account.in_doubt:
                     slot.state = None  # the next one reads the log again
+                if account.state.seq != before:
+                    self.nudge(account_id)
             self._maybe_snapshot(slot, account.state)
+
+    def changes(self, account_id: str) -> int:
+        """How often the account was changed by a command so far; read it before the state, then `wait` for more."""
+        with self._growth:
+            return self._changes[account_id]
+
+    def wait(self, account_id: str, changes: int, timeout_s: float | None) -> bool:
+        """Wait until an account has changed more often than `changes` times; whether it did in time.
+
+        Call it without the account's lock: that is held by whoever changes the account.
+        """
+        with self._growth:
+            return self._growth.wait_for(lambda: self._changes[account_id] != changes, timeout_s)
+
+    def nudge(self, account_id: str) -> None:
+        """Count as a change, so that whoever waits looks at the account."""
+        with self._growth:
+            self._changes[account_id] += 1
+            self._growth.notify_all()
 
     def reset(self, account_id: str) -> None:
         """The account as new: no jobs, no files, its log begun again. Raises UnknownAccountError."""
@@ -233,6 +266,7 @@ class Accounts:
             slot.state, slot.snapshot_seq, slot.snapshot_due = follow(None, first), 0, SNAPSHOT_EVENTS
             self._holdings.forget(account_id)
             self._holdings.collect(bodies)
+            self.nudge(account_id)
 
     def replace(
         self,
@@ -244,8 +278,14 @@ class Accounts:
     ) -> State:
         """Give an account the `history` that is made of its present state (None: it was never used).
 
-        `contents` and `also` are as in `Log.replace`. Answers the new state.
+        `contents` and `also` are as in `Log.replace`. Answers the new state. Raises StateForbidsError for the account
+        whose tasks run for real: nobody's commands get there but by its key.
         """
+        if self._wanted.execute_of(account_id):
+            raise StateForbidsError(
+                "the tasks of this account run for real, and those of a history would too: name another account, or "
+                "start the server without --execute"
+            )
         with self._hold(account_id) as slot:
             if account_id not in self._known:
                 return self._put(slot, account_id, history(None), contents, also)
@@ -269,7 +309,9 @@ class Accounts:
         except BaseException:
             self._holdings.collect(bodies_of(rows))
             raise
-        slot.state, slot.fresh, slot.snapshot_seq, slot.snapshot_due = new, False, 0, _next_due(new)
+        slot.state, slot.snapshot_seq, slot.snapshot_due = new, 0, _next_due(new)
+        # A server that ran its tasks for real may have recorded it; none of them is run here.
+        slot.fresh = new.options.execute > 0
         with self._guard:
             self._known.add(account_id)
         self._holdings.collect(bodies)
@@ -338,6 +380,7 @@ class Accounts:
                 for name in ("seed", "fleet", "provider", "part_size")
             },
             release_scouts=logged.release_scouts,
+            execute=self._wanted.execute_of(account.account_id),
         )
         if options != logged:
             account.append(OptionsChanged(options))
@@ -373,6 +416,7 @@ class Accounts:
             provider=wanted.provider or DEFAULT_PROVIDER,
             part_size=wanted.part_size or DEFAULT_PART_SIZE,
             release_scouts=True,
+            execute=wanted.execute_of(account_id),
         )
         command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
         return Record(1, now, command)

@@ -121,6 +121,17 @@ class Holdings:
 
         return to_base64(self._objects.put_bytes(data, refer=refer))
 
+    def put_output_stream(self, account_id: str, stream: Readable, *, now_us: int) -> tuple[str, int]:
+        """`put_output` for what does not fit in memory: answers the base64 md5 and the size."""
+
+        def refer(md5: bytes, size: int) -> None:
+            row = {"account": account_id, "md5": to_base64(md5), "size": size, "t_us": now_us}
+            with self._database.write() as connection:
+                self._database.insert_new(connection, OUTPUTS, [row])
+
+        md5, size = self._objects.put_stream(stream, refer=refer)
+        return to_base64(md5), size
+
     def stored(self, account_id: str) -> list[tuple[int, int]]:
         """`(simulated microsecond, bytes)` of everything that the account stores, uploads and outputs."""
         with self._database.read() as connection:

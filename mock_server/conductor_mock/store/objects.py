@@ -131,6 +131,18 @@ class ObjectStore:
             self._commit(file, name, md5, lambda: refer(md5))
         return md5
 
+    def put_stream(self, stream: Readable, *, refer: Callable[[bytes, int], None]) -> tuple[bytes, int]:
+        """Store all of `stream`, in constant memory; answers md5 and size, with which `refer` is called in time."""
+        digest = hashlib.md5(usedforsecurity=False)
+        size = 0
+        with temporary_file(self._incoming) as (file, name):
+            while block := stream.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+                write_all(file, block)
+            self._commit(file, name, digest.digest(), lambda: refer(digest.digest(), size))
+        return digest.digest(), size
+
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `placing` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)

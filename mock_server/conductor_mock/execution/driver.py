@@ -1,0 +1,326 @@
+"""The one who does what the farm decides: starts runs, ends them, reports what became of them (design, rule 5).
+
+A thread sleeps until the farm's next event or until the account has changed, and compares the attempts that the farm
+says run with the runs that there are. Each run has a thread of its own while it lasts, which logs that it starts,
+waits for its executor, stores what it left and reports. Attempts that were started by an earlier server and never
+reported are lost: they are never run in that server's name again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from conductor_mock.execution import collection, leftovers, recipe, runner
+from conductor_mock.execution.environment import EnvironmentProblemError
+from conductor_mock.execution.order import CANCELLED, FAILED, LOST, SUCCESS, Limits, Order, Report
+from conductor_mock.execution.pool import Pool
+from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
+from conductor_mock.farm import execution as farm
+from conductor_mock.farm.clock import ONE, SECOND
+from conductor_mock.farm.commands import OutputFile
+from conductor_mock.farm.state import State
+from conductor_mock.md5 import from_base64
+from conductor_mock.store.accounts import Account, Accounts, WallClock
+from conductor_mock.store.holdings import Holdings
+from conductor_mock.store.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 1
+"""Between two tries of what the disk or the database refused."""
+
+SHORTEST_SLEEP_S = 0.01
+STOPPED = "stopped"
+RECIPES = 8
+"""Jobs whose payload is kept read: a payload may be large, and every task of its job needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What a driver reads and writes besides its account."""
+
+    accounts: Accounts
+    holdings: Holdings
+    objects: ObjectStore
+    wall: WallClock
+
+
+class Driver:
+    """Runs the tasks of one account for real. Close it."""
+
+    def __init__(self, account_id: str, stores: Stores, directory: Path, pool: Pool, limits: Limits) -> None:
+        """Take over from an earlier server on `directory`, then begin. Raises OSError."""
+        self._account_id = account_id
+        self._stores = stores
+        self._folder = leftovers.runs_folder(directory)
+        self._pool = pool
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._queued: set[farm.Active] = set()
+        self._runs: dict[str, Workspace] = {}
+        self._recipes: dict[int, recipe.Recipe] = {}
+        self._closing = threading.Event()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._report_lost()
+        self._threads: Executor = ThreadPoolExecutor(pool.slots, thread_name_prefix="attempt")
+        self._thread = threading.Thread(target=self._drive, name="driver", daemon=True)
+        self._thread.start()
+
+    def said(self, run: str) -> bytes:
+        """What a run under way has said so far; nothing when there is no such run."""
+        try:
+            return Workspace(self._folder / run).log.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def close(self) -> None:
+        """End every run; those tasks start again when the account is next driven. Safe to call twice."""
+        with self._lock:
+            if self._closing.is_set():
+                return
+            self._closing.set()
+        self._stores.accounts.nudge(self._account_id)
+        self._thread.join()
+        with self._lock:
+            running = list(self._runs.values())
+        for workspace in running:
+            workspace.cancel()
+        self._threads.shutdown(cancel_futures=True)
+        self._pool.close()
+
+    def _drive(self) -> None:
+        accounts = self._stores.accounts
+        while not self._closing.is_set():
+            changes = accounts.changes(self._account_id)
+            try:
+                timeout_s = self._reconcile()
+            except Exception:  # it must go on, whatever the disk or a log says
+                log.exception("the account's runs could not be looked at; trying again")
+                timeout_s = AGAIN_S
+            accounts.wait(self._account_id, changes, timeout_s)
+
+    def _reconcile(self) -> float | None:
+        """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
+        with self._stores.accounts.open(self._account_id) as account, self._lock:
+            wanted = list(farm.active(account.state))
+            timeout_s = _until_next_event(account.state, self._stores.wall())
+            names = {one.run for one in wanted}
+            over = [workspace for run, workspace in self._runs.items() if run not in names]
+            new = [one for one in wanted if not one.run and one not in self._queued]
+            self._queued.update(new)
+        for workspace in over:
+            workspace.cancel()
+        for one in new:
+            self._threads.submit(self._attempt, one)
+        return timeout_s
+
+    def _attempt(self, one: farm.Active) -> None:
+        """One attempt, in a thread of its own."""
+        run = secrets.token_hex(8)
+        workspace = Workspace(self._folder / run)
+        try:
+            started = self._start(one, workspace)
+            with self._lock:
+                self._queued.discard(one)
+            if started is None:
+                return
+            report = self._run(started, workspace)
+            self._report(started, workspace, report)
+        except Exception:  # a defect must not leave the task running for ever, nor stop the others
+            log.exception("run %s of job %d came to no end of its own", run, one.job)
+            self._end(
+                farm.Active(one.job, one.task, one.attempt, run), FAILED, reason="a defect of conductor-mock"
+            )
+        finally:
+            with self._lock:
+                self._queued.discard(one)
+                self._runs.pop(run, None)
+            self._remove(workspace)
+
+    def _start(self, one: farm.Active, workspace: Workspace) -> farm.Active | None:
+        """Log that an attempt starts, before anything is spawned; None when it is not wanted any more."""
+        run = workspace.folder.name
+        workspace.create()
+        workspace.log.touch()
+        workspace.note_run(job=one.job, task=one.task, attempt=one.attempt)
+        with self._stores.accounts.open(self._account_id) as account, self._lock:
+            command = None if self._closing.is_set() else farm.start(account.state, one, run)
+            if command is None:
+                return None
+            account.append(command)
+            self._runs[run] = workspace  # under the account's lock, as it is looked for
+        return farm.Active(one.job, one.task, one.attempt, run)
+
+    def _run(self, one: farm.Active, workspace: Workspace) -> Report:
+        try:
+            order = self._order(one, workspace)
+        except (WorkspaceError, EnvironmentProblemError) as error:
+            return Report(FAILED, reason=str(error))
+        if order is None:
+            return Report(CANCELLED)
+        try:
+            return self._pool.executor.submit(runner.run, order).result()
+        except Exception as error:  # noqa: BLE001 - whatever an executor raises, its run is gone
+            return Report(LOST, reason=f"its executor gave it up ({type(error).__name__})")
+
+    def _order(self, one: farm.Active, workspace: Workspace) -> Order | None:
+        with self._stores.accounts.open(self._account_id) as account:
+            if not farm.is_current(account.state, one):
+                return None
+            command = account.state.jobs[one.job].tasks[one.task].command
+            made = self._recipe(account, one.job)
+        return made.order(
+            workspace, command, run=one.run, source=self._source, server=os.environ, limits=self._limits
+        )
+
+    def _recipe(self, account: Account, number: int) -> recipe.Recipe:
+        """The job's recipe, by its command in the log, which a reset makes another one."""
+        job = account.state.jobs[number]
+        made = self._recipes.get(job.seq)
+        if made is None or made.created != (account.state.opened_us, job.created_us):
+            made = recipe.read(
+                account.payload(job), job.environment, created=(account.state.opened_us, job.created_us)
+            )
+            while len(self._recipes) >= RECIPES:
+                self._recipes.pop(next(iter(self._recipes)))
+            self._recipes[job.seq] = made
+        return made
+
+    def _source(self, path: str, md5: str | None) -> str | None:
+        """Where the content of a job's file lies."""
+        if md5 is None:  # a daemon brought it, and said which it was
+            md5 = self._stores.holdings.held_md5(self._account_id, path)
+        if md5 is None or not self._stores.holdings.held(self._account_id, [md5]):
+            return None
+        return str(self._stores.objects.path(from_base64(md5)))
+
+    def _report(self, one: farm.Active, workspace: Workspace, report: Report) -> None:
+        """Store what a run left, then say how it ended; what nobody wants any more is dropped."""
+        outcome, reason = report.outcome, report.reason
+        if outcome == CANCELLED and self._closing.is_set():
+            outcome, reason = STOPPED, "the server was stopped"
+        elif outcome == CANCELLED:
+            outcome, reason = LOST, "somebody ended it from outside"
+        with self._stores.accounts.open(self._account_id) as account:
+            is_current = farm.is_current(account.state, one)
+            now_us = account.state.now_us
+            output_path = account.state.jobs[one.job].output_path if is_current else ""
+        if not is_current:
+            self._end_log(one, self._store_log(workspace, now_us))
+            return
+        outputs: tuple[OutputFile, ...] = ()
+        if outcome == SUCCESS and report.made:
+            try:
+                outputs = self._store(workspace, output_path, report.made, now_us)
+            except OSError as error:
+                outcome, reason = FAILED, f"its outputs could not be stored: {why(error)}"
+        self._end(
+            one,
+            outcome,
+            exit_code=report.exit_code,
+            reason=reason,
+            log=self._store_log(workspace, now_us),
+            outputs=outputs,
+        )
+
+    def _store(
+        self, workspace: Workspace, output_path: str, made: tuple[str, ...], now_us: int
+    ) -> tuple[OutputFile, ...]:
+        folder = recipe.output_folder(workspace, output_path)
+        stored = []
+        for relative in made:
+            with os.fdopen(collection.open_made(folder, relative), "rb") as stream:
+                md5, size = self._stores.holdings.put_output_stream(self._account_id, stream, now_us=now_us)
+            stored.append(OutputFile(relative, md5, size))
+        return tuple(stored)
+
+    def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
+        try:
+            with workspace.log.open("rb") as stream:
+                return self._stores.holdings.put_output_stream(self._account_id, stream, now_us=now_us)[0]
+        except OSError:
+            log.exception("the log of a run could not be kept")
+            return None
+
+    def _end(
+        self,
+        one: farm.Active,
+        outcome: str,
+        *,
+        exit_code: int | None = None,
+        reason: str = "",
+        log: str | None = None,
+        outputs: tuple[OutputFile, ...] = (),
+    ) -> None:
+        """Log the end of a run, trying again while the disk or the database refuses it."""
+
+        def append() -> None:
+            with self._stores.accounts.open(self._account_id) as account:
+                command = farm.end(
+                    account.state, one, outcome, exit_code=exit_code, reason=reason, log=log, outputs=outputs
+                )
+                if command is not None:
+                    account.append(command)
+
+        self._insist(append)
+
+    def _end_log(self, one: farm.Active, said: str | None) -> None:
+        """Log what a run said that the farm had ended."""
+
+        def append() -> None:
+            with self._stores.accounts.open(self._account_id) as account:
+                command = farm.note_log(account.state, one, said)
+                if command is not None:
+                    account.append(command)
+
+        self._insist(append)
+
+    def _insist(self, action: Callable[[], None]) -> None:
+        while True:
+            try:
+                return action()
+            except (OSError, sa.exc.SQLAlchemyError):
+                log.exception("the end of a run could not be logged; trying again")
+                if self._closing.wait(AGAIN_S):
+                    return None
+
+    def _report_lost(self) -> None:
+        """End the runs of an earlier server in the log, with what they had said, and remove their folders."""
+        with self._stores.accounts.open(self._account_id) as account:
+            lost = [one for one in farm.active(account.state) if one.run]
+            now_us = account.state.now_us
+        for one in lost:
+            workspace = Workspace(self._folder / one.run)
+            said = self._store_log(workspace, now_us) if workspace.log.exists() else None
+            self._end(one, LOST, reason="the server that ran it ended", log=said)
+        for folder in self._folder.iterdir():
+            workspace = Workspace(folder)
+            facts = workspace.read_run()
+            if {"job", "task", "attempt"} <= facts.keys() and workspace.log.exists():
+                one = farm.Active(facts["job"], facts["task"], facts["attempt"], folder.name)
+                self._end_log(one, self._store_log(workspace, now_us))
+            self._remove(workspace)
+
+    def _remove(self, workspace: Workspace) -> None:
+        try:
+            workspace.remove()
+        except OSError as error:
+            log.warning("the folder of a run could not be removed: %s", error)
+
+
+def _until_next_event(state: State, wall_us: int) -> float | None:
+    """Wall seconds until simulated time alone changes something."""
+    speed = state.clock.speed_millionths
+    if not state.events or not speed:
+        return None
+    sim_us = state.events[0][0] - state.clock.at(wall_us)
+    return max(SHORTEST_SLEEP_S, min(sim_us * ONE / speed / SECOND, threading.TIMEOUT_MAX / 2))

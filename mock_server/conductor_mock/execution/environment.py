@@ -1,0 +1,56 @@
+"""The environment of a run: a minimal one, the job's over it, the private folders over both.
+
+Nothing of the server's own environment is handed on but its PATH, behind the job's, and what tells language and time
+zone. So no secret of the server gets into a task.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from conductor_mock.execution.mapping import Tree
+from conductor_mock.execution.processes import MARK
+from conductor_mock.execution.workspace import Workspace
+
+HANDED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
+PRIVATE = ("HOME", "TMPDIR", "TMP", "TEMP")
+
+
+class EnvironmentProblemError(ValueError):
+    """A variable that no process can have; the text names it."""
+
+
+def compose(
+    job: Mapping[str, str], tree: Tree, workspace: Workspace, *, run: str, server: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of a run. `job` is the payload's, whose values are mapped. Raises EnvironmentProblemError.
+
+    HOME and the folders for temporary files are the private ones, whatever the job says.
+    """
+    path = server.get("PATH") or os.defpath
+    found = {name: server[name] for name in HANDED_ON if name in server}
+    found |= {"PATH": path, "SHELL": "/bin/sh"}
+    for name, value in job.items():
+        _check(name, value)
+        found[name] = tree.map(value, str(workspace.folder))
+    if job.get("PATH"):
+        found["PATH"] = f"{found['PATH']}{os.pathsep}{path}"
+    elif "PATH" in job:
+        found["PATH"] = path
+    found |= dict.fromkeys(PRIVATE, str(workspace.temporary))
+    found["HOME"] = str(workspace.home)
+    found[MARK] = run
+    return found
+
+
+def _check(name: str, value: str) -> None:
+    shown = repr(name[:80])
+    if not name or "=" in name or "\0" in name or "\0" in value:
+        raise EnvironmentProblemError(
+            f"the environment variable {shown} cannot be set: '=' or NUL in it, or no name"
+        )
+    try:
+        os.fsencode(name + value)
+    except UnicodeEncodeError:
+        raise EnvironmentProblemError(f"the environment variable {shown} is no text") from None

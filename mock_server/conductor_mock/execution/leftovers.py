@@ -1,0 +1,60 @@
+"""What an earlier server left running: ended before this one does anything.
+
+A server that was killed could not end its tasks. Each run's folder tells its mark, and, once it was spawned, the number
+and start time of its first process, and on which boot of which machine that was.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+
+from conductor_mock.execution import processes
+from conductor_mock.execution.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 0.5
+FOLDER = "executions"
+"""Below a data directory: a folder per run."""
+
+
+def runs_folder(directory: Path) -> Path:
+    """Where the folders of runs lie in a data directory."""
+    return directory / FOLDER
+
+
+def end_all(directory: Path) -> None:
+    """End the processes of every run that has a folder in this data directory; the folders stay."""
+    folder = runs_folder(directory)
+    if not folder.is_dir():
+        return
+    for found in sorted(folder.iterdir()):
+        if found.is_dir():
+            end_one(Workspace(found))
+
+
+def end_one(workspace: Workspace) -> None:
+    """End the processes of one run, wherever they are: those of this machine here, others are asked to."""
+    workspace.cancel()
+    facts = workspace.read_run()
+    if not processes.is_supported():
+        return
+    if facts.get("host") != socket.gethostname() or facts.get("boot") != processes.boot_id():
+        return  # another machine's, or ended with the last boot
+    leader = facts.get("pid") if _is_the_same(facts.get("pid"), facts.get("started")) else None
+    ended = processes.end(
+        leader,
+        workspace.folder.name,
+        grace_s=GRACE_S,
+        group_is_ours=lambda: _is_the_same(facts.get("pid"), facts.get("started")),
+    )
+    if not ended:
+        log.error("processes of the run %s of an earlier server could not be ended", workspace.folder.name)
+
+
+def _is_the_same(pid: object, started: object) -> bool:
+    """Whether the process of this number is the one that was noted, not a later one."""
+    found = processes.look_at(pid) if isinstance(pid, int) else None
+    return found is not None and found.started == started

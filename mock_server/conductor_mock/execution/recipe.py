@@ -1,0 +1,95 @@
+"""What all runs of one job have in common, read from its payload once: its files, its tree, its output path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_mock.execution import paths
+from conductor_mock.execution.environment import compose
+from conductor_mock.execution.mapping import Tree, tree_of
+from conductor_mock.execution.order import Input, Limits, Order
+from conductor_mock.execution.workspace import Workspace, WorkspaceError, permissions
+from conductor_mock.farm import payload as reading
+from conductor_mock.md5 import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    md5: str | None
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A job as its runs need it. `created` tells it from a job of the same number in another life of the account."""
+
+    created: tuple[int, int]
+    files: tuple[_File, ...]
+    tree: Tree
+    output_path: str
+    environment: Mapping[str, str]
+
+    def order(
+        self,
+        workspace: Workspace,
+        command: str,
+        *,
+        run: str,
+        source: Callable[[str, str | None], str | None],
+        server: Mapping[str, str],
+        limits: Limits,
+    ) -> Order:
+        """One run of a task. `source(path, base64 md5)` is the file that holds a content, or None.
+
+        Raises WorkspaceError for what cannot be mirrored, EnvironmentProblemError for an impossible variable.
+        """
+        folder = str(workspace.folder)
+        return Order(
+            run=run,
+            folder=folder,
+            inputs=tuple(_input(file, folder, source) for file in self.files),
+            command=self.tree.map(command, folder),
+            environment=compose(self.environment, self.tree, workspace, run=run, server=server),
+            output=output_folder(workspace, self.output_path),
+            limits=limits,
+        )
+
+
+def output_folder(workspace: Workspace, output_path: str) -> str:
+    """Where the outputs of a run lie; empty for a job without an output path. Raises WorkspaceError."""
+    if not output_path:
+        return ""
+    output = paths.parse(output_path)
+    if output is None or not output.names:
+        raise WorkspaceError(f"output_path must be an absolute path below the root, got {output_path[:80]!r}")
+    return str(output.below(workspace.folder))
+
+
+def read(payload: Mapping[str, Any], environment: Mapping[str, str], *, created: tuple[int, int]) -> Recipe:
+    """The recipe of a job, from the payload that the contract has let through."""
+    files = tuple(
+        _File(
+            entry["destination"],
+            canonical(entry["md5"]) if entry.get("md5") else None,
+            permissions(entry.get("st_mode")),
+        )
+        for entry in payload.get("upload_files") or ()
+    )
+    output_path = reading.text(payload, "output_path")
+    return Recipe(
+        created, files, tree_of((file.path for file in files), output_path), output_path, environment
+    )
+
+
+def _input(file: _File, folder: str, source: Callable[[str, str | None], str | None]) -> Input:
+    shown = repr(file.path[:200])
+    path = paths.parse(file.path)
+    if path is None or not path.names:
+        raise WorkspaceError(f"the file {shown} has no place in a folder")
+    content = source(file.path, file.md5)
+    if content is None:
+        raise WorkspaceError(f"the content of {shown} is not held by the account")
+    return Input(str(path.below(folder).relative_to(folder)), content, file.mode)
