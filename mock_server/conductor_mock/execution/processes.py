@@ -97,12 +97,15 @@ def end(leader: int | None, run: str, *, grace_s: float, group_is_ours: Callable
     """End every process of a run: a polite signal, then a hard one, until none is left. Whether that came to be.
 
     `group_is_ours` tells whether the leader's number still means its group, which is then signalled as a whole: a
-    command that forks faster than it is looked at ends by that alone.
+    command that forks faster than it is looked at ends by that alone. Without grace that is done before anything else.
     """
+    if not grace_s:
+        _signal_all(leader, [], signal.SIGKILL, group_is_ours)
     found = members(leader, run)
     if not found:
         return True
-    _signal_all(leader, found, signal.SIGTERM, group_is_ours)
+    if grace_s:
+        _signal_all(leader, found, signal.SIGTERM, group_is_ours)
     deadline = time.monotonic() + grace_s
     while (found := members(leader, run)) and time.monotonic() < deadline:
         time.sleep(PAUSE_S)

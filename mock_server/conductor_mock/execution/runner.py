@@ -90,6 +90,8 @@ class _Run:
         self._deadline = time.monotonic() + order.limits.timeout_s
         self._next_look = 0.0
         self._base = 0
+        self._is_a_crowd = False
+        """More processes than may be: what forks for ever would only go on through the grace."""
 
     def report(self) -> Report:
         order, workspace = self._order, self._workspace
@@ -135,15 +137,17 @@ class _Run:
             finally:
                 os.close(writing)
             os.set_blocking(reading, False)
+            grace_s = self._limits.grace_s
             try:
                 self._note_process(process.pid)
                 why_ended = self._watch(process.pid, reading)
+                grace_s = 0 if self._is_a_crowd else grace_s
             finally:
                 # Until the leader is waited for below, its number is its own, and its group can be signalled safely.
                 processes.end(
                     process.pid,
                     self._order.run,
-                    grace_s=self._limits.grace_s,
+                    grace_s=grace_s,
                     group_is_ours=lambda: process.returncode is None,
                 )
                 code = process.wait()
@@ -190,6 +194,7 @@ class _Run:
             return None
         problem = self._over()
         if problem is None and processes.in_session(pid) > self._limits.processes:
+            self._is_a_crowd = True
             problem = f"it had more than {self._limits.processes} processes"
         done = time.monotonic()
         self._next_look = done + max(LOOK_S, 5 * (done - now))
