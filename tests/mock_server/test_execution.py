@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conductor_mock.execution.setup import ExecutionError
 from support.execution import Render, eventually, executing
 from support.server import job_file, md5_of, running
 
@@ -305,3 +306,28 @@ def test_a_server_that_does_not_execute_simulates_what_was_left(tmp_path: Path) 
         assert job["status"] == "success"
         assert attempts(job)[-1]["outcome"] == "success"
         assert caller.get("/_mock/options").json()["execute"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loopback": False}, "refused on an address that other machines reach"),
+        ({"executor": "dask://h:1", "execute": False}, "wants --execute too"),
+        ({"data_dir": "a folder"}, "where a shell would misread"),
+    ],
+)
+def test_what_is_not_safe_to_execute_is_refused_at_the_start(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    settings["data_dir"] = tmp_path / str(settings.get("data_dir", "data"))
+    with pytest.raises(ExecutionError, match=message), running(**{"execute": True, **settings}):
+        pass
+
+
+def test_an_account_that_somebody_else_opened_is_never_executed(tmp_path: Path) -> None:
+    """Its jobs would be commands of whoever was first."""
+    with running(data_dir=tmp_path / "data") as fake:
+        fake.default_caller()
+    (tmp_path / "data" / "keys.json").unlink()  # the next server makes new ones
+    with pytest.raises(ExecutionError, match="opened with another key"), executing(tmp_path / "data"):
+        pass

@@ -70,7 +70,8 @@ class Render:
 
     def until_said(self, jid: str, word: str, tid: str = "000") -> list[str]:
         """Wait until a line of a task's log is `word`."""
-        return eventually(lambda: lines if word in (lines := self.log(jid, tid)) else [])
+        lines: list[str] = eventually(lambda: said if word in (said := self.log(jid, tid)) else [])
+        return lines
 
     def act(self, action: str, jid: str) -> None:
         answer = self.caller.request("PUT", "/jobs_multi", body={"action": action, "jobids": [jid]})

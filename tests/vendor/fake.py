@@ -59,7 +59,9 @@ class Fake:
         except BaseException as error:
             self.close()
             raise RuntimeError(f"{error}: {(folder / 'server.log').read_text()}") from error
-        self.url: str = json.loads(ready.read_text())["url"]
+        document = json.loads(ready.read_text())
+        self.url: str = document["url"]
+        self._environment: dict[str, str] = document["env"]
 
     def close(self) -> None:
         """Stop the server."""
@@ -76,6 +78,11 @@ class Fake:
         """The control API as one account sees it."""
         return Account(self.url, client_id)
 
+    def default_account(self) -> Account:
+        """The account whose key is in the ready file: the only one whose tasks may run for real."""
+        key = json.loads(self._environment["CONDUCTOR_API_KEY"])
+        return Account(self.url, key["client_id"], key["private_key"])
+
 
 @dataclass(frozen=True)
 class Account:
@@ -83,12 +90,12 @@ class Account:
 
     url: str
     client_id: str
+    private_key: str | None = None
 
     @property
     def api_key(self) -> str:
-        return json.dumps(
-            {"client_id": self.client_id, "private_key": f"-----KEY OF {self.client_id}-----\n"}
-        )
+        private_key = self.private_key or f"-----KEY OF {self.client_id}-----\n"
+        return json.dumps({"client_id": self.client_id, "private_key": private_key})
 
     def is_known(self) -> bool:
         """Whether a client of this account has asked for a token yet."""
@@ -120,6 +127,10 @@ class Account:
         open_ones = [task["tid"] for task in self.job(jid)["tasks"] if task["status"] in NOT_ENDED]
         for tid in tids or open_ones:
             self.control("POST", f"jobs/{jid}/tasks/{tid}", body={"status": "success"})
+
+    def until_ended(self, jid: str = "00001") -> None:
+        """Let a job come to its end, waiting for tasks that run for real."""
+        self.control("POST", "clock", body={"until": {"job": jid}})
 
     def advance(self, seconds: float) -> None:
         """Move simulated time on."""

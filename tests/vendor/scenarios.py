@@ -54,6 +54,11 @@ class Scenario:
         module = str(self.function.__module__).rpartition(".")[2]
         return re.sub(r"[^\w.-]", "-", f"{module}-{self.name}")
 
+    @property
+    def executes(self) -> bool:
+        """Whether tasks run for real: then it has the default account, and a server of its own options."""
+        return "--execute" in self.options
+
     def by(self, version: str) -> Scenario:
         """The same, done with another version of the client."""
         return replace(self, version=version)
@@ -124,7 +129,8 @@ class Stage:
 
     def _play(self, item: Scenario, folder: Path) -> dict[str, Any]:
         try:
-            account = self._fake(item.options).account(item.client_id)
+            fake = self._fake(item.options)
+            account = fake.default_account() if item.executes else fake.account(item.client_id)
             desk = Workstation(folder / "desk", self._environment(item.version), account)
             return {"returned": item.function(desk)}
         except Exception:  # noqa: BLE001 - told to every test that looks at this scenario

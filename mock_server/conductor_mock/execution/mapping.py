@@ -108,9 +108,9 @@ class Tree:
                     rest = text[start + 2 : end].replace("\\", "/")
                     pieces += [text[done:start], place(folder, drive), rest]
                     done = at = end
-            elif (end := self._reach(text, start)) is not None:
+            elif (known := self._reach(text, start)) is not None:
                 pieces += [text[done:start], place(folder, "")]
-                done, at = start, end  # a slash behind a quote that is part of a name begins nothing
+                done, at = start, known  # a slash behind a quote that is part of a name begins nothing
         return "".join([*pieces, text[done:]])
 
     def _add(self, path: WirePath, *, is_file: bool) -> None:

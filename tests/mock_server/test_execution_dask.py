@@ -1,0 +1,91 @@
+"""Tasks handed to a Dask cluster: two workers on this machine, the same results as without."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.execution import PATIENCE_S, eventually, executing, is_running
+
+pytest.importorskip("distributed", reason="wants pip install 'conductor-mock[dask]'")
+
+CLUSTER = """\
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster in processes of its own, as `--executor` takes it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    program = folder / "cluster.py"
+    program.write_text(CLUSTER)
+    with ExitStack() as stack:
+        said = stack.enter_context((folder / "said").open("wb"))
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, str(program)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                cwd=folder,
+                text=True,
+            )
+        )
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            assert address.startswith("tcp://"), (folder / "said").read_text()
+            yield address.replace("tcp://", "dask://")
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_a_cluster_runs_tasks_and_ends_them_when_they_are_killed(cluster: str, tmp_path: Path) -> None:
+    with executing(tmp_path / "data", executor=cluster, execute_slots=None) as render:
+        scene = render.upload("/proj/a.txt", b"scene")
+        commands = [f"echo $PPID; cat /proj/a.txt > /proj/out/{number}.txt" for number in range(6)]
+        job = render.run(*commands, upload_files=[scene])
+
+        assert job["status"] == "success"
+        assert render.contents(job["jid"]) == {f"{number}.txt": b"scene" for number in range(6)}
+        assert render.caller.get("/_mock/options").json()["execute"] == 2, "a slot per worker thread"
+
+        jid = render.start("echo $$; sleep 1000")
+        lines: list[str] = eventually(lambda: said if (said := render.log(jid))[-1].isdigit() else [])
+        pid = int(lines[-1])
+        assert is_running(pid)
+        render.act("kill", jid)
+        eventually(lambda: not is_running(pid))
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [("tcp://127.0.0.1:1", "must be dask://HOST:PORT"), ("dask://127.0.0.1:1", "no Dask scheduler answers")],
+)
+def test_a_cluster_that_cannot_be_had_is_a_clear_message(
+    tmp_path: Path, executor: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor_mock.execution.pool.CONNECT_S", 0.2)
+    with pytest.raises(ValueError, match=message), executing(tmp_path / "data", executor=executor):
+        pass
+
+
+def test_slots_are_counted(tmp_path: Path) -> None:
+    with executing(tmp_path / "data", execute_slots=3) as render:
+        options: dict[str, Any] = render.caller.get("/_mock/options").json()
+        assert options["execute"] == 3
