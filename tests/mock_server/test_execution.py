@@ -331,3 +331,18 @@ def test_an_account_that_somebody_else_opened_is_never_executed(tmp_path: Path) 
     (tmp_path / "data" / "keys.json").unlink()  # the next server makes new ones
     with pytest.raises(ExecutionError, match="opened with another key"), executing(tmp_path / "data"):
         pass
+
+
+def test_nobody_gets_commands_into_the_executing_account_by_a_bundle(tmp_path: Path) -> None:
+    """The control API asks no key of callers on this machine; a job of the account is a command of its owner."""
+    with running(data_dir=tmp_path / "other") as fake:
+        fake.default_caller().submit(tasks_data=[{"command": "touch /tmp/never", "frames": "1"}])
+        bundle = fake.default_caller().get("/_mock/bundle").content
+    with executing(tmp_path / "data") as render:
+        answer = render.caller.request(
+            "POST", "/_mock/bundle", data=bundle, headers={"Content-Type": "application/zip"}
+        )
+
+        assert answer.status == 409
+        assert "run for real" in answer.message
+        assert render.caller.jobs() == []
