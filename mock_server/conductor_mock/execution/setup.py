@@ -10,7 +10,6 @@ from conductor_mock.execution.driver import Driver, Stores
 from conductor_mock.execution.order import Limits
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import WrongKeyError
 from conductor_mock.store.keys import Keys
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@%-]+")
@@ -56,12 +55,11 @@ def begin(settings: Settings, directory: Path, pool: Pool, keys: Keys, stores: S
     Only that account runs commands: its key is in a file that nobody else reads, while anybody who reaches the port
     could open another one.
     """
-    try:
-        account_id = stores.accounts.sign_in(keys.client_id, keys.private_key)
-    except WrongKeyError:
+    account_id = stores.accounts.sign_in(keys.client_id, keys.private_key)
+    if not stores.accounts.was_opened_with(account_id, keys.private_key):
         raise ExecutionError(
             f"--execute runs the jobs of the account {keys.client_id!r}, which somebody opened with another key than "
             f"the one in {directory / 'keys.json'}; use another data directory"
-        ) from None
+        )
     limits = Limits(timeout_s=settings.execute_timeout_s, output=settings.execute_max_output)
     return Driver(account_id, stores, directory.resolve(), pool, limits)

@@ -208,6 +208,11 @@ class Accounts:
                 raise WrongKeyError(client_id)
         return account_id
 
+    def was_opened_with(self, account_id: str, private_key: str) -> bool:
+        """Whether this is the first private key of an account: no other one opens it, beside the server's own."""
+        with self.open(account_id) as account:
+            return hmac.compare_digest(account.state.key_sha256, _hash(private_key))
+
     def knows(self, account_id: str) -> bool:
         """Whether the account was opened on this server."""
         with self._guard:
