@@ -194,7 +194,7 @@ def test_a_version_of_a_kind_that_is_newer_is_refused_by_number(tmp_path: Path) 
 
     with (
         opened(tmp_path) as stored,
-        pytest.raises(UnknownCommandError, match="version 9, this version reads 1"),
+        pytest.raises(UnknownCommandError, match="version 9, this version reads 2"),
     ):
         list(stored.log.read("5001"))
 
@@ -203,12 +203,12 @@ def test_a_version_of_a_kind_that_is_newer_is_refused_by_number(tmp_path: Path) 
     ("statement", "said"),
     [
         (
-            "UPDATE meta SET name = 'command/job.dreamt/1' WHERE name = 'command/account.opened/1'",
+            "UPDATE meta SET name = 'command/job.dreamt/1' WHERE name = 'command/account.opened/2'",
             "'job.dreamt'",
         ),
         (
-            "UPDATE meta SET name = 'command/account.opened/2' WHERE name = 'command/account.opened/1'",
-            "of version 2",
+            "UPDATE meta SET name = 'command/account.opened/3' WHERE name = 'command/account.opened/2'",
+            "of version 3",
         ),
         ("UPDATE snapshots SET simulation_version = 99", "simulation version 99"),
     ],

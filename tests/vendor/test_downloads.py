@@ -111,7 +111,7 @@ def downloading_as_a_daemon(desk: Workstation) -> Json:
         render_job(desk, location="venus", output_path=str(desk.project / "venus")),
     )
     with desk.daemon("download", "--location", "mars") as daemon:
-        daemon.until(lambda: desk.account.job()["status"] == "downloaded", "the first job is downloaded")
+        daemon.until(lambda: told_of(desk, 3), "the first job is downloaded")
     return {"here": contents(desk.project / "renders"), **recorded(desk)}
 
 
@@ -121,9 +121,7 @@ def waiting_for_downloads(desk: Workstation) -> Json:
     with desk.daemon("download") as daemon:
         daemon.until(lambda: desk.account.asked(operation="downloads.next"), "it asks")
         desk.account.finish_tasks("00001", "000")
-        daemon.until(
-            lambda: desk.account.job()["tasks"][0]["status"] == "downloaded", "the task is downloaded"
-        )
+        daemon.until(lambda: told_of(desk, 1), "the task is downloaded")
     return {"here": contents(desk.project / "renders"), **recorded(desk)}
 
 
@@ -143,8 +141,13 @@ def downloading_tasks_the_deprecated_way(desk: Workstation) -> Json:
 def downloading_as_a_deprecated_daemon(desk: Workstation) -> Json:
     rendered(desk)
     with desk.daemon("downloader") as daemon:
-        daemon.until(lambda: desk.account.job()["status"] == "downloaded", "the job is downloaded")
+        daemon.until(lambda: told_of(desk, 3), "the job is downloaded")
     return {"here": contents(desk.project / "renders"), **recorded(desk)}
+
+
+def told_of(desk: Workstation, count: int) -> bool:
+    """Whether the journal has this many tasks reported as downloaded; it is written after the state."""
+    return len({report["download_id"] for report in reports(recorded(desk), "downloaded")}) == count
 
 
 def reports(result: Json, status: str) -> list[Json]:
