@@ -53,6 +53,8 @@ prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
 bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/submission.py
 	$(BIN)/python benchmarks/service.py
+	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare_downloads.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(BLENDER) .venv-vendor .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -91,12 +91,12 @@ def vendor() -> Client:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[dict[str, str]]:
+def served(folder: Path, *options: str) -> Iterator[dict[str, str]]:
     """A fake with its data below `folder`; the environment that points a client to it."""
     ready = folder / "ready.json"
     command = [
         sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready),
+        "--ready-file", str(ready), *options,
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
         process = psutil.Popen(command, stderr=log)
@@ -233,21 +233,21 @@ def median(costs: list[Cost], figure: Callable[[Cost], float]) -> float:
 def row(case: Case, costs: dict[str, list[Cost]], ours: Client, theirs: Client) -> str:
     """One line of the table."""
     cells = [case.title]
-    for figure, digits in ((_wall, 2), (_cpu, 2), (_peak, 0)):
+    for figure, digits in ((wall_of, 2), (cpu_of, 2), (peak_of, 0)):
         mine, other = median(costs[ours.name], figure), median(costs[theirs.name], figure)
         cells += [f"{mine:.{digits}f}", f"{other:.{digits}f}", f"**{other / mine:.1f}**"]
     return f"| {' | '.join(cells)} |"
 
 
-def _wall(cost: Cost) -> float:
+def wall_of(cost: Cost) -> float:
     return cost.wall_s
 
 
-def _cpu(cost: Cost) -> float:
+def cpu_of(cost: Cost) -> float:
     return cost.cpu_s
 
 
-def _peak(cost: Cost) -> float:
+def peak_of(cost: Cost) -> float:
     return cost.peak_mib
 
 
@@ -273,7 +273,7 @@ def main() -> None:
                 folder = Path(name) / str(number)
                 folder.mkdir()
                 costs = measure(case, [ours, theirs], rounds, folder)
-                walls[case.title] = median(costs[ours.name], _wall)
+                walls[case.title] = median(costs[ours.name], wall_of)
                 print(row(case, costs, ours, theirs), flush=True)
         large = (QUICK if options.quick else CASES)[-1]
         if large.title in walls:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         request_software_packages,
     )
     from conductor.lib.browser_login import Login, login_with_browser
+    from conductor.lib.cancellation import Cancellation, CancelledError
     from conductor.lib.catalog_export import export_catalog
     from conductor.lib.conductor_submit import Submit, set_logging
     from conductor.lib.config import Config
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from conductor.lib.package_tree import Package, PackageTree
     from conductor.lib.package_utils import merge_package_environments
     from conductor.lib.polling import Polling
+    from conductor.lib.progress import Progress
     from conductor.lib.tasks import Task, get_task, list_tasks
     from conductor.lib.uploader import Uploader
     from conductor.lib.usage import (
@@ -69,6 +71,8 @@ _HOMES = {
     "ApiClient": "api_client",
     "BadArgumentError": "exceptions",
     "BusyError": "exceptions",
+    "Cancellation": "cancellation",
+    "CancelledError": "cancellation",
     "ComputeUsage": "usage",
     "ConductorError": "exceptions",
     "Config": "config",
@@ -87,6 +91,7 @@ _HOMES = {
     "PackageEnvironment": "package_environment",
     "PackageTree": "package_tree",
     "Polling": "polling",
+    "Progress": "progress",
     "RefusedError": "exceptions",
     "StopError": "exceptions",
     "StorageDay": "usage",
@@ -129,6 +134,8 @@ __all__ = [
     "ApiClient",
     "BadArgumentError",
     "BusyError",
+    "Cancellation",
+    "CancelledError",
     "ComputeUsage",
     "ConductorError",
     "Config",
@@ -147,6 +154,7 @@ __all__ = [
     "PackageEnvironment",
     "PackageTree",
     "Polling",
+    "Progress",
     "RefusedError",
     "StopError",
     "StorageDay",

@@ -27,7 +27,7 @@ def test_the_exported_names_are_the_promised_ones() -> None:
         *("TaskLog", "get_log", "follow_log", "Action", "act_on_jobs", "act_on_tasks"),
         *("ComputeUsage", "StorageDay", "StorageUsage", "get_compute_usage", "get_storage_usage"),
         *("Package", "PackageTree", "PackageEnvironment", "Login", "login_with_browser"),
-        "Downloader",
+        *("Downloader", "Progress", "Cancellation", "CancelledError"),
     }
 
 
