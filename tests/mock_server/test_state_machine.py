@@ -172,6 +172,7 @@ class Farm(RuleBasedStateMachine):
     @rule(location=LOCATIONS, seconds=st.sampled_from([119, 120]))
     def claim_an_upload_and_fall_silent(self, location: str, seconds: int) -> None:
         self.claim_upload(location)
+        self.shows_the_same()  # what is shown before time passes is how it was then
         self.advance(seconds)
 
     @precondition(lambda self: any(job.upload for job in self.model.jobs))

@@ -15,6 +15,9 @@ UPLOAD_LEASE, DOWNLOAD_LEASE = 120, 3600
 
 OVER = ("success", "downloaded", "failed", "preempted", "killed", "reviewed")
 DONE = ("success", "downloaded", "reviewed")
+NEVER_BEGAN = ("failed", "killed")
+"""Phases of a job that ended before its files were there."""
+
 WAITS_FOR_FILES = ("upload_pending", "uploading", "syncing", "sync_failed")
 
 ACTIONS = {
@@ -134,7 +137,7 @@ class Model:
 
     def act_on_tasks(self, name: str, job: Job, tasks: list[Task]) -> bool:
         """An action on some tasks of a job; whether it moved any."""
-        moved = [task for task in tasks if task.status in ACTIONS[name][0]]
+        moved = [task for task in tasks if task.status in ACTIONS[name][0] and job.phase not in NEVER_BEGAN]
         if moved:
             self._act(name, job, moved)
             self._no_need_to_sync(job)
@@ -265,6 +268,8 @@ class Model:
 
     def _applies(self, name: str, job: Job) -> bool:
         phases = {"kill": WAITS_FOR_FILES, "retry_sync": ("sync_failed",)}.get(name, ())
+        if job.phase in NEVER_BEGAN:
+            return False
         return job.phase in phases or any(task.status in ACTIONS[name][0] for task in job.tasks)
 
     def _act(self, name: str, job: Job, tasks: list[Task]) -> None:
