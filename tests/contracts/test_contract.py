@@ -687,3 +687,11 @@ def test_answers_that_crash_clients_break_the_contract(
 ) -> None:
     """Traps 20, 22, 18, 27 and 29 of the wire reference."""
     assert [one.path for one in contract.operations[operation].check_response(status, answer)] == [path]
+
+
+def test_a_byte_order_mark_is_not_blank_as_clients_in_python_see_it() -> None:
+    """`\\s` of a schema's pattern holds it, `str.isspace` does not."""
+    job = {"job_title": "a", "project": "default", "instance_type": "n1-standard-2", "output_path": "/o"}
+    operation = load().operations["jobs.create"]
+    assert operation.check_request({**job, "tasks_data": [{"command": "\ufeff"}]}) == []
+    assert operation.check_request({**job, "tasks_data": [{"command": " \t\n"}]}) != []
