@@ -73,6 +73,10 @@ class Render:
         lines: list[str] = eventually(lambda: said if word in (said := self.log(jid, tid)) else [])
         return lines
 
+    def until_outcomes(self, jid: str, outcomes: list[str], task: int = 0) -> None:
+        """Wait until the attempts of a task came to just these outcomes."""
+        eventually(lambda: [one["outcome"] for one in self.job(jid)["tasks"][task]["attempts"]] == outcomes)
+
     def act(self, action: str, jid: str) -> None:
         answer = self.caller.request("PUT", "/jobs_multi", body={"action": action, "jobids": [jid]})
         assert answer.status == 200, answer
