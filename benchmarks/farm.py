@@ -29,8 +29,10 @@ from submission import MIB, Served, served
 
 from conductor_mock.farm import fold, snapshot
 from conductor_mock.farm.clock import SECOND, Anchor
-from conductor_mock.farm.commands import AccountOpened, JobCreated, Machine, Options, Record
+from conductor_mock.farm.commands import AccountOpened, JobCreated
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
+from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store.keys import Keys, load_or_create
 
 DAY_S = 86_400

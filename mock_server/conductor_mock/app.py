@@ -44,8 +44,8 @@ from conductor_mock.errors import (
     too_large,
     unavailable,
 )
-from conductor_mock.farm.commands import UnknownCommandError
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
 from conductor_mock.recording import record_requests
 from conductor_mock.service import Service, open_service

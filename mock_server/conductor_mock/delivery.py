@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from conductor_mock.farm.commands import OutputFile, OutputsListed
+from conductor_mock.farm.commands import OutputsListed
 from conductor_mock.farm.state import DELIVERED, Job, State
+from conductor_mock.farm.values import OutputFile
 from conductor_mock.outputs import Sketch, draw_outputs, sketch
 from conductor_mock.store.accounts import Account, Accounts
 from conductor_mock.store.holdings import Holdings

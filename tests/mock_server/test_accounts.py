@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from conductor_mock.farm import fold, snapshot
-from conductor_mock.farm.commands import ClockSet, JobCreated, OptionsChanged, Record
+from conductor_mock.farm.commands import ClockSet, JobCreated, OptionsChanged
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings

@@ -11,16 +11,10 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm import billing, fold
 from conductor_mock.farm.clock import SECOND, Anchor
-from conductor_mock.farm.commands import (
-    AccountOpened,
-    Command,
-    JobChanged,
-    JobCreated,
-    Machine,
-    Options,
-    Record,
-)
+from conductor_mock.farm.commands import AccountOpened, Command, JobChanged, JobCreated
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.values import Machine, Options
 from support.server import Answer, ApiCaller, Fake
 
 HOUR = 3600 * SECOND

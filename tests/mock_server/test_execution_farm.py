@@ -12,19 +12,12 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm import actions, execution, fold, history, snapshot, tasks
 from conductor_mock.farm.clock import SECOND, Anchor
-from conductor_mock.farm.commands import (
-    AccountOpened,
-    Command,
-    JobCreated,
-    Machine,
-    Options,
-    OptionsChanged,
-    OutputFile,
-    Record,
-)
+from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, OptionsChanged
 from conductor_mock.farm.execution import Active
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State, Task
+from conductor_mock.farm.values import Machine, Options, OutputFile
 
 MACHINE = Machine("n1-standard-4", cores=4, price=1, preemptible_price=1, licence_price=0, speed=100)
 PICTURE = OutputFile("a.png", "1B2M2Y8AsgTpgAmY7PhCfg==", 0)

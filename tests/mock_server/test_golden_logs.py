@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from conductor_mock.farm import snapshot
-from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
+from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 
 GOLDEN = Path(__file__).parent / "golden"

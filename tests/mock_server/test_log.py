@@ -14,17 +14,11 @@ import sqlalchemy as sa
 
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import (
-    AccountOpened,
-    ClockSet,
-    JobCreated,
-    Machine,
-    Options,
-    Record,
-    UnknownCommandError,
-)
+from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated
 from conductor_mock.farm.fold import replay
+from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
+from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError
 from conductor_mock.store.log import INLINE_BYTES, Log
 from conductor_mock.store.objects import ObjectStore

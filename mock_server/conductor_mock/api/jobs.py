@@ -18,10 +18,10 @@ from conductor_mock.catalog.record_filters import parse
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.decisions import create_job, held_files, job_of_key, machine_name
 from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.ids import jid as write_jid
+from conductor_mock.farm.values import Machine
 
 jobs = Blueprint("jobs", __name__)
 

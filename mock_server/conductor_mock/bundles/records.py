@@ -27,18 +27,15 @@ from conductor_mock.farm.commands import (
     JobChanged,
     JobCreated,
     JobsActed,
-    Machine,
-    Options,
     OptionsChanged,
-    Record,
     RulesChanged,
     TaskForced,
     TasksActed,
-    UnknownCommandError,
-    decode,
 )
 from conductor_mock.farm.downloads import REPORTS
 from conductor_mock.farm.outcomes import RuleError, check_rule
+from conductor_mock.farm.records import Record, UnknownCommandError, decode
+from conductor_mock.farm.values import Machine, Options
 
 Json = dict[str, Any]
 

@@ -22,8 +22,9 @@ from conductor_mock.bundles.manifest import Manifest
 from conductor_mock.bundles.records import read_line, write_line
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged, OutputsListed, Record
+from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged, OutputsListed
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64

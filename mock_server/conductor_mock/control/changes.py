@@ -13,8 +13,8 @@ from conductor_mock.catalog import Catalog
 from conductor_mock.control.selection import one_account
 from conductor_mock.errors import Detail, Refusal, bad_request
 from conductor_mock.farm import actions, lookup, views
-from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.state import Job
+from conductor_mock.farm.values import Machine
 
 changes = Blueprint("changes", __name__)
 

@@ -26,8 +26,8 @@ from conductor_mock.execution.pool import Pool
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
-from conductor_mock.farm.commands import OutputFile
 from conductor_mock.farm.state import State
+from conductor_mock.farm.values import OutputFile
 from conductor_mock.md5 import from_base64
 from conductor_mock.store.accounts import Account, Accounts, WallClock
 from conductor_mock.store.holdings import Holdings
@@ -99,8 +99,10 @@ class Driver:
 
     def _drive(self) -> None:
         accounts = self._stores.accounts
-        while not self._closing.is_set():
+        while True:
             changes = accounts.changes(self._account_id)
+            if self._closing.is_set():  # looked at after the count, which goes up behind it
+                return
             try:
                 timeout_s = self._reconcile()
             except Exception:  # it must go on, whatever the disk or a log says

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conductor_mock.farm import lines, lookup, simulation, tasks, uploads
-from conductor_mock.farm.commands import JobChanged, JobsActed, Machine, TaskForced, TasksActed
+from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
 from conductor_mock.farm.state import ENDED, READY, Attempt, Job, State
+from conductor_mock.farm.values import Machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.commands import Machine
 from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.values import Machine
 
 HOUR_US = 3600 * SECOND
 

@@ -1,73 +1,61 @@
 """What can happen to an account: each accepted write is one of these, and the log holds nothing else.
 
-A command is stored as `(kind, v, JSON object)`. When the JSON of a kind changes, its version goes up and an upcaster
-from the old form joins `UPCASTERS`: logs outlive releases.
+A command is stored as `(kind, version, JSON object)`; `records.py` reads what older versions wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.values import Machine, Options, OutputFile
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Json = dict[str, Any]
 
-
-class UnknownCommandError(ValueError):
-    """A record that this version cannot read: a kind or a version that a newer one wrote."""
+_VALUES: Mapping[str, Callable[..., Any]] = {
+    "clock": Anchor,
+    "files": OutputFile,
+    "machine": Machine,
+    "options": Options,
+    "outputs": OutputFile,
+}
+"""The fields of commands whose JSON objects stand for values, one or several."""
 
 
 class _Plain:
-    """A command of plain values, whose JSON is an object of its fields."""
+    """A command whose JSON is an object of its fields."""
 
     __slots__ = ()
 
     def to_json(self) -> Json:
-        return asdict(cast(Any, self))
+        return {field.name: _encoded(getattr(self, field.name)) for field in fields(cast(Any, self))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The command of a stored JSON object; lists become tuples again."""
         names = [field.name for field in fields(cast(Any, cls))]
-        return cls(
-            **{name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
-        )
+        return cls(**{name: _decoded(data[name], _VALUES.get(name)) for name in names})
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_encoded(one) for one in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _decoded(data: Any, value: Callable[..., Any] | None) -> Any:
+    if isinstance(data, list):
+        return tuple(_decoded(one, value) for one in data)
+    return value(**data) if value is not None and data is not None else data
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What decides a run besides requests.
-
-    `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
-    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts. With `release_scouts` the tasks that wait for
-    scouts start when every scout has succeeded, else somebody must release them. `execute` is how many tasks run for
-    real at once, as processes of the server's machine; 0 simulates them.
-    """
-
-    simulation_version: int
-    catalog_sha256: str
-    seed: int
-    fleet: int
-    provider: str
-    part_size: int
-    release_scouts: bool
-    execute: int = 0
-
-    def to_json(self) -> Json:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Options:
-        return cls(**data)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountOpened:
+class AccountOpened(_Plain):
     """The first command of every account. `key_sha256` is of the private key that opened it."""
 
     kind: ClassVar[str] = "account.opened"
@@ -78,25 +66,6 @@ class AccountOpened:
     key_sha256: str
     options: Options
     clock: Anchor
-
-    def to_json(self) -> Json:
-        return {
-            "client_id": self.client_id,
-            "account_id": self.account_id,
-            "key_sha256": self.key_sha256,
-            "options": self.options.to_json(),
-            "clock": self.clock.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> AccountOpened:
-        return cls(
-            data["client_id"],
-            data["account_id"],
-            data["key_sha256"],
-            Options.from_json(data["options"]),
-            Anchor.from_json(data["clock"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +103,7 @@ class ClockSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """The machine of a job, copied when the job is accepted, so that a later catalogue changes nothing.
-
-    Money is in micro-dollars per hour; `licence_price` is for the job's software on one such machine. `speed` is in
-    per cent of a reference machine. An unknown instance type has no price and the speed of the reference.
-    """
-
-    name: str
-    cores: int
-    price: int
-    preemptible_price: int
-    licence_price: int
-    speed: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobCreated:
+class JobCreated(_Plain):
     """`POST /jobs/` was accepted.
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
@@ -167,27 +120,6 @@ class JobCreated:
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     idempotency_key: str | None = None
-
-    def to_json(self) -> Json:
-        return {
-            "payload": self.payload,
-            "body_sha256": self.body_sha256,
-            "machine": asdict(self.machine),
-            "missing": list(self.missing),
-            "warnings": list(self.warnings),
-            "idempotency_key": self.idempotency_key,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> JobCreated:
-        return cls(
-            data["payload"],
-            data["body_sha256"],
-            Machine(**data["machine"]),
-            tuple(data["missing"]),
-            tuple(data["warnings"]),
-            data["idempotency_key"],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +214,6 @@ class JobChanged(_Plain):
     priority: int | None
     machine: Machine | None
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> JobChanged:
-        machine = data["machine"]
-        return cls(data["job"], data["priority"], None if machine is None else Machine(**machine))
-
 
 @dataclass(frozen=True, slots=True)
 class RulesChanged(_Plain):
@@ -299,15 +226,6 @@ class RulesChanged(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFile:
-    """One output of a task: below the job's output path, with its base64 md5 and its size in bytes."""
-
-    relative_path: str
-    md5: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class OutputsListed(_Plain):
     """The outputs of a task were asked for the first time; their contents lie in the object store."""
 
@@ -317,10 +235,6 @@ class OutputsListed(_Plain):
     job: int
     task: int
     files: tuple[OutputFile, ...]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OutputsListed:
-        return cls(data["job"], data["task"], tuple(OutputFile(**file) for file in data["files"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,10 +275,6 @@ class AttemptEnded(_Plain):
     reason: str
     log: str | None
     outputs: tuple[OutputFile, ...]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> AttemptEnded:
-        return cls(**{**data, "outputs": tuple(OutputFile(**file) for file in data["outputs"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,41 +350,3 @@ Command = (
     | JobChanged
     | RulesChanged
 )
-
-KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}
-
-
-def _without_execution(options: Json) -> Json:
-    return {**options, "execute": 0}
-
-
-UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {
-    ("account.opened", 1): lambda data: {**data, "options": _without_execution(data["options"])},
-    ("job.created", 1): lambda data: {**data, "idempotency_key": None},
-    ("options.changed", 1): _without_execution,
-}
-"""`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of an account's log: the `seq`-th command (from 1), accepted at simulated time `t_us`."""
-
-    seq: int
-    t_us: int
-    command: Command
-
-
-def decode(kind: str, version: int, data: Json) -> Command:
-    """The command that was stored as `(kind, version, data)`. Raises UnknownCommandError for what is newer than us."""
-    if kind not in KINDS:
-        raise UnknownCommandError(f"the log holds a command {kind!r} that this version does not know")
-    cls = KINDS[kind]
-    while version < cls.version:
-        data = UPCASTERS[kind, version](data)
-        version += 1
-    if version > cls.version:
-        raise UnknownCommandError(
-            f"the log holds {kind!r} in version {version}, this version reads {cls.version}"
-        )
-    return cls.from_json(data)

@@ -8,11 +8,12 @@ from typing import Any
 from conductor_mock.farm import lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, speed_millionths
-from conductor_mock.farm.commands import ClockSet, JobCreated, Machine
+from conductor_mock.farm.commands import ClockSet, JobCreated
 from conductor_mock.farm.frames import FramesError
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.values import Machine
 
 MACHINE_OF_2019 = "n1-{flavor}-{cores}"
 """`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conductor_mock.farm import lines, simulation, tasks
-from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted, OutputFile
+from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted
 from conductor_mock.farm.state import Attempt, Execution, Job, State
+from conductor_mock.farm.values import OutputFile
 
 LOST_RUNS = 1
 """How many runs of a task may go down with their server before that fails the task; each is started again."""

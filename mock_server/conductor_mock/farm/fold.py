@@ -25,7 +25,6 @@ from conductor_mock.farm.commands import (
     JobsActed,
     OptionsChanged,
     OutputsListed,
-    Record,
     RulesChanged,
     TaskForced,
     TasksActed,
@@ -35,6 +34,7 @@ from conductor_mock.farm.commands import (
     UploadProgressed,
 )
 from conductor_mock.farm.frames import parse_or_none
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State, Task, Upload
 
 SIMULATION_VERSION = 1

@@ -15,7 +15,6 @@ from typing import Any
 
 from conductor_mock.farm import leases, lines, simulation
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import Machine, Options, OutputFile
 from conductor_mock.farm.state import (
     TASK_STATUSES,
     Attempt,
@@ -28,6 +27,7 @@ from conductor_mock.farm.state import (
     Task,
     Upload,
 )
+from conductor_mock.farm.values import Machine, Options, OutputFile
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import Machine, Options, OutputFile
+from conductor_mock.farm.values import Machine, Options, OutputFile
 
 Json = dict[str, Any]
 

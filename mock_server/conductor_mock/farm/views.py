@@ -7,9 +7,9 @@ from typing import Any
 
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import SECOND, iso
-from conductor_mock.farm.commands import OutputFile
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.state import TASK_STATUSES, Job, State, Task
+from conductor_mock.farm.values import OutputFile
 
 Json = dict[str, Any]
 

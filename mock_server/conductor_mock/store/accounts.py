@@ -25,14 +25,14 @@ from conductor_mock.farm.commands import (
     ClockSet,
     Command,
     JobCreated,
-    Options,
     OptionsChanged,
-    Record,
 )
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.values import Options
 from conductor_mock.store import collector
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.log import Log, bodies_of

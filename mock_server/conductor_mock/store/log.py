@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.farm import snapshot
-from conductor_mock.farm.commands import KINDS, Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION
+from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store import collector

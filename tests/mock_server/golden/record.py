@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from conductor_mock.farm import snapshot
-from conductor_mock.farm.commands import Record, decode
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
+from conductor_mock.farm.records import Record, decode
 
 FOLDER = Path(__file__).parent
 
