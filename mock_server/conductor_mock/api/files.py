@@ -13,7 +13,7 @@ from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.values import Options
 from conductor_mock.md5 import canonical, from_base64
 from conductor_mock.store.objects import WrongContentError
-from conductor_mock.store.parts import PartsError
+from conductor_mock.store.parts import Multipart, PartsError, UnknownUploadError
 
 files = Blueprint("files", __name__)
 
@@ -64,22 +64,30 @@ def complete_multipart() -> dict[str, str]:
     """Make the whole of its parts, if it has the md5 and size that were declared. `project` says nothing (trap 8)."""
     body = contract_body()
     current, account_id = service(), caller().account_id
-    upload = current.parts.find(account_id, body["uploadID"])
-    if upload is None:
+    try:
+        upload = current.parts.get(account_id, body["uploadID"])
+    except UnknownUploadError:
         message = f"there is no upload {body['uploadID'][:80]!r} in this account"
-        raise not_found(message, Detail("/uploadID", message))
+        raise not_found(message, Detail("/uploadID", message)) from None
     if _md5(body["hash"], "/hash") != upload.md5:
         message = f"hash is {body['hash']}, the upload is of {upload.md5}"
         raise bad_request(message, Detail("/hash", message))
-    answer = {"status": "success", "uploadID": upload.upload_id}
-    if current.holdings.held(account_id, [upload.md5]):
-        return answer  # completed before: the client repeats what it had no answer to
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
+    with current.parts.turn(upload):
+        if not current.holdings.held(
+            account_id, [upload.md5]
+        ):  # else the client repeats what it had no answer to
+            _join(account_id, upload, sorted(etags))
+    return {"status": "success", "uploadID": upload.upload_id}
+
+
+def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> None:
+    """Store the whole that parts make, and forget them. The caller has the upload's turn."""
+    current = service()
     try:
-        whole = current.parts.joined(account_id, upload, sorted(etags))
         current.holdings.put(
             account_id,
-            whole,
+            current.parts.joined(account_id, upload, etags),
             md5=from_base64(upload.md5),
             size=upload.size,
             now_us=lambda: current.accounts.now_us(account_id),
@@ -89,7 +97,6 @@ def complete_multipart() -> dict[str, str]:
             f"the parts do not make the file: {error}", Detail("/completedParts", str(error))
         ) from None
     current.parts.forget(account_id, upload)
-    return answer
 
 
 def check_project(name: object, path: str) -> None:

@@ -13,6 +13,7 @@ from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.signing import Grant
 from conductor_mock.store.objects import WrongContentError
+from conductor_mock.store.parts import UnknownUploadError
 
 objects = Blueprint("objects", __name__)
 
@@ -54,13 +55,18 @@ def put_part(account_id: str, upload_id: str, number: int) -> Response:
     grant = signed.check("PUT")
     _check_length(grant)
     current = service()
-    upload = current.parts.find(account_id, upload_id)
-    if upload is None:
+    try:
+        etag = current.parts.put(
+            account_id,
+            upload_id,
+            number,
+            request.stream,
+            is_whole=lambda upload: bool(current.holdings.held(account_id, [upload.md5])),
+        )
+    except UnknownUploadError:
         raise not_found(
             f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"
-        )
-    try:
-        etag = current.parts.put(account_id, upload, number, request.stream)
+        ) from None
     except WrongContentError as error:
         raise _not_stored(error) from None
     g.stored = {"size": grant.size, "part": number}

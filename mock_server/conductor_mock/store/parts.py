@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
@@ -44,6 +47,10 @@ class PartsError(ValueError):
     """Parts that do not make the whole; the message names the part."""
 
 
+class UnknownUploadError(LookupError):
+    """The account began no upload of this id, or was reset since."""
+
+
 class Parts:
     """The parts that arrived, under `root/parts/ACCOUNT/UPLOAD/NUMBER-ETAG`."""
 
@@ -51,6 +58,16 @@ class Parts:
         self._database = database
         self._root = root / "parts"
         self._incoming = root / "incoming"
+        self._guard = threading.Lock()
+        self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+
+    @contextmanager
+    def turn(self, upload: Multipart) -> Iterator[None]:
+        """For the block, nobody else puts a part of this upload in place, makes it whole or removes it."""
+        with self._guard:
+            lock = self._turns.setdefault(upload.upload_id, threading.Lock())
+        with lock:
+            yield
 
     def begin(self, account_id: str, *, md5: str, size: int, part_size: int) -> Multipart:
         """The upload of this content in parts of this size; the same one whenever it is asked for."""
@@ -67,20 +84,35 @@ class Parts:
             self._database.insert_new(connection, MULTIPARTS, [row])
         return upload
 
-    def find(self, account_id: str, upload_id: str) -> Multipart | None:
-        """The upload of this id, if the account began it."""
+    def get(self, account_id: str, upload_id: str) -> Multipart:
+        """The upload of this id. Raises UnknownUploadError when the account did not begin it."""
+        for upload in self._uploads(account_id, MULTIPARTS.c.upload_id == upload_id):
+            return upload
+        raise UnknownUploadError(upload_id)
+
+    def _uploads(self, account_id: str, *those: sa.ColumnElement[bool]) -> list[Multipart]:
         query = sa.select(
             MULTIPARTS.c.upload_id, MULTIPARTS.c.md5, MULTIPARTS.c.size, MULTIPARTS.c.part_size
-        ).where(MULTIPARTS.c.account == account_id, MULTIPARTS.c.upload_id == upload_id)
+        ).where(MULTIPARTS.c.account == account_id, *those)
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Multipart(*row)
+            return [Multipart(*row) for row in connection.execute(query)]
 
-    def put(self, account_id: str, upload: Multipart, number: int, stream: Readable) -> str:
+    def put(
+        self,
+        account_id: str,
+        upload_id: str,
+        number: int,
+        stream: Readable,
+        *,
+        is_whole: Callable[[Multipart], bool],
+    ) -> str:
         """Store one part and answer its ETag, the hexadecimal md5 of it. A later part of the same number replaces it.
 
-        Raises WrongContentError when the body has another size than the part, OSError when the disk refuses.
+        One that comes when the upload `is_whole` already, because it was sent twice, is not kept.
+        Raises WrongContentError when the body has another size than the part, UnknownUploadError when there is no such
+        upload or the account is reset meanwhile, OSError when the disk refuses.
         """
+        upload = self.get(account_id, upload_id)
         wanted, count = upload.size_of(number), 0
         with temporary_file(self._incoming) as (file, name), Digest() as digest:
             while block := stream.read(BLOCK):
@@ -93,7 +125,10 @@ class Parts:
                 raise WrongContentError(f"the body has {count} bytes, part {number} has {wanted}")
             etag = digest.hexdigest()
             os.fsync(file.fileno())
-            place(name, self._folder(account_id, upload) / f"{number:05d}-{etag}")
+            with self.turn(upload):
+                self.get(account_id, upload_id)
+                if not is_whole(upload):
+                    place(name, self._folder(account_id, upload) / f"{number:05d}-{etag}")
         return etag
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
@@ -110,14 +145,20 @@ class Parts:
         return PartsReader(paths)
 
     def forget(self, account_id: str, upload: Multipart) -> None:
-        """Remove the parts of an upload that became whole."""
+        """Remove the parts of an upload that became whole. The caller has its `turn`."""
         shutil.rmtree(self._folder(account_id, upload), ignore_errors=True)
 
     def forget_all(self, account_id: str) -> None:
         """Remove everything of an account."""
-        with self._database.write() as connection:
-            connection.execute(MULTIPARTS.delete().where(MULTIPARTS.c.account == account_id))
-        shutil.rmtree(self._root / account_id, ignore_errors=True)
+        for upload in self._uploads(account_id):
+            with self.turn(upload):
+                with self._database.write() as connection:
+                    connection.execute(
+                        MULTIPARTS.delete().where(
+                            MULTIPARTS.c.account == account_id, MULTIPARTS.c.upload_id == upload.upload_id
+                        )
+                    )
+                self.forget(account_id, upload)
 
     def _folder(self, account_id: str, upload: Multipart) -> Path:
         return self._root / account_id / upload.upload_id

@@ -1,0 +1,150 @@
+"""Parts of uploads: sent twice, completed twice, and arriving while all that they belong to is removed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conductor_mock.farm.ids import account_id
+from conductor_mock.store.parts import Multipart, Parts, PartsReader, UnknownUploadError
+from support.server import ApiCaller, Fake, md5_of, running
+
+CONTENT = b"eight by eight it comes"
+PIECES = [CONTENT[start : start + 8] for start in range(0, len(CONTENT), 8)]
+WAIT_S = 30
+
+
+class Meanwhile(io.BytesIO):
+    """A body during whose last read something happens."""
+
+    def __init__(self, data: bytes, happens: Callable[[], object]) -> None:
+        super().__init__(data)
+        self._happens = happens
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size)
+        if not block:
+            self._happens()
+        return block
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Fake]:
+    with running(data_dir=tmp_path, part_size=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def caller(fake: Fake) -> ApiCaller:
+    return fake.caller()
+
+
+def begin(caller: ApiCaller) -> dict[str, Any]:
+    files = [{"path": "/proj/a", "hash": md5_of(CONTENT), "size": len(CONTENT)}]
+    answer = caller.post("/api/v2/files/get_upload_urls", {"upload_files": files, "project": None})
+    (record,) = answer.json()["multiPartURLs"]
+    for part, piece in zip(record["parts"], PIECES, strict=True):
+        assert caller.put(part["url"], piece).status == 200
+    return dict(record)
+
+
+def complete(caller: ApiCaller, record: dict[str, Any]) -> int:
+    parts = [
+        {"partNumber": number, "etag": hashlib.md5(piece).hexdigest()}
+        for number, piece in enumerate(PIECES, 1)
+    ]
+    body = {"uploadID": record["uploadID"], "hash": md5_of(CONTENT), "completedParts": parts, "project": None}
+    return caller.post("/api/v2/files/multipart/complete", body).status
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Files of parts, and what was being received."""
+    return [path for name in ("parts", "incoming") for path in (folder / name).rglob("*") if path.is_file()]
+
+
+def put_again(fake: Fake, caller: ApiCaller, record: dict[str, Any], happens: Callable[[], object]) -> str:
+    """Send the second part once more; while its body is on its way, something happens."""
+    service, mine = fake.service, account_id(caller.client_id)
+    return service.parts.put(
+        mine,
+        record["uploadID"],
+        2,
+        Meanwhile(PIECES[1], happens),
+        is_whole=lambda upload: bool(service.holdings.held(mine, [upload.md5])),
+    )
+
+
+def test_a_part_sent_twice_that_comes_when_the_upload_is_whole_is_acknowledged_and_not_kept(
+    fake: Fake, caller: ApiCaller, tmp_path: Path
+) -> None:
+    record = begin(caller)
+    done: list[int] = []
+    etag = put_again(fake, caller, record, lambda: done.append(complete(caller, record)))
+
+    assert (etag, done) == (hashlib.md5(PIECES[1]).hexdigest(), [200])
+    assert left_over(tmp_path) == []
+
+
+def test_a_part_that_comes_while_the_account_is_reset_is_refused_and_not_kept(
+    fake: Fake, caller: ApiCaller, tmp_path: Path
+) -> None:
+    record = begin(caller)
+    query = {"account": caller.client_id}
+    with pytest.raises(UnknownUploadError):
+        put_again(fake, caller, record, lambda: caller.post("/_mock/reset", query=query))
+
+    assert left_over(tmp_path) == []
+    answer = caller.put(record["parts"][1]["url"], PIECES[1])
+    assert (answer.status, "was reset" in answer.message) == (404, True)
+
+
+def test_an_upload_completed_twice_at_once_is_joined_once(
+    fake: Fake, caller: ApiCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that repeats what it had no answer to; the first one has not finished yet."""
+    record = begin(caller)
+    joined, turn = Parts.joined, Parts.turn
+    joins: list[str] = []
+    came = threading.Semaphore(0)
+
+    def one_join(
+        self: Parts, account: str, upload: Multipart, etags: Sequence[tuple[int, str]]
+    ) -> PartsReader:
+        joins.append(upload.upload_id)
+        for _ in range(2):
+            assert came.acquire(timeout=WAIT_S)
+        return joined(self, account, upload, etags)
+
+    def seen_turn(self: Parts, upload: Multipart) -> Any:
+        came.release()
+        return turn(self, upload)
+
+    monkeypatch.setattr(Parts, "joined", one_join)
+    monkeypatch.setattr(Parts, "turn", seen_turn)
+    with ThreadPoolExecutor(2) as pool:
+        other = ApiCaller(caller.app, caller.client_id, caller.private_key, caller.token)
+        statuses = list(pool.map(lambda one: complete(one, record), [caller, other]))
+
+    assert statuses == [200, 200]
+    assert joins == [record["uploadID"]]
+    assert left_over(tmp_path) == []
+    assert caller.files() == {"/proj/a": md5_of(CONTENT)}
+
+
+def test_two_uploads_do_not_wait_for_each_other(fake: Fake) -> None:
+    parts = fake.service.parts
+    first, second = (Multipart(name * 32, "", 1, 1) for name in "ab")
+    with parts.turn(first), ThreadPoolExecutor(1) as pool:
+
+        def take() -> bool:
+            with parts.turn(second):
+                return True
+
+        assert pool.submit(take).result(timeout=WAIT_S)
