@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from conductor_mock.faults import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
+from conductor_mock.signals import EndingSignals
 from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
@@ -163,16 +163,12 @@ def main() -> None:
 def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    server = _open_server(host, port, options)
-    with server:
+    with EndingSignals() as signals, _open_server(host, port, options) as server:
         if ready_file is not None:
             _write_ready(ready_file, server)
         click.echo(f"conductor-mock {version()} at {server.url}", err=True)
         click.echo(_hint(server, options), err=True)
-        stop.wait()
+        signals.next()
         click.echo("stopping", err=True)
 
 
@@ -187,8 +183,8 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
     _set_up_logging(log_format, level=logging.WARNING)
     if options["data_dir"] is None and options["database_url"] is None:
         options["ephemeral"] = True
-    with _open_server(host, 0, options) as server:
-        code = _run_command(command, server.environment())
+    with EndingSignals() as signals, _open_server(host, 0, options) as server:
+        code = _run_command(command, server.environment(), signals)
     sys.exit(code)
 
 
@@ -300,7 +296,7 @@ def _hint(server: Server, options: dict[str, Any]) -> str:
     return f'point clients at it with: eval "$(conductor-mock env {" ".join(arguments)})"'
 
 
-def _run_command(command: Sequence[str], environment: dict[str, str]) -> int:
+def _run_command(command: Sequence[str], environment: dict[str, str], signals: EndingSignals) -> int:
     """Run `command` to its end, handing on the signals that end us; its exit code (128 + signal when killed)."""
     try:
         child = subprocess.Popen(
@@ -308,9 +304,17 @@ def _run_command(command: Sequence[str], environment: dict[str, str]) -> int:
         )
     except OSError as error:
         raise Unusable(f"cannot run {command[0]}: {error.strerror or error}") from None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: child.send_signal(received))
-    code = child.wait()
+
+    def wait() -> None:
+        child.wait()
+        signals.wake()
+
+    waiting = threading.Thread(target=wait, name="command", daemon=True)
+    waiting.start()
+    while number := signals.next():
+        child.send_signal(number)
+    waiting.join()
+    code = child.returncode
     return code if code >= 0 else 128 - code
 
 

@@ -151,6 +151,18 @@ def test_the_second_signal_has_its_usual_effect() -> None:
         interrupted_twice()
 
 
+def test_a_signal_that_another_thread_took_cancels_too() -> None:
+    """The main thread waits, and nothing wakes it but the cancellation."""
+    cancellation = Cancellation()
+    with ending_by_signals(cancellation):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # in this thread alone
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert cancellation.wait(60)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_outside_the_main_thread_signals_are_left_alone(handlers: object) -> None:
     seen: list[object] = []
 
