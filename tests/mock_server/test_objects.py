@@ -12,10 +12,9 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import NoReturn
 
 import pytest
@@ -25,8 +24,9 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
 from conductor_mock.md5 import to_base64
-from conductor_mock.store import objects as objects_module
+from conductor_mock.store import durable
 from conductor_mock.store.database import Database
+from conductor_mock.store.durable import TemporaryFile
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
 from support.server import Fake, md5_of, running
@@ -325,10 +325,10 @@ def full(*_: object) -> NoReturn:
 
 
 @pytest.mark.parametrize(
-    ("module", "call"), [(objects_module, "write_all"), (os, "fsync")], ids=["write", "fsync"]
+    ("module", "call"), [(TemporaryFile, "write"), (os, "fsync")], ids=["write", "fsync"]
 )
 def test_a_full_disk_is_507_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, call: str
 ) -> None:
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
@@ -342,6 +342,45 @@ def test_a_full_disk_is_507_and_leaves_nothing(
         assert files_in(tmp_path) == []
         assert caller.files() == {}
         assert caller.put(url, CONTENT).status == 200  # and the same URL works once there is room
+
+
+def test_nobody_is_told_of_a_content_whose_folder_is_not_on_disk_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two contents of one new folder: the second finds it made, but not synced."""
+    store = ObjectStore(tmp_path)
+    first, second = _of_one_folder()
+    made, go_on = threading.Event(), threading.Event()
+    fsync_folder = durable._fsync_folder
+
+    def slow(path: Path) -> None:
+        if path == tmp_path / "objects":
+            made.set()
+            assert go_on.wait(60)
+        fsync_folder(path)
+
+    monkeypatch.setattr(durable, "_fsync_folder", slow)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(store.put_bytes, first)
+        assert made.wait(60)
+        other = pool.submit(store.put_bytes, second)
+        while not store.has(digest(second)):
+            assert not other.done()
+        assert not wait([other], timeout=0.1).done
+        go_on.set()
+        assert (one.result(), other.result()) == (digest(first), digest(second))
+
+
+def _of_one_folder() -> tuple[bytes, bytes]:
+    """Two contents whose digests begin alike."""
+    seen: dict[int, bytes] = {}
+    for number in range(257):
+        content = b"%d" % number
+        begin = digest(content)[0]
+        if begin in seen:
+            return seen[begin], content
+        seen[begin] = content
+    raise AssertionError
 
 
 def test_a_full_database_is_507_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

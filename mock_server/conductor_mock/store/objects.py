@@ -7,7 +7,6 @@ never of a path that a client sent.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import IO, Protocol
 
 from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import place, temporary_file, write_all
+from conductor_mock.store.durable import TemporaryFile
 from conductor_mock.store.placing import Placing
 
 BLOCK = 1 << 18
@@ -64,7 +63,7 @@ class ObjectStore:
     def path(self, md5: bytes) -> Path:
         """Where the content with this digest lies, or would."""
         name = md5.hex()
-        return self._objects / name[:2] / name
+        return self._objects / f"{name[:2]}/{name}"
 
     def has(self, md5: bytes) -> bool:
         return self.path(md5).exists()
@@ -89,13 +88,13 @@ class ObjectStore:
         disk refuses. In each case, and when the caller does not keep it, nothing stays behind.
         """
         count = 0
-        with temporary_file(self._incoming) as (file, name), Digest() as digest:
+        with TemporaryFile(self._incoming) as file, Digest() as digest:
             while block := stream.read(BLOCK):
                 count += len(block)
                 if size is not None and count > size:
                     raise WrongContentError(f"the body is larger than the declared {size} bytes")
                 digest.update(block)
-                write_all(file, block)
+                file.write(block)
             if size is not None and count != size:
                 raise WrongContentError(f"the body has {count} bytes, declared were {size}")
             found = digest.digest()
@@ -103,7 +102,7 @@ class ObjectStore:
                 raise WrongContentError(
                     f"the body's md5 is {to_base64(found)}, declared was {to_base64(md5)} ({count} bytes)"
                 )
-            yield Received(count, lambda refer: self._commit(file, name, md5, refer))
+            yield Received(count, lambda refer: self._commit(file, md5, refer))
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
@@ -123,32 +122,32 @@ class ObjectStore:
     ) -> bytes:
         """As `put_bytes`, for a content that is made block by block."""
         digest = hashlib.md5(usedforsecurity=False)
-        with temporary_file(self._incoming) as (file, name):
+        with TemporaryFile(self._incoming) as file:
             for block in blocks:
                 digest.update(block)
-                write_all(file, block)
+                file.write(block)
             md5 = digest.digest()
-            self._commit(file, name, md5, lambda: refer(md5))
+            self._commit(file, md5, lambda: refer(md5))
         return md5
 
     def put_stream(self, stream: Readable, *, refer: Callable[[bytes, int], None]) -> tuple[bytes, int]:
         """Store all of `stream`, in constant memory; answers md5 and size, with which `refer` is called in time."""
         digest = hashlib.md5(usedforsecurity=False)
         size = 0
-        with temporary_file(self._incoming) as (file, name):
+        with TemporaryFile(self._incoming) as file:
             while block := stream.read(BLOCK):
                 digest.update(block)
                 size += len(block)
-                write_all(file, block)
-            self._commit(file, name, digest.digest(), lambda: refer(digest.digest(), size))
+                file.write(block)
+            self._commit(file, digest.digest(), lambda: refer(digest.digest(), size))
         return digest.digest(), size
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `placing` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
 
-    def _commit(self, file: IO[bytes], name: Path, md5: bytes, refer: Callable[[], None]) -> None:
-        os.fsync(file.fileno())
+    def _commit(self, file: TemporaryFile, md5: bytes, refer: Callable[[], None]) -> None:
+        file.sync()
         with self.placing.shared():
-            place(name, self.path(md5))
+            file.place(self.path(md5))
             refer()

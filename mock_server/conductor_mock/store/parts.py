@@ -7,7 +7,6 @@ arrived before a crash of either side are still there.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ import sqlalchemy as sa
 
 from conductor_mock.store.database import MULTIPARTS, Database
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import place, temporary_file, write_all
+from conductor_mock.store.durable import TemporaryFile
 from conductor_mock.store.objects import BLOCK, Readable, WrongContentError
 
 
@@ -114,21 +113,21 @@ class Parts:
         """
         upload = self.get(account_id, upload_id)
         wanted, count = upload.size_of(number), 0
-        with temporary_file(self._incoming) as (file, name), Digest() as digest:
+        with TemporaryFile(self._incoming) as file, Digest() as digest:
             while block := stream.read(BLOCK):
                 count += len(block)
                 if count > wanted:
                     raise WrongContentError(f"the body is larger than the {wanted} bytes of part {number}")
                 digest.update(block)
-                write_all(file, block)
+                file.write(block)
             if count != wanted:
                 raise WrongContentError(f"the body has {count} bytes, part {number} has {wanted}")
             etag = digest.hexdigest()
-            os.fsync(file.fileno())
+            file.sync()
             with self.turn(upload):
                 self.get(account_id, upload_id)
                 if not is_whole(upload):
-                    place(name, self._folder(account_id, upload) / f"{number:05d}-{etag}")
+                    file.place(self._folder(account_id, upload) / f"{number:05d}-{etag}")
         return etag
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
