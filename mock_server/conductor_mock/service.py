@@ -29,7 +29,7 @@ from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.signing import Signer
-from conductor_mock.store.accounts import Accounts, WallClock, Wanted, wall_us
+from conductor_mock.store.accounts import Accounts, WallClock, wall_us
 from conductor_mock.store.database import Database, lock_file
 from conductor_mock.store.deliveries import Deliveries
 from conductor_mock.store.holdings import Holdings
@@ -38,6 +38,7 @@ from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
+from conductor_mock.store.wanted import Wanted
 from conductor_mock.tokens import Tokens
 
 

@@ -27,15 +27,15 @@ from conductor_mock.farm.commands import (
     JobCreated,
     OptionsChanged,
 )
-from conductor_mock.farm.fold import SIMULATION_VERSION, advance, follow, replay
+from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State
-from conductor_mock.farm.values import Options
 from conductor_mock.store import collector
 from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.log import Log, bodies_of
+from conductor_mock.store.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -77,31 +77,6 @@ class UnknownAccountError(LookupError):
 
 class WrongKeyError(PermissionError):
     """The `client_id` belongs to an account that was opened with another private key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the server was started with; None keeps what an account's log says."""
-
-    catalog_sha256: str
-    seed: int | None = None
-    fleet: int | None = None
-    provider: str | None = None
-    part_size: int | None = None
-    speed_millionths: int | None = None
-    execute: int = 0
-    """Tasks that run for real at once, in the one account that may: `execute_account`."""
-    execute_account: str = ""
-
-    def execute_of(self, account_id: str) -> int:
-        """How many tasks of an account run for real at once; 0 are simulated."""
-        return self.execute if account_id == self.execute_account else 0
-
-
-DEFAULT_SEED = 1
-DEFAULT_FLEET = 0
-DEFAULT_PROVIDER = "gcs"
-DEFAULT_PART_SIZE = 1 << 30
 
 
 class Account:
@@ -376,18 +351,8 @@ class Accounts:
             return
         slot.state = None  # until what differs is committed
         account = Account(self._log, state)
-        logged = state.options
-        options = Options(
-            simulation_version=SIMULATION_VERSION,
-            catalog_sha256=self._wanted.catalog_sha256,
-            **{
-                name: getattr(logged if getattr(self._wanted, name) is None else self._wanted, name)
-                for name in ("seed", "fleet", "provider", "part_size")
-            },
-            release_scouts=logged.release_scouts,
-            execute=self._wanted.execute_of(account.account_id),
-        )
-        if options != logged:
+        options = self._wanted.options_after(state.options, account.account_id)
+        if options != state.options:
             account.append(OptionsChanged(options))
         speed = self._wanted.speed_millionths
         if speed is not None and speed != state.clock.speed_millionths:
@@ -411,19 +376,10 @@ class Accounts:
     def _first(self, client_id: str, account_id: str, key_sha256: str) -> Record:
         """The command that opens an account now."""
         now = self._wall()
-        wanted = self._wanted
-        speed = ONE if wanted.speed_millionths is None else wanted.speed_millionths
-        options = Options(
-            simulation_version=SIMULATION_VERSION,
-            catalog_sha256=wanted.catalog_sha256,
-            seed=DEFAULT_SEED if wanted.seed is None else wanted.seed,
-            fleet=DEFAULT_FLEET if wanted.fleet is None else wanted.fleet,
-            provider=wanted.provider or DEFAULT_PROVIDER,
-            part_size=wanted.part_size or DEFAULT_PART_SIZE,
-            release_scouts=True,
-            execute=wanted.execute_of(account_id),
-        )
-        command = AccountOpened(client_id, account_id, key_sha256, options, Anchor(now, now, speed))
+        speed = self._wanted.speed_millionths
+        clock = Anchor(now, now, ONE if speed is None else speed)
+        options = self._wanted.first_options(account_id)
+        command = AccountOpened(client_id, account_id, key_sha256, options, clock)
         return Record(1, now, command)
 
     def _maybe_snapshot(self, slot: _Slot, state: State) -> None:

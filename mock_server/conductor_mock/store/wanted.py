@@ -1,0 +1,56 @@
+"""The options that a server was started with, and what they make of an account's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from conductor_mock.farm.fold import SIMULATION_VERSION
+from conductor_mock.farm.values import Options
+
+DEFAULT_SEED = 1
+DEFAULT_FLEET = 0
+DEFAULT_PROVIDER = "gcs"
+DEFAULT_PART_SIZE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the server was started with; None keeps what an account's log says."""
+
+    catalog_sha256: str
+    seed: int | None = None
+    fleet: int | None = None
+    provider: str | None = None
+    part_size: int | None = None
+    speed_millionths: int | None = None
+    execute: int = 0
+    """Tasks that run for real at once, in the one account that may: `execute_account`."""
+    execute_account: str = ""
+
+    def execute_of(self, account_id: str) -> int:
+        """How many tasks of an account run for real at once; 0 are simulated."""
+        return self.execute if account_id == self.execute_account else 0
+
+    def first_options(self, account_id: str) -> Options:
+        """The options of an account that is opened now."""
+        default = Options(
+            simulation_version=SIMULATION_VERSION,
+            catalog_sha256=self.catalog_sha256,
+            seed=DEFAULT_SEED,
+            fleet=DEFAULT_FLEET,
+            provider=DEFAULT_PROVIDER,
+            part_size=DEFAULT_PART_SIZE,
+            release_scouts=True,
+        )
+        return self.options_after(default, account_id)
+
+    def options_after(self, logged: Options, account_id: str) -> Options:
+        """The options of an account whose log says `logged`."""
+        said = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
+        return replace(
+            logged,
+            simulation_version=SIMULATION_VERSION,
+            catalog_sha256=self.catalog_sha256,
+            execute=self.execute_of(account_id),
+            **{name: value for name, value in said.items() if value is not None},
+        )
