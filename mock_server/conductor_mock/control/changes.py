@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint
 
-from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.api.context import service
 from conductor_mock.api.jobs import known_machine
 from conductor_mock.catalog import Catalog
+from conductor_mock.control.fields import object_body, wrong
 from conductor_mock.control.selection import one_account
-from conductor_mock.errors import Detail, Refusal, bad_request
+from conductor_mock.errors import bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.values import Machine
@@ -19,7 +19,6 @@ from conductor_mock.farm.values import Machine
 changes = Blueprint("changes", __name__)
 
 MAX_PRIORITY = 1 << 62
-_FIELDS = ("priority", "instance_type")
 
 
 @changes.post("/jobs/<jid>")
@@ -46,24 +45,17 @@ def _machine(body: dict[str, Any], job: Job, offered: Catalog) -> Machine | None
         return None
     machine = known_machine(offered, name, job.machine.licence_price)
     if machine is None:
-        raise _wrong("instance_type", f"{name[:80]!r} is not in the catalogue")
+        raise wrong("instance_type", f"{name[:80]!r} is not in the catalogue")
     return machine
 
 
 def _body() -> dict[str, Any]:
-    body = parse_json(raw_body())
-    if not isinstance(body, dict) or not body:
-        raise bad_request(f"the body must be a JSON object with {' or '.join(_FIELDS)}")
-    for name in body:
-        if name not in _FIELDS:
-            raise _wrong(name, f"cannot be changed; what can are {' and '.join(_FIELDS)}")
+    body = object_body(accepted=("priority", "instance_type"))
+    if not body:
+        raise bad_request("send 'priority', 'instance_type', or both")
     priority, machine = body.get("priority", 0), body.get("instance_type", "")
     if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > MAX_PRIORITY:
-        raise _wrong("priority", f"must be a whole number, got {str(priority)[:40]!r}")
+        raise wrong("priority", f"must be a whole number, got {str(priority)[:40]!r}")
     if not isinstance(machine, str):
-        raise _wrong("instance_type", f"must be a text, got {str(machine)[:40]!r}")
+        raise wrong("instance_type", f"must be a text, got {str(machine)[:40]!r}")
     return body
-
-
-def _wrong(name: str, message: str) -> Refusal:
-    return bad_request(f"{name[:80]} {message}", Detail(f"/{name[:80]}", message))
