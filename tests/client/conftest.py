@@ -1,4 +1,4 @@
-"""Keep the tests of the client away from the settings, tokens and caches of whoever runs them."""
+"""What tests of the client share, and what keeps them from the settings, tokens and caches of whoever runs them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import responses
+
+from conductor.lib.api_client import ApiClient
+from support.client_world import make_client
+
+
+@pytest.fixture
+def mock() -> Iterator[responses.RequestsMock]:
+    """What answers instead of a service; every answer that was registered must be asked for."""
+    with responses.RequestsMock() as requests_mock:
+        yield requests_mock
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[ApiClient]:
+    """A client of the service at `support.client_world.URL`."""
+    with make_client(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture(autouse=True)

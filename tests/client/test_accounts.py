@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from support.client_world import URL, FixedTokens, jwt, make_client
 
 ENV_VARS = f"{URL}/api/v1/integrations/env-vars-configs"
 LICENCE = {"name": "LICENCE", "value": "host:1", "merge_policy": "exclusive"}
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as requests_mock:
-        yield requests_mock
 
 
 def of_account(account: Any, tmp_path: Path) -> ApiClient:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -13,19 +12,13 @@ import responses
 from conductor.lib.actions import TASK_ACTIONS, Action, act_on_jobs, act_on_tasks
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import Acted, BadArgumentError, OutcomeUnknownError, RefusedError
-from support.client_world import URL, make_client
+from support.client_world import URL
 
 
 @pytest.fixture
 def mock() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as requests_mock:
         yield requests_mock
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path) as one:
-        yield one
 
 
 def body(mock: responses.RequestsMock) -> object:

@@ -36,12 +36,6 @@ KEY = {"client_id": "client-1", "private_key": "-----BEGIN KEY-----\nabc\n-----E
 
 
 @pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as requests_mock:
-        yield requests_mock
-
-
-@pytest.fixture
 def client(tmp_path: Path) -> Iterator[ApiClient]:
     with make_client(tmp_path, tokens=FixedTokens([jwt(), jwt(serial=1)])) as one:
         yield one

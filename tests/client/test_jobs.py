@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,21 +15,9 @@ from conductor.lib.exceptions import BadArgumentError, RefusedError
 from conductor.lib.jobs import TASK_STATUSES, Job, get_job, list_jobs
 from conductor.lib.records import job_id, number, task_id
 from conductor.lib.tasks import get_task, list_tasks
-from support.client_world import URL, make_client
+from support.client_world import URL
 
 JOBS = f"{URL}/api/v1/jobs"
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as requests_mock:
-        yield requests_mock
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path) as one:
-        yield one
 
 
 def record(jid: str, **more: Any) -> dict[str, Any]:

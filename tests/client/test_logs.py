@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,21 +13,9 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import RefusedError, UnexpectedAnswerError
 from conductor.lib.logs import follow_log, get_log
 from conductor.lib.polling import Polling
-from support.client_world import URL, make_client
+from support.client_world import URL
 
 LOG = f"{URL}/get_log_file"
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as requests_mock:
-        yield requests_mock
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path) as one:
-        yield one
 
 
 def answer(*lines: str, status: str = "running", new: Any = None, **more: str) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timezone
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,22 +13,10 @@ import responses
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import BadArgumentError, UnexpectedAnswerError
 from conductor.lib.usage import StorageDay, get_compute_usage, get_storage_usage
-from support.client_world import URL, make_client
+from support.client_world import URL
 
 FIRST, LAST = date(2024, 4, 10), date(2024, 4, 30)
 COMPUTE, STORAGE = f"{URL}/billing/get_usage", f"{URL}/billing/get_storage_usage"
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as requests_mock:
-        yield requests_mock
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path) as one:
-        yield one
 
 
 def query(mock: responses.RequestsMock) -> dict[str, str]:

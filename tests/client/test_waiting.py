@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from conductor.lib.exceptions import BusyError, NotEndedError, RefusedError
 from conductor.lib.jobs import Job
 from conductor.lib.polling import Polling
 from conductor.lib.waiting import wait_for_jobs
-from support.client_world import URL, make_client
+from support.client_world import URL
 
 JOBS = f"{URL}/api/v1/jobs"
 POLLING = Polling(first=1.0, factor=2.0, longest=4.0, outage=6.0)
@@ -39,12 +37,6 @@ class Time:
 @pytest.fixture
 def time() -> Time:
     return Time()
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path) as one:
-        yield one
 
 
 def statuses(mock: responses.RequestsMock, *rounds: dict[str, str] | int) -> None:

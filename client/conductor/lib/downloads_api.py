@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
-from conductor.lib.records import object_of
+from conductor.lib.records import object_of, signed_url
 from conductor.lib.transport import Call, Sent, Sink
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
@@ -176,7 +176,7 @@ def _file(record: dict[str, Any]) -> DownloadFile:
         job_id=_text(record, "job_id"),
         task_id=_text(record, "task_id"),
         output_dir=_text(record, "output_dir"),
-        url=_url(record.get("url")),
+        url=signed_url(record.get("url")),
     )
 
 
@@ -205,14 +205,3 @@ def _md5(record: dict[str, Any]) -> str | None:
     except (binascii.Error, ValueError, TypeError):
         pass
     raise ValueError(f"md5 of {record.get('relative_path')!r} must be base64 of 16 bytes")
-
-
-def _url(url: Any) -> str:
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        _ = parts.port  # raises for a port that is no number
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return str(url)
-    except ValueError:
-        pass
-    raise ValueError("the url of a file is not absolute")  # and not shown: it may be a valid one to somebody

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.transport import Sent
@@ -41,6 +42,18 @@ def number(value: object) -> float:
     except (TypeError, ValueError):
         return 0.0
     return found if math.isfinite(found) else 0.0
+
+
+def signed_url(url: object) -> str:
+    """Return a URL that the service signed. Raises ValueError for one that is not absolute."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        _ = parts.port  # raises for a port that is no number
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return str(url)
+    except ValueError:
+        pass
+    raise ValueError("a signed URL is not absolute")  # and not shown: it may be a valid one to somebody
 
 
 def job_id(given: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+
+from conductor.lib.records import signed_url
 
 
 def is_s3_style(url: str) -> bool:
@@ -54,7 +55,7 @@ def parse_plan(body: Any, sizes: Mapping[str, int]) -> UploadPlan:
     if not isinstance(body, dict):
         raise ValueError("its body must be an object")  # noqa: TRY004 - of a value that came over the wire
     single = tuple(
-        SinglePart(_path(record, sizes), _url(record.get("preSignedURL")))
+        SinglePart(_path(record, sizes), signed_url(record.get("preSignedURL")))
         for record in _records(body, "singlePartURLs")
     )
     multi = tuple(_multi(record, sizes) for record in _records(body, "multiPartURLs"))
@@ -78,17 +79,6 @@ def _path(record: dict[str, Any], sizes: Mapping[str, int]) -> str:
     return path
 
 
-def _url(url: Any) -> str:
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        _ = parts.port  # raises for a port that is no number
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return str(url)
-    except ValueError:
-        pass
-    raise ValueError("a signed URL is not absolute")  # and not shown: it may be a valid one to somebody
-
-
 def _multi(record: dict[str, Any], sizes: Mapping[str, int]) -> MultiPart:
     path = _path(record, sizes)
     upload_id, part_size = record.get("uploadID"), record.get("partSize")
@@ -97,7 +87,7 @@ def _multi(record: dict[str, Any], sizes: Mapping[str, int]) -> MultiPart:
     if not isinstance(part_size, int) or isinstance(part_size, bool) or part_size < 1:
         raise ValueError(f"partSize of {path} must be a whole number from 1")
     parts = _records(record, "parts")
-    urls: dict[Any, str] = {part.get("partNumber"): _url(part.get("url")) for part in parts}
+    urls: dict[Any, str] = {part.get("partNumber"): signed_url(part.get("url")) for part in parts}
     wanted = max(1, -(-sizes[path] // part_size))
     if len(parts) != wanted or set(urls) != set(range(1, wanted + 1)):
         raise ValueError(
