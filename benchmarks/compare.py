@@ -9,12 +9,10 @@ Figures are medians of the rounds, which alternate between the two. Prints Markd
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import http.client
 import json
 import os
-import platform
 import shutil
 import socket
 import statistics
@@ -22,20 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-import psutil
-from submission import MIB, Cost, make_files
+from peers import Client, median, parsed, print_head, print_row, vendor, wall_of
+from processes import MIB, Cost, costs_of, make_files, served
 
-ROOT = Path(__file__).resolve().parents[1]
 BLOCK = MIB
-DEAD_PROXY = "http://127.0.0.1:9"
-"""Where all but loopback is sent: the vendor's client looks for updates of itself."""
-
 SUBMIT = """
 import sys
 from {package} import conductor_submit
@@ -46,15 +37,6 @@ arguments = {{
 response, code = conductor_submit.Submit(arguments).main()
 assert code == 201, (code, response)
 """
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client: its name in the tables, its interpreter, and the package that its functions lie in."""
-
-    name: str
-    python: Path
-    package: str
 
 
 @dataclass(frozen=True)
@@ -82,65 +64,10 @@ QUICK = (
 )
 
 
-def vendor() -> Client:
-    """The vendor's client in the environment that the tests make for it."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from vendor.environments import CURRENT, installed
-
-    return Client(f"ciocore {CURRENT}", installed(CURRENT).python, "ciocore")
-
-
-@contextmanager
-def served(folder: Path, *options: str) -> Iterator[dict[str, str]]:
-    """A fake with its data below `folder`; the environment that points a client to it."""
-    ready = folder / "ready.json"
-    command = [
-        sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready), *options,
-    ]  # fmt: skip
-    with (folder / "server.log").open("wb") as log:
-        process = psutil.Popen(command, stderr=log)
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                raise SystemExit((folder / "server.log").read_text())
-            time.sleep(0.01)
-        yield dict(json.loads(ready.read_text())["env"])
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def submit(client: Client, files: Path, home: Path, environment: dict[str, str]) -> Cost:
     """Submit what lies below `files` with a client whose user's home is `home`."""
-    home.mkdir(exist_ok=True)
-    surroundings = {
-        "PATH": os.environ["PATH"],
-        "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "TMPDIR": str(home),  # where the vendor's client keeps its md5s
-        "CONDUCTOR_USER_DIR": str(home),
-        "http_proxy": DEAD_PROXY,
-        "https_proxy": DEAD_PROXY,
-        "no_proxy": "127.0.0.1",
-        **environment,
-    }
-    if os.cpu_count() == 1:
-        surroundings["CONDUCTOR_THREAD_COUNT"] = (
-            "1"  # the vendor's default, one less than there are cores, is none
-        )
     code = SUBMIT.format(package=client.package)
-    with (home / "client.log").open("wb") as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [str(client.python), "-c", code, str(files)], env=surroundings, stdout=log, stderr=log, cwd=home
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{client.name} failed:\n{(home / 'client.log').read_text()[-4000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return costs_of([str(client.python), "-c", code, str(files)], environment, home)
 
 
 def account(environment: dict[str, str], name: str) -> dict[str, str]:
@@ -161,9 +88,9 @@ def measure(case: Case, clients: list[Client], rounds: int, folder: Path) -> dic
     for number in range(rounds):
         place = folder / str(number)
         place.mkdir()
-        with served(place) as environment:
+        with served(place) as server:
             for client in clients if number % 2 else reversed(clients):
-                own = account(environment, client.name)
+                own = account(server.environment, client.name)
                 home = place / f"home-{client.package}"
                 cost = submit(client, files, home, own)
                 costs[client.name].append(submit(client, files, home, own) if case.again else cost)
@@ -226,46 +153,11 @@ def import_seconds(python: Path, statement: str, rounds: int) -> float:
     return best(statement) - best("pass")
 
 
-def median(costs: list[Cost], figure: Callable[[Cost], float]) -> float:
-    return statistics.median(figure(cost) for cost in costs)
-
-
-def row(case: Case, costs: dict[str, list[Cost]], ours: Client, theirs: Client) -> str:
-    """One line of the table."""
-    cells = [case.title]
-    for figure, digits in ((wall_of, 2), (cpu_of, 2), (peak_of, 0)):
-        mine, other = median(costs[ours.name], figure), median(costs[theirs.name], figure)
-        cells += [f"{mine:.{digits}f}", f"{other:.{digits}f}", f"**{other / mine:.1f}**"]
-    return f"| {' | '.join(cells)} |"
-
-
-def wall_of(cost: Cost) -> float:
-    return cost.wall_s
-
-
-def cpu_of(cost: Cost) -> float:
-    return cost.cpu_s
-
-
-def peak_of(cost: Cost) -> float:
-    return cost.peak_mib
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: to see that it runs")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    parser.add_argument("--only", default="", help="only cases whose title holds this text")
-    options = parser.parse_args()
+    options = parsed(__doc__)
     rounds = 1 if options.quick else options.rounds
     ours, theirs = Client("this client", Path(sys.executable), "conductor.lib"), vendor()
-    today = datetime.now(timezone.utc).date()
-    print(
-        f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"{theirs.name}, median of {rounds}, load {os.getloadavg()[0]:.1f}\n"
-    )
-    print("| submission | wall s | theirs | ratio | CPU s | theirs | ratio | peak MiB | theirs | ratio |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print_head("submission", theirs, rounds)
     walls: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="conductor-compare-") as name:
         for number, case in enumerate(QUICK if options.quick else CASES):
@@ -274,7 +166,7 @@ def main() -> None:
                 folder.mkdir()
                 costs = measure(case, [ours, theirs], rounds, folder)
                 walls[case.title] = median(costs[ours.name], wall_of)
-                print(row(case, costs, ours, theirs), flush=True)
+                print_row(case.title, costs[ours.name], costs[theirs.name])
         large = (QUICK if options.quick else CASES)[-1]
         if large.title in walls:
             files = make_files(Path(name) / "large", 1, large.size)

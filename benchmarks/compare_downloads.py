@@ -9,22 +9,16 @@ report every task, as they do by default. Medians of rounds that alternate. Prin
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import requests
-from compare import DEAD_PROXY, cpu_of, median, peak_of, served, vendor, wall_of
-from submission import MIB, Cost
+from peers import parsed, print_head, print_row, vendor
+from processes import MIB, Cost, costs_of, served
 
 from conductor import ApiClient
 from conductor.lib.config import Config
@@ -81,33 +75,7 @@ def ours_command() -> list[str]:
 def fetch(command: list[str], environment: dict[str, str], into: Path, home: Path, *more: str) -> Cost:
     """Fetch the job's outputs into a folder."""
     into.mkdir(exist_ok=True)
-    home.mkdir(exist_ok=True)
-    surroundings = {
-        "PATH": os.environ["PATH"],
-        "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "CONDUCTOR_USER_DIR": str(home),
-        "http_proxy": DEAD_PROXY,
-        "https_proxy": DEAD_PROXY,
-        "no_proxy": "127.0.0.1",
-        **environment,
-    }
-    with (home / "client.log").open("wb") as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, "download", "-o", str(into), *more, JOB],
-            env=surroundings,
-            stdout=log,
-            stderr=log,
-            cwd=home,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{command} failed:\n{(home / 'client.log').read_text()[-4000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return costs_of([*command, "download", "-o", str(into), *more, JOB], environment, home)
 
 
 def files(folder: Path) -> int:
@@ -117,9 +85,9 @@ def files(folder: Path) -> int:
 @contextmanager
 def farm(case: Case, folder: Path) -> Iterator[dict[str, str]]:
     """A fake whose job has ended."""
-    with served(folder, *case.options) as environment:
-        prepare(case, environment, folder)
-        yield environment
+    with served(folder, *case.options) as server:
+        prepare(case, server.environment, folder)
+        yield server.environment
 
 
 def measure(case: Case, commands: dict[str, list[str]], rounds: int, folder: Path) -> dict[str, list[Cost]]:
@@ -139,30 +107,17 @@ def measure(case: Case, commands: dict[str, list[str]], rounds: int, folder: Pat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: to see that it runs")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    parser.add_argument("--only", default="", help="only cases whose title holds this text")
-    options = parser.parse_args()
+    options = parsed(__doc__)
     rounds = 1 if options.quick else options.rounds
     theirs = vendor()
     commands = {"ours": ours_command(), "theirs": [str(theirs.python.with_name("conductor"))]}
-    print(
-        f"{datetime.now(timezone.utc).date()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, {theirs.name}, median of {rounds}, load {os.getloadavg()[0]:.1f}\n"
-    )
-    print("| download | wall s | theirs | ratio | CPU s | theirs | ratio | peak MiB | theirs | ratio |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print_head("download", theirs, rounds)
     for case in QUICK if options.quick else CASES:
         if options.only not in case.title:
             continue
         with tempfile.TemporaryDirectory(prefix="conductor-compare-") as name:
             costs = measure(case, commands, rounds, Path(name))
-        cells = [case.title]
-        for figure, digits in ((wall_of, 2), (cpu_of, 2), (peak_of, 0)):
-            mine, other = median(costs["ours"], figure), median(costs["theirs"], figure)
-            cells += [f"{mine:.{digits}f}", f"{other:.{digits}f}", f"**{other / mine:.1f}**"]
-        print(f"| {' | '.join(cells)} |", flush=True)
+        print_row(case.title, costs["ours"], costs["theirs"])
 
 
 if __name__ == "__main__":

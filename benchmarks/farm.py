@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from submission import MIB, Served, served
+from processes import MIB, Served, served
 
 from conductor_mock.farm import fold, snapshot
 from conductor_mock.farm.clock import SECOND, Anchor

@@ -29,7 +29,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from submission import MIB, Served, served
+from processes import MIB, Served, served
 
 from conductor_mock.signing import Grant, Signer
 from conductor_mock.store.keys import Keys, load_or_create
