@@ -345,14 +345,22 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
         assert history.job_status_at(farm.state, farm.state.jobs[number], t_us) == then
 
 
-@given(farms, lives)
+@given(farms, lives, st.lists(st.sampled_from(REPORTS), max_size=3))
 def test_what_waits_for_daemons_is_what_a_look_at_every_job_finds(
-    options: dict[str, Any], life: list[Step]
+    options: dict[str, Any], life: list[Step], reports: list[str]
 ) -> None:
     """The lines and the watch over leases are indexes: they follow from the rest, and are made of it again."""
     farm = Farm(**options)
     live(farm, life)
     state = farm.state
+    for status in reports:
+        farm.advance(HOUR)
+        found = next((one for place in LOCATIONS for one in downloads.waiting(state, place)), None)
+        if found is not None:
+            farm.do(downloads.offer(state, *found))
+            said = downloads.report(state, lookup.download_id(*found), status=status, bytes_downloaded=1)
+            assert said is not None
+            farm.do(said)
     for location in LOCATIONS:
         there = [job for job in state.jobs.values() if job.location == location]
         to_bring = [job for job in there if job.upload is not None and job.upload.status == "pending"]
