@@ -115,6 +115,19 @@ def test_slices_change_nothing_of_what_happens(events: int, monkeypatch: pytest.
     assert images[0]["clock"]["speed_millionths"] == 2_000_000
 
 
+def test_a_new_speed_begins_when_the_jump_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the way, wall time counts as before: a crash in between leaves an account whose clock nobody sped up."""
+    slices_of(monkeypatch, ONE_EVENT)
+    with running(speed=2) as fake:
+        caller = submit(fake)
+        speeds: set[float] = set()
+        query = {"account": "studio"}
+        between_slices(fake, lambda: speeds.add(caller.get("/_mock/clock", query=query).json()["speed"]))
+
+        assert clock(caller, advance=3600, speed=60)["speed"] == 60
+        assert speeds == {2}
+
+
 @pytest.mark.parametrize("speed", [0, 1, 60])
 def test_a_jump_of_one_account_moves_no_other(speed: int) -> None:
     wall = ManualWall()
