@@ -57,7 +57,7 @@ def act_on_jobs(state: State, name: str, jids: Sequence[str]) -> JobsActed:
     moved = tuple(job.number for job in jobs if _moves(action, job))
     if not moved:
         states = ", ".join(map(_described, jobs[:5]))
-        raise StateForbidsError(f"{name} applies to {_wanted(action)}; {states}")
+        raise StateForbidsError(f"{name} wants one that is {_wanted(action)}; {states}")
     return JobsActed(name, moved)
 
 
@@ -71,7 +71,7 @@ def act_on_tasks(state: State, name: str, text: str, tids: Sequence[str]) -> Tas
     moved = tuple(index for index, task in found if task.status in action.of)
     if not moved:
         states = ", ".join(f"{tid(index)} is {task.status}" for index, task in found[:5])
-        raise StateForbidsError(f"{name} applies to {_wanted(action)}; of job {jid(job.number)} {states}")
+        raise StateForbidsError(f"{name} wants one that is {_wanted(action)}; of job {jid(job.number)} {states}")
     return TasksActed(name, job.number, moved)
 
 
@@ -191,4 +191,5 @@ def _action(name: str, *, on_tasks: bool) -> Action:
 
 
 def _wanted(action: Action) -> str:
-    return f"what is {' or '.join(sorted(action.of | action.phases))}"
+    *others, last = sorted(action.of | action.phases)
+    return f"{', '.join(others)} or {last}" if others else last
