@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,10 +27,11 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
     """The address of a cluster in processes of its own, as `--executor` takes it."""
-    folder = tmp_path_factory.mktemp("cluster")
+    folder = tmp_path / "cluster"
+    folder.mkdir()
     program = folder / "cluster.py"
     program.write_text(CLUSTER)
     with ExitStack() as stack:
@@ -71,6 +74,26 @@ def test_a_cluster_runs_tasks_and_ends_them_when_they_are_killed(cluster: str, t
         assert is_running(pid)
         render.act("kill", jid)
         eventually(lambda: not is_running(pid))
+
+
+@pytest.mark.slow
+def test_a_task_whose_worker_dies_is_lost_ended_and_run_again(cluster: str, tmp_path: Path) -> None:
+    enough = tmp_path / "enough"
+    command = f"echo $$ $PPID; [ -e {enough} ] || sleep 1000; echo done > /proj/out/done"
+    with executing(tmp_path / "data", executor=cluster, execute_slots=None) as render:
+        jid = render.start(command)
+        lines: list[str] = eventually(
+            lambda: said if (said := render.log(jid))[-1].replace(" ", "").isdigit() else []
+        )
+        pid, worker = map(int, lines[-1].split())
+        enough.touch()
+        os.kill(worker, signal.SIGKILL)
+        job = render.until_ended(jid)
+
+        assert job["status"] == "success"
+        assert [one["outcome"] for one in job["tasks"][0]["attempts"]] == ["lost", "success"]
+        assert not is_running(pid)
+        assert render.contents(jid) == {"done": b"done\n"}
 
 
 @pytest.mark.parametrize(

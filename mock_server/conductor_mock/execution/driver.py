@@ -136,6 +136,8 @@ class Driver:
             if started is None:
                 return
             report = self._run(started, workspace)
+            if report.outcome == LOST:  # what it started outlives whoever ran it
+                leftovers.end_one(workspace)
             self._report(started, workspace, report)
         except Exception:  # a defect must not leave the task running for ever, nor stop the others
             log.exception("run %s of job %d came to no end of its own", run, one.job)

@@ -1,6 +1,6 @@
-"""What an earlier server left running: ended before this one does anything.
+"""What an earlier server, or a worker that is gone, left running: ended before anything else is done with its task.
 
-A server that was killed could not end its tasks. Each run's folder tells its mark, and, once it was spawned, the number
+Whoever is killed cannot end its tasks. Each run's folder tells its mark, and, once it was spawned, the number
 and start time of its first process, and on which boot of which machine that was.
 """
 
@@ -51,7 +51,7 @@ def end_one(workspace: Workspace) -> None:
         group_is_ours=lambda: _is_the_same(facts.get("pid"), facts.get("started")),
     )
     if not ended:
-        log.error("processes of the run %s of an earlier server could not be ended", workspace.folder.name)
+        log.error("processes of the run %s, which nobody watches, could not be ended", workspace.folder.name)
 
 
 def _is_the_same(pid: object, started: object) -> bool:

@@ -71,7 +71,9 @@ def act_on_tasks(state: State, name: str, text: str, tids: Sequence[str]) -> Tas
     moved = tuple(index for index, task in found if task.status in action.of)
     if not moved:
         states = ", ".join(f"{tid(index)} is {task.status}" for index, task in found[:5])
-        raise StateForbidsError(f"{name} wants one that is {_wanted(action)}; of job {jid(job.number)} {states}")
+        raise StateForbidsError(
+            f"{name} wants one that is {_wanted(action)}; of job {jid(job.number)} {states}"
+        )
     return TasksActed(name, job.number, moved)
 
 
