@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from conductor_mock.mailing import mailer as mailing
@@ -279,6 +281,59 @@ def test_a_user_and_password_are_used(fake: Fake) -> None:
     assert "the password was refused" in refused["error"]
     assert "wrong" not in refused["error"]
     assert seen[-1] == (b"kim@x", b"se:cret")
+
+
+def good_for(name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> ssl.SSLContext:
+    """What a server of this name shows, by an authority that this machine trusts for the length of a test."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def test_a_mail_goes_by_tls(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    caller = fake.caller()
+    end_a_job(caller)
+    with post_office(ssl_context=good_for("127.0.0.1", monkeypatch, tmp_path)) as office:
+        mailer_for(fake, f"smtps://127.0.0.1:{office.port}").deliver()
+
+        assert len(office.mails) == 1
+        assert [one["state"] for one in deliveries(caller)] == ["sent"]
+
+
+def test_a_password_waits_for_tls_where_the_server_has_it(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The server offers no login before STARTTLS, and would refuse one."""
+    logins: list[bytes] = []
+
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        logins.append(data.login)
+        return AuthResult(success=session.ssl is not None)
+
+    end_a_job(fake.caller())
+    context = good_for("127.0.0.1", monkeypatch, tmp_path)
+    with post_office(authenticator=check, tls_context=context) as office:
+        mailer_for(fake, f"smtp://kim:secret@127.0.0.1:{office.port}").deliver()
+
+        assert len(office.mails) == 1
+    assert logins == [b"kim"]
+
+
+def test_nothing_is_said_to_a_server_that_shows_another_name(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    caller = fake.caller()
+    end_a_job(caller)
+    with post_office(ssl_context=good_for("mail.example.com", monkeypatch, tmp_path)) as office:
+        mailer_for(fake, f"smtps://kim:secret@127.0.0.1:{office.port}").deliver()
+
+        assert office.mails == []
+    (one,) = deliveries(caller)
+    assert one["state"] == "waiting"
+    assert "certificate" in one["error"].lower()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class _OnAFreePort(Controller):
     def _create_server(self) -> Any:
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
-        return self.loop.create_server(self._factory_invoker, sock=listening)
+        return self.loop.create_server(self._factory_invoker, sock=listening, ssl=self.ssl_context)
 
 
 @contextmanager

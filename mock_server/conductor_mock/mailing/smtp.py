@@ -69,6 +69,8 @@ class SmtpServer:
             raise LaterError(_text(error), down=True) from None
         except smtplib.SMTPResponseException as error:
             raise _verdict(error.smtp_code, f"{error.smtp_code} {_text(error.smtp_error)}") from None
+        except ssl.SSLError as error:  # a certificate can be put right; some of these are ValueErrors too
+            raise LaterError(f"{self.host}:{self.port}: {_text(error)}", down=True) from None
         except (
             smtplib.SMTPException,
             ValueError,
