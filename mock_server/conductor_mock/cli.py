@@ -19,6 +19,7 @@ import click
 from conductor_mock.app import close_app, create_app, service_of
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
+from conductor_mock.commands.target import read_ready_file
 from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults import FaultError
@@ -167,7 +168,7 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         if ready_file is not None:
             _write_ready(ready_file, server)
         click.echo(f"conductor-mock {version()} at {server.url}", err=True)
-        click.echo(_hint(server, options), err=True)
+        click.echo(_hint(server, ready_file, options), err=True)
         signals.next()
         click.echo("stopping", err=True)
 
@@ -214,17 +215,31 @@ def demo(folder: Path | None) -> None:
 @click.option(
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The server's data directory."
 )
-def env(url: str | None, data_dir: Path | None) -> None:
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file that 'serve --ready-file' wrote, instead of both.",
+)
+def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None:
     """Print export lines that point a shell's clients at a server: eval "$(conductor-mock env)"."""
-    directory = data_dir or default_data_dir()
+    if ready_file is None:
+        variables = _environment_of(url, data_dir or default_data_dir())
+    elif url is not None or data_dir is not None:
+        raise Unusable("--ready-file tells all that --url and --data-dir do; give it alone")
+    else:
+        variables = read_ready_file(ready_file)["env"]
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
     if not directory.is_dir():
         raise Unusable(f"there is no data directory {directory}; start 'conductor-mock serve' first")
     try:
         keys = load_or_create(directory)
     except (KeysError, OSError) as error:
         raise Unusable(str(error)) from None
-    for name, value in client_environment(url or f"http://127.0.0.1:{DEFAULT_PORT}", keys).items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    return client_environment(url or f"http://127.0.0.1:{DEFAULT_PORT}", keys)
 
 
 def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
@@ -286,14 +301,17 @@ def _write_ready(path: Path, server: Server) -> None:
         raise Unusable(f"cannot write the ready file {path}: {error.strerror or error}") from None
 
 
-def _hint(server: Server, options: dict[str, Any]) -> str:
+def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> str:
     """How clients come to the right environment."""
-    if options["ephemeral"]:
-        return "clients find its URL and key in the file of --ready-file"
-    arguments = [f"--url {server.url}"]
-    if options["data_dir"] is not None:
-        arguments.append(f"--data-dir {shlex.quote(str(options['data_dir']))}")
-    return f'point clients at it with: eval "$(conductor-mock env {" ".join(arguments)})"'
+    if ready_file is not None:
+        arguments = ["--ready-file", str(ready_file)]
+    elif options["ephemeral"]:
+        return "clients find its URL and key in the file of --ready-file, which was not asked for"
+    else:
+        arguments = ["--url", server.url]
+        if options["data_dir"] is not None:
+            arguments += ["--data-dir", str(options["data_dir"])]
+    return f'point clients at it with: eval "$(conductor-mock env {shlex.join(arguments)})"'
 
 
 def _run_command(command: Sequence[str], environment: dict[str, str], signals: EndingSignals) -> int:

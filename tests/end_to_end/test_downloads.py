@@ -13,7 +13,7 @@ from conductor.cli import cli
 from conductor.lib.downloader import Downloader
 from support.control import Control
 from support.disk import md5_of
-from support.farm import Farm
+from support.farm import Farm, job
 from support.programs import conductor, python, run
 from support.rendering import advance, md5s, outputs, render, statuses
 from support.served import served
@@ -40,6 +40,15 @@ def test_a_second_download_fetches_nothing(here: Farm, tmp_path: Path) -> None:
     result = command(here, "download", "00001")
     assert (result.exit_code, result.stdout) == (0, "0 files fetched (0 bytes), 3 already there\n")
     assert here.control.journal("objects.get") == []
+
+
+def test_a_download_of_nothing_says_why(here: Farm, tmp_path: Path) -> None:
+    render(here, tmp_path / "out")
+    unfit = command(here, "download", "1", "--regex", "nothing is called so")
+    assert (unfit.exit_code, unfit.stderr) == (0, "no output fits --regex\n")
+    here.submit(job(output_path=str(tmp_path / "later")))
+    early = command(here, "download", "2")
+    assert (early.exit_code, early.stderr) == (0, "these tasks have no outputs yet\n")
 
 
 def test_json_names_every_file_with_what_became_of_it(here: Farm, tmp_path: Path) -> None:

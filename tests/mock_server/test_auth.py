@@ -298,7 +298,7 @@ def test_a_token_of_an_account_that_was_never_made_here_is_refused(fake: Fake) -
 
 def test_an_unsigned_token_is_refused(fake: Fake) -> None:
     caller = fake.caller()
-    caller.token = jwt.encode(claims_of(str(caller.token)), None, algorithm="none")
+    caller.token = jwt.encode(claims_of(str(caller.token)), "", algorithm="none")
 
     assert caller.get("/api/v1/jobs").status == 401
 

@@ -232,7 +232,7 @@ def test_the_server_is_that_of_the_option_else_the_ready_file_else_the_environme
     fake: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = tmp_path / "ready.json"
-    ready.write_text(json.dumps({"url": fake.url}), encoding="utf-8")
+    ready.write_text(json.dumps({"url": fake.url, "env": {}}), encoding="utf-8")
     monkeypatch.setenv("CONDUCTOR_URL", "http://wrong.local")
     run("clock", "--url", f"{fake.url}/", "--ready-file", str(tmp_path / "missing"))
     run("clock", "--ready-file", str(ready))
@@ -243,7 +243,7 @@ def test_the_server_is_that_of_the_option_else_the_ready_file_else_the_environme
     assert "http://wrong.local" in run("clock", code=2).output
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"url": "http://x"}'])
 def test_a_ready_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "ready.json").write_text(text, encoding="utf-8")
 

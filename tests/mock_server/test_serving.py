@@ -597,8 +597,18 @@ def test_env_without_a_server_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_hint_of_a_throw_away_server_names_no_other_key(server: ServedProcess) -> None:
-    assert "conductor-mock env" not in "".join(server.output)
-    assert "--ready-file" in "".join(server.output)
+    assert f"conductor-mock env --ready-file {server.ready_file})" in "".join(server.output)
+
+
+def test_env_reads_the_ready_file_of_a_throw_away_server(server: ServedProcess, tmp_path: Path) -> None:
+    said = run_cli("env", "--ready-file", str(server.ready_file))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in server.ready["env"].items()]
+
+    assert said.stdout.splitlines() == exports
+    both = run_cli("env", "--ready-file", str(server.ready_file), "--url", server.url)
+    assert (both.returncode, "give it alone" in both.stderr) == (2, True)
+    gone = run_cli("env", "--ready-file", str(tmp_path / "gone"))
+    assert (gone.returncode, "is the server running?" in gone.stderr) == (2, True)
 
 
 def test_a_server_can_be_started_and_stopped_in_a_process_again_and_again() -> None:

@@ -104,6 +104,10 @@ def fetch_jobs(
         print_json(as_record(report))
     else:
         click.echo(summary(report))
+        if not report.files and not report.errors:
+            click.echo(
+                "no output fits --regex" if how["regex"] else "these tasks have no outputs yet", err=True
+            )
     if not report.complete:
         sys.exit(1 if report.problems else report.errors[0].exit_code)
 

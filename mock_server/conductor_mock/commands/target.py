@@ -156,16 +156,23 @@ class DefaultGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
+def read_ready_file(path: Path) -> dict[str, Any]:
+    """What a running server wrote of itself: `url`, `pid`, `version`, `env`. Raises UnreachableError."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        str(document["url"]), dict(document["env"])
+    except OSError as error:
+        raise UnreachableError(
+            f"cannot read the ready file {path}: {error.strerror}; is the server running?"
+        ) from None
+    except (ValueError, LookupError, TypeError):
+        raise UnreachableError(f"{path} is no ready file of conductor-mock serve") from None
+    return document
+
+
 def _url(url: str | None, ready_file: Path | None) -> str:
     if url is None and ready_file is not None:
-        try:
-            url = str(json.loads(ready_file.read_text(encoding="utf-8"))["url"])
-        except OSError as error:
-            raise UnreachableError(
-                f"cannot read the ready file {ready_file}: {error.strerror}; is the server running?"
-            ) from None
-        except (ValueError, LookupError, TypeError):
-            raise UnreachableError(f"{ready_file} is no ready file of conductor-mock serve") from None
+        url = str(read_ready_file(ready_file)["url"])
     url = url or os.environ.get("CONDUCTOR_URL") or f"http://127.0.0.1:{DEFAULT_PORT}"
     return url.rstrip("/")
 
