@@ -11,6 +11,7 @@ import responses
 
 from conductor.lib.api_client import ApiClient
 from support.client_world import make_client
+from support.fake_service import FakeService
 
 
 @pytest.fixture
@@ -25,6 +26,15 @@ def client(tmp_path: Path) -> Iterator[ApiClient]:
     """A client of the service at `support.client_world.URL`."""
     with make_client(tmp_path) as one:
         yield one
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    """A service in memory that takes whole submissions."""
+    fake = FakeService()
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        fake.install(mock)
+        yield fake
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,14 +25,6 @@ from support.fake_service import FakeService, Reply
 from support.raw_server import RawServer, Step, answer, stall
 
 PATIENCE_S = 60
-
-
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    fake = FakeService()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        fake.install(mock)
-        yield fake
 
 
 def write(folder: Path, contents: dict[str, bytes]) -> list[LocalFile]:

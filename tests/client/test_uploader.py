@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,6 @@ from conductor.lib.uploader import Uploader, UploadReport
 from support.client_world import FixedTokens, make_client, md5_of
 from support.fake_service import FakeService
 from support.raw_server import RawServer, Step, answer
-
-
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    fake = FakeService()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        fake.install(mock)
-        yield fake
 
 
 def upload(
