@@ -102,6 +102,8 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
         (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
         (["faults", "add", "--path", "("], "not a regular expression"),
+        (["faults", "add", "--kind", "explosion"], "/fault/kind must be one of"),
+        (["faults", "add", "--kind", "garble", "--seconds", "3"], "/fault/seconds"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -127,6 +129,7 @@ def test_what_the_server_refuses_is_said_with_its_reason(
         ["bundle", "save"],
         ["faults", "add", "--rule", "{"],
         ["faults", "add", "--rule", "{}", "--status", "500"],
+        ["faults", "add", "--rule", "{}", "--kind", "status"],
         ["requests", "--clear", "--limit", "3"],
         ["requests", "--limit", "0"],
     ],
@@ -154,6 +157,24 @@ def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
     ]
     run("faults", "clear")
     assert said("faults") == "no faults"
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--kind", "delay", "--seconds", "0.5"], {"kind": "delay", "seconds": 0.5}),
+        (["--kind", "stall", "--seconds", "2"], {"kind": "stall", "seconds": 2}),
+        (["--kind", "reset", "--no-read-body"], {"kind": "reset", "read_body": False}),
+        (["--kind", "truncate", "--bytes", "9"], {"kind": "truncate", "bytes": 9}),
+        (["--kind", "corrupt"], {"kind": "corrupt", "bytes": 1}),
+        (["--kind", "lost_answer"], {"kind": "lost_answer"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_every_kind_of_fault_has_its_options(
+    caller: ApiCaller, options: list[str], fault: dict[str, Any]
+) -> None:
+    assert answered("faults", "add", *options)["fault"] == fault
 
 
 def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:

@@ -6,8 +6,12 @@ import json
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from conductor_mock.commands.target import DefaultGroup, Target, target_options
+
+_MATCH = ("operation", "method", "path")
+_COUNTS = ("times", "skip")
 
 
 @click.group(cls=DefaultGroup)
@@ -27,18 +31,28 @@ def show(target: Target) -> None:
 @click.option("--operation", help="An operation of the contract, such as jobs.create.")
 @click.option("--method", help="A method; with --path.")
 @click.option("--path", help="A regular expression that the whole path must fit.")
+@click.option(
+    "--kind",
+    default="status",
+    show_default=True,
+    help="What goes wrong: status, delay, stall, reset, lost_answer, truncate, corrupt or garble.",
+)
 @click.option("--status", type=int, help="The status to answer with.  [default: 503]")
-@click.option("--retry-after", type=int, help="Seconds for the Retry-After header.")
+@click.option("--retry-after", type=int, help="With status: seconds for the Retry-After header.")
+@click.option("--seconds", type=float, help="With delay and stall: for how long.")
+@click.option("--bytes", type=int, help="With truncate and corrupt: how many.")
+@click.option("--read-body/--no-read-body", default=None, help="With reset: after the body, or before.")
 @click.option("--times", type=int, help="How often.  [default: always]")
 @click.option("--skip", type=int, help="Requests that are served before.")
 @click.option("--rule", help="A whole rule as JSON, instead of the other options.")
 @target_options
-def add(target: Target, rule: str | None, **options: Any) -> None:
-    """Add a rule: requests that fit are refused."""
+def add(target: Target, rule: str | None, kind: str, **options: Any) -> None:
+    """Add a rule: requests that fit are refused, or their answers broken."""
     given = {name: value for name, value in options.items() if value is not None}
-    if rule is not None and given:
+    named = click.get_current_context().get_parameter_source("kind") is not ParameterSource.DEFAULT
+    if rule is not None and (given or named):
         raise click.UsageError("--rule stands alone: say the rest in it")
-    answer = target.ask("POST", "faults", body=_made(given) if rule is None else _parsed(rule))
+    answer = target.ask("POST", "faults", body=_made(kind, given) if rule is None else _parsed(rule))
     target.show(answer, [_line(answer)])
 
 
@@ -50,11 +64,14 @@ def clear(target: Target) -> None:
     target.show({"faults": []}, ["no faults any more"])
 
 
-def _made(given: dict[str, Any]) -> dict[str, Any]:
-    match = {name: given[name] for name in ("operation", "method", "path") if name in given}
-    fault = {name: given[name] for name in ("status", "retry_after") if name in given}
-    counts: dict[str, Any] = {name: given[name] for name in ("times", "skip") if name in given}
-    return {"match": match, "fault": {"kind": "status", "status": 503, **fault}, **counts}
+def _made(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+    fault = {name: value for name, value in given.items() if name not in (*_MATCH, *_COUNTS)}
+    counts: dict[str, Any] = {name: given[name] for name in _COUNTS if name in given}
+    return {
+        "match": {name: given[name] for name in _MATCH if name in given},
+        "fault": {"kind": kind, **fault},
+        **counts,
+    }
 
 
 def _parsed(rule: str) -> Any:
