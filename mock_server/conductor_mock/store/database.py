@@ -128,8 +128,6 @@ class Database:
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
-        self._writer: sa.Connection | None = None
-        """SQLite has one writer at a time, so its connection is kept: one from the pool costs as much as a row."""
         self.engine = self._connect(parsed)
         try:
             self._check_version()
@@ -144,11 +142,7 @@ class Database:
         if self.backend == "sqlite":
             if url.database and url.database != ":memory:":
                 self._file_lock = lock_file(Path(url.database + ".lock"), self.shown_url)
-                engine = sa.create_engine(
-                    url,
-                    connect_args={"check_same_thread": False, "timeout": 60},
-                    pool_reset_on_return=None,  # each transaction here ends before its connection is given back
-                )
+                engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 60})
             else:
                 engine = sa.create_engine(
                     url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
@@ -202,23 +196,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: on disk when the block ends, undone when it raises. One at a time."""
-        with self._write_lock:
-            if self.backend != "sqlite":
-                with self.engine.begin() as connection:
-                    yield connection
-                return
-            if self._writer is None:
-                self._writer = self.engine.connect()
-            try:
-                with self._writer.begin():
-                    yield self._writer
-            except BaseException:
-                writer, self._writer = (
-                    self._writer,
-                    None,
-                )  # whatever is wrong with it, the next one begins afresh
-                writer.close()
-                raise
+        with self._write_lock, self.engine.begin() as connection:
+            yield connection
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
@@ -235,9 +214,8 @@ class Database:
 
     def close(self) -> None:
         """Give the database back."""
-        for connection in (self._held, self._writer):
-            if connection is not None:
-                connection.close()
+        if self._held is not None:
+            self._held.close()
         if hasattr(self, "engine"):
             self.engine.dispose()
         if self._file_lock is not None:
