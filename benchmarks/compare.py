@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import shutil
 import socket
 import statistics
@@ -80,11 +79,6 @@ def measure(case: Case, clients: list[Client], rounds: int, folder: Path) -> dic
     """The costs of a case for each client, by name; each round is of a fresh fake and fresh homes."""
     costs: dict[str, list[Cost]] = {client.name: [] for client in clients}
     files = make_files(folder / "files", case.count, case.size)
-    # A file that was written just now is not remembered by a careful client: the files are of yesterday.
-    for path in files.iterdir():
-        os.utime(path, (time.time() - 86_400,) * 2)
-    if case.again:
-        time.sleep(2.1)  # the time of change (ctime) cannot be set, and counts as well
     for number in range(rounds):
         place = folder / str(number)
         place.mkdir()

@@ -102,7 +102,11 @@ def costs_of(command: Sequence[str], environment: dict[str, str], home: Path) ->
 
 
 def make_files(folder: Path, count: int, size: int) -> Path:
-    """`count` files of `size` random bytes each; a large one is made of one random block repeated and numbered."""
+    """`count` files of `size` random bytes each, last written yesterday and changed two seconds ago.
+
+    A careful client does not remember the md5 of a file that was written just now; the time of change (ctime) counts
+    as well, and cannot be set.
+    """
     folder.mkdir()
     for number in range(count):
         with (folder / f"file_{number:05d}.bin").open("wb") as file:
@@ -111,4 +115,7 @@ def make_files(folder: Path, count: int, size: int) -> Path:
                 block = os.urandom(min(left, MIB))
                 file.write(block)
                 left -= len(block)
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 86_400,) * 2)
+    time.sleep(2.1)
     return folder
