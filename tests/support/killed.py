@@ -18,6 +18,8 @@ COUNTED = {"os.mkdir", "os.rename", "os.remove", "fcntl.flock", "socket.connect"
 def main() -> None:
     number, last = signal.Signals[sys.argv[1]], int(sys.argv[2])
     sys.argv[1:3] = []
+    # Who was started in the background of a shell without job control ignores it, and its children do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from conductor import cli
     from conductor.lib import partial_file, transport
 

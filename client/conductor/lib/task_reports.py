@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from conductor.lib.cancellation import CancelledError
 from conductor.lib.downloads_api import DownloadsApi, DownloadStatus, DownloadTask
 from conductor.lib.exceptions import ConductorError, LoginError
 
@@ -38,7 +39,7 @@ class TaskReports:
         self.wanted = wanted
 
     def tell(self, task: TaskUnderWay, status: DownloadStatus) -> ConductorError | None:
-        """Report a task, its files on the disk before. Return what went wrong. Raises LoginError."""
+        """Report a task, its files on the disk before. Return what went wrong. Raises LoginError, CancelledError."""
         if not self.wanted:
             return None
         if status is DownloadStatus.DOWNLOADED:
@@ -46,7 +47,7 @@ class TaskReports:
                 sync_folder(folder)
         try:
             self._send(task.record, status)
-        except LoginError:
+        except (LoginError, CancelledError):
             raise
         except ConductorError as error:
             logger.warning("job %s task %s: %s", task.record.job_id, task.record.task_id, error)
