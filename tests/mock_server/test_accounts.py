@@ -20,6 +20,7 @@ from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
+from conductor_mock.store import account as account_module
 from conductor_mock.store import accounts as accounts_module
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
@@ -294,7 +295,7 @@ def test_a_command_that_the_fold_cannot_take_does_not_reach_the_log(
     caller.submit()
     before = log_of(fake)
     with monkeypatch.context() as patch:
-        patch.setattr(accounts_module, "follow", refuse(ValueError("a defect of the fold")))
+        patch.setattr(account_module, "follow", refuse(ValueError("a defect of the fold")))
         with pytest.raises(AssertionError, match="-> 500"):
             caller.submit()
 
