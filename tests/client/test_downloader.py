@@ -24,7 +24,7 @@ from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
 from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.partial_file import SUFFIX, partial_path
 from conductor.lib.progress import Progress
-from conductor.lib.transport import RECEIVED_BYTES
+from conductor.lib.wire.transport import RECEIVED_BYTES
 from support.client_world import make_client, md5_of
 from support.fake_outputs import FakeOutputs, here, luck_of
 from support.raw_server import RawServer, Step, answer

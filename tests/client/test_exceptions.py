@@ -21,10 +21,10 @@ from conductor.lib.exceptions import (
     Problem,
     RefusedError,
 )
-from conductor.lib.operations import OPERATIONS, Operation
-from conductor.lib.outcomes import Answer, Failure, FailureKind
-from conductor.lib.refusals import Attempted, error_for
-from conductor.lib.retry import Doubt, doubt_of
+from conductor.lib.wire.operations import OPERATIONS, Operation
+from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
+from conductor.lib.wire.refusals import Attempted, error_for
+from conductor.lib.wire.retry import Doubt, doubt_of
 
 
 def family(root: type[ConductorError] = ConductorError) -> dict[str, str]:

@@ -13,8 +13,8 @@ import responses
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import BadArgumentError, RefusedError
 from conductor.lib.jobs import TASK_STATUSES, Job, get_job, list_jobs
-from conductor.lib.records import job_id, number, task_id
 from conductor.lib.tasks import get_task, list_tasks
+from conductor.lib.wire.records import job_id, number, task_id
 from support.client_world import URL
 
 JOBS = f"{URL}/api/v1/jobs"

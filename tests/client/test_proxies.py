@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conductor.lib.proxies import Proxies, is_loopback
+from conductor.lib.wire.proxies import Proxies, is_loopback
 
 PROXY = "http://proxy:3128"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor.lib.redaction import guard_http_logs, host_of, scrub, scrub_urls
+from conductor.lib.wire.redaction import guard_http_logs, host_of, scrub, scrub_urls
 from support.client_world import jwt
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from conductor.lib.operations import JOBS_CREATE, OPERATIONS, PACKAGES_LIST, Operation
-from conductor.lib.outcomes import Answer, Failure, FailureKind
-from conductor.lib.retry import Do, Progress, RetryPolicy, Step, next_step, retry_after
+from conductor.lib.wire.operations import JOBS_CREATE, OPERATIONS, PACKAGES_LIST, Operation
+from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
+from conductor.lib.wire.retry import Do, Progress, RetryPolicy, Step, next_step, retry_after
 from support.client_world import NOW
 
 POLICY = RetryPolicy(attempts=5, base=0.5, cap=20.0, longest_wait=120.0)

@@ -18,7 +18,7 @@ import responses
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import Acted, BusyError, LoginError, OutcomeUnknownError, UnreachableError
 from conductor.lib.submission import LOOKS
-from conductor.lib.transport import ANNOUNCEMENT
+from conductor.lib.wire.transport import ANNOUNCEMENT
 from support.client_world import NOW, URL, make_client
 
 JOB = {"job_title": "T", "owner": "kim"}

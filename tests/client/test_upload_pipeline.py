@@ -16,10 +16,10 @@ from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import BusyError, FileChangedError, RefusedError
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.md5_cache import Md5Cache
-from conductor.lib.operations import OBJECTS_PUT
 from conductor.lib.progress import Progress
-from conductor.lib.transport import Call, Transport
 from conductor.lib.uploader import Uploader, UploadReport
+from conductor.lib.wire.operations import OBJECTS_PUT
+from conductor.lib.wire.transport import Call, Transport
 from support.client_world import make_client, md5_of
 from support.fake_service import FakeService, Reply
 from support.raw_server import RawServer, Step, answer, stall

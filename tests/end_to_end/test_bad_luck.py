@@ -18,7 +18,7 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
 from conductor.lib.exceptions import FileChangedError, RefusedError, UnreachableError
-from conductor.lib.transport import Transport
+from conductor.lib.wire.transport import Transport
 from support.client_world import jwt
 from support.control import Control
 from support.disk import facts, md5_of, write_tree

@@ -17,7 +17,7 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
 from conductor.lib.exceptions import OutcomeUnknownError
-from conductor.lib.transport import Transport
+from conductor.lib.wire.transport import Transport
 from conductor_mock.app import create_app
 from conductor_mock.serving import Server
 from conductor_mock.settings import Settings

@@ -14,7 +14,7 @@ from hypothesis import Phase, settings
 from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
-from conductor.lib.transport import Transport
+from conductor.lib.wire.transport import Transport
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
 from support.control import Control

@@ -27,8 +27,8 @@ from conductor.lib.file_body import FileBody
 from conductor.lib.file_utils import expand_paths
 from conductor.lib.local_files import look_at
 from conductor.lib.md5_cache import Md5Cache
-from conductor.lib.transport import Transport
 from conductor.lib.uploader import Uploader
+from conductor.lib.wire.transport import Transport
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,8 +15,8 @@ from conductor.lib.config import Config
 from conductor.lib.credentials import api_key
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
 from conductor.lib.local_files import look_at
-from conductor.lib.transport import Transport
 from conductor.lib.uploader import Uploader
+from conductor.lib.wire.transport import Transport
 from conductor_contracts.retries import Case
 from conductor_mock.app import create_app, service_of
 from conductor_mock.inprocess import in_process

@@ -9,7 +9,7 @@ import click
 
 from conductor.commands.common import json_option, print_records
 from conductor.commands.tables import Column
-from conductor.lib.redaction import HIDDEN
+from conductor.lib.wire.redaction import HIDDEN
 
 if TYPE_CHECKING:
     from conductor.lib.arguments import Argument, Sourced

@@ -7,8 +7,8 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import LoginError
-from conductor.lib.operations import ACCOUNTS_GET, ENV_VARS_LIST
-from conductor.lib.records import records_of, text
+from conductor.lib.wire.operations import ACCOUNTS_GET, ENV_VARS_LIST
+from conductor.lib.wire.records import records_of, text
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from enum import Enum
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.operations import JOBS_ACT, TASKS_ACT
-from conductor.lib.records import job_id, job_ids, object_of, task_ids, text
+from conductor.lib.wire.operations import JOBS_ACT, TASKS_ACT
+from conductor.lib.wire.records import job_id, job_ids, object_of, task_ids, text
 
 
 class Action(str, Enum):

@@ -13,7 +13,9 @@ from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.exceptions import LoginError
-from conductor.lib.operations import (
+from conductor.lib.submission import Ledger, Submission
+from conductor.lib.upload_plan import UploadPlan, is_s3_style, parse_plan
+from conductor.lib.wire.operations import (
     ACCOUNTS_GET,
     AUTH_TOKEN,
     FILES_COMPLETE_MULTIPART,
@@ -26,10 +28,8 @@ from conductor.lib.operations import (
     PROJECTS_LIST,
     Operation,
 )
-from conductor.lib.records import object_of, records_of
-from conductor.lib.submission import Ledger, Submission
-from conductor.lib.transport import JSON, Call, Sent, Tokens, Transport
-from conductor.lib.upload_plan import UploadPlan, is_s3_style, parse_plan
+from conductor.lib.wire.records import object_of, records_of
+from conductor.lib.wire.transport import JSON, Call, Sent, Tokens, Transport
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 

@@ -30,7 +30,7 @@ from conductor.lib.credentials import (
     speakable,
 )
 from conductor.lib.exceptions import ConfigError, LoginError
-from conductor.lib.operations import AUTH_TOKEN
+from conductor.lib.wire.operations import AUTH_TOKEN
 
 CALLBACK = "/index.html"
 _IDLE_SECONDS = 5.0  # a browser opens connections that it does not use

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from conductor.lib.api_client import ApiClient
-from conductor.lib.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
-from conductor.lib.records import object_of, signed_url
-from conductor.lib.transport import Call, Sent, Sink
+from conductor.lib.wire.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
+from conductor.lib.wire.records import object_of, signed_url
+from conductor.lib.wire.transport import Call, Sent, Sink
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
 PAGE_TASKS = 50

@@ -9,8 +9,8 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
-from conductor.lib.operations import JOBS_LIST
-from conductor.lib.records import job_id, job_ids, number, records_of, text
+from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.records import job_id, job_ids, number, records_of, text
 
 TASK_STATUSES = (
     *("pending", "holding", "running", "success"),

@@ -10,10 +10,10 @@ from typing import Any
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError, TryAgainError
 from conductor.lib.jobs import ENDED
-from conductor.lib.operations import LOGS_GET
 from conductor.lib.polling import Pacer, Polling
-from conductor.lib.records import job_id, number, object_of, task_id, text
 from conductor.lib.tasks import get_task
+from conductor.lib.wire.operations import LOGS_GET
+from conductor.lib.wire.records import job_id, number, object_of, task_id, text
 
 
 @dataclass(frozen=True)

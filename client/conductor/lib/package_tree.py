@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.records import text
+from conductor.lib.wire.records import text
 
 PLATFORMS = ("linux", "windows")
 _PIECES = re.compile(r"([0-9]+)|([^0-9]+)")

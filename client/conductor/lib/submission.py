@@ -33,8 +33,8 @@ from conductor.lib.exceptions import (
     UnreachableError,
 )
 from conductor.lib.job_search import Sighting, Wanted, epoch_of, search
-from conductor.lib.operations import JOBS_CREATE, JOBS_LIST
-from conductor.lib.transport import JSON, Call, Sent, Tokens, Transport
+from conductor.lib.wire.operations import JOBS_CREATE, JOBS_LIST
+from conductor.lib.wire.transport import JSON, Call, Sent, Tokens, Transport
 
 logger = logging.getLogger(__name__)
 

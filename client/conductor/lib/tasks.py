@@ -9,8 +9,8 @@ from typing import Any
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
 from conductor.lib.jobs import ENDED
-from conductor.lib.operations import TASKS_LIST
-from conductor.lib.records import job_id, number, records_of, task_id, text
+from conductor.lib.wire.operations import TASKS_LIST
+from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 
 
 @dataclass(frozen=True)

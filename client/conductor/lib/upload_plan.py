@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conductor.lib.records import signed_url
+from conductor.lib.wire.records import signed_url
 
 
 def is_s3_style(url: str) -> bool:

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from conductor.lib.api_client import ApiClient
-from conductor.lib.operations import (
+from conductor.lib.wire.operations import (
     UPLOADS_FAIL,
     UPLOADS_FINISH,
     UPLOADS_NEXT,
     UPLOADS_UPDATE,
     Operation,
 )
-from conductor.lib.transport import Sent
+from conductor.lib.wire.transport import Sent
 
 
 @dataclass(frozen=True)

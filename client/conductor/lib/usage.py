@@ -11,9 +11,9 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.operations import BILLING_GET_STORAGE_USAGE, BILLING_GET_USAGE
-from conductor.lib.records import number, records_of, text
-from conductor.lib.transport import Sent
+from conductor.lib.wire.operations import BILLING_GET_STORAGE_USAGE, BILLING_GET_USAGE
+from conductor.lib.wire.records import number, records_of, text
+from conductor.lib.wire.transport import Sent
 
 
 @dataclass(frozen=True)

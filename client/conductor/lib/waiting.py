@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import NotEndedError, RefusedError, TryAgainError
 from conductor.lib.jobs import Job, list_jobs
-from conductor.lib.operations import JOBS_LIST
 from conductor.lib.polling import Pacer, Polling
-from conductor.lib.records import job_ids
+from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.records import job_ids
 
 
 def wait_for_jobs(

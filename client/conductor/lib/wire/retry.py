@@ -27,8 +27,8 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum, IntEnum
 
-from conductor.lib.operations import Operation
-from conductor.lib.outcomes import Answer, Failure, FailureKind
+from conductor.lib.wire.operations import Operation
+from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 
 HOPELESS = frozenset({501, 505, 507})
 

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
-from conductor.lib.redaction import scrub, scrub_urls
+from conductor.lib.wire.redaction import scrub, scrub_urls
 
 _SHOWN = 600
 

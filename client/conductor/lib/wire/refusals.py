@@ -16,10 +16,10 @@ from conductor.lib.exceptions import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from conductor.lib.operations import AUTH_TOKEN, Operation
-from conductor.lib.outcomes import Answer, Failure, FailureKind
-from conductor.lib.redaction import host_of, scrub
-from conductor.lib.retry import Doubt, not_acted_on
+from conductor.lib.wire.operations import AUTH_TOKEN, Operation
+from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
+from conductor.lib.wire.redaction import host_of, scrub
+from conductor.lib.wire.retry import Doubt, not_acted_on
 
 _CREDENTIALS = "the key is read from CONDUCTOR_API_KEY, or from the file that CONDUCTOR_API_KEY_PATH names"
 

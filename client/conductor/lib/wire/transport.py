@@ -26,14 +26,14 @@ import requests
 import urllib3
 
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.connections import Adapter, OpenConnections
 from conductor.lib.exceptions import ConductorError, ConfigError
-from conductor.lib.operations import AUTH_TOKEN, Operation, known_paths
-from conductor.lib.outcomes import Answer, Failure, FailureKind, failure_from
-from conductor.lib.proxies import Proxies
-from conductor.lib.redaction import guard_http_logs, host_of
-from conductor.lib.refusals import Attempted, error_for, unexpected
-from conductor.lib.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
+from conductor.lib.wire.connections import Adapter, OpenConnections
+from conductor.lib.wire.operations import AUTH_TOKEN, Operation, known_paths
+from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
+from conductor.lib.wire.proxies import Proxies
+from conductor.lib.wire.redaction import guard_http_logs, host_of
+from conductor.lib.wire.refusals import Attempted, error_for, unexpected
+from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
 from conductor.version import version
 
 logger = logging.getLogger(__name__)
