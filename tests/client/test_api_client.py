@@ -27,7 +27,7 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.logs import get_log
 from conductor.lib.tasks import list_tasks
-from conductor.lib.upload_plan import MultiPart, SinglePart, UploadPlan
+from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
 from conductor.lib.usage import get_compute_usage, get_storage_usage
 from support.client_world import URL, FixedTokens, jwt, make_client, make_config, make_transport
 

@@ -15,7 +15,7 @@ from responses import matchers
 
 from conductor.lib.downloads_api import DownloadsApi, DownloadStatus, read_task
 from conductor.lib.exceptions import ConductorError, OutcomeUnknownError, UnexpectedAnswerError
-from conductor.lib.uploads_api import ClaimedUpload, UploadsApi
+from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
 from support.client_world import URL, make_client, md5_of
 
 MD5 = md5_of(b"x")

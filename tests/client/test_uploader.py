@@ -15,12 +15,12 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor.lib import upload_run
 from conductor.lib.exceptions import BusyError, FileChangedError, InvalidPathError, RefusedError
-from conductor.lib.file_body import FileBody
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.md5_cache import Md5Cache
+from conductor.lib.upload import run as upload_run
+from conductor.lib.upload.file_body import FileBody
 from conductor.lib.uploader import Uploader, UploadReport
 from support.client_world import FixedTokens, make_client, md5_of
 from support.fake_service import FakeService

@@ -14,7 +14,7 @@ from conductor.lib.config import Config
 from conductor.lib.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.exceptions import LoginError
 from conductor.lib.submission import Ledger, Submission
-from conductor.lib.upload_plan import UploadPlan, is_s3_style, parse_plan
+from conductor.lib.upload.plan import UploadPlan, is_s3_style, parse_plan
 from conductor.lib.wire.operations import (
     ACCOUNTS_GET,
     AUTH_TOKEN,

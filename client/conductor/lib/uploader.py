@@ -13,11 +13,11 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.local_files import LocalFile
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.upload_run import BATCH_BYTES, UploadRun
+from conductor.lib.upload.run import BATCH_BYTES, UploadRun
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
-    from conductor.lib.part_memory import PartMemory
+    from conductor.lib.upload.part_memory import PartMemory
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Uploader:
     def _part_memory(self) -> PartMemory | None:
         if self._cache is None:
             return None
-        from conductor.lib.part_memory import PartMemory
+        from conductor.lib.upload.part_memory import PartMemory
 
         return PartMemory(self._cache.path, self._client.config.url)
 

@@ -14,8 +14,8 @@ from conductor.lib.daemon import PASSING
 from conductor.lib.exceptions import ConductorError, FileChangedError, LoginError, RefusedError
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.progress import Progress, ProgressCallback
+from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
 from conductor.lib.uploader import Uploader, UploadReport
-from conductor.lib.uploads_api import ClaimedUpload, UploadsApi
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used

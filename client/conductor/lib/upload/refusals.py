@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from conductor.lib.exceptions import FileChangedError, FixInputError, RefusedError
-from conductor.lib.file_body import DURING
 from conductor.lib.hashing import contradiction
 from conductor.lib.local_files import LocalFile, changed
+from conductor.lib.upload.file_body import DURING
 
 # What stores answer to a signed URL that is too old, or that they no longer know (inferred: a store that signs with
 # another key since, or that has dropped the upload). 400 is also the answer to wrong bytes, hence the look at the file.

@@ -11,13 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor.lib.exceptions import FileChangedError, RefusedError
-from conductor.lib.file_body import FileBody
 from conductor.lib.local_files import LocalFile
-from conductor.lib.upload_plan import MultiPart, UploadPlan
-from conductor.lib.upload_refusals import explained, may_have_expired
+from conductor.lib.upload.file_body import FileBody
+from conductor.lib.upload.plan import MultiPart, UploadPlan
+from conductor.lib.upload.refusals import explained, may_have_expired
 
 if TYPE_CHECKING:
-    from conductor.lib.upload_run import UploadRun
+    from conductor.lib.upload.run import UploadRun
 
 logger = logging.getLogger(__name__)
 

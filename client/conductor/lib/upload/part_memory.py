@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from conductor.lib.cache_file import CacheFile, prune
-from conductor.lib.upload_plan import MultiPart
+from conductor.lib.upload.plan import MultiPart
 
 
 class PartMemory:

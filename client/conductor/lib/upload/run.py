@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import FileChangedError, RefusedError
-from conductor.lib.file_body import FileBody
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile
-from conductor.lib.multipart_upload import MultipartUpload
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.upload_plan import MultiPart, SinglePart, UploadPlan
-from conductor.lib.upload_progress import Meter
-from conductor.lib.upload_refusals import explained, may_have_expired
+from conductor.lib.upload.file_body import FileBody
+from conductor.lib.upload.multipart import MultipartUpload
+from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
+from conductor.lib.upload.progress import Meter
+from conductor.lib.upload.refusals import explained, may_have_expired
 from conductor.lib.work_pool import WorkPool
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache
-    from conductor.lib.part_memory import PartMemory
+    from conductor.lib.upload.part_memory import PartMemory
 
 # The service takes up to 20 files at a time (wire reference 2.5).
 BATCH_FILES = 20
