@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.download_plan import Overwrite, Selection
-from conductor.lib.download_report import FileStatus
+from conductor.lib.download.calls import read_task
+from conductor.lib.download.partial_file import SUFFIX, partial_path
+from conductor.lib.download.plan import Overwrite, Selection
+from conductor.lib.download.report import FileStatus
 from conductor.lib.downloader import Downloader
-from conductor.lib.downloads_api import read_task
 from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
 from conductor.lib.md5_cache import Md5Cache
-from conductor.lib.partial_file import SUFFIX, partial_path
 from conductor.lib.progress import Progress
 from conductor.lib.wire.transport import RECEIVED_BYTES
 from support.client_world import make_client, md5_of
@@ -148,7 +148,7 @@ def test_md5s_of_files_that_are_there_are_remembered(
     os.utime(tmp_path / "out" / "a.png", (1, 1))
     cache = Md5Cache(tmp_path / "md5s", now_ns=lambda: 2**62)
     download(tmp_path, cache=cache)
-    monkeypatch.setattr("conductor.lib.download_file.hash_file", None)  # it would fail
+    monkeypatch.setattr("conductor.lib.download.file.hash_file", None)  # it would fail
     assert download(tmp_path, cache=cache).kept == 1
 
 
@@ -315,7 +315,7 @@ def test_a_disk_that_says_no_is_a_message_about_that_file(outputs: FakeOutputs, 
 def test_a_full_disk_leaves_no_half_file(
     outputs: FakeOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from conductor.lib.partial_file import PartialFile
+    from conductor.lib.download.partial_file import PartialFile
 
     def full(self: PartialFile, block: bytes) -> None:
         raise OSError(28, "No space left on device")

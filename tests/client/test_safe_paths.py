@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conductor.lib.safe_paths import Claims, UnsafePathError, check_way, output_folder, safe_parts
+from conductor.lib.download.safe_paths import Claims, UnsafePathError, check_way, output_folder, safe_parts
 
 ROOTS = {False: PurePosixPath("/proj/out"), True: PureWindowsPath("P:\\proj\\out")}
 

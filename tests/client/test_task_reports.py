@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from conductor.lib.cancellation import CancelledError
-from conductor.lib.downloads_api import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.calls import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, LoginError, RefusedError
-from conductor.lib.task_reports import TaskReports, TaskUnderWay
 
 TASK = DownloadTask(download_id="d1", job_id="00001", task_id="000", size=0, files=())
 

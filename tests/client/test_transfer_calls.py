@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from responses import matchers
 
-from conductor.lib.downloads_api import DownloadsApi, DownloadStatus, read_task
+from conductor.lib.download.calls import DownloadsApi, DownloadStatus, read_task
 from conductor.lib.exceptions import ConductorError, OutcomeUnknownError, UnexpectedAnswerError
 from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
 from support.client_world import URL, make_client, md5_of

@@ -9,8 +9,10 @@ import click
 import pytest
 
 from conductor.commands import daemons, download
-from conductor.lib import download_file, download_run, safe_paths
-from conductor.lib.partial_file import SUFFIX
+from conductor.lib.download import file as download_file
+from conductor.lib.download import run as download_run
+from conductor.lib.download import safe_paths
+from conductor.lib.download.partial_file import SUFFIX
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "downloads.md").read_text(encoding="utf-8")
 OPTIONS = [

@@ -21,7 +21,7 @@ def main() -> None:
     # Who was started in the background of a shell without job control ignores it, and its children do.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from conductor import cli
-    from conductor.lib import partial_file
+    from conductor.lib.download import partial_file
     from conductor.lib.wire import transport
 
     transport.RECEIVED_BYTES = 4096  # several blocks for each small file

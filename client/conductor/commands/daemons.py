@@ -15,7 +15,7 @@ from conductor.commands.transfer_progress import described, size_text
 
 if TYPE_CHECKING:
     from conductor.lib.cancellation import Cancellation
-    from conductor.lib.download_report import DownloadReport
+    from conductor.lib.download.report import DownloadReport
     from conductor.lib.progress import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -85,8 +85,8 @@ def run_downloader(
 ) -> None:
     """Run the downloader daemon; end with exit code 1 if ``once`` left something undone."""
     from conductor.lib.daemon import Daemon
+    from conductor.lib.download.calls import PAGE_TASKS
     from conductor.lib.downloader_daemon import DownloaderDaemon
-    from conductor.lib.downloads_api import PAGE_TASKS
 
     undone = 0
 

@@ -14,8 +14,8 @@ from conductor.commands.transfer_progress import shown_progress, size_text
 
 if TYPE_CHECKING:
     from conductor.lib.api_client import ApiClient
-    from conductor.lib.download_plan import Selection
-    from conductor.lib.download_report import DownloadReport
+    from conductor.lib.download.plan import Selection
+    from conductor.lib.download.report import DownloadReport
     from conductor.lib.downloader import Downloader
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,7 +113,7 @@ def fetch_jobs(
 
 
 def _selections(jobs: tuple[str, ...], task_ids: tuple[str, ...]) -> list[Selection]:
-    from conductor.lib.download_plan import Selection, parse_task_ids
+    from conductor.lib.download.plan import Selection, parse_task_ids
 
     selections = [Selection.parse(job) for job in jobs]
     if not task_ids:
@@ -134,9 +134,9 @@ def client_for(how: dict[str, Any]) -> ApiClient:
 
 def make_downloader(client: ApiClient, how: dict[str, Any]) -> Downloader:
     """Return a downloader as the options of ``download_options`` ask for."""
-    from conductor.lib.download_plan import Overwrite
+    from conductor.lib.download.calls import PAGE_TASKS
+    from conductor.lib.download.plan import Overwrite
     from conductor.lib.downloader import Downloader
-    from conductor.lib.downloads_api import PAGE_TASKS
     from conductor.lib.md5_cache import Md5Cache, default_path
 
     return Downloader(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.download_plan import Overwrite, Selection, compiled
-from conductor.lib.download_report import DownloadReport
-from conductor.lib.download_run import DownloadRun, RunSettings
-from conductor.lib.downloads_api import PAGE_TASKS, DownloadsApi, DownloadTask
+from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
+from conductor.lib.download.plan import Overwrite, Selection, compiled
+from conductor.lib.download.report import DownloadReport
+from conductor.lib.download.run import DownloadRun, RunSettings
 from conductor.lib.progress import ProgressCallback
 
 if TYPE_CHECKING:

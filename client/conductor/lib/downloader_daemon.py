@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.daemon import PASSING
-from conductor.lib.download_report import DownloadReport
+from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
+from conductor.lib.download.report import DownloadReport
+from conductor.lib.download.task_reports import TaskReports
 from conductor.lib.downloader import Downloader
-from conductor.lib.downloads_api import PAGE_TASKS, DownloadsApi, DownloadTask
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.task_reports import TaskReports
 
 logger = logging.getLogger(__name__)
 

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.download_file import FileFetcher
-from conductor.lib.download_plan import Overwrite, Placed, Placement, Selection, wanted_files
-from conductor.lib.download_progress import TICK_SECONDS, DownloadTally
-from conductor.lib.download_report import DownloadReport, FileResult, FileStatus
-from conductor.lib.downloads_api import DownloadFile, DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.calls import DownloadFile, DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.file import FileFetcher
+from conductor.lib.download.plan import Overwrite, Placed, Placement, Selection, wanted_files
+from conductor.lib.download.progress import TICK_SECONDS, DownloadTally
+from conductor.lib.download.report import DownloadReport, FileResult, FileStatus
+from conductor.lib.download.safe_paths import UnsafePathError
+from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
 from conductor.lib.local_files import LocalFile
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.safe_paths import UnsafePathError
-from conductor.lib.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.work_pool import WorkPool
 
 if TYPE_CHECKING:

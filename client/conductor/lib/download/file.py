@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.download_plan import Overwrite, Placed
-from conductor.lib.download_report import FileResult, FileStatus
-from conductor.lib.downloads_api import DownloadFile, DownloadsApi
+from conductor.lib.download.calls import DownloadFile, DownloadsApi
+from conductor.lib.download.partial_file import PartialFile, RangeIgnoredError
+from conductor.lib.download.plan import Overwrite, Placed
+from conductor.lib.download.report import FileResult, FileStatus
+from conductor.lib.download.safe_paths import UnsafePathError, check_way
 from conductor.lib.exceptions import (
     ConductorError,
     FileChangedError,
@@ -22,8 +24,6 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile
-from conductor.lib.partial_file import PartialFile, RangeIgnoredError
-from conductor.lib.safe_paths import UnsafePathError, check_way
 
 logger = logging.getLogger(__name__)
 

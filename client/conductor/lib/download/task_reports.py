@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conductor.lib.cancellation import CancelledError
-from conductor.lib.downloads_api import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.calls import DownloadsApi, DownloadStatus, DownloadTask
 from conductor.lib.exceptions import ConductorError, LoginError
 
 logger = logging.getLogger(__name__)
