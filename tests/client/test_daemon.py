@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.daemon import Daemon, Pace
+from conductor.lib.daemons.json_log import JsonFormatter
+from conductor.lib.daemons.loop import Daemon, Pace
+from conductor.lib.daemons.signals import ending_by_signals
 from conductor.lib.exceptions import (
     ConductorError,
     LoginError,
@@ -22,8 +24,6 @@ from conductor.lib.exceptions import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from conductor.lib.json_log import JsonFormatter
-from conductor.lib.signals import ending_by_signals
 
 MIDDLE = 0.5
 """Of the draws, the one that gives exactly the time that is wanted."""

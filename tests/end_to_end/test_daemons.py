@@ -14,12 +14,12 @@ from click.testing import CliRunner, Result
 
 from conductor.cli import cli
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.daemon import Daemon
+from conductor.lib.daemons.downloader import HOLD_SECONDS, DownloaderDaemon
+from conductor.lib.daemons.loop import Daemon
+from conductor.lib.daemons.uploader import MOST_ATTEMPTS, Brought, UploaderDaemon
 from conductor.lib.downloader import Downloader
-from conductor.lib.downloader_daemon import HOLD_SECONDS, DownloaderDaemon
 from conductor.lib.exceptions import BusyError
 from conductor.lib.progress import Progress
-from conductor.lib.uploader_daemon import MOST_ATTEMPTS, Brought, UploaderDaemon
 from support.disk import facts, md5_of, write_tree
 from support.farm import Farm, job
 from support.programs import conductor

@@ -84,9 +84,9 @@ def run_downloader(
     log_format: str = "text",
 ) -> None:
     """Run the downloader daemon; end with exit code 1 if ``once`` left something undone."""
-    from conductor.lib.daemon import Daemon
+    from conductor.lib.daemons.downloader import DownloaderDaemon
+    from conductor.lib.daemons.loop import Daemon
     from conductor.lib.download.calls import PAGE_TASKS
-    from conductor.lib.downloader_daemon import DownloaderDaemon
 
     undone = 0
 
@@ -144,9 +144,9 @@ def uploader(
 
         ctx.invoke(upload, paths=paths, as_json=False)
         return
-    from conductor.lib.daemon import Daemon, Pace
+    from conductor.lib.daemons.loop import Daemon, Pace
+    from conductor.lib.daemons.uploader import Brought, UploaderDaemon
     from conductor.lib.md5_cache import Md5Cache, default_path
-    from conductor.lib.uploader_daemon import Brought, UploaderDaemon
 
     failed = 0
 
@@ -193,8 +193,8 @@ def _running(
 ) -> Iterator[tuple[Cancellation, Callable[[str], None]]]:
     """Give what ends a daemon, and what shows its state: a line that changes on a terminal, else the log."""
     from conductor.lib.cancellation import Cancellation
-    from conductor.lib.json_log import log_as_json
-    from conductor.lib.signals import ending_by_signals
+    from conductor.lib.daemons.json_log import log_as_json
+    from conductor.lib.daemons.signals import ending_by_signals
 
     root = logging.getLogger("conductor")
     if root.getEffectiveLevel() > logging.DEBUG and log_format == "json":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.daemon import PASSING
+from conductor.lib.daemons.loop import PASSING
 from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.task_reports import TaskReports

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.daemon import PASSING
+from conductor.lib.daemons.loop import PASSING
 from conductor.lib.exceptions import ConductorError, FileChangedError, LoginError, RefusedError
 from conductor.lib.local_files import LocalFile, look_at
 from conductor.lib.progress import Progress, ProgressCallback
