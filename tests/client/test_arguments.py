@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor.lib.arguments import ARGUMENTS, BY_NAME, Argument, Sourced, reference
 from conductor.lib.exceptions import BadArgumentError
-from conductor.lib.resolution import resolve
+from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, Argument, Sourced, reference
+from conductor.lib.submission.resolution import resolve
 
 TASKS = [{"command": "render", "frames": "1-10"}]
 MINIMAL: dict[str, Any] = {"instance_type": "n1-standard-1", "output_path": "/out", "tasks_data": TASKS}

@@ -15,7 +15,7 @@ import responses
 from click.testing import CliRunner, Result
 
 from conductor.cli import COMMANDS, cli
-from conductor.lib.arguments import ARGUMENTS
+from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
 from support.fake_service import PRIVATE_KEY, FakeService
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conductor.lib.job_search import Sighting, Wanted, epoch_of, search
+from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
 
 NOON = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 PAYLOAD = {"job_title": "comp v3", "owner": "kim", "project": "default", "priority": 5}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conductor.lib.local_files import look_at
-from conductor.lib.payload import build_payload
-from conductor.lib.resolution import resolve
+from conductor.lib.submission.payload import build_payload
+from conductor.lib.submission.resolution import resolve
 
 MINIMAL: dict[str, Any] = {
     "instance_type": "n1-standard-1",

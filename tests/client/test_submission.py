@@ -17,7 +17,7 @@ import responses
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import Acted, BusyError, LoginError, OutcomeUnknownError, UnreachableError
-from conductor.lib.submission import LOOKS
+from conductor.lib.submission.send import LOOKS
 from conductor.lib.wire.transport import ANNOUNCEMENT
 from support.client_world import NOW, URL, make_client
 

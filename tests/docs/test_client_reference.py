@@ -13,8 +13,8 @@ import conductor
 from conductor.cli import cli
 from conductor.commands import failures, wait
 from conductor.lib import exceptions
-from conductor.lib.arguments import ARGUMENTS, BY_NAME
 from conductor.lib.config import FOREIGN, SETTINGS, Setting
+from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 CLI = (DOCS / "cli.md").read_text(encoding="utf-8")

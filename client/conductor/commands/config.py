@@ -12,8 +12,8 @@ from conductor.commands.tables import Column
 from conductor.lib.wire.redaction import HIDDEN
 
 if TYPE_CHECKING:
-    from conductor.lib.arguments import Argument, Sourced
     from conductor.lib.exceptions import Problem
+    from conductor.lib.submission.arguments import Argument, Sourced
 
 
 @click.group()
@@ -34,8 +34,8 @@ def show(as_json: bool) -> None:
 
 
 def _rows(as_json: bool) -> Iterator[dict[str, Any]]:
-    from conductor.lib.arguments import ARGUMENTS
     from conductor.lib.config import SETTINGS, Config, Secret
+    from conductor.lib.submission.arguments import ARGUMENTS
 
     settings = Config.load()
     for setting in SETTINGS:

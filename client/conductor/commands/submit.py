@@ -13,7 +13,7 @@ from conductor.commands.common import json_option, print_json
 from conductor.commands.job_file import read_job_file
 from conductor.commands.job_options import argument_options, from_options
 from conductor.commands.transfer_progress import shown_progress
-from conductor.lib.arguments import BY_NAME
+from conductor.lib.submission.arguments import BY_NAME
 
 
 @click.command()

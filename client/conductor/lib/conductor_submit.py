@@ -15,9 +15,9 @@ from conductor.lib.exceptions import BadArgumentError, InvalidPathError
 from conductor.lib.file_utils import expand_paths, read_path_list
 from conductor.lib.hashing import hash_file
 from conductor.lib.local_files import LocalFile, look_at
-from conductor.lib.payload import build_payload
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.resolution import Arguments, resolve
+from conductor.lib.submission.payload import build_payload
+from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def set_logging(level: int | str = logging.INFO, log_filepath: str | Path | None
 class Submit:
     """One submission.
 
-    ``args`` is the dictionary of arguments that ``conductor.lib.arguments`` lists, under their documented names
+    ``args`` is the dictionary of arguments that ``conductor.lib.submission.arguments`` lists, under their documented names
     or those of the vendor's clients. What it does not say comes from the config file, the environment and the
     defaults, in rising order of precedence: defaults < config file < environment < ``args``. ``client`` is used
     and not closed if given. ``progress`` is told how far the upload is, ``cancellation`` ends it (see ``Uploader``);

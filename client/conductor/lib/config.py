@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from conductor.lib.arguments import BY_NAME, CHOICES, Sourced, closest
 from conductor.lib.exceptions import ConfigError, Problem
 from conductor.lib.kinds import Kind, PathText, Spot, Whole, choice
+from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
 
 logger = logging.getLogger(__name__)
 

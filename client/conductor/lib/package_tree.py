@@ -165,7 +165,7 @@ def _labelled(label: str, branches: Iterable[Branch], what: str) -> Branch:
     found = by_label.get(label, [])
     if len(found) == 1:
         return found[0]
-    from conductor.lib.arguments import closest
+    from conductor.lib.submission.arguments import closest
 
     advice = f"{what}, with its platform" if found else f"{what}; {closest(label, by_label)}"
     raise BadArgumentError.listing([Problem("package", repr(label)[:80], advice)])

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.lib.arguments import ARGUMENTS, BY_NAME, CHOICES, Argument, Sourced, closest
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.kinds import Spot, Whole, shown
+from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, CHOICES, Argument, Sourced, closest
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from conductor.lib.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from conductor.lib.job_search import Sighting, Wanted, epoch_of, search
+from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
 from conductor.lib.wire.operations import JOBS_CREATE, JOBS_LIST
 from conductor.lib.wire.transport import JSON, Call, Sent, Tokens, Transport
 

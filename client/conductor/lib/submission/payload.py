@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from conductor.lib.arguments import ALWAYS, ARGUMENTS, IF_GIVEN
 from conductor.lib.local_files import LocalFile
-from conductor.lib.resolution import Arguments
+from conductor.lib.submission.arguments import ALWAYS, ARGUMENTS, IF_GIVEN
+from conductor.lib.submission.resolution import Arguments
 
 # What the vendor's client sends for a job that only uploads.
 UPLOAD_ONLY = {"command": "upload only", "frame_range": "x", "instance_type": "n1-standard-1"}
