@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor.lib.frames import parse_frames
+from conductor.lib.values.frames import parse_frames
 
 
 @pytest.mark.parametrize(

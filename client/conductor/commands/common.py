@@ -52,7 +52,7 @@ def task_numbers(texts: Iterable[str]) -> list[int]:
 
     Raises BadArgumentError for text that names none, and for more tasks than ``MOST_TASKS``.
     """
-    from conductor.lib.frames import parse_frames
+    from conductor.lib.values.frames import parse_frames
 
     numbers: list[int] = []
     for text in texts:

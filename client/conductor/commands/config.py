@@ -59,7 +59,7 @@ def _rows(as_json: bool) -> Iterator[dict[str, Any]]:
 
 def _as_sent(argument: Argument, sourced: Sourced) -> Any:
     """Return the value in the form that a submission gives it; one that it would refuse is shown as it is."""
-    from conductor.lib.kinds import Spot
+    from conductor.lib.values.kinds import Spot
 
     problems: list[Problem] = []
     value = argument.kind.check(sourced.value, Spot(argument.name, problems, sourced.source))

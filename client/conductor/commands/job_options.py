@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from conductor.commands.common import absolute
-from conductor.lib.compound_kinds import ListOf, MapOf, Metadata, Record
-from conductor.lib.kinds import Flag, PathText
 from conductor.lib.submission.arguments import ARGUMENTS, Argument
+from conductor.lib.values.compound import ListOf, MapOf, Metadata, Record
+from conductor.lib.values.kinds import Flag, PathText
 
 
 def argument_options(command: Callable[..., Any]) -> Callable[..., Any]:

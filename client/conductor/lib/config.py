@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import ConfigError, Problem
-from conductor.lib.kinds import Kind, PathText, Spot, Whole, choice
 from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
+from conductor.lib.values.kinds import Kind, PathText, Spot, Whole, choice
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from conductor.lib.download.calls import DownloadFile
 from conductor.lib.download.safe_paths import Claims, is_windows, output_folder, safe_parts
 from conductor.lib.exceptions import BadArgumentError
-from conductor.lib.frames import parse_frames
+from conductor.lib.values.frames import parse_frames
 from conductor.lib.wire.records import job_id as checked_job_id
 
 MAX_TASKS = 1_000_000

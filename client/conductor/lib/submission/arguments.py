@@ -13,9 +13,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.lib.compound_kinds import ListOf, MapOf, Metadata, Record
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.kinds import Flag, Frames, Kind, PathText, Text, Whole, absolute_path, choice, email, md5
+from conductor.lib.values.compound import ListOf, MapOf, Metadata, Record
+from conductor.lib.values.kinds import (
+    Flag,
+    Frames,
+    Kind,
+    PathText,
+    Text,
+    Whole,
+    absolute_path,
+    choice,
+    email,
+    md5,
+)
 
 logger = logging.getLogger(__name__)
 

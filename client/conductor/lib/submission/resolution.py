@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.kinds import Spot, Whole, shown
 from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, CHOICES, Argument, Sourced, closest
+from conductor.lib.values.kinds import Spot, Whole, shown
 
 
 @dataclass(frozen=True)

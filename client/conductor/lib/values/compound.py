@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conductor.lib.kinds import Kind, Spot, Text, shown
+from conductor.lib.values.kinds import Kind, Spot, Text, shown
 
 
 @dataclass(frozen=True)

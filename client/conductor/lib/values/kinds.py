@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.lib.exceptions import Problem
-from conductor.lib.frames import ACCEPTED as ACCEPTED_FRAMES
-from conductor.lib.frames import parse_frames
+from conductor.lib.values.frames import ACCEPTED as ACCEPTED_FRAMES
+from conductor.lib.values.frames import parse_frames
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
