@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         request_projects,
         request_software_packages,
     )
-    from conductor.lib.browser_login import Login, login_with_browser
     from conductor.lib.cancellation import Cancellation, CancelledError
     from conductor.lib.catalog_export import export_catalog
     from conductor.lib.conductor_submit import Submit, set_logging
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     )
     from conductor.lib.file_utils import expand_paths
     from conductor.lib.jobs import Job, get_job, list_jobs
+    from conductor.lib.login.browser import Login, login_with_browser
     from conductor.lib.logs import TaskLog, follow_log, get_log
     from conductor.lib.package_environment import PackageEnvironment
     from conductor.lib.package_tree import Package, PackageTree

@@ -16,8 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor.lib.config import Config
-from conductor.lib.credentials import ApiKey, Token, TokenSource, account_of, api_key, claims, same_domain
 from conductor.lib.exceptions import ConfigError, LoginError
+from conductor.lib.login.credentials import (
+    ApiKey,
+    Token,
+    TokenSource,
+    account_of,
+    api_key,
+    claims,
+    same_domain,
+)
 from support.client_world import NOW, URL, jwt
 
 KEY = ApiKey("client-1", "-----BEGIN KEY-----\nabc\n-----END KEY-----")

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
-from conductor.lib.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.exceptions import LoginError
+from conductor.lib.login.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.submission.send import Ledger, Submission
 from conductor.lib.upload.plan import UploadPlan, is_s3_style, parse_plan
 from conductor.lib.wire.operations import (

@@ -19,7 +19,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from conductor.lib.config import Config
-from conductor.lib.credentials import (
+from conductor.lib.exceptions import ConfigError, LoginError
+from conductor.lib.login.credentials import (
     BROWSER_FILE,
     Token,
     TokenStore,
@@ -29,7 +30,6 @@ from conductor.lib.credentials import (
     same_domain,
     speakable,
 )
-from conductor.lib.exceptions import ConfigError, LoginError
 from conductor.lib.wire.operations import AUTH_TOKEN
 
 CALLBACK = "/index.html"
