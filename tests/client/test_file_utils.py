@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conductor.lib.exceptions import InvalidPathError
 from conductor.lib.file_utils import expand_paths, read_path_list
-from conductor.lib.local_files import look_at
+from conductor.lib.files.local import look_at
 
 
 @pytest.fixture

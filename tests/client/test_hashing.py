@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor.lib import hashing
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
-from conductor.lib.hashing import BUFFER_BYTES, contradiction, hash_file
+from conductor.lib.files import hashing
+from conductor.lib.files.hashing import BUFFER_BYTES, contradiction, hash_file
 from conductor.lib.upload.file_body import FileBody
 from support.client_world import md5_of
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conductor.lib import cache_file
-from conductor.lib.hashing import hash_file
-from conductor.lib.local_files import LocalFile, look_at
-from conductor.lib.md5_cache import FILE_NAME, Md5Cache, default_path
+from conductor.lib.files import cache_file
+from conductor.lib.files.hashing import hash_file
+from conductor.lib.files.local import LocalFile, look_at
+from conductor.lib.files.md5_cache import FILE_NAME, Md5Cache, default_path
 from support.client_world import md5_of
 
 LATER = 10_000_000_000  # nanoseconds after the files here are written
@@ -135,8 +135,8 @@ def test_the_oldest_rows_go_when_there_are_too_many(tmp_path: Path, monkeypatch:
 REMEMBER = """
 import sys
 from pathlib import Path
-from conductor.lib.hashing import hash_file
-from conductor.lib.md5_cache import Md5Cache
+from conductor.lib.files.hashing import hash_file
+from conductor.lib.files.md5_cache import Md5Cache
 cache = Md5Cache(Path(sys.argv[1]), now_ns=lambda: 2**62)
 for path in sys.argv[2:]:
     cache.remember([hash_file(path)])

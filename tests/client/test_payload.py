@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conductor.lib.local_files import look_at
+from conductor.lib.files.local import look_at
 from conductor.lib.submission.payload import build_payload
 from conductor.lib.submission.resolution import resolve
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conductor.lib.api_client import ApiClient
-from conductor.lib.cache_file import CacheFile
 from conductor.lib.config import Config
 from conductor.lib.file_utils import expand_paths
-from conductor.lib.local_files import look_at
-from conductor.lib.md5_cache import Md5Cache
+from conductor.lib.files.cache_file import CacheFile
+from conductor.lib.files.local import look_at
+from conductor.lib.files.md5_cache import Md5Cache
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport

@@ -13,7 +13,7 @@ import requests
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
-from conductor.lib.local_files import look_at
+from conductor.lib.files.local import look_at
 from conductor.lib.login.credentials import api_key
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport

@@ -13,15 +13,15 @@ from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError
 from conductor.lib.file_utils import expand_paths, read_path_list
-from conductor.lib.hashing import hash_file
-from conductor.lib.local_files import LocalFile, look_at
+from conductor.lib.files.hashing import hash_file
+from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.progress import ProgressCallback
 from conductor.lib.submission.payload import build_payload
 from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
 
 if TYPE_CHECKING:
-    from conductor.lib.md5_cache import Md5Cache
+    from conductor.lib.files.md5_cache import Md5Cache
 
 __all__ = ["BadArgumentError", "Submit", "set_logging"]
 
@@ -171,6 +171,6 @@ class Submit:
         if not self._arguments["md5_caching"] or self._arguments["force"]:
             return None
         # SQLite is only loaded where it is used.
-        from conductor.lib.md5_cache import user_cache
+        from conductor.lib.files.md5_cache import user_cache
 
         return user_cache(self._arguments["database_filepath"])

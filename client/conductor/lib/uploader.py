@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
 from conductor.lib.upload.run import BATCH_BYTES, UploadRun
 
 if TYPE_CHECKING:
-    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
     from conductor.lib.upload.part_memory import PartMemory
 
 logger = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.daemons.loop import PASSING
 from conductor.lib.exceptions import ConductorError, FileChangedError, LoginError, RefusedError
-from conductor.lib.local_files import LocalFile, look_at
+from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.progress import Progress, ProgressCallback
 from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
 from conductor.lib.uploader import Uploader, UploadReport
 
 if TYPE_CHECKING:
-    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 logger = logging.getLogger(__name__)
 

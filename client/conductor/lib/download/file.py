@@ -22,8 +22,8 @@ from conductor.lib.exceptions import (
     RefusedError,
     TryAgainError,
 )
-from conductor.lib.hashing import hash_file
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.hashing import hash_file
+from conductor.lib.files.local import LocalFile
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from conductor.lib.exceptions import TryAgainError
-from conductor.lib.hashing import BUFFER_BYTES
+from conductor.lib.files.hashing import BUFFER_BYTES
 
 SUFFIX = ".conductor-part"
 _POLL_SECONDS = 0.2

@@ -24,7 +24,7 @@ from typing import Any
 
 from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
-from conductor.lib.file_lock import locked
+from conductor.lib.files.file_lock import locked
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.local import LocalFile
 from conductor.lib.submission.arguments import ALWAYS, ARGUMENTS, IF_GIVEN
 from conductor.lib.submission.resolution import Arguments
 

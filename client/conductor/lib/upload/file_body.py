@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.local_files import LocalFile, changed, describe
+from conductor.lib.files.local import LocalFile, changed, describe
 
 DURING = "between hashing and upload"
 

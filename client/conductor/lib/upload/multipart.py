@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor.lib.exceptions import FileChangedError, RefusedError
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.local import LocalFile
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.plan import MultiPart, UploadPlan
 from conductor.lib.upload.refusals import explained, may_have_expired

@@ -11,7 +11,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from conductor.lib.cache_file import CacheFile, prune
+from conductor.lib.files.cache_file import CacheFile, prune
 from conductor.lib.upload.plan import MultiPart
 
 

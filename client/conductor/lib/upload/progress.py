@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import Progress, ProgressCallback
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conductor.lib.exceptions import FileChangedError, FixInputError, RefusedError
-from conductor.lib.hashing import contradiction
-from conductor.lib.local_files import LocalFile, changed
+from conductor.lib.files.hashing import contradiction
+from conductor.lib.files.local import LocalFile, changed
 from conductor.lib.upload.file_body import DURING
 
 # What stores answer to a signed URL that is too old, or that they no longer know (inferred: a store that signs with

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import FileChangedError, RefusedError
-from conductor.lib.hashing import hash_file
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.hashing import hash_file
+from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.multipart import MultipartUpload
@@ -27,7 +27,7 @@ from conductor.lib.upload.refusals import explained, may_have_expired
 from conductor.lib.work_pool import WorkPool
 
 if TYPE_CHECKING:
-    from conductor.lib.md5_cache import Md5Cache
+    from conductor.lib.files.md5_cache import Md5Cache
     from conductor.lib.upload.part_memory import PartMemory
 
 # The service takes up to 20 files at a time (wire reference 2.5).

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
-from conductor.lib.local_files import LocalFile, changed, describe
+from conductor.lib.files.local import LocalFile, changed, describe
 
 # One buffer of this size for each thread: large enough that hashing, not reading, takes the time.
 BUFFER_BYTES = 1024 * 1024

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from conductor.lib.file_lock import locked
+from conductor.lib.files.file_lock import locked
 
 logger = logging.getLogger(__name__)
 

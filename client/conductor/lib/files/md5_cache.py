@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from conductor.lib.cache_file import FILE_NAME, CacheFile, default_path, prune
-from conductor.lib.local_files import LocalFile
+from conductor.lib.files.cache_file import FILE_NAME, CacheFile, default_path, prune
+from conductor.lib.files.local import LocalFile
 
 __all__ = ["FILE_NAME", "Md5Cache", "default_path", "user_cache"]
 
