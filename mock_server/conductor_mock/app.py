@@ -47,8 +47,8 @@ from conductor_mock.errors import (
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
-from conductor_mock.recording import record_requests
 from conductor_mock.service import Service, open_service
+from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
 from conductor_mock.store.accounts import UnknownAccountError, WallClock, wall_us
 

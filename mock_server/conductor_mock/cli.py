@@ -24,9 +24,9 @@ from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
-from conductor_mock.serving import AddressError, Server, client_environment, write_ready_file
+from conductor_mock.serving.server import AddressError, Server, client_environment, write_ready_file
+from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
-from conductor_mock.signals import EndingSignals
 from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create

@@ -27,7 +27,7 @@ from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.ids import tid
 from conductor_mock.farm.state import Job, State
 from conductor_mock.service import Service
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.holdings import HeldFile
 

@@ -10,7 +10,7 @@ import time
 from typing import NoReturn
 
 from conductor_mock.breakage import GARBAGE
-from conductor_mock.framing import Body, Connection
+from conductor_mock.serving.framing import Body, Connection
 
 _GLANCE_S = 0.05
 """How often to look again after a client that has sent more than it should: whether it left cannot be waited for."""

@@ -27,7 +27,7 @@ import requests
 
 from conductor_contracts.contract import load as load_contract
 from conductor_mock.app import create_app
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.served import PATIENCE_S, token
 from support.server import job_file, job_payload

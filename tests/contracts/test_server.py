@@ -10,7 +10,7 @@ import pytest
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.verify import Report, verify
 from conductor_mock.app import create_app
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 
 OPERATIONS = sorted({one.operation or "routes" for one in load_interactions()})

@@ -19,7 +19,7 @@ from conductor.lib.config import Config
 from conductor.lib.exceptions import OutcomeUnknownError
 from conductor.lib.wire.transport import Transport
 from conductor_mock.app import create_app
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.control import PATIENCE_S, Control
 from support.disk import write_tree

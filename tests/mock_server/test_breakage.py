@@ -15,7 +15,7 @@ import requests
 from conductor_mock.app import create_app, service_of
 from conductor_mock.faults import KINDS
 from conductor_mock.inprocess import in_process
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.served import PATIENCE_S, RawConnection, token
 from support.server import job_payload

@@ -23,7 +23,7 @@ from conductor_mock.app import create_app, service_of
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.database import Database
 from conductor_mock.store.log import Log

@@ -13,7 +13,7 @@ from conductor_contracts.verify import verify
 from conductor_mock.api.signed import S3_PREFIX
 from conductor_mock.app import create_app
 from conductor_mock.inprocess import in_process
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.server import Fake
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conductor_mock.signals import ENDING, EndingSignals
+from conductor_mock.serving.signals import ENDING, EndingSignals
 
 
 @pytest.fixture

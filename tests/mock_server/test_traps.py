@@ -23,7 +23,7 @@ import requests
 
 from conductor_contracts.contract import load as load_contract
 from conductor_mock.app import create_app
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.served import PATIENCE_S, RawConnection, raw, run_cli, served, token
 from support.server import ORIGIN, Answer, ApiCaller, Fake, candidate, job_file, job_payload, md5_of, running

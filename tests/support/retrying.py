@@ -20,7 +20,7 @@ from conductor.lib.wire.transport import Transport
 from conductor_contracts.retries import Case
 from conductor_mock.app import create_app, service_of
 from conductor_mock.inprocess import in_process
-from conductor_mock.serving import Server
+from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.control import PATIENCE_S, Control
 from support.farm import HOST

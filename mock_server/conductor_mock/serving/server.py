@@ -19,7 +19,7 @@ from flask import Flask
 
 from conductor_mock.app import close_app, service_of
 from conductor_mock.breakage import WIRE
-from conductor_mock.framing import CONNECTION, Body, Gateway, Listener
+from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
 from conductor_mock.socket_wire import SocketWire
 from conductor_mock.store.keys import Keys, write_private
 from conductor_mock.version import version
