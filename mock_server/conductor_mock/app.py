@@ -31,7 +31,6 @@ from conductor_mock.api import (
 from conductor_mock.api.authentication import authenticate, guarded_elsewhere
 from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.api.idempotency import announce
-from conductor_mock.breakage import FAULT, Breaking
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import (
@@ -47,6 +46,7 @@ from conductor_mock.errors import (
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
+from conductor_mock.faults.breakage import FAULT, Breaking
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings

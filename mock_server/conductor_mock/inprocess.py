@@ -26,7 +26,7 @@ from requests import PreparedRequest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from conductor_mock.app import close_app, create_app, service_of
-from conductor_mock.breakage import GARBAGE, WIRE
+from conductor_mock.faults.breakage import GARBAGE, WIRE
 from conductor_mock.serving.server import client_environment
 from conductor_mock.settings import Settings
 from conductor_mock.store.accounts import WallClock, wall_us

@@ -23,7 +23,7 @@ from conductor_mock.execution.pool import Pool
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Execution
-from conductor_mock.faults import Faults
+from conductor_mock.faults.rules import Faults
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.md5 import from_base64

@@ -9,7 +9,7 @@ import pytest
 from conductor_contracts import retries
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.retries import load_faults, load_retries
-from conductor_mock.faults import KINDS, Faults
+from conductor_mock.faults.rules import KINDS, Faults
 
 
 def test_every_case_can_be_asked_for() -> None:

@@ -12,7 +12,7 @@ import pytest
 from conductor.lib.submission.send import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
-from conductor_mock.faults import KINDS
+from conductor_mock.faults.rules import KINDS
 from conductor_mock.render_commands import reference as reference_of_outputs
 
 DOCS = Path(__file__).parents[2] / "docs"

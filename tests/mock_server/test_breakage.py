@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from conductor_mock.app import create_app, service_of
-from conductor_mock.faults import KINDS
+from conductor_mock.faults.rules import KINDS
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings

@@ -10,7 +10,7 @@ from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.api.context import service
 from conductor_mock.control.selection import one_account
 from conductor_mock.errors import Detail, bad_request
-from conductor_mock.faults import FaultError
+from conductor_mock.faults.rules import FaultError
 
 faults = Blueprint("faults", __name__)
 

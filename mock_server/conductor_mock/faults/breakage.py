@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 from werkzeug.wsgi import ClosingIterator
 
-from conductor_mock.faults import Fault
+from conductor_mock.faults.rules import Fault
 
 FAULT = "conductor_mock.fault"
 WIRE = "conductor_mock.wire"

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import NoReturn
 
-from conductor_mock.breakage import GARBAGE
+from conductor_mock.faults.breakage import GARBAGE
 from conductor_mock.serving.framing import Body, Connection
 
 _GLANCE_S = 0.05
