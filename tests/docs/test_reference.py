@@ -13,7 +13,7 @@ from conductor.lib.submission.send import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
 from conductor_mock.faults.rules import KINDS
-from conductor_mock.render_commands import reference as reference_of_outputs
+from conductor_mock.outputs.commands import reference as reference_of_outputs
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from conductor_mock.pictures import HEIGHT, WIDTH, Caption, picture
+from conductor_mock.outputs.pictures import HEIGHT, WIDTH, Caption, picture
 from support.server import ApiCaller, Fake, md5_of
 
 

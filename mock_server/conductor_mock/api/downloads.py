@@ -12,13 +12,13 @@ from werkzeug.exceptions import MethodNotAllowed
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.api.context import caller, service
-from conductor_mock.delivery import Chosen, with_outputs
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import MeaninglessError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.outputs.drawing.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
 downloads = Blueprint("downloads", __name__)

@@ -12,7 +12,6 @@ from flask import Blueprint, Response, jsonify, request
 
 from conductor_mock.api import signed
 from conductor_mock.api.context import caller, service
-from conductor_mock.delivery import Chosen, with_outputs
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup
@@ -20,6 +19,7 @@ from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.outputs.drawing.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
 fileio = Blueprint("fileio", __name__)

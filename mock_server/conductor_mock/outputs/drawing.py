@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conductor_mock.farm.state import Job, State
-from conductor_mock.output_names import output_names
-from conductor_mock.pictures import Caption, picture
+from conductor_mock.outputs.names import output_names
+from conductor_mock.outputs.pictures import Caption, picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.ids import tid
-from conductor_mock.render_commands import PICTURE_ENDINGS, RenderCommand, Target, read
+from conductor_mock.outputs.commands import PICTURE_ENDINGS, RenderCommand, Target, read
 
 MAX_PICTURES = 1000
 """A task that names more frames than that gets pictures of the first ones."""
