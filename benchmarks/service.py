@@ -31,7 +31,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 from processes import MIB, Served, served
 
-from conductor_mock.signing import Grant, Signer
+from conductor_mock.auth.signing import Grant, Signer
 from conductor_mock.store.keys import Keys, load_or_create
 
 BLOCK = MIB

@@ -28,9 +28,9 @@ from conductor_mock.api import (
     tasks,
     uploads,
 )
-from conductor_mock.api.authentication import authenticate, guarded_elsewhere
-from conductor_mock.api.context import EXTENSION, service, warn
 from conductor_mock.api.idempotency import announce
+from conductor_mock.auth.authentication import authenticate, guarded_elsewhere
+from conductor_mock.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import (

@@ -11,6 +11,8 @@ import filelock
 
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
+from conductor_mock.auth.signing import Signer
+from conductor_mock.auth.tokens import Tokens
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.files import NAMES as SHIPPED
 from conductor_mock.catalog.files import default as default_catalog
@@ -28,7 +30,6 @@ from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
-from conductor_mock.signing import Signer
 from conductor_mock.store.accounts import Accounts, WallClock, wall_us
 from conductor_mock.store.database import Database, lock_file
 from conductor_mock.store.deliveries import Deliveries
@@ -39,7 +40,6 @@ from conductor_mock.store.log import Log
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.wanted import Wanted
-from conductor_mock.tokens import Tokens
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from conductor_mock.auth.signing import Grant, SignatureError, Signer
 from conductor_mock.farm.ids import account_id
-from conductor_mock.signing import Grant, SignatureError, Signer
 from support.server import ORIGIN, SECOND, START_US, Fake, md5_of, running
 
 CONTENT = b"the content of a file"

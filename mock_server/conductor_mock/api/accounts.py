@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from conductor_mock.api.context import caller
+from conductor_mock.context import caller
 from conductor_mock.errors import forbidden
 
 accounts = Blueprint("accounts", __name__)

@@ -8,11 +8,11 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from conductor_mock.api.context import now_s, origin, service
+from conductor_mock.auth.tokens import MAX_BYTES, Identity
+from conductor_mock.context import now_s, origin, service
 from conductor_mock.errors import Detail, Refusal, bad_request, forbidden, unauthorized
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.store.accounts import WrongKeyError
-from conductor_mock.tokens import MAX_BYTES, Identity
 
 auth = Blueprint("auth", __name__)
 

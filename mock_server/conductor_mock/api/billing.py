@@ -9,8 +9,8 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from conductor_mock.api.context import caller, service
 from conductor_mock.catalog.record_filters import METADATA
+from conductor_mock.context import caller, service
 from conductor_mock.errors import Detail, Refusal, bad_request
 from conductor_mock.farm import billing as farm
 from conductor_mock.farm.clock import SECOND

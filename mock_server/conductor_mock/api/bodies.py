@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flask import g, request
 
-from conductor_mock.api.context import service, warn
+from conductor_mock.context import service, warn
 from conductor_mock.errors import Detail, Refusal, bad_request, too_large
 
 Json = dict[str, Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from conductor_mock.api.context import caller, catalog, served
 from conductor_mock.catalog import filters, record_filters
 from conductor_mock.catalog.filters import FilterError
+from conductor_mock.context import caller, catalog, served
 from conductor_mock.errors import Detail, Refusal, bad_request
 
 packages = Blueprint("packages", __name__)

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint
 
 from conductor_mock.api.bodies import contract_body
-from conductor_mock.api.context import now_s, origin, service
+from conductor_mock.auth.tokens import Identity
+from conductor_mock.context import now_s, origin, service
 from conductor_mock.errors import unauthorized
 from conductor_mock.store.accounts import WrongKeyError
-from conductor_mock.tokens import Identity
 
 companion = Blueprint("companion", __name__)
 

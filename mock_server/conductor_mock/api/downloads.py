@@ -11,7 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, raw_body
-from conductor_mock.api.context import caller, service
+from conductor_mock.context import caller, service
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup, views

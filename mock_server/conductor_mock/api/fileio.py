@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from conductor_mock.api import signed
-from conductor_mock.api.context import caller, service
+from conductor_mock.context import caller, service
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, notice
-from conductor_mock.api.context import caller, catalog, service
+from conductor_mock.context import caller, catalog, service
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.values import Options
 from conductor_mock.md5 import canonical, from_base64

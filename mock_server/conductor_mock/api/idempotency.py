@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from conductor_mock.api.context import service
+from conductor_mock.context import service
 from conductor_mock.errors import Detail, bad_request
 
 HEADER = "Idempotency-Key"

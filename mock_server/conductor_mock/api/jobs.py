@@ -8,13 +8,13 @@ from typing import Any
 from flask import Blueprint, request
 
 from conductor_mock.api.bodies import contract_body, notice, raw_body
-from conductor_mock.api.context import caller, catalog, service, warn, warnings
 from conductor_mock.api.files import check_project
 from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
+from conductor_mock.context import caller, catalog, service, warn, warnings
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm import payload as reading

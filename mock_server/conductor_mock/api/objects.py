@@ -8,10 +8,10 @@ import sys
 from flask import Blueprint, Response, g, request, send_file
 
 from conductor_mock.api import signed
-from conductor_mock.api.context import service
+from conductor_mock.auth.signing import Grant
+from conductor_mock.context import service
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
 from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.signing import Grant
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.parts import UnknownUploadError
 

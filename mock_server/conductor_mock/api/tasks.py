@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, request
 
 from conductor_mock.api.bodies import contract_body
-from conductor_mock.api.context import caller, service
 from conductor_mock.api.numbering import numbers
 from conductor_mock.catalog.filters import FilterError
 from conductor_mock.catalog.record_filters import parse
+from conductor_mock.context import caller, service
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm import actions, logs, lookup, views
 from conductor_mock.farm.ids import jid, tid

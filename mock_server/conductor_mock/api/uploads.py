@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from conductor_mock.api.bodies import contract_body, raw_body
-from conductor_mock.api.context import caller, service
+from conductor_mock.context import caller, service
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import payload as reading

@@ -9,9 +9,9 @@ from typing import IO, Any
 
 from flask import Blueprint, Response, request
 
-from conductor_mock.api.context import service
 from conductor_mock.bundles import transfer
 from conductor_mock.bundles.errors import BundleError
+from conductor_mock.context import service
 from conductor_mock.control.selection import ALL, one_account
 from conductor_mock.errors import Detail, bad_request, unavailable
 from conductor_mock.farm.clock import iso

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from conductor_mock.api.context import service
+from conductor_mock.context import service
 from conductor_mock.control.fields import object_body, wrong
 from conductor_mock.control.selection import one_account
 from conductor_mock.errors import Detail, bad_request, conflict

@@ -11,8 +11,8 @@ import ipaddress
 
 from flask import request
 
-from conductor_mock.api.context import host_name, service
-from conductor_mock.api.context import origin as own_origin
+from conductor_mock.context import host_name, service
+from conductor_mock.context import origin as own_origin
 from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
 
 LOOPBACK_NAMES = frozenset({"localhost"})

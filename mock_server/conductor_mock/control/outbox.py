@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conductor_mock.api.context import service
+from conductor_mock.context import service
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
 from conductor_mock.mailing.mailer import subject

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from conductor_mock.api.bodies import parse_json, raw_body
-from conductor_mock.api.context import service
+from conductor_mock.context import service
 from conductor_mock.control.selection import one_account
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm.commands import RulesChanged

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from conductor_mock.api.bodies import parse_json, raw_body
-from conductor_mock.api.context import service
 from conductor_mock.catalog import CatalogError, from_document, validate
+from conductor_mock.context import service
 from conductor_mock.control.bundle import bundle
 from conductor_mock.control.changes import changes
 from conductor_mock.control.clock import clock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import request
 
-from conductor_mock.api.authentication import bearer
-from conductor_mock.api.context import service
+from conductor_mock.auth.authentication import bearer
+from conductor_mock.context import service
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.ids import account_id as account_id_of
 

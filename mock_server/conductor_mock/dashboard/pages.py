@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from conductor_mock.api.context import service
+from conductor_mock.context import service
 from conductor_mock.control.guard import known_host
 from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import one_account

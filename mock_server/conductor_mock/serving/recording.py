@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, g, request
 
-from conductor_mock.api.context import service, warnings
+from conductor_mock.context import service, warnings
 from conductor_mock.store.journal import Body, mask_headers, mask_query
 
 log = logging.getLogger(__name__)

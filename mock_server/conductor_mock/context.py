@@ -7,11 +7,11 @@ from typing import cast
 
 from flask import current_app, g, request
 
+from conductor_mock.auth.tokens import Identity
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.served import ServedCatalog
 from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
-from conductor_mock.tokens import Identity
 
 EXTENSION = "conductor_mock"
 MAX_WARNINGS = 50

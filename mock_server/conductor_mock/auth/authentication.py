@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import g, request
 
-from conductor_mock.api.context import now_s, service
+from conductor_mock.auth.tokens import Identity, TokenError
+from conductor_mock.context import now_s, service
 from conductor_mock.errors import unauthorized
-from conductor_mock.tokens import Identity, TokenError
 
 NO_TOKEN = {
     "auth.token": "this is where tokens come from",
