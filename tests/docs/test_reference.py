@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor.lib.submission.send import arguments
+from conductor.lib.submission import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
 from conductor_mock.faults.rules import KINDS

@@ -18,7 +18,7 @@ from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import MeaninglessError
 from conductor_mock.farm.state import Job, State
-from conductor_mock.outputs.drawing.listing import Chosen, with_outputs
+from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
 downloads = Blueprint("downloads", __name__)

@@ -19,7 +19,7 @@ from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State
-from conductor_mock.outputs.drawing.listing import Chosen, with_outputs
+from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
 fileio = Blueprint("fileio", __name__)
