@@ -15,13 +15,13 @@ from conductor_mock.farm import (
     billing,
     downloads,
     history,
-    lines,
     lookup,
     outcomes,
     snapshot,
     tasks,
     uploads,
 )
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import ClockSet, Command, JobCreated, RulesChanged
 from conductor_mock.farm.ids import jid, tid

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lines, lookup, simulation, tasks, uploads
+from conductor_mock.farm import lookup, simulation, tasks, uploads
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError

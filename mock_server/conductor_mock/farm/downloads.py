@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conductor_mock.farm import leases, lines, lookup, tasks
+from conductor_mock.farm import leases, lookup, tasks
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError
 from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task

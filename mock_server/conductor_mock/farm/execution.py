@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conductor_mock.farm import lines, simulation, tasks
+from conductor_mock.farm import queues as lines
+from conductor_mock.farm import simulation, tasks
 from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted
 from conductor_mock.farm.state import Attempt, Execution, Job, State
 from conductor_mock.farm.values import OutputFile

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from conductor_mock.farm import actions, downloads, execution, leases, lines, simulation, tasks, uploads
+from conductor_mock.farm import actions, downloads, execution, leases, simulation, tasks, uploads
 from conductor_mock.farm import payload as reading
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import (
     AccountOpened,
     AttemptEnded,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import heapq
 
-from conductor_mock.farm import lines, tasks
+from conductor_mock.farm import queues as lines
+from conductor_mock.farm import tasks
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import Lease, State
 

@@ -21,7 +21,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from conductor_mock.farm import lines, outcomes, tasks
+from conductor_mock.farm import outcomes, tasks
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.state import READY, Attempt, Execution, Job, Mail, State
 

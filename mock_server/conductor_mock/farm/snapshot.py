@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from conductor_mock.farm import leases, lines, simulation
+from conductor_mock.farm import leases, simulation
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.state import (
     TASK_STATUSES,

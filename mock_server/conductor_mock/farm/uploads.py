@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lines, lookup, simulation, tasks
+from conductor_mock.farm import leases, lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
+from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
