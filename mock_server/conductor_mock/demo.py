@@ -29,7 +29,7 @@ from conductor_mock.farm.state import Job, State
 from conductor_mock.service import Service
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.store.holdings import HeldFile
+from conductor_mock.store.account_contents import HeldFile
 
 QUICKSTART = "quickstart.py"
 TURNTABLE = "turntable.yml"

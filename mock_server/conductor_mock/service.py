@@ -30,16 +30,16 @@ from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.store.account_contents import Holdings
 from conductor_mock.store.accounts import Accounts, WallClock, wall_us
 from conductor_mock.store.database import Database, lock_file
-from conductor_mock.store.deliveries import Deliveries
-from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
+from conductor_mock.store.mail_statuses import Deliveries
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
-from conductor_mock.store.wanted import Wanted
+from conductor_mock.store.server_options import Wanted
 
 
 @dataclass(slots=True)

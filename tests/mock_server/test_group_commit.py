@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from conductor_mock.store.group_commit import GroupCommit, Row
-from conductor_mock.store.placing import Placing
+from conductor_mock.store.read_write_lock import Placing
 
 PATIENCE_S = 60
 

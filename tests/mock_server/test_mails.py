@@ -15,7 +15,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from conductor_mock.mailing import mailer as mailing
 from conductor_mock.mailing.mailer import MAX_TRIES, Mailer
 from conductor_mock.mailing.smtp import SmtpServer, SmtpUrlError
-from conductor_mock.store.deliveries import Delivery, keys
+from conductor_mock.store.mail_statuses import Delivery, keys
 from support.bundles import replay, save
 from support.post import PostOffice, post_office
 from support.served import run_cli

@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from conductor_mock.farm.ids import account_id
 from conductor_mock.md5 import to_base64
 from conductor_mock.store import durable
+from conductor_mock.store.account_contents import Holdings
 from conductor_mock.store.database import Database
 from conductor_mock.store.durable import TemporaryFile
-from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
 from support.server import Fake, md5_of, running
 

@@ -11,7 +11,7 @@ from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.md5 import canonical
-from conductor_mock.store.holdings import Belongings, Content
+from conductor_mock.store.account_contents import Belongings, Content
 
 FORMAT = "conductor-mock bundle"
 VERSION = 1

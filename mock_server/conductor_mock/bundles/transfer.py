@@ -29,7 +29,7 @@ from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.md5 import from_base64
 from conductor_mock.service import Service
-from conductor_mock.store.holdings import Belongings
+from conductor_mock.store.account_contents import Belongings
 from conductor_mock.version import version
 
 _NO_HISTORY = (

@@ -8,7 +8,7 @@ from conductor_mock.context import service
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
 from conductor_mock.mailing.mailer import subject
-from conductor_mock.store.deliveries import WAITING, Delivery, keys
+from conductor_mock.store.mail_statuses import WAITING, Delivery, keys
 
 
 def outbox(account_id: str) -> list[dict[str, Any]]:

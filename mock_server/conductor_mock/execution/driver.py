@@ -30,8 +30,8 @@ from conductor_mock.farm.state import State
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
+from conductor_mock.store.account_contents import Holdings
 from conductor_mock.store.accounts import Accounts, WallClock
-from conductor_mock.store.holdings import Holdings
 from conductor_mock.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)

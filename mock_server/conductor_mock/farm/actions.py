@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lookup, simulation, tasks, uploads
-from conductor_mock.farm import queues as lines
+from conductor_mock.farm import lookup, queues, simulation, tasks, uploads
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
@@ -152,7 +151,7 @@ def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: b
             if tasks.is_active(task):
                 simulation.interrupt(state, job, index, action.to)
             tasks.mark(job, task, action.to, state.now_us)
-        lines.note_outputs(state, job, index)
+        queues.note_outputs(state, job, index)
         if action.to == "pending":
             simulation.want(state, job, index)
     if whole and job.phase in action.phases:

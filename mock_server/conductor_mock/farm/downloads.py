@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conductor_mock.farm import leases, lookup, tasks
-from conductor_mock.farm import queues as lines
+from conductor_mock.farm import leases, lookup, queues, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
 from conductor_mock.farm.refusals import MeaninglessError, NotThereError
 from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
@@ -15,8 +14,8 @@ REPORTS = ("downloading", "downloaded", "pending")
 
 def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
     """Tasks whose outputs nobody fetched or is fetching, lowest job and task first, of one location (7.5)."""
-    for job in lines.jobs_to_deliver(state, location):
-        for index in lines.tasks_to_deliver(job):
+    for job in queues.jobs_to_deliver(state, location):
+        for index in queues.tasks_to_deliver(job):
             download = job.tasks[index].download
             if download is not None and download.status == "pending":
                 yield job, index
@@ -45,10 +44,10 @@ def next_file(
 
     The number is None when the task's outputs were not listed yet, so that their count is not known.
     """
-    for job in lines.jobs_to_deliver(state, location):
+    for job in queues.jobs_to_deliver(state, location):
         if not wanted(job):
             continue
-        for index in lines.tasks_to_deliver(job):
+        for index in queues.tasks_to_deliver(job):
             task = job.tasks[index]
             number = _free_file(task)
             if number is not None:
@@ -77,7 +76,7 @@ def report(
 def apply_listed(state: State, command: OutputsListed) -> None:
     job = state.jobs[command.job]
     job.tasks[command.task].outputs = command.files
-    lines.note_outputs(state, job, command.task)
+    queues.note_outputs(state, job, command.task)
 
 
 def apply_offered(state: State, command: DownloadOffered) -> None:
@@ -87,13 +86,13 @@ def apply_offered(state: State, command: DownloadOffered) -> None:
     if command.file is not None:
         download.given |= {command.file}
     leases.watch(state, command.job, command.task)
-    lines.note_outputs(state, state.jobs[command.job], command.task)
+    queues.note_outputs(state, state.jobs[command.job], command.task)
 
 
 def apply_reported(state: State, command: DownloadReported) -> None:
     job = state.jobs[command.job]
     _reported(state, job, job.tasks[command.task], command)
-    lines.note_outputs(state, job, command.task)
+    queues.note_outputs(state, job, command.task)
 
 
 def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conductor_mock.farm import queues as lines
-from conductor_mock.farm import simulation, tasks
+from conductor_mock.farm import queues, simulation, tasks
 from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted
 from conductor_mock.farm.state import Attempt, Execution, Job, State
 from conductor_mock.farm.values import OutputFile
@@ -109,7 +108,7 @@ def apply_ended(state: State, command: AttemptEnded) -> None:
         task.outputs = command.outputs
         if not command.outputs:
             task.download = None
-        lines.note_outputs(state, job, index)
+        queues.note_outputs(state, job, index)
 
 
 def abandon(state: State) -> None:

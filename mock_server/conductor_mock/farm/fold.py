@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from conductor_mock.farm import actions, downloads, execution, leases, simulation, tasks, uploads
+from conductor_mock.farm import actions, downloads, execution, leases, queues, simulation, tasks, uploads
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import (
     AccountOpened,
     AttemptEnded,
@@ -185,7 +184,7 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
     for task in _tasks(payload):
         tasks.add(job, task)
     state.jobs[job.number] = job
-    lines.note_upload(state, job)
+    queues.note_upload(state, job)
     if command.idempotency_key is not None:
         state.keys[command.idempotency_key] = (command.body_sha256, job.number)
     if phase == "syncing":

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import heapq
 
-from conductor_mock.farm import queues as lines
-from conductor_mock.farm import tasks
+from conductor_mock.farm import queues, tasks
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import Lease, State
 
@@ -96,7 +95,7 @@ def _take_back_upload(state: State, number: int, lease: Lease) -> None:
     tasks.set_phase(
         job, "upload_pending", "an uploader daemon took the files and fell silent", lease.until_us
     )
-    lines.note_upload(state, job)
+    queues.note_upload(state, job)
 
 
 def _take_back_download(state: State, number: int, index: int) -> None:
@@ -106,7 +105,7 @@ def _take_back_download(state: State, number: int, index: int) -> None:
     download.lease = None
     download.status = "pending"
     download.given = download.done
-    lines.note_outputs(state, job, index)
+    queues.note_outputs(state, job, index)
 
 
 def _lease(state: State, job: int, index: int) -> Lease | None:

@@ -52,7 +52,7 @@ def tasks_to_deliver(job: Job) -> Iterator[int]:
 
 
 def rebuild(state: State) -> None:
-    """Make the lines of a state that was read from a snapshot."""
+    """Make the queues of a state that was read from a snapshot."""
     for job in state.jobs.values():
         note_upload(state, job)
         for index in range(len(job.tasks)):

@@ -21,8 +21,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from conductor_mock.farm import outcomes, tasks
-from conductor_mock.farm import queues as lines
+from conductor_mock.farm import outcomes, queues, tasks
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.state import READY, Attempt, Execution, Job, Mail, State
 
@@ -153,7 +152,7 @@ def finish(state: State, job: Job, index: int, outcome: str, exit_code: int | No
         want(state, job, index)
         return
     tasks.settle(job, task, outcome)
-    lines.note_outputs(state, job, index)
+    queues.note_outputs(state, job, index)
     if outcome == "success" and task.scout:
         _scout_succeeded(state, job)
     note_end(state, job)

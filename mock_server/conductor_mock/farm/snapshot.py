@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from conductor_mock.farm import leases, simulation
-from conductor_mock.farm import queues as lines
+from conductor_mock.farm import leases, queues, simulation
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.state import (
     TASK_STATUSES,
@@ -89,7 +88,7 @@ def read_parts(parts: Iterable[Any]) -> State:
         job.counts.update(task.status for task in job.tasks)
         state.jobs[job.number] = job
     leases.rebuild(state)
-    lines.rebuild(state)
+    queues.rebuild(state)
     simulation.rebuild(state)
     return state
 

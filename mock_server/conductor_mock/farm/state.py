@@ -134,7 +134,7 @@ class Job:
     `former_machines` are those before it. `counts` is how many tasks are in each status, kept by `tasks.move`;
     `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
     `active` (instances) and `syncs` belong to `simulation`; `to_deliver` (a flag for each task) and `undelivered`
-    (how many are set) belong to `lines`. `lost` counts runs that went down with their server, so that their tasks
+    (how many are set) belong to `queues`. `lost` counts runs that went down with their server, so that their tasks
     were started again.
     """
 
@@ -203,7 +203,7 @@ class State:
     counts what it has done since the state was made or read, so that work can be cut into slices.
     `keys` are the Idempotency-Keys that made a job: `(sha256 of the request's body, number of the job)`.
     `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
-    location) of what daemons may be handed, for `lines`. `executing` are the attempts under way that run for real,
+    location) of what daemons may be handed, for `queues`. `executing` are the attempts under way that run for real,
     (job, task) -> number, in the order of their start.
     """
 

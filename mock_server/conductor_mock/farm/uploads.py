@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup, simulation, tasks
+from conductor_mock.farm import leases, lookup, queues, simulation, tasks
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm import queues as lines
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
@@ -16,7 +15,7 @@ from conductor_mock.farm.state import Job, State, Upload
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
     """The oldest job of this location whose files nobody brings; null, missing and empty locations are one (7.5)."""
-    job = lines.first_to_bring(state, location)
+    job = queues.first_to_bring(state, location)
     if job is None:
         return None
     return UploadClaimed(job.number, leases.length_us(leases.UPLOAD_S, state.clock.speed_millionths))
@@ -78,7 +77,7 @@ def apply_claimed(state: State, command: UploadClaimed) -> None:
     upload.status = "claimed"
     upload.lease = leases.take(state.now_us, command.lease_us)
     leases.watch(state, job.number)
-    lines.note_upload(state, job)
+    queues.note_upload(state, job)
     tasks.set_phase(job, "uploading", "an uploader daemon is bringing the files", state.now_us)
 
 
@@ -117,7 +116,7 @@ def _end(state: State, job: Job, status: str) -> None:
     upload = _upload(job)
     upload.status = status
     upload.lease = None
-    lines.note_upload(state, job)
+    queues.note_upload(state, job)
 
 
 def _problem(

@@ -17,7 +17,7 @@ from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
 from conductor_mock.store.accounts import Accounts, UnknownAccountError, WallClock
-from conductor_mock.store.deliveries import FAILED, SENDING, SENT, WAITING, Deliveries, Delivery, Key, keys
+from conductor_mock.store.mail_statuses import FAILED, SENDING, SENT, WAITING, Deliveries, Delivery, Key, keys
 
 log = logging.getLogger(__name__)
 

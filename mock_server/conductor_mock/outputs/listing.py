@@ -10,8 +10,8 @@ from conductor_mock.farm.state import DELIVERED, Job, State
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.outputs.drawing import Sketch, draw_outputs, sketch
 from conductor_mock.store.account import Account
+from conductor_mock.store.account_contents import Holdings
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.holdings import Holdings
 
 T = TypeVar("T")
 

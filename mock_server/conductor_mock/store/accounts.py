@@ -31,9 +31,9 @@ from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector
 from conductor_mock.store.account import Account
-from conductor_mock.store.holdings import Holdings
+from conductor_mock.store.account_contents import Holdings
 from conductor_mock.store.log import Log, bodies_of
-from conductor_mock.store.wanted import Wanted
+from conductor_mock.store.server_options import Wanted
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import IO, Protocol
 from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import TemporaryFile
-from conductor_mock.store.placing import Placing
+from conductor_mock.store.read_write_lock import Placing
 
 BLOCK = 1 << 18
 
