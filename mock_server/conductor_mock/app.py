@@ -45,7 +45,7 @@ from conductor_mock.errors import (
 )
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
-from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.faults.breakage import FAULT, Breaking
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
@@ -188,7 +188,7 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(UnknownCommandError, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
-    app.register_error_handler(MeaninglessError, _meaningless)
+    app.register_error_handler(InvalidRequestError, _meaningless)
     app.register_error_handler(Exception, _defect)
 
 
@@ -199,7 +199,7 @@ def _refusal(error: Refusal) -> Response:
     return response
 
 
-def _meaningless(error: MeaninglessError) -> Response:
+def _meaningless(error: InvalidRequestError) -> Response:
     details = [] if error.path is None else [Detail(error.path, str(error))]
     return _refusal(bad_request(str(error), *details))
 

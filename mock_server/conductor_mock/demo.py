@@ -55,7 +55,7 @@ def run_demo(console: Console, folder: Path) -> None:
         response = ast.literal_eval(shell.python(quickstart).splitlines()[-1])
         submitted = json.loads(shell.conductor("submit", "--json", "--file", str(project / TURNTABLE)))
         account_id = service.accounts.sign_in(service.keys.client_id, service.keys.private_key)
-        console.print(_files_table(service.holdings.files(account_id)))
+        console.print(_files_table(service.contents.files(account_id)))
         _render(service, account_id)
         console.print("\nSimulated time was let run on until the farm is idle.")
         shell.conductor("download", response["jobid"], submitted["response"]["jobid"])

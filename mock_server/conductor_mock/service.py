@@ -30,16 +30,16 @@ from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
-from conductor_mock.store.account_contents import Holdings
+from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts, WallClock, wall_us
 from conductor_mock.store.database import Database, lock_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
-from conductor_mock.store.mail_statuses import Deliveries
+from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
-from conductor_mock.store.server_options import Wanted
+from conductor_mock.store.server_options import ServerOptions
 
 
 @dataclass(slots=True)
@@ -54,12 +54,12 @@ class Service:
     tokens: Tokens
     signer: Signer
     objects: ObjectStore
-    holdings: Holdings
+    contents: AccountContents
     parts: Parts
     accounts: Accounts
     journal: Journal
     faults: Faults
-    deliveries: Deliveries
+    mail_statuses: MailStatuses
     mailer: Mailer | None
     wall: WallClock
     driver: Driver | None
@@ -174,7 +174,7 @@ def _assemble(
     catalog = _catalog(settings.catalog)
     keys = load_or_create(directory)
     objects = ObjectStore(directory)
-    holdings = Holdings(database, objects)
+    contents = AccountContents(database, objects)
     parts = Parts(database, directory)
     log = Log(database, objects)
     log.check()
@@ -182,7 +182,7 @@ def _assemble(
     faults = Faults(contract.operations)
     if settings.faults is not None:
         faults.add_file(account_id_of(keys.client_id), settings.faults)
-    wanted = Wanted(
+    server_options = ServerOptions(
         catalog.sha256,
         seed=settings.seed,
         fleet=settings.fleet,
@@ -193,11 +193,11 @@ def _assemble(
         execute_account=account_id_of(keys.client_id),
     )
     own_key = (keys.client_id, keys.private_key)
-    accounts = Accounts(log, holdings, wanted, wall=wall, own_key=own_key)
-    deliveries = Deliveries(database)
+    accounts = Accounts(log, contents, server_options, wall=wall, own_key=own_key)
+    mail_statuses = MailStatuses(database)
     driver = None
     if pool is not None:
-        stores = Stores(accounts, holdings, objects, wall)
+        stores = Stores(accounts, contents, objects, wall)
         driver = execution.begin(settings, directory, pool, keys, stores)
     return Service(
         settings=settings,
@@ -209,12 +209,12 @@ def _assemble(
         tokens=Tokens(keys.signing_key, settings.token_ttl_s),
         signer=Signer(keys.signing_key),
         objects=objects,
-        holdings=holdings,
+        contents=contents,
         parts=parts,
         accounts=accounts,
         journal=Journal(directory / "journal.db"),
-        deliveries=deliveries,
-        mailer=None if smtp is None else Mailer(smtp, accounts, deliveries, wall=wall),
+        mail_statuses=mail_statuses,
+        mailer=None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall),
         wall=wall,
         driver=driver,
         _database=database,

@@ -19,7 +19,7 @@ from conductor_mock.farm.decisions import create_job, move_clock
 from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
 from conductor_mock.farm.records import Record, decode
-from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import TASK_STATUSES, State
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.farm.views import job_record
@@ -110,7 +110,7 @@ def logs(draw_: st.DrawFn) -> list[Record]:
         advance(state, state.now_us + draw_(delays))
         try:
             command = next_command(draw_, state, kind)
-        except (NotThereError, StateForbidsError, MeaninglessError):
+        except (NotThereError, StateForbidsError, InvalidRequestError):
             continue
         if command is not None:
             records.append(Record(state.seq + 1, state.now_us, command))

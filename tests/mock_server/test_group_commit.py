@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from conductor_mock.store.group_commit import GroupCommit, Row
-from conductor_mock.store.read_write_lock import Placing
+from conductor_mock.store.read_write_lock import ReadWriteLock
 
 PATIENCE_S = 60
 
@@ -76,7 +76,7 @@ def test_a_commit_that_fails_fails_for_every_row_in_it_and_not_for_the_next() ->
 
 
 def test_many_place_at_once_and_one_who_deletes_is_alone() -> None:
-    placing = Placing()
+    placing = ReadWriteLock()
     deleted = threading.Event()
 
     def delete() -> None:
@@ -95,13 +95,13 @@ def test_many_place_at_once_and_one_who_deletes_is_alone() -> None:
     assert placing.free
 
 
-def _can_place(placing: Placing) -> bool:
+def _can_place(placing: ReadWriteLock) -> bool:
     with placing.shared():
         return True
 
 
 def test_whoever_waits_to_delete_is_not_kept_out_by_those_who_come_after() -> None:
-    placing, order = Placing(), list[str]()
+    placing, order = ReadWriteLock(), list[str]()
 
     def delete() -> None:
         with placing.alone():

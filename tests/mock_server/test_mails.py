@@ -15,7 +15,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from conductor_mock.mailing import mailer as mailing
 from conductor_mock.mailing.mailer import MAX_TRIES, Mailer
 from conductor_mock.mailing.smtp import SmtpServer, SmtpUrlError
-from conductor_mock.store.mail_statuses import Delivery, keys
+from conductor_mock.store.mail_statuses import MailStatus, keys
 from support.bundles import replay, save
 from support.post import PostOffice, post_office
 from support.served import run_cli
@@ -32,7 +32,7 @@ def office() -> Iterator[PostOffice]:
 
 def mailer_for(fake: Fake, url: str) -> Mailer:
     """One that sends when it is told to."""
-    return Mailer(SmtpServer.parse(url), fake.service.accounts, fake.service.deliveries, wall=fake.wall)
+    return Mailer(SmtpServer.parse(url), fake.service.accounts, fake.service.mail_statuses, wall=fake.wall)
 
 
 def end_a_job(caller: ApiCaller, *, to: list[str] = KIM, title: str = "A test") -> None:
@@ -195,10 +195,10 @@ def test_a_restart_neither_repeats_nor_forgets_a_mail(tmp_path: Path, office: Po
         end_a_job(caller, title="not yet")
         account_id = first.service.accounts.ids()[0]
         interrupted = list(keys(_state_of(first).outbox))[1]
-        first.service.deliveries.note(account_id, interrupted, Delivery("sending", 1))
+        first.service.mail_statuses.note(account_id, interrupted, MailStatus("sending", 1))
     with running(data_dir=tmp_path) as again:
         mailer = mailer_for(again, office.url)
-        again.service.deliveries.settle()
+        again.service.mail_statuses.settle()
         mailer.deliver()
         found = deliveries(again.caller())
 

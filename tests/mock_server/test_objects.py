@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from conductor_mock.farm.ids import account_id
 from conductor_mock.md5 import to_base64
 from conductor_mock.store import durable
-from conductor_mock.store.account_contents import Holdings
+from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.database import Database
 from conductor_mock.store.durable import TemporaryFile
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
@@ -186,18 +186,18 @@ def test_a_disk_that_takes_a_part_of_the_last_block_makes_no_short_file(tmp_path
 
 
 @contextmanager
-def holdings(folder: Path) -> Iterator[tuple[ObjectStore, Holdings]]:
+def contents(folder: Path) -> Iterator[tuple[ObjectStore, AccountContents]]:
     store = ObjectStore(folder)
     with Database(f"sqlite:///{folder / 'conductor.db'}") as database:
-        yield store, Holdings(database, store)
+        yield store, AccountContents(database, store)
 
 
-def put(held: Holdings, account: str, content: bytes, now_us: Callable[[], int] = lambda: 0) -> None:
+def put(held: AccountContents, account: str, content: bytes, now_us: Callable[[], int] = lambda: 0) -> None:
     held.put(account, io.BytesIO(content), md5=digest(content), size=len(content), now_us=now_us)
 
 
 def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
-    with holdings(tmp_path) as (_, held):
+    with contents(tmp_path) as (_, held):
         held.declare("5001", [("/a", md5_of(CONTENT)), ("/b", md5_of(CONTENT))])
         held.declare("5002", [("/c", md5_of(CONTENT))])
         put(held, "5001", CONTENT)
@@ -209,7 +209,7 @@ def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
 
 
 def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
-    with holdings(tmp_path) as (_, held):
+    with contents(tmp_path) as (_, held):
         put(held, "5001", CONTENT)
         wanted = [to_base64(number.to_bytes(16, "big")) for number in range(2000)]
 
@@ -217,7 +217,7 @@ def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
 
 
 def test_forgetting_an_account_deletes_what_nobody_else_holds(tmp_path: Path) -> None:
-    with holdings(tmp_path) as (store, held):
+    with contents(tmp_path) as (store, held):
         for account in ("5001", "5002"):
             put(held, account, b"shared")
         put(held, "5001", b"mine")
@@ -231,7 +231,7 @@ def test_forgetting_an_account_deletes_what_nobody_else_holds(tmp_path: Path) ->
 
 
 def test_a_content_on_its_way_survives_that_another_account_forgets_it(tmp_path: Path) -> None:
-    with holdings(tmp_path) as (store, held):
+    with contents(tmp_path) as (store, held):
         put(held, "5001", CONTENT)
 
         def now_us() -> int:
@@ -247,7 +247,7 @@ def test_a_content_on_its_way_survives_that_another_account_forgets_it(tmp_path:
 def test_nobody_deletes_a_content_between_its_rename_and_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with holdings(tmp_path) as (store, held):
+    with contents(tmp_path) as (store, held):
         put(held, "5001", CONTENT)
         reset_in_between(monkeypatch, store, lambda: held.forget("5001"))
         put(held, "5002", CONTENT)
@@ -283,7 +283,7 @@ def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset:
 
 
 def test_contents_that_come_and_go_in_parallel_are_never_lost(tmp_path: Path) -> None:
-    with holdings(tmp_path) as (store, held):
+    with contents(tmp_path) as (store, held):
 
         def come_and_go() -> None:
             for _ in range(30):

@@ -77,7 +77,7 @@ def put_again(fake: Fake, caller: ApiCaller, record: dict[str, Any], happens: Ca
         record["uploadID"],
         2,
         Meanwhile(PIECES[1], happens),
-        is_whole=lambda upload: bool(service.holdings.held(mine, [upload.md5])),
+        is_whole=lambda upload: bool(service.contents.held(mine, [upload.md5])),
     )
 
 

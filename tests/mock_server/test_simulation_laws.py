@@ -17,15 +17,15 @@ from conductor_mock.farm import (
     history,
     lookup,
     outcomes,
+    queues,
     snapshot,
     tasks,
     uploads,
 )
-from conductor_mock.farm import queues as lines
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import ClockSet, Command, JobCreated, RulesChanged
 from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.refusals import MeaninglessError, NotThereError, StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import READY, Job, State
 from support.simulated import HOUR, MACHINE, Farm, farms, job_of, payloads
 
@@ -98,7 +98,7 @@ def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None
         (wait or farm.advance)(step.after_us)
         try:
             command = commanded(farm.state, step)
-        except (StateForbidsError, MeaninglessError, NotThereError):
+        except (StateForbidsError, InvalidRequestError, NotThereError):
             continue
         if command is not None:
             farm.do(command)
@@ -364,7 +364,7 @@ def test_what_waits_for_daemons_is_what_a_look_at_every_job_finds(
     for location in LOCATIONS:
         there = [job for job in state.jobs.values() if job.location == location]
         to_bring = [job for job in there if job.upload is not None and job.upload.status == "pending"]
-        assert lines.first_to_bring(state, location) == (to_bring[0] if to_bring else None)
+        assert queues.first_to_bring(state, location) == (to_bring[0] if to_bring else None)
         assert list(downloads.waiting(state, location)) == [
             (job, index)
             for job in there

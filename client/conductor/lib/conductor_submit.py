@@ -54,8 +54,8 @@ def set_logging(level: int | str = logging.INFO, log_filepath: str | Path | None
 class Submit:
     """One submission.
 
-    ``args`` is the dictionary of arguments that ``conductor.lib.submission.arguments`` lists, under their documented names
-    or those of the vendor's clients. What it does not say comes from the config file, the environment and the
+    ``args`` is the dictionary of arguments that ``conductor.lib.submission.arguments`` lists, under their documented
+    names or those of the vendor's clients. What it does not say comes from the config file, the environment and the
     defaults, in rising order of precedence: defaults < config file < environment < ``args``. ``client`` is used
     and not closed if given. ``progress`` is told how far the upload is, ``cancellation`` ends it (see ``Uploader``);
     the job itself is sent or not, never cancelled in between.

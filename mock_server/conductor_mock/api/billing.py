@@ -48,7 +48,7 @@ def get_storage_usage() -> Json:
     """Storage per day from `start` to before `end`: what was stored at the end of each day."""
     start, end = _date("start", request.args.get("start")), _date("end", request.args.get("end"))
     days = _days(start, end)
-    stored = service().holdings.stored(caller().account_id)
+    stored = service().contents.stored(caller().account_id)
     gibs = [
         round(sum(size for t_us, size in stored if t_us < _us(day + timedelta(1))) / GIB, 6) for day in days
     ]

@@ -16,7 +16,7 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
-from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State
 from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
@@ -64,7 +64,7 @@ def hand_out() -> tuple[Json, int] | Response:
         return [_record(account, job, index) for job, index in chosen]
 
     current = service()
-    records = with_outputs(current.accounts, current.holdings, caller().account_id, choose, then)
+    records = with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
     return ({"data": records}, 201) if records else Response(status=204)
 
 
@@ -116,7 +116,7 @@ def _records(choose: Any) -> list[Json]:
     def then(account: Account, chosen: Chosen) -> list[Json]:
         return [_record(account, job, index) for job, index in chosen]
 
-    return with_outputs(current.accounts, current.holdings, caller().account_id, choose, then)
+    return with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
 
 
 def _record(account: Account, job: Job, index: int) -> Json:
@@ -147,5 +147,5 @@ def _cursor(text: str | None) -> int:
         return 0
     match = _CURSOR.fullmatch(text)
     if match is None:
-        raise MeaninglessError(f"start_cursor: {text[:40]!r} is not a cursor that this service handed out")
+        raise InvalidRequestError(f"start_cursor: {text[:40]!r} is not a cursor that this service handed out")
     return int(match[1]) + 1

@@ -50,7 +50,7 @@ def hand_out() -> Response:
         return [_item(account, job, index, number)]
 
     current = service()
-    return jsonify(with_outputs(current.accounts, current.holdings, caller().account_id, choose, then))
+    return jsonify(with_outputs(current.accounts, current.contents, caller().account_id, choose, then))
 
 
 @fileio.put("/api/v1/fileio/downloader/touch/<file_id>")

@@ -74,7 +74,7 @@ def complete_multipart() -> dict[str, str]:
         raise bad_request(message, Detail("/hash", message))
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
     with current.parts.turn(upload):
-        if not current.holdings.held(
+        if not current.contents.held(
             account_id, [upload.md5]
         ):  # else the client repeats what it had no answer to
             _join(account_id, upload, sorted(etags))
@@ -85,7 +85,7 @@ def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> N
     """Store the whole that parts make, and forget them. The caller has the upload's turn."""
     current = service()
     try:
-        current.holdings.put(
+        current.contents.put(
             account_id,
             current.parts.joined(account_id, upload, etags),
             md5=from_base64(upload.md5),
@@ -108,8 +108,8 @@ def check_project(name: object, path: str) -> None:
 def _missing(account_id: str, wanted: list[tuple[str, str]]) -> list[str]:
     """The paths whose content the account does not hold: content decides, never the path (trap 35)."""
     current = service()
-    held = current.holdings.held(account_id, {md5 for _, md5 in wanted})
-    current.holdings.declare(account_id, wanted)
+    held = current.contents.held(account_id, {md5 for _, md5 in wanted})
+    current.contents.declare(account_id, wanted)
     return [path for path, md5 in wanted if md5 not in held]
 
 

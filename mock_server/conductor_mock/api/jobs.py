@@ -46,7 +46,7 @@ def create() -> tuple[dict[str, Any], int]:
         payload,
         body_sha256=body_sha256,
         machine=_machine(payload),
-        held=lambda md5s: current.holdings.held(account_id, md5s),
+        held=lambda md5s: current.contents.held(account_id, md5s),
         warnings=warnings(),
         idempotency_key=key,
     )
@@ -55,7 +55,7 @@ def create() -> tuple[dict[str, Any], int]:
     with current.accounts.open(account_id) as account:
         made = job_of_key(account.state, key, body_sha256)  # again: another may have come with it meanwhile
         if made is None:
-            current.holdings.declare(account_id, held_files(payload, command))
+            current.contents.declare(account_id, held_files(payload, command))
             number = account.state.next_job_number
             account.append(command)
             made = account.state.jobs[number]

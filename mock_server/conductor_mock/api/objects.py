@@ -34,7 +34,7 @@ def put(account_id: str, md5: str) -> Response:
     _check_length(grant)
     current = service()
     try:
-        count = current.holdings.put(
+        count = current.contents.put(
             account_id,
             request.stream,
             md5=digest,
@@ -61,7 +61,7 @@ def put_part(account_id: str, upload_id: str, number: int) -> Response:
             upload_id,
             number,
             request.stream,
-            is_whole=lambda upload: bool(current.holdings.held(account_id, [upload.md5])),
+            is_whole=lambda upload: bool(current.contents.held(account_id, [upload.md5])),
         )
     except UnknownUploadError:
         raise not_found(

@@ -59,8 +59,8 @@ def finish(upload_id: str) -> dict[str, str]:
 
     def held_md5(path: str, md5: str | None) -> str | None:
         if md5 is None:
-            return current.holdings.held_md5(account_id, path)
-        return md5 if current.holdings.held(account_id, [md5]) else None
+            return current.contents.held_md5(account_id, path)
+        return md5 if current.contents.held(account_id, [md5]) else None
 
     with current.accounts.open(account_id) as account:
         job = lookup.upload(account.state, upload_id)

@@ -51,7 +51,7 @@ def save(service: Service, account_id: str, target: IO[bytes], *, with_files: bo
     with service.accounts.open(account_id) as account:
         records, state = account.records(), account.state
         now_us, client_id, state_sha256 = state.now_us, state.client_id, fingerprint(state)
-        belongings = service.holdings.belongings(account_id)
+        belongings = service.contents.belongings(account_id)
     _refuse_older(records)
     lines = [write_line(record) for record in records]
     digest = hashlib.sha256()
@@ -97,7 +97,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
 
     def history(present: State | None) -> Sequence[Record]:
         if present is not None:
-            _refuse_full(present, service.holdings.belongings(manifest.account_id))
+            _refuse_full(present, service.contents.belongings(manifest.account_id))
         return _frozen(
             records,
             key_sha256 if present is None else present.key_sha256,
@@ -105,13 +105,13 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
         )
 
     def also(connection: sa.Connection) -> None:
-        service.holdings.give(connection, manifest.account_id, manifest.kept)
-        service.deliveries.replay(connection, manifest.account_id, outbox)
+        service.contents.give(connection, manifest.account_id, manifest.kept)
+        service.mail_statuses.replay(connection, manifest.account_id, outbox)
 
     try:
         state = service.accounts.replace(manifest.account_id, history, contents=contents, also=also)
     except BaseException:
-        service.holdings.collect(contents)  # those that nothing else refers to
+        service.contents.collect(contents)  # those that nothing else refers to
         raise
     service.forget(manifest.account_id)
     return Replayed(state, manifest.kept)

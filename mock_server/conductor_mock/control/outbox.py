@@ -8,7 +8,7 @@ from conductor_mock.context import service
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
 from conductor_mock.mailing.mailer import subject
-from conductor_mock.store.mail_statuses import WAITING, Delivery, keys
+from conductor_mock.store.mail_statuses import WAITING, MailStatus, keys
 
 
 def outbox(account_id: str) -> list[dict[str, Any]]:
@@ -21,8 +21,8 @@ def outbox(account_id: str) -> list[dict[str, Any]]:
     with current.accounts.open(account_id) as account:
         state = account.state
         mails = [(mail, subject(state, mail)) for mail in state.outbox]
-    known = current.deliveries.of(account_id)
-    waits = None if current.mailer is None else Delivery()
+    known = current.mail_statuses.of(account_id)
+    waits = None if current.mailer is None else MailStatus()
     return [
         {
             "time": iso(mail.t_us),
@@ -36,7 +36,7 @@ def outbox(account_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(delivery: Delivery | None) -> dict[str, Any] | None:
+def _shown(delivery: MailStatus | None) -> dict[str, Any] | None:
     if delivery is None:
         return None
     again = iso(delivery.next_us) if delivery.state == WAITING and delivery.next_us else None

@@ -93,12 +93,12 @@ def _then(state: State, job: Job, t_us: int) -> dict[str, Any]:
 @control.get("/files")
 def files() -> dict[str, Any]:
     """Every path that was declared for upload and whose content is held, with its base64 md5 and size."""
-    holdings = service().holdings
+    contents = service().contents
     return {
         "files": [
             {"path": file.path, "md5": file.md5, "size": file.size}
             for account_id in selected_accounts()
-            for file in holdings.files(account_id)
+            for file in contents.files(account_id)
         ]
     }
 
@@ -134,7 +134,7 @@ def reset() -> Response:
     for account_id in selected_accounts():
         current.accounts.reset(account_id)
         current.forget(account_id)
-        current.deliveries.forget(account_id)
+        current.mail_statuses.forget(account_id)
         current.parts.forget_all(account_id)
         current.faults.clear(account_id)
         current.journal.clear(account_id)

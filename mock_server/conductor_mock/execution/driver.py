@@ -30,7 +30,7 @@ from conductor_mock.farm.state import State
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
-from conductor_mock.store.account_contents import Holdings
+from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts, WallClock
 from conductor_mock.store.objects import ObjectStore
 
@@ -50,7 +50,7 @@ class Stores:
     """What a driver reads and writes besides its account."""
 
     accounts: Accounts
-    holdings: Holdings
+    contents: AccountContents
     objects: ObjectStore
     wall: WallClock
 
@@ -203,8 +203,8 @@ class Driver:
     def _source(self, path: str, md5: str | None) -> str | None:
         """Where the content of a job's file lies."""
         if md5 is None:  # a daemon brought it, and said which it was
-            md5 = self._stores.holdings.held_md5(self._account_id, path)
-        if md5 is None or not self._stores.holdings.held(self._account_id, [md5]):
+            md5 = self._stores.contents.held_md5(self._account_id, path)
+        if md5 is None or not self._stores.contents.held(self._account_id, [md5]):
             return None
         return str(self._stores.objects.path(from_base64(md5)))
 
@@ -244,14 +244,14 @@ class Driver:
         stored = []
         for relative in made:
             with os.fdopen(collection.open_made(folder, relative), "rb") as stream:
-                md5, size = self._stores.holdings.put_output_stream(self._account_id, stream, now_us=now_us)
+                md5, size = self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)
             stored.append(OutputFile(relative, md5, size))
         return tuple(stored)
 
     def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
         try:
             with workspace.log.open("rb") as stream:
-                return self._stores.holdings.put_output_stream(self._account_id, stream, now_us=now_us)[0]
+                return self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)[0]
         except OSError:
             log.exception("the log of a run could not be kept")
             return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from conductor_mock.farm import lookup, queues, simulation, tasks, uploads
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
 from conductor_mock.farm.state import ENDED, READY, Attempt, Job, State
 from conductor_mock.farm.values import Machine
 
@@ -50,7 +50,7 @@ FORCED = ("success", "failed", "preempted", "killed")
 def act_on_jobs(state: State, name: str, jids: Sequence[str]) -> JobsActed:
     """An action on whole jobs; jobs that it moves nothing of are left out.
 
-    Raises MeaninglessError (no such action), NotThereError, StateForbidsError (it moves nothing of any of the jobs).
+    Raises InvalidRequestError (no such action), NotThereError, StateForbidsError (it moves nothing of any of the jobs).
     """
     action = _action(name, on_tasks=False)
     jobs = [lookup.job(state, text) for text in dict.fromkeys(jids)]
@@ -78,9 +78,9 @@ def act_on_tasks(state: State, name: str, text: str, tids: Sequence[str]) -> Tas
 
 
 def force(state: State, text: str, one: str, status: str, exit_code: int | None) -> TaskForced:
-    """End a task from outside. Raises MeaninglessError, NotThereError, StateForbidsError."""
+    """End a task from outside. Raises InvalidRequestError, NotThereError, StateForbidsError."""
     if status not in FORCED:
-        raise MeaninglessError(f"must be one of {', '.join(FORCED)}, got {status[:40]!r}")
+        raise InvalidRequestError(f"must be one of {', '.join(FORCED)}, got {status[:40]!r}")
     job = lookup.job(state, text)
     index, task = lookup.task(job, one)
     if job.phase not in (READY, "syncing"):
@@ -188,7 +188,7 @@ def _action(name: str, *, on_tasks: bool) -> Action:
     action = ACTIONS.get(name)
     if action is None or (on_tasks and not action.on_tasks):
         known = [key for key, value in ACTIONS.items() if value.on_tasks or not on_tasks]
-        raise MeaninglessError(f"must be one of {', '.join(known)}, got {name[:40]!r}")
+        raise InvalidRequestError(f"must be one of {', '.join(known)}, got {name[:40]!r}")
     return action
 
 

@@ -11,7 +11,7 @@ from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, speed_million
 from conductor_mock.farm.commands import ClockSet, JobCreated
 from conductor_mock.farm.frames import FramesError
 from conductor_mock.farm.ids import jid
-from conductor_mock.farm.refusals import MeaninglessError, StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.values import Machine
 
@@ -39,12 +39,12 @@ def create_job(
 ) -> JobCreated:
     """The command for an accepted job. `held` tells which of some base64 md5s the account's store holds.
 
-    Raises MeaninglessError for a frame range that cannot be cut into tasks.
+    Raises InvalidRequestError for a frame range that cannot be cut into tasks.
     """
     try:
         reading.tasks(payload)
     except FramesError as error:
-        raise MeaninglessError(f"frame_range: {error}", "/frame_range") from None
+        raise InvalidRequestError(f"frame_range: {error}", "/frame_range") from None
     missing: tuple[str, ...] = ()
     if reading.local_upload(payload):
         files = list(reading.upload_files(payload))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from conductor_mock.farm import leases, lookup, queues, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
-from conductor_mock.farm.refusals import MeaninglessError, NotThereError
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError
 from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
 
 REPORTS = ("downloading", "downloaded", "pending")
@@ -60,11 +60,11 @@ def report(
 ) -> DownloadReported | None:
     """A downloader's report on the outputs with this id; None when it changes nothing.
 
-    Raises NotThereError for an unknown id, MeaninglessError for an unknown status.
+    Raises NotThereError for an unknown id, InvalidRequestError for an unknown status.
     """
     job, index = lookup.download(state, name)
     if status not in REPORTS:
-        raise MeaninglessError(f"must be one of {', '.join(REPORTS)}, got {status[:40]!r}")
+        raise InvalidRequestError(f"must be one of {', '.join(REPORTS)}, got {status[:40]!r}")
     task = job.tasks[index]
     if file is not None and not (task.outputs and file < len(task.outputs)):
         raise NotThereError(f"download {name} has no file {file}")

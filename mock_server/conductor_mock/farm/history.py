@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from conductor_mock.farm import tasks
 from conductor_mock.farm.execution import NO_FAULT_OF_ITS_OWN
-from conductor_mock.farm.refusals import MeaninglessError
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task
 
 
@@ -22,9 +22,9 @@ def task_status_at(job: Job, task: Task, t_us: int) -> str:
 
 
 def job_status_at(state: State, job: Job, t_us: int) -> tuple[str, list[str]]:
-    """The status of a job, and of each of its tasks. Raises MeaninglessError for a time beyond its life so far."""
+    """The status of a job, and of each of its tasks. Raises InvalidRequestError for a time beyond its life so far."""
     if not job.created_us <= t_us <= state.now_us:
-        raise MeaninglessError("at must be a time from the creation of the job to now")
+        raise InvalidRequestError("at must be a time from the creation of the job to now")
     phase = next(phase for when, phase in reversed(job.phases) if when <= t_us)
     statuses = [task_status_at(job, task, t_us) for task in job.tasks]
     return tasks.status_of(phase, Counter(statuses)), statuses

@@ -11,7 +11,7 @@ class StateForbidsError(Exception):
     """The thing exists, and its state does not allow this; the message names the state and what made it so."""
 
 
-class MeaninglessError(ValueError):
+class InvalidRequestError(ValueError):
     """A request that no state would allow, such as an action that does not exist; `path` points into its body."""
 
     def __init__(self, message: str, path: str | None = None) -> None:

@@ -17,7 +17,16 @@ from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
 from conductor_mock.store.accounts import Accounts, UnknownAccountError, WallClock
-from conductor_mock.store.mail_statuses import FAILED, SENDING, SENT, WAITING, Deliveries, Delivery, Key, keys
+from conductor_mock.store.mail_statuses import (
+    FAILED,
+    SENDING,
+    SENT,
+    WAITING,
+    Key,
+    MailStatus,
+    MailStatuses,
+    keys,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +50,17 @@ class Mailer:
     """Sends what is due: all of it by `deliver()`, or by itself from `start()` to `close()`."""
 
     def __init__(
-        self, server: SmtpServer, accounts: Accounts, deliveries: Deliveries, *, wall: WallClock
+        self, server: SmtpServer, accounts: Accounts, mail_statuses: MailStatuses, *, wall: WallClock
     ) -> None:
         self._server = server
         self._accounts = accounts
-        self._deliveries = deliveries
+        self._mail_statuses = mail_statuses
         self._wall = wall
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="conductor-mock mailer", daemon=True)
 
     def start(self) -> None:
-        self._deliveries.settle()
+        self._mail_statuses.settle()
         self._thread.start()
 
     def close(self) -> None:
@@ -74,36 +83,36 @@ class Mailer:
             except Exception:
                 log.exception("the mails of this round were not all sent")
 
-    def _due(self, account_id: str) -> Iterator[tuple[Letter, Delivery]]:
+    def _due(self, account_id: str) -> Iterator[tuple[Letter, MailStatus]]:
         now_us = self._wall()
         try:
             with self._accounts.open(account_id) as account:
                 letters = list(_letters(account.state))
         except UnknownAccountError:  # another way to say that it has none
             return
-        known = self._deliveries.of(account_id) if letters else {}
+        known = self._mail_statuses.of(account_id) if letters else {}
         for letter in letters:
-            before = known.get(letter.key, Delivery())
+            before = known.get(letter.key, MailStatus())
             if before.state == WAITING and before.next_us <= now_us:
                 yield letter, before
 
-    def _send(self, account_id: str, letter: Letter, before: Delivery) -> bool:
+    def _send(self, account_id: str, letter: Letter, before: MailStatus) -> bool:
         """Try one mail and note what came of it; whether the server could be talked to."""
         tries = before.tries + 1
-        self._deliveries.note(account_id, letter.key, Delivery(SENDING, tries))
+        self._mail_statuses.note(account_id, letter.key, MailStatus(SENDING, tries))
         up = True
         try:
-            after = Delivery(SENT, tries, self._hand_over(letter))
+            after = MailStatus(SENT, tries, self._hand_over(letter))
         except NeverError as error:
-            after = Delivery(FAILED, tries, str(error))
+            after = MailStatus(FAILED, tries, str(error))
         except LaterError as error:
             up = not error.down
-            after = Delivery(WAITING, tries, str(error), self._wall() + _wait_us(tries))
+            after = MailStatus(WAITING, tries, str(error), self._wall() + _wait_us(tries))
             if tries >= MAX_TRIES:
-                after = Delivery(FAILED, tries, f"given up after {tries} tries: {error}")
+                after = MailStatus(FAILED, tries, f"given up after {tries} tries: {error}")
         if after.error:
             log.warning("a mail of job %s is %s: %s", jid(letter.key.job), after.state, after.error)
-        self._deliveries.note(account_id, letter.key, after)
+        self._mail_statuses.note(account_id, letter.key, after)
         return up
 
     def _hand_over(self, letter: Letter) -> str:

@@ -10,7 +10,7 @@ from conductor_mock.farm.state import DELIVERED, Job, State
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.outputs.drawing import Sketch, draw_outputs, sketch
 from conductor_mock.store.account import Account
-from conductor_mock.store.account_contents import Holdings
+from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ Chosen = Sequence[tuple[Job, int]]
 
 def with_outputs(
     accounts: Accounts,
-    holdings: Holdings,
+    contents: AccountContents,
     account_id: str,
     choose: Callable[[State], Chosen],
     then: Callable[[Account, Chosen], T],
@@ -38,16 +38,16 @@ def with_outputs(
             if not unlisted:
                 return then(account, chosen)
             now_us = account.state.now_us
-        drawn = [(one, _store(holdings, account_id, one, now_us)) for one in unlisted]
+        drawn = [(one, _store(contents, account_id, one, now_us)) for one in unlisted]
         with accounts.open(account_id) as account:
             for one, files in drawn:
                 if _still_wanted(account.state, one):
                     account.append(OutputsListed(one.job, one.task, files))
 
 
-def _store(holdings: Holdings, account_id: str, one: Sketch, now_us: int) -> tuple[OutputFile, ...]:
+def _store(contents: AccountContents, account_id: str, one: Sketch, now_us: int) -> tuple[OutputFile, ...]:
     return tuple(
-        OutputFile(name, holdings.put_output(account_id, data, now_us=now_us), len(data))
+        OutputFile(name, contents.put_output(account_id, data, now_us=now_us), len(data))
         for name, data in draw_outputs(one)
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.store.database import DECLARATIONS, HOLDINGS, LOG, OUTPUTS, SNAPSHOTS, Database
+from conductor_mock.store.database import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS, Database
 from conductor_mock.store.group_commit import GroupCommit, Row
 from conductor_mock.store.objects import ObjectStore, Readable
 
@@ -49,7 +49,7 @@ class Belongings:
     declared: tuple[tuple[str, str], ...] = ()
 
 
-class Holdings:
+class AccountContents:
     """The contents of one server's object store, seen by account."""
 
     def __init__(self, database: Database, objects: ObjectStore) -> None:
@@ -63,8 +63,9 @@ class Holdings:
         wanted = list(md5s)
         with self._database.read() as connection:
             for start in range(0, len(wanted), _CHUNK):
-                query = sa.select(HOLDINGS.c.md5).where(
-                    HOLDINGS.c.account == account_id, HOLDINGS.c.md5.in_(wanted[start : start + _CHUNK])
+                query = sa.select(ACCOUNT_CONTENTS.c.md5).where(
+                    ACCOUNT_CONTENTS.c.account == account_id,
+                    ACCOUNT_CONTENTS.c.md5.in_(wanted[start : start + _CHUNK]),
                 )
                 found.update(connection.execute(query).scalars())
         return found
@@ -94,18 +95,19 @@ class Holdings:
 
     def _hold(self, rows: list[Row]) -> None:
         with self._database.write() as connection:
-            self._database.insert_new(connection, HOLDINGS, rows)
+            self._database.insert_new(connection, ACCOUNT_CONTENTS, rows)
 
     def held_md5(self, account_id: str, path: str) -> str | None:
         """The base64 md5 of a held content that was declared for `path`, if there is one."""
         query = (
-            sa.select(HOLDINGS.c.md5)
+            sa.select(ACCOUNT_CONTENTS.c.md5)
             .join(
                 DECLARATIONS,
-                (HOLDINGS.c.account == DECLARATIONS.c.account) & (HOLDINGS.c.md5 == DECLARATIONS.c.md5),
+                (ACCOUNT_CONTENTS.c.account == DECLARATIONS.c.account)
+                & (ACCOUNT_CONTENTS.c.md5 == DECLARATIONS.c.md5),
             )
             .where(DECLARATIONS.c.account == account_id, DECLARATIONS.c.path == path)
-            .order_by(HOLDINGS.c.t_us.desc(), HOLDINGS.c.md5)
+            .order_by(ACCOUNT_CONTENTS.c.t_us.desc(), ACCOUNT_CONTENTS.c.md5)
             .limit(1)
         )
         with self._database.read() as connection:
@@ -137,7 +139,7 @@ class Holdings:
         with self._database.read() as connection:
             return [
                 (row.t_us, row.size)
-                for table in (HOLDINGS, OUTPUTS)
+                for table in (ACCOUNT_CONTENTS, OUTPUTS)
                 for row in connection.execute(
                     sa.select(table.c.t_us, table.c.size).where(table.c.account == account_id)
                 )
@@ -146,13 +148,14 @@ class Holdings:
     def files(self, account_id: str) -> list[HeldFile]:
         """Every declared path whose content the account holds, by path."""
         query = (
-            sa.select(DECLARATIONS.c.path, HOLDINGS.c.md5, HOLDINGS.c.size)
+            sa.select(DECLARATIONS.c.path, ACCOUNT_CONTENTS.c.md5, ACCOUNT_CONTENTS.c.size)
             .join(
-                HOLDINGS,
-                (HOLDINGS.c.account == DECLARATIONS.c.account) & (HOLDINGS.c.md5 == DECLARATIONS.c.md5),
+                ACCOUNT_CONTENTS,
+                (ACCOUNT_CONTENTS.c.account == DECLARATIONS.c.account)
+                & (ACCOUNT_CONTENTS.c.md5 == DECLARATIONS.c.md5),
             )
-            .where(HOLDINGS.c.account == account_id)
-            .order_by(DECLARATIONS.c.path, HOLDINGS.c.md5)
+            .where(ACCOUNT_CONTENTS.c.account == account_id)
+            .order_by(DECLARATIONS.c.path, ACCOUNT_CONTENTS.c.md5)
         )
         with self._database.read() as connection:
             return [HeldFile(*row) for row in connection.execute(query)]
@@ -169,7 +172,7 @@ class Holdings:
                         .order_by(table.c.md5)
                     )
                 )
-                for table in (HOLDINGS, OUTPUTS)
+                for table in (ACCOUNT_CONTENTS, OUTPUTS)
             )
             query = (
                 sa.select(DECLARATIONS.c.md5, DECLARATIONS.c.path)
@@ -181,7 +184,7 @@ class Holdings:
 
     def give(self, connection: sa.Connection, account_id: str, belongings: Belongings) -> None:
         """Note that the account has these; their contents lie in the store already."""
-        for table, contents in ((HOLDINGS, belongings.uploads), (OUTPUTS, belongings.outputs)):
+        for table, contents in ((ACCOUNT_CONTENTS, belongings.uploads), (OUTPUTS, belongings.outputs)):
             rows = [
                 {"account": account_id, "md5": one.md5, "size": one.size, "t_us": one.t_us}
                 for one in contents
@@ -195,7 +198,7 @@ class Holdings:
         with self._objects.placing.alone():
             with self._database.write() as connection:
                 md5s: list[str] = []
-                for table in (HOLDINGS, OUTPUTS):
+                for table in (ACCOUNT_CONTENTS, OUTPUTS):
                     mine = table.c.account == account_id
                     md5s += connection.execute(sa.select(table.c.md5).where(mine)).scalars()
                     connection.execute(table.delete().where(mine))
@@ -212,7 +215,7 @@ class Holdings:
             self._objects.delete(from_base64(md5))
 
     def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
-        columns = (HOLDINGS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
+        columns = (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
         with self._database.read() as connection:
             for start in range(0, len(md5s), _CHUNK):
                 chunk = md5s[start : start + _CHUNK]

@@ -31,9 +31,9 @@ from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector
 from conductor_mock.store.account import Account
-from conductor_mock.store.account_contents import Holdings
+from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.log import Log, bodies_of
-from conductor_mock.store.server_options import Wanted
+from conductor_mock.store.server_options import ServerOptions
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +96,8 @@ class Accounts:
     def __init__(
         self,
         log: Log,
-        holdings: Holdings,
-        wanted: Wanted,
+        contents: AccountContents,
+        server_options: ServerOptions,
         *,
         wall: WallClock = wall_us,
         own_key: tuple[str, str] = ("", ""),
@@ -108,8 +108,8 @@ class Accounts:
         `give_way` is called between two slices of long work, while no lock is held, so that others come in.
         """
         self._log = log
-        self._holdings = holdings
-        self._wanted = wanted
+        self._contents = contents
+        self._server_options = server_options
         self._wall = wall
         self._own_client, private_key = own_key
         self._own_key_sha256 = _hash(private_key)
@@ -198,8 +198,8 @@ class Accounts:
             slot.state = None  # until the log is known to have begun again
             bodies = self._log.restart(account_id, first)
             slot.state, slot.snapshot_seq, slot.snapshot_due = follow(None, first), 0, SNAPSHOT_EVENTS
-            self._holdings.forget(account_id)
-            self._holdings.collect(bodies)
+            self._contents.forget(account_id)
+            self._contents.collect(bodies)
             self.nudge(account_id)
 
     def replace(
@@ -215,7 +215,7 @@ class Accounts:
         `contents` and `also` are as in `Log.replace`. Answers the new state. Raises StateForbidsError for the account
         whose tasks run for real: nobody's commands get there but by its key.
         """
-        if self._wanted.execute_of(account_id):
+        if self._server_options.execute_of(account_id):
             raise StateForbidsError(
                 "the tasks of this account run for real, and those of a history would too: name another account, or "
                 "start the server without --execute"
@@ -241,14 +241,14 @@ class Accounts:
         try:
             bodies = self._log.replace(account_id, rows, contents=contents, also=also)
         except BaseException:
-            self._holdings.collect(bodies_of(rows))
+            self._contents.collect(bodies_of(rows))
             raise
         slot.state, slot.snapshot_seq, slot.snapshot_due = new, 0, _next_due(new)
         # A server that ran its tasks for real may have recorded it; none of them is run here.
         slot.fresh = new.options.execute > 0
         with self._guard:
             self._known.add(account_id)
-        self._holdings.collect(bodies)
+        self._contents.collect(bodies)
         return new
 
     def close(self) -> None:
@@ -305,10 +305,10 @@ class Accounts:
             return
         slot.state = None  # until what differs is committed
         account = Account(self._log, state)
-        options = self._wanted.options_after(state.options, account.account_id)
+        options = self._server_options.options_after(state.options, account.account_id)
         if options != state.options:
             account.append(OptionsChanged(options))
-        speed = self._wanted.speed_millionths
+        speed = self._server_options.speed_millionths
         if speed is not None and speed != state.clock.speed_millionths:
             account.append(
                 ClockSet(
@@ -330,9 +330,9 @@ class Accounts:
     def _first(self, client_id: str, account_id: str, key_sha256: str) -> Record:
         """The command that opens an account now."""
         now = self._wall()
-        speed = self._wanted.speed_millionths
+        speed = self._server_options.speed_millionths
         clock = Anchor(now, now, ONE if speed is None else speed)
-        options = self._wanted.first_options(account_id)
+        options = self._server_options.first_options(account_id)
         command = AccountOpened(client_id, account_id, key_sha256, options, clock)
         return Record(1, now, command)
 
@@ -348,7 +348,7 @@ class Accounts:
     def _snapshot(self, slot: _Slot, state: State) -> None:
         replaced = self._log.save_snapshot(state)
         slot.snapshot_seq, slot.snapshot_due = state.seq, _next_due(state)
-        self._holdings.collect(replaced)
+        self._contents.collect(replaced)
 
 
 def _next_due(state: State) -> int:

@@ -48,7 +48,7 @@ SNAPSHOTS = sa.Table(
     sa.Column("simulation_version", sa.Integer, nullable=False),
     sa.Column("body_md5", sa.Text, nullable=False),
 )
-HOLDINGS = sa.Table(
+ACCOUNT_CONTENTS = sa.Table(
     "holdings",
     METADATA,
     sa.Column("account", sa.Text, primary_key=True),
@@ -75,7 +75,7 @@ MULTIPARTS = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("part_size", sa.BigInteger, nullable=False),
 )
-DELIVERIES = sa.Table(
+MAIL_STATUSES = sa.Table(
     "deliveries",
     METADATA,
     sa.Column("account", sa.Text, primary_key=True),

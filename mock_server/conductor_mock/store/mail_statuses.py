@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from conductor_mock.farm.state import Mail
-from conductor_mock.store.database import DELIVERIES, Database
+from conductor_mock.store.database import MAIL_STATUSES, Database
 
 WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
     "waiting", "sending", "sent", "failed", "unknown", "replayed",
@@ -32,7 +32,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class MailStatus:
     """How far a mail is after `tries` tries: what was wrong with the last, and when (wall time) the next one is due."""
 
     state: str = WAITING
@@ -52,51 +52,51 @@ def keys(outbox: Iterable[Mail]) -> list[Key]:
     return found
 
 
-class Deliveries:
+class MailStatuses:
     """The deliveries of every account of one server."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, account_id: str) -> dict[Key, Delivery]:
+    def of(self, account_id: str) -> dict[Key, MailStatus]:
         """What is known of an account's mails."""
-        query = sa.select(DELIVERIES).where(DELIVERIES.c.account == account_id)
+        query = sa.select(MAIL_STATUSES).where(MAIL_STATUSES.c.account == account_id)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return {
-            Key(row.job, row.t_us, row.status, row.nth): Delivery(
+            Key(row.job, row.t_us, row.status, row.nth): MailStatus(
                 row.state, row.tries, row.error, row.next_us
             )
             for row in rows
         }
 
-    def note(self, account_id: str, key: Key, delivery: Delivery) -> None:
+    def note(self, account_id: str, key: Key, delivery: MailStatus) -> None:
         """Remember how far a mail is; it is on disk when this returns."""
         with self._database.write() as connection:
-            connection.execute(DELIVERIES.delete().where(*_is(account_id, key)))
-            connection.execute(DELIVERIES.insert().values(_row(account_id, key, delivery)))
+            connection.execute(MAIL_STATUSES.delete().where(*_is(account_id, key)))
+            connection.execute(MAIL_STATUSES.insert().values(_row(account_id, key, delivery)))
 
     def settle(self) -> None:
         """At a start: what was being sent when the server stopped may have arrived, and is not sent again."""
         values = {"state": UNKNOWN, "error": "the server stopped while it was being sent"}
         with self._database.write() as connection:
-            connection.execute(DELIVERIES.update().where(DELIVERIES.c.state == SENDING).values(values))
+            connection.execute(MAIL_STATUSES.update().where(MAIL_STATUSES.c.state == SENDING).values(values))
 
     def forget(self, account_id: str) -> None:
         """The account was reset."""
         with self._database.write() as connection:
-            connection.execute(DELIVERIES.delete().where(DELIVERIES.c.account == account_id))
+            connection.execute(MAIL_STATUSES.delete().where(MAIL_STATUSES.c.account == account_id))
 
     def replay(self, connection: sa.Connection, account_id: str, outbox: Iterable[Mail]) -> None:
         """The account's mails came with a bundle: they were sent, or not, where it was saved."""
-        connection.execute(DELIVERIES.delete().where(DELIVERIES.c.account == account_id))
-        rows = [_row(account_id, key, Delivery(REPLAYED)) for key in keys(outbox)]
+        connection.execute(MAIL_STATUSES.delete().where(MAIL_STATUSES.c.account == account_id))
+        rows = [_row(account_id, key, MailStatus(REPLAYED)) for key in keys(outbox)]
         if rows:
-            connection.execute(DELIVERIES.insert(), rows)
+            connection.execute(MAIL_STATUSES.insert(), rows)
 
 
 def _is(account_id: str, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    columns = DELIVERIES.c
+    columns = MAIL_STATUSES.c
     return (
         columns.account == account_id,
         columns.job == key.job,
@@ -106,7 +106,7 @@ def _is(account_id: str, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _row(account_id: str, key: Key, delivery: Delivery) -> dict[str, object]:
+def _row(account_id: str, key: Key, delivery: MailStatus) -> dict[str, object]:
     return {
         "account": account_id,
         "job": key.job,

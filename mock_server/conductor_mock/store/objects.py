@@ -17,7 +17,7 @@ from typing import IO, Protocol
 from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import TemporaryFile
-from conductor_mock.store.read_write_lock import Placing
+from conductor_mock.store.read_write_lock import ReadWriteLock
 
 BLOCK = 1 << 18
 
@@ -52,7 +52,7 @@ class ObjectStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self.placing = Placing()
+        self.placing = ReadWriteLock()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)

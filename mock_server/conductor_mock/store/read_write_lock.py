@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Placing:
+class ReadWriteLock:
     """Held from the moment a content gets its name until something refers to it.
 
     Whoever deletes contents that nothing refers to holds it alone, so that no content vanishes between its rename

@@ -14,7 +14,7 @@ DEFAULT_PART_SIZE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ServerOptions:
     """What the server was started with; None keeps what an account's log says."""
 
     catalog_sha256: str

@@ -1,0 +1,1 @@
+"""Programs that run on: the uploader, the downloader, the loop that both share. Private."""

@@ -1,0 +1,1 @@
+"""What a download is made of; `conductor.lib.downloader` is the way in. Private."""

@@ -1,0 +1,1 @@
+"""API keys, the tokens that they buy, and the login with a browser. Private."""
