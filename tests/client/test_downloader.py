@@ -22,7 +22,7 @@ from conductor.lib.download.plan import Overwrite, Selection
 from conductor.lib.download.report import FileStatus
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.wire.transport import RECEIVED_BYTES
 from support.client_world import make_client, md5_of

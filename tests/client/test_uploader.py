@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from conductor.lib.exceptions import BusyError, FileChangedError, InvalidPathError, RefusedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.upload import run as upload_run
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.uploader import Uploader, UploadReport

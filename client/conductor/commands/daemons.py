@@ -146,7 +146,7 @@ def uploader(
         return
     from conductor.lib.daemons.loop import Daemon, Pace
     from conductor.lib.daemons.uploader import Brought, UploaderDaemon
-    from conductor.lib.files.md5_cache import Md5Cache, default_path
+    from conductor.lib.md5_cache import Md5Cache, default_path
 
     failed = 0
 

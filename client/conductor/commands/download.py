@@ -137,7 +137,7 @@ def make_downloader(client: ApiClient, how: dict[str, Any]) -> Downloader:
     from conductor.lib.download.calls import PAGE_TASKS
     from conductor.lib.download.plan import Overwrite
     from conductor.lib.downloader import Downloader
-    from conductor.lib.files.md5_cache import Md5Cache, default_path
+    from conductor.lib.md5_cache import Md5Cache, default_path
 
     return Downloader(
         client,

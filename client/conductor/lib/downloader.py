@@ -16,7 +16,9 @@ from conductor.lib.download.run import DownloadRun, RunSettings
 from conductor.lib.progress import ProgressCallback
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+
+__all__ = ["DownloadReport", "Downloader", "Overwrite", "Selection"]
 
 
 class Downloader:

@@ -16,7 +16,7 @@ from conductor.lib.progress import ProgressCallback
 from conductor.lib.upload.run import BATCH_BYTES, UploadRun
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
     from conductor.lib.upload.part_memory import PartMemory
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
 from conductor.lib.uploader import Uploader, UploadReport
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 logger = logging.getLogger(__name__)
 

@@ -30,10 +30,10 @@ from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.work_pool import WorkPool
+from conductor.lib.transfers.work_pool import WorkPool
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 logger = logging.getLogger(__name__)
 

@@ -19,15 +19,15 @@ from conductor.lib.exceptions import FileChangedError, RefusedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
+from conductor.lib.transfers.work_pool import WorkPool
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.multipart import MultipartUpload
 from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
 from conductor.lib.upload.progress import Meter
 from conductor.lib.upload.refusals import explained, may_have_expired
-from conductor.lib.work_pool import WorkPool
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache
+    from conductor.lib.md5_cache import Md5Cache
     from conductor.lib.upload.part_memory import PartMemory
 
 # The service takes up to 20 files at a time (wire reference 2.5).
