@@ -86,7 +86,7 @@ def run_downloader(
     """Run the downloader daemon; end with exit code 1 if ``once`` left something undone."""
     from conductor.lib.daemons.downloader import DownloaderDaemon
     from conductor.lib.daemons.loop import Daemon
-    from conductor.lib.download.calls import PAGE_TASKS
+    from conductor.lib.download.records import PAGE_TASKS
 
     undone = 0
 

@@ -134,8 +134,8 @@ def client_for(how: dict[str, Any]) -> ApiClient:
 
 def make_downloader(client: ApiClient, how: dict[str, Any]) -> Downloader:
     """Return a downloader as the options of ``download_options`` ask for."""
-    from conductor.lib.download.calls import PAGE_TASKS
     from conductor.lib.download.plan import Overwrite
+    from conductor.lib.download.records import PAGE_TASKS
     from conductor.lib.downloader import Downloader
     from conductor.lib.md5_cache import Md5Cache, default_path
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
 from conductor.lib.download.plan import Overwrite, Selection, compiled
+from conductor.lib.download.records import PAGE_TASKS, DownloadTask
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.run import DownloadRun, RunSettings
 from conductor.lib.progress import ProgressCallback
@@ -44,7 +44,7 @@ class Downloader:
         page_size: int = PAGE_TASKS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.api = DownloadsApi(client)
+        self.client = client
         self._settings = RunSettings(
             client=client,
             workers=client.config.thread_count,
@@ -81,7 +81,7 @@ class Downloader:
         progress: ProgressCallback | None = None,
         cancellation: Cancellation | None = None,
     ) -> DownloadReport:
-        """Fetch the outputs of tasks that were handed out (``DownloadsApi.next``), kept by reports meanwhile.
+        """Fetch the outputs of tasks that were handed out by ``downloads.next``, kept by reports meanwhile.
 
         Tasks that are complete are reported; those that are not stay with the caller, as ``unfinished``, to be
         given back when it sees fit. Raises as ``download`` does, and then has given everything back.

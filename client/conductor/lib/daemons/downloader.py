@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.daemons.loop import PASSING
-from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
+from conductor.lib.download.records import PAGE_TASKS, DownloadTask, next_tasks
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.task_reports import TaskReports
 from conductor.lib.downloader import Downloader
@@ -49,15 +49,15 @@ class DownloaderDaemon:
         self._downloader, self._cancellation = downloader, cancellation
         self._location, self._count = location, count
         self._progress, self._on_report, self._clock = progress, on_report, clock
-        self._api: DownloadsApi = downloader.api
-        self._reports = TaskReports(downloader.api, wanted=True)
+        self._calls = downloader.client.calls
+        self._reports = TaskReports(self._calls, wanted=True)
         self._held: dict[str, _Held] = {}
         self._failures: dict[str, int] = {}
 
     def work(self) -> bool:
         """Fetch what the service hands out. Return whether there was any. Raises what ``download_tasks`` does."""
         self._let_go(held for held in self._held.values() if held.until <= self._clock())
-        tasks = self._api.next(self._location, count=self._count)
+        tasks = next_tasks(self._calls, self._location, count=self._count)
         if not tasks:
             return False
         report = self._downloader.download_tasks(

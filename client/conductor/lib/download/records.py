@@ -1,4 +1,4 @@
-"""`downloads.*`: what tasks left, listed, handed out and reported (wire reference 2.14 to 2.17, 2.19)."""
+"""What tasks left, as the service lists it and hands it out (wire reference 2.14, 2.15): read, and checked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import quote
 
-from conductor.lib.api_client import ApiClient
-from conductor.lib.wire.operations import DOWNLOADS_NEXT, DOWNLOADS_PAGE, DOWNLOADS_REPORT, OBJECTS_GET
+from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.records import object_of, signed_url
-from conductor.lib.wire.transport import Call, Sent, Sink
+from conductor.lib.wire.transport import Sent
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
 PAGE_TASKS = 50
@@ -23,8 +21,10 @@ class DownloadStatus(str, Enum):
     """What a downloader says about a task's outputs (wire reference 2.17)."""
 
     DOWNLOADING = "downloading"
+    """They are being fetched; this keeps them."""
     DOWNLOADED = "downloaded"
     PENDING = "pending"
+    """They are not fetched; this gives them back."""
 
 
 @dataclass(frozen=True)
@@ -62,81 +62,35 @@ class DownloadPage:
     next_cursor: str | None = None
 
 
-class DownloadsApi:
-    """The calls about outputs. Raises the errors of ``exceptions``; safe to use from several threads."""
+def pages(
+    calls: Calls, job_id: str, task_ids: Iterable[str] | None = None, *, limit: int = PAGE_TASKS
+) -> Iterator[DownloadPage]:
+    """Yield the completed tasks of a job, or of these tasks of it, asking for each page when it is wanted."""
+    chosen = None if task_ids is None else list(task_ids)
+    cursor: str | None = None
+    while True:
+        page = page_of(calls.downloads_page(job_id, chosen, limit=limit, cursor=cursor))
+        yield page
+        if page.next_cursor is None or page.next_cursor == cursor:
+            return
+        cursor = page.next_cursor
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
 
-    def page(
-        self,
-        job_id: str,
-        task_ids: Iterable[str] | None = None,
-        *,
-        limit: int = PAGE_TASKS,
-        cursor: str | None = None,
-    ) -> DownloadPage:
-        """Return up to ``limit`` completed tasks of a job, or of these tasks of it (wire reference 2.14)."""
-        path = f"{DOWNLOADS_PAGE.path}{quote(job_id, safe='')}/downloads"
-        query = {
-            **({"limit": str(limit)} if limit > 1 else {}),
-            **({"start_cursor": cursor} if cursor else {}),
-        }
-        body = {"tids": None if task_ids is None else list(task_ids)}
-        sent = self._client.call(DOWNLOADS_PAGE, path=path, query=query, body=body)
-        content = _object(sent)
-        next_cursor = content.get("next_cursor") or None
-        if next_cursor is not None and not isinstance(next_cursor, str):
-            raise sent.unexpected("next_cursor must be text")
-        return DownloadPage(_tasks(sent, content.get("downloads")), next_cursor)
+def page_of(sent: Sent) -> DownloadPage:
+    """Read the answer of ``downloads.page``. Raises UnexpectedAnswerError for one that breaks the protocol."""
+    content = _object(sent)
+    next_cursor = content.get("next_cursor") or None
+    if next_cursor is not None and not isinstance(next_cursor, str):
+        raise sent.unexpected("next_cursor must be text")
+    return DownloadPage(_tasks(sent, content.get("downloads")), next_cursor)
 
-    def pages(
-        self, job_id: str, task_ids: Iterable[str] | None = None, *, limit: int = PAGE_TASKS
-    ) -> Iterator[DownloadPage]:
-        """Yield every page of a job, asking for each when it is wanted."""
-        wanted = None if task_ids is None else list(task_ids)
-        cursor: str | None = None
-        while True:
-            page = self.page(job_id, wanted, limit=limit, cursor=cursor)
-            yield page
-            if page.next_cursor is None or page.next_cursor == cursor:
-                return
-            cursor = page.next_cursor
 
-    def next(self, location: str | None = None, *, count: int = PAGE_TASKS) -> tuple[DownloadTask, ...]:
-        """Be handed up to ``count`` tasks that nobody fetched yet, of jobs of this location (wire reference 2.15).
-
-        Nobody else is offered them until they are reported ``pending`` or a time has passed without a report. Not
-        repeated when the answer is lost: then OutcomeUnknownError, and what was handed out comes back by itself.
-        """
-        query = {"count": str(count), **({"location": location} if location else {})}
-        sent = self._client.call(DOWNLOADS_NEXT, query=query)
-        return _tasks(sent, _object(sent).get("data"))
-
-    def report(
-        self,
-        download_id: str,
-        status: DownloadStatus,
-        *,
-        bytes_downloaded: int = 0,
-        bytes_to_download: int = 0,
-    ) -> None:
-        """Say what became of a task's outputs: ``downloading`` keeps them, ``pending`` gives them back."""
-        body = {
-            "download_id": download_id,
-            "status": status.value,
-            "bytes_downloaded": bytes_downloaded,
-            "bytes_to_download": bytes_to_download,
-        }
-        self._client.call(DOWNLOADS_REPORT, body=body)
-
-    def fetch(self, file: DownloadFile, into: Sink) -> None:
-        """Fetch a file's bytes, or what the sink misses of them, without a token (wire reference 2.19)."""
-        # The bytes as they are stored, whose md5 is known, not a compressed form of them.
-        headers = {"Accept-Encoding": "identity"}
-        self._client.transport.send(
-            Call(OBJECTS_GET, file.url, headers=headers, into=into, about=repr(file.relative_path))
-        )
+def next_tasks(
+    calls: Calls, location: str | None = None, *, count: int = PAGE_TASKS
+) -> tuple[DownloadTask, ...]:
+    """Be handed tasks that nobody fetched yet, none if there are none. Raises as ``page_of``."""
+    sent = calls.downloads_next(location, count=count)
+    return _tasks(sent, _object(sent).get("data"))
 
 
 def _object(sent: Sent) -> dict[str, Any]:
