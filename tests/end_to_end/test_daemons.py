@@ -16,7 +16,7 @@ from conductor.cli import cli
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.daemons.downloader import HOLD_SECONDS, DownloaderDaemon
 from conductor.lib.daemons.loop import Daemon
-from conductor.lib.daemons.uploader import MOST_ATTEMPTS, Brought, UploaderDaemon
+from conductor.lib.daemons.uploader import MOST_ATTEMPTS, UploaderDaemon, UploadOutcome
 from conductor.lib.download.records import next_tasks
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import BusyError
@@ -191,9 +191,9 @@ def test_a_claim_outlives_a_server_that_is_away_and_nothing_is_sent_twice(here: 
     files = write_tree(tmp_path / "project", {f"{number}.ma": b"%d" % number for number in range(3)})
     submitted(here, *files)
     fault(here, "objects.put", times=100, skip=1)
-    brought: list[Brought] = []
+    brought: list[UploadOutcome] = []
     with here.client() as client:
-        daemon = UploaderDaemon(client, Cancellation(), on_brought=brought.append)
+        daemon = UploaderDaemon(client, Cancellation(), on_outcome=brought.append)
         with pytest.raises(BusyError):
             daemon.work()
         control(here, "DELETE", "/_mock/faults")

@@ -31,7 +31,7 @@ _PREFIX = "Uploader ERROR: "
 
 
 @dataclass(frozen=True)
-class Brought:
+class UploadOutcome:
     """What became of the files of one job: what was sent, or why not."""
 
     upload: ClaimedUpload
@@ -56,13 +56,13 @@ class UploaderDaemon:
         cache: Md5Cache | None = None,
         fail_on_stop: bool = False,
         progress: ProgressCallback | None = None,
-        on_brought: Callable[[Brought], None] = lambda _: None,
+        on_outcome: Callable[[UploadOutcome], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._cancellation = client, cancellation
         self._calls = client.calls
         self._location, self._cache, self._fail_on_stop = location, cache, fail_on_stop
-        self._progress, self._on_brought, self._clock = progress, on_brought, clock
+        self._progress, self._on_outcome, self._clock = progress, on_outcome, clock
         self._claimed: ClaimedUpload | None = None
         self._attempts = 0
 
@@ -76,7 +76,7 @@ class UploaderDaemon:
             logger.info("upload %s: %d files", claimed.id, len(claimed.files))
         self._attempts += 1
         try:
-            self._on_brought(Brought(claimed, self._bring(claimed)))
+            self._on_outcome(UploadOutcome(claimed, self._bring(claimed)))
         except (CancelledError, LoginError):
             raise
         except PASSING as error:
@@ -131,7 +131,7 @@ class UploaderDaemon:
 
     def _fail(self, claimed: ClaimedUpload, error: ConductorError) -> None:
         self._say_failed(claimed, f"{_PREFIX}{error}")
-        self._on_brought(Brought(claimed, error=error))
+        self._on_outcome(UploadOutcome(claimed, error=error))
 
     def _say_failed(self, claimed: ClaimedUpload, reason: str) -> None:
         try:
@@ -155,17 +155,17 @@ class _Keeper:
     ) -> None:
         self._calls, self._id, self._size = calls, upload_id, size
         self._progress, self._clock = progress, clock
-        self._said = clock()
+        self._last_told = clock()
 
     def __call__(self, progress: Progress) -> None:
         if self._progress:
             self._progress(progress)
-        if self._clock() - self._said >= REPORT_SECONDS:
+        if self._clock() - self._last_told >= REPORT_SECONDS:
             self.say(progress.done_bytes)
 
     def say(self, sent: int) -> None:
         """Tell the service. Raises RefusedError where the claim is no longer ours; what passes is left to pass."""
-        self._said = self._clock()
+        self._last_told = self._clock()
         try:
             self._calls.uploads_update(self._id, bytes_to_send=self._size, bytes_sent=sent)
         except (RefusedError, LoginError, CancelledError):
