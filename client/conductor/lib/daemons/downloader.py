@@ -14,6 +14,7 @@ from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.task_reports import TaskReports
 from conductor.lib.downloader import Downloader
 from conductor.lib.progress import ProgressCallback
+from conductor.lib.wire.backoff import growing
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class DownloaderDaemon:
 
     def _hold(self, task: DownloadTask) -> None:
         failures = self._failures[task.download_id] = self._failures.get(task.download_id, 0) + 1
-        seconds = min(LONGEST_HOLD_SECONDS, HOLD_SECONDS * 2.0 ** min(failures - 1, 20))
+        seconds = growing(HOLD_SECONDS, failures - 1, LONGEST_HOLD_SECONDS)
         self._held[task.download_id] = _Held(task, self._clock() + seconds)
         logger.warning(
             "job %s task %s is not complete; it goes back in %.0f s", task.job_id, task.task_id, seconds

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import OutcomeUnknownError, TryAgainError, UnexpectedAnswerError
+from conductor.lib.wire.backoff import growing
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,7 @@ class Pace:
 
     def pause(self, failures: int, draw: Callable[[], float]) -> float:
         """Return the time until the next question; ``draw`` gives a number in [0, 1)."""
-        if failures == 0:
-            middle = self.idle
-        else:
-            middle = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
+        middle = growing(self.first, failures - 1, self.longest) if failures else self.idle
         return middle * (0.75 + 0.5 * draw())
 
 

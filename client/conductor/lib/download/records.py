@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from conductor.lib.files.digests import is_md5
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.records import object_of, signed_url
 from conductor.lib.wire.transport import Sent
@@ -153,9 +152,6 @@ def _md5(record: dict[str, Any]) -> str | None:
     md5 = record.get("md5")
     if not md5:
         return None
-    try:
-        if len(base64.b64decode(md5, validate=True)) == 16:
-            return str(md5)
-    except (binascii.Error, ValueError, TypeError):
-        pass
+    if is_md5(md5):
+        return str(md5)
     raise ValueError(f"md5 of {record.get('relative_path')!r} must be base64 of 16 bytes")
