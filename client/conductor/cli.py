@@ -26,36 +26,36 @@ class Listed(NamedTuple):
 COMMANDS = {
     "submit": Listed("submit", "Upload a job's files and submit it."),
     "upload": Listed("upload", "Upload files, directories and patterns, without a job."),
-    "download": Listed("download", "Download what the completed tasks of jobs left."),
+    "download": Listed("download", "Download the outputs of completed tasks."),
     "downloader": Listed(
         "daemons", "Download outputs as tasks complete, until stopped by Ctrl-C or SIGTERM."
     ),
     "uploader": Listed(
         "daemons",
-        "Bring the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM.",
+        "Upload the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM.",
     ),
     "jobs": Listed("jobs", "List jobs and how far they are, the newest last."),
     "tasks": Listed("jobs", "List the tasks of a job."),
     "logs": Listed("logs", "Print the log of a task."),
     "wait": Listed("wait", "Wait until jobs have ended."),
-    "kill": Listed("actions", "End jobs or tasks, whether they wait or run."),
-    "hold": Listed("actions", "Keep waiting jobs or tasks from starting."),
-    "unhold": Listed("actions", "Let jobs or tasks that are held go on."),
-    "retry": Listed("actions", "Start jobs or tasks that have ended again."),
+    "kill": Listed("actions", "Kill jobs or tasks, whether they are pending or running."),
+    "hold": Listed("actions", "Hold pending jobs or tasks, so that they do not start."),
+    "unhold": Listed("actions", "Release jobs or tasks that are held."),
+    "retry": Listed("actions", "Start jobs or tasks again that have ended."),
     "packages": Listed("packages", "List the software packages, with the ids that a submission names."),
     "projects": Listed("catalogue", "List the projects that a job can belong to."),
     "instance-types": Listed("catalogue", "List the machines that tasks can run on."),
     "usage": Listed("usage", "Show what rendering, or storage, cost on each day."),
-    "catalog": Listed("catalog", "Take an account's packages, projects, machines and environment along."),
-    "config": Listed("config", "Look at the settings."),
+    "catalog": Listed("catalog", "Export an account's packages, projects, machines and environment."),
+    "config": Listed("config", "Show the settings."),
     "login": Listed("login", "Log in with a web browser, for use without an API key."),
     "completion": Listed("completion", "Print a shell's completion script."),
 }
 
 EPILOG = (
     "Answers go to the standard output, progress and errors to the standard error. Exit codes: 0 done, 1 failed "
-    "(later it may work), 2 bad input, 3 not logged in, 4 unknown whether it was done, 130 interrupted, 141 whoever "
-    "read the output has gone. 'conductor wait' has some of its own."
+    "(later it may work), 2 bad input, 3 not logged in, 4 unknown whether it was done, 130 interrupted, 141 the "
+    "reader of the output has gone. 'conductor wait' has some of its own."
 )
 
 

@@ -169,7 +169,7 @@ def test_waiting_no_longer_than_it_may_is_an_exit_code_of_its_own(mock: response
     mock.add("GET", JOBS, json={"data": [job("00001", success=1)]})
     done = run("wait", "1", "--timeout", "0")
     assert (done.exit_code, done.stdout) == (124, "")
-    assert done.stderr == "job 00001 running 1/2 tasks\nconductor: not ended after 0 s: job 00001\n"
+    assert done.stderr == "job 00001 running 1/2 tasks\nconductor: job 00001 has not ended after 0 s\n"
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,11 @@ class Recorder(Transport):
         return Sent(Answer(200, CaseInsensitiveDict(), b"{}"), Attempted(call.operation, DASHBOARD, 1))
 
 
-WORDS = {"about": "it", "look_for": "it"}
+WORDS = {"about": "it", "advice": "it"}
 ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "auth.token": (("id", "key", "user"), {}),
     "accounts.get": (("50/01",), {}),
-    "jobs.create": ((b"{}",), {"key": "k", "look_for": "it"}),
+    "jobs.create": ((b"{}",), {"key": "k", "advice": "it"}),
     "jobs.act": (("kill", ["00001"]), WORDS),
     "tasks.act": (("kill", "00001", ["001"]), WORDS),
     "tasks.list": (("jobLabel_eq_00001",), {}),

@@ -14,7 +14,7 @@ from conductor.lib.exceptions import InvalidPathError
 
 @click.group()
 def catalog() -> None:
-    """Take an account's packages, projects, machines and environment along."""
+    """Export an account's packages, projects, machines and environment."""
 
 
 @catalog.command()

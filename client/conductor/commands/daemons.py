@@ -69,7 +69,7 @@ def uploader(
     fail_on_stop: bool,
     thread_count: int | None,
 ) -> None:
-    """Bring the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM."""
+    """Upload the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM."""
     if paths:
         from conductor.commands.upload import upload
 

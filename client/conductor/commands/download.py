@@ -22,7 +22,7 @@ from conductor.commands.downloading import DownloadOptions, download_options, fe
 def download(
     jobs: tuple[str, ...], task_ids: tuple[str, ...], location: str | None, as_json: bool, **options: Any
 ) -> None:
-    """Download what the completed tasks of jobs left.
+    """Download the outputs of completed tasks.
 
     A job is its id, perhaps with tasks: 00012, 12:1-5,8. Files that are there already are not fetched again, and
     what was cut off is continued. Without a job this runs until it is stopped, as 'conductor downloader' does.

@@ -19,7 +19,7 @@ def read_job_file(path: Path) -> dict[str, Any]:
         raise InvalidPathError(f"{path} is not UTF-8 text") from None
     content = _parse(text, path)
     if not isinstance(content, dict):
-        raise BadArgumentError(f"{path} must hold arguments by name")
+        raise BadArgumentError(f"{path} must hold the arguments of a job, as name: value")
     return content
 
 

@@ -65,5 +65,7 @@ def account_environment_records(client: ApiClient) -> list[dict[str, Any]]:
 
 def _account_id(client: ApiClient) -> str:
     if not client.account_id:
-        raise LoginError(f"{ACCOUNTS_GET.id}: the token names no account", operation=ACCOUNTS_GET.id)
+        raise LoginError(
+            f"{ACCOUNTS_GET.id}: the token names no account; use another API key", operation=ACCOUNTS_GET.id
+        )
     return client.account_id

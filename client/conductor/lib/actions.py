@@ -45,9 +45,9 @@ def act_on_jobs(action: Action | str, jids: Iterable[int | str], *, client: ApiC
     named = f"jobs {', '.join(ids)}" if len(ids) != 1 else f"job {ids[0]}"
     if not ids:
         raise BadArgumentError.listing([Problem("jids", "none", "at least one job id")])
-    about, look_for = f"{chosen} of {named}", f"the status of {named}"
+    about, advice = f"{named} ({chosen})", f"look at the status of {named} before doing it again"
     with client_or_own(client) as api:
-        sent = api.calls.jobs_act(chosen.value, ids, about=about, look_for=look_for)
+        sent = api.calls.jobs_act(chosen.value, ids, about=about, advice=advice)
         return text(object_of(sent), "message", "body")
 
 
@@ -58,9 +58,10 @@ def act_on_tasks(
     chosen, job, ids = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
     if not ids:
         raise BadArgumentError.listing([Problem("tids", "none", "at least one task id")])
-    about, look_for = f"{chosen} of tasks of job {job}", f"the status of the tasks of job {job}"
+    about = f"tasks of job {job} ({chosen})"
+    advice = f"look at the status of the tasks of job {job} before doing it again"
     with client_or_own(client) as api:
-        sent = api.calls.tasks_act(chosen.value, job, ids, about=about, look_for=look_for)
+        sent = api.calls.tasks_act(chosen.value, job, ids, about=about, advice=advice)
         return text(object_of(sent), "message", "body")
 
 

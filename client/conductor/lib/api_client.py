@@ -78,7 +78,8 @@ class ApiClient:
         """
         account_id = account_id or self.account_id
         if not account_id:
-            raise LoginError(f"{ACCOUNTS_GET.id}: the token names no account", operation=ACCOUNTS_GET.id)
+            reason = "the token names no account; use another API key"
+            raise LoginError(f"{ACCOUNTS_GET.id}: {reason}", operation=ACCOUNTS_GET.id)
         sent = self.calls.accounts_get(account_id)
         record = object_of(sent).get("data")
         if not isinstance(record, dict):

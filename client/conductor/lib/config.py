@@ -148,10 +148,10 @@ class Config:
             _lay_over(values, layer)
         values = {name: _checked(name, sourced, problems) for name, sourced in values.items()}
         if problems:
-            lines = "\n  ".join(f"{problem}" for problem in problems)
-            raise ConfigError(
-                f"settings that cannot be used:\n  {lines}" if len(problems) > 1 else f"setting {lines}"
-            )
+            lines = [str(problem) for problem in problems]
+            if len(lines) == 1:
+                raise ConfigError(f"wrong setting {lines[0]}")
+            raise ConfigError("\n  ".join([f"{len(lines)} settings are wrong:", *lines]))
         return cls(values)
 
     def __getitem__(self, name: str) -> Any:
@@ -262,8 +262,10 @@ def _parsed(path: Path) -> dict[Any, Any]:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
     except (yaml.YAMLError, RecursionError) as error:
         # Where, but not what: the text of the error quotes the file, which may hold a key.
         mark = getattr(error, "problem_mark", None)
@@ -272,5 +274,5 @@ def _parsed(path: Path) -> dict[Any, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold settings as 'name: value', one a line")
+        raise ConfigError(f"{path} must hold settings as name: value, one on each line")
     return content

@@ -186,7 +186,8 @@ class NotEndedError(TryAgainError):
     def after(cls, seconds: float, jids: Iterable[str]) -> NotEndedError:
         """Return the error for these jobs."""
         left = tuple(jids)
-        return cls(f"not ended after {seconds:g} s: job {', '.join(left)}", jids=left)
+        named = f"job {left[0]} has" if len(left) == 1 else f"jobs {', '.join(left)} have"
+        return cls(f"{named} not ended after {seconds:g} s", jids=left)
 
 
 class StopError(ConductorError):

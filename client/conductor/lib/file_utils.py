@@ -80,7 +80,7 @@ def _expand(text: str) -> Iterable[str]:
     if not text:
         return ()
     if "\0" in text:
-        raise InvalidPathError(f"{text!r} has a NUL in it")
+        raise InvalidPathError(f"{text!r} holds a NUL character")
     if os.path.lexists(text):
         return _existing(text)
     expanded = os.path.expandvars(text)
@@ -91,7 +91,9 @@ def _expand(text: str) -> Iterable[str]:
     hits = sorted(glob.glob(pattern))  # noqa: PTH207 - a pattern of text, whose hits must be text as it is
     if not hits:
         raise InvalidPathError(
-            f"{text!r}: no files found" if pattern != text else f"{text!r} does not exist, or may not be seen"
+            f"{text!r} matches no files"
+            if pattern != text
+            else f"{text!r} does not exist, or lies in a folder that cannot be read"
         )
     return [file for hit in hits for file in _existing(hit)]
 
@@ -102,7 +104,7 @@ def _existing(text: str) -> Iterable[str]:
     try:
         is_file, is_directory = path.is_file(), path.is_dir()
     except OSError as error:
-        raise InvalidPathError(f"{text!r} cannot be seen: {error.strerror}") from None
+        raise InvalidPathError(f"{text!r} cannot be reached: {error.strerror}") from None
     if is_file:
         return [_check(text)]
     if is_directory:
@@ -111,7 +113,7 @@ def _existing(text: str) -> Iterable[str]:
         return _below(text)
     if path.is_symlink():
         raise InvalidPathError(f"{text!r} is a broken link to {os.readlink(text)!r}")  # noqa: PTH115
-    raise InvalidPathError(f"{text!r} is neither a file nor a directory")
+    raise InvalidPathError(f"{text!r} is neither a file nor a directory, and so cannot be uploaded")
 
 
 def _below(directory: str) -> Iterator[str]:
@@ -147,7 +149,7 @@ def _check(path: str, shown: str = "") -> str:
     if not rest.startswith("/"):
         raise InvalidPathError(f"{shown!r} is relative; give the whole path, beginning with /")
     if ":" in rest:
-        raise InvalidPathError(f"{shown!r} has a colon in it, which the service does not take")
+        raise InvalidPathError(f"{shown!r} has a colon in it, which the service does not accept")
     return _unicode(absolute, shown)
 
 

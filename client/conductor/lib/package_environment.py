@@ -124,6 +124,6 @@ def _joined(name: str, there: _Value | None, value: str, policy: str) -> _Value:
         return _Value((value,), exclusive=False)
     if there.exclusive:
         raise EnvironmentMergeError(
-            f"{name} is exclusively {there.parts[0]!r}, so {value!r} cannot be added to it"
+            f"{name} is set exclusively to {there.parts[0]!r}, so {value!r} cannot be added to it"
         )
     return _Value((*there.parts, value) if policy == APPEND else (value, *there.parts), exclusive=False)

@@ -92,7 +92,7 @@ class Uploader:
             except CancelledError:
                 raise CancelledError(
                     f"the upload was cancelled: {meter.done_files} of {len(listed)} files are there; "
-                    "the same again sends the rest"
+                    "start it again to send the rest"
                 ) from None
         report = UploadReport(
             tuple(run.files[file.path] for file in listed),

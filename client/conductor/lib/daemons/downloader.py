@@ -85,7 +85,10 @@ class DownloaderDaemon:
         seconds = growing(HOLD_SECONDS, failures - 1, LONGEST_HOLD_SECONDS)
         self._held[task.download_id] = _Held(task, self._clock() + seconds)
         logger.warning(
-            "job %s task %s is not complete; it goes back in %.0f s", task.job_id, task.task_id, seconds
+            "job %s task %s is not downloaded completely; it is given back to the service in %.0f s",
+            task.job_id,
+            task.task_id,
+            seconds,
         )
 
     def _let_go(self, held: Iterable[_Held]) -> None:

@@ -89,5 +89,7 @@ class Daemon:
 
     def _rest(self, failures: int) -> None:
         pause = self._pace.pause(failures, self._draw)
-        self._on_status(f"the server is away: next try in {pause:.0f} s" if failures else "waiting for work")
+        self._on_status(
+            f"the service is unavailable: next try in {pause:.0f} s" if failures else "waiting for work"
+        )
         self._wait(pause)

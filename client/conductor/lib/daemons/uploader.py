@@ -96,7 +96,7 @@ class UploaderDaemon:
         if self._fail_on_stop:
             self._say_failed(claimed, f"{_PREFIX}the daemon was stopped before all files were there")
         else:
-            logger.warning("upload %s is not complete; the service offers it again in a while", claimed.id)
+            logger.warning("upload %s is not complete; the service will offer it again", claimed.id)
 
     def _bring(self, claimed: ClaimedUpload) -> UploadReport:
         """Make the service have the files, and say so."""
@@ -139,7 +139,7 @@ class UploaderDaemon:
         except LoginError:
             raise
         except ConductorError as error:
-            logger.warning("upload %s: the failure could not be reported: %s", claimed.id, error)
+            logger.warning("upload %s failed, which could not be reported: %s", claimed.id, error)
 
 
 class _Keeper:

@@ -186,7 +186,7 @@ class FileFetcher:
             return self._renew(file)
         except (TryAgainError, RefusedError) as error:
             raise RefusedError(
-                f"{refusal}; a new URL could not be had: {error}",
+                f"{refusal}; a new URL could not be got: {error}",
                 operation=refusal.operation,
                 status=refusal.status,
                 attempts=refusal.attempts,

@@ -55,9 +55,13 @@ def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:
         try:
             ranges = parse_frames(text)
         except ValueError as error:
-            raise BadArgumentError(f"tasks: {error}; accepted: such as 3, 1-10, 1-10x3 or 1,4,7-9") from None
+            raise BadArgumentError(
+                f"tasks: {error}; accepted: tasks such as 3, 1-10, 1-10x3 or 1,4,7-9"
+            ) from None
         if not ranges or any(span.start < 0 or len(span) > MAX_TASKS for span in ranges):
-            raise BadArgumentError(f"tasks: {text!r} names no tasks; accepted: such as 3, 1-10 or 1,4,7-9")
+            raise BadArgumentError(
+                f"tasks: {text!r} names no tasks; accepted: tasks such as 3, 1-10 or 1,4,7-9"
+            )
         for span in ranges:
             numbers.update(span)
     return tuple(f"{number:03d}" for number in sorted(numbers))
@@ -102,7 +106,7 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
-        raise BadArgumentError(f"regex: {pattern!r} is no regular expression: {error}") from None
+        raise BadArgumentError(f"regex: {pattern!r} is not a regular expression: {error}") from None
 
 
 def chosen_files(files: Iterable[DownloadFile], pattern: re.Pattern[str] | None) -> tuple[DownloadFile, ...]:

@@ -199,7 +199,7 @@ class DownloadRun:
 
     def _fetch(self, task: TaskUnderWay, placed: Placed, known: LocalFile | None) -> Then:
         if self._hopeless:
-            reason = "not tried, since one file after another found no server"
+            reason = "not tried, since the service could not be reached for one file after another"
             return partial(
                 self._settle, task, FileResult(placed.file, str(placed.path), FileStatus.FAILED, reason)
             )

@@ -63,7 +63,9 @@ class TaskReports:
             try:
                 self._send(record, DownloadStatus.PENDING)
             except ConductorError as error:
-                logger.warning("what was not downloaded could not be given back: %s", error)
+                logger.warning(
+                    "tasks that were not downloaded could not be given back to the service: %s", error
+                )
                 return
 
     def _send(self, record: DownloadTask, status: DownloadStatus) -> None:

@@ -57,7 +57,7 @@ class ApiKey:
             or not private_key
         ):
             raise ConfigError(
-                f"{source} holds no API key: accepted is JSON with the texts client_id and private_key, "
+                f"{source} holds no API key; accepted: JSON with the texts client_id and private_key, "
                 "or base64 of that JSON"
             )
         return cls(client_id, private_key)
@@ -93,7 +93,7 @@ def api_key(config: Config) -> ApiKey | None:
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{origin} holds no API key: it is not text") from None
+        raise ConfigError(f"{origin} holds no API key: it is not UTF-8 text") from None
     return ApiKey.parse(text, origin)
 
 
@@ -149,7 +149,7 @@ class TokenStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            logger.warning("%s cannot be used and is ignored: %s", self.path, type(error).__name__)
+            logger.warning("%s holds no usable token and is ignored (%s)", self.path, type(error).__name__)
             return None
         return Token(token, expiration, owner) if speakable(token) and isinstance(owner, str) else None
 
@@ -159,7 +159,7 @@ class TokenStore:
         try:
             self._save(content)
         except OSError as error:
-            logger.warning("the token is not kept: %s: %s", self.path, error.strerror)
+            logger.warning("the token cannot be kept for the next run: %s: %s", self.path, error.strerror)
 
     def write_browser_login(self, token: Token, scope: list[str]) -> None:
         """Replace the file, readable by its owner only. Raises ConfigError for a folder that cannot be written.
@@ -267,7 +267,7 @@ class TokenSource:
     def _bought(self, key: ApiKey) -> Token:
         text, seconds = self._fetch(key)
         if not speakable(text):
-            raise LoginError("auth.token: the server's access_token is no text that fits into a header")
+            raise LoginError("auth.token: the access_token of the service does not fit into a header")
         token = Token(text, int(self._now()) + seconds, fingerprint(key, self._api_url))
         self._store.write(token)
         logger.debug("auth.token: a new token, valid for %d s", seconds)

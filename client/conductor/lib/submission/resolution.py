@@ -99,7 +99,7 @@ def _contradictions(values: Mapping[str, Any], names: Iterable[str]) -> Iterable
 
 def _work_contradictions(there: frozenset[str]) -> Iterable[Problem]:
     def without(*names: str, reason: str) -> Iterable[Problem]:
-        return [Problem(name, "it", f"nothing, {reason}") for name in names if name in there]
+        return [Problem(name, "a value", f"nothing, {reason}") for name in names if name in there]
 
     def needed(*names: str, reason: str) -> Iterable[Problem]:
         return [

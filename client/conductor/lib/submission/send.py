@@ -111,8 +111,11 @@ class Submission:
             return error
 
     def _create(self) -> Answered:
-        look_for = f"a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path},"
-        return self._read(self._calls.jobs_create(self._body, key=self._key, look_for=look_for))
+        advice = (
+            f"look for a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path}, "
+            "before submitting again"
+        )
+        return self._read(self._calls.jobs_create(self._body, key=self._key, advice=advice))
 
     def _read(self, sent: Sent) -> Answered:
         if sent.answer.status == 204:
@@ -142,7 +145,7 @@ class Submission:
                 self._transport.pause(wait)
             sighting = self._look()
             if isinstance(sighting, ConductorError):
-                return _unknown(lost, f"the job list could not be looked at: {sighting}")
+                return _unknown(lost, f"the job list could not be read: {sighting}")
             if sighting.found and self._ledger.is_alone(self._title):
                 return self._found(sighting.found)
             if sighting.candidates:
@@ -193,7 +196,7 @@ class Submission:
 
     def _found(self, jid: str) -> Answered:
         self._ledger.note(jid)
-        logger.warning("jobs.create: the answer was lost, and the job is there: %s", jid)
+        logger.warning("jobs.create: the answer was lost, but the job was made: %s", jid)
         return {"body": "job submitted.", "jobid": jid, "status": "success", "uri": f"/jobs/{jid}"}, 201
 
     def _absent(self, lost: OutcomeUnknownError) -> ConductorError:
@@ -202,7 +205,7 @@ class Submission:
             return _unknown(lost, f"{looked}, but it may still be made")
         kind: type[TryAgainError] = UnreachableError if lost.status is None else BusyError
         return kind(
-            f"{_first_sentence(lost)}; {looked}: nothing was made, submit again",
+            f"{_first_sentence(lost)}; {looked}: no job was made, submit again",
             operation=lost.operation,
             status=lost.status,
             attempts=lost.attempts,

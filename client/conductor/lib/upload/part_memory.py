@@ -49,7 +49,7 @@ class PartMemory:
         def delete(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM parts WHERE upload = ?", (key,))
 
-        self._file.write(delete, "parts of an upload are not forgotten")
+        self._file.write(delete, "the parts of an upload that is over stay in the cache")
 
     def _key(self, plan: MultiPart, md5: str) -> str:
         text = "\n".join((self._origin, plan.upload_id, md5, str(plan.part_size), str(len(plan.urls))))

@@ -23,7 +23,7 @@ def parse_frames(text: str) -> tuple[range, ...]:
 def _parse_part(part: str) -> range:
     match = _PART.fullmatch(part)
     if match is None or match[3] == "0" * len(match[3] or "-"):
-        raise ValueError(f"{part.strip()!r} is no frame, range or stepped range")
+        raise ValueError(f"{part.strip()!r} is not a frame, a range or a stepped range")
     first = int(match[1])
     last = int(match[2]) if match[2] is not None else first
     return range(min(first, last), max(first, last) + 1, int(match[3] or 1))

@@ -29,7 +29,7 @@ class Calls:
     """The operations of one service, as one user: a method each, which returns what came back.
 
     Raises the errors of ``exceptions``; which requests are repeated is the table in ``retry``. ``about`` names in
-    messages what a call is about, ``look_for`` completes the advice where its outcome is unknown. Safe to use from
+    messages what a call is about, ``advice`` says what to look at where its outcome is unknown. Safe to use from
     several threads.
     """
 
@@ -50,7 +50,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         into: Sink | None = None,
         about: str = "",
-        look_for: str = "",
+        advice: str = "",
         key: str = "",
     ) -> Sent:
         """Make the request of an operation and send it. ``url`` is a signed one; a ``query`` of text goes as it is."""
@@ -71,7 +71,7 @@ class Calls:
                 into=into,
                 tokens=self._tokens if operation.bearer else None,
                 about=about,
-                look_for=look_for,
+                advice=advice,
                 key=key,
             )
         )
@@ -111,19 +111,19 @@ class Calls:
         """List jobs, those that a filter such as ``jid_gt_00011,jid_lt_00013`` lets through (wire reference 2.9)."""
         return self._call(operations.JOBS_LIST, query=_filter(filter_text))
 
-    def jobs_create(self, body: bytes, *, key: str, look_for: str) -> Sent:
+    def jobs_create(self, body: bytes, *, key: str, advice: str) -> Sent:
         """Send a job (wire reference 2.8); ``key`` is the Idempotency-Key."""
-        return self._call(operations.JOBS_CREATE, body=body, key=key, look_for=look_for)
+        return self._call(operations.JOBS_CREATE, body=body, key=key, advice=advice)
 
-    def jobs_act(self, action: str, jids: Iterable[str], *, about: str, look_for: str) -> Sent:
+    def jobs_act(self, action: str, jids: Iterable[str], *, about: str, advice: str) -> Sent:
         """Do something to whole jobs (wire reference 2.11)."""
         body = {"action": action, "jobids": list(jids)}
-        return self._call(operations.JOBS_ACT, body=body, about=about, look_for=look_for)
+        return self._call(operations.JOBS_ACT, body=body, about=about, advice=advice)
 
-    def tasks_act(self, action: str, jid: str, tids: Iterable[str], *, about: str, look_for: str) -> Sent:
+    def tasks_act(self, action: str, jid: str, tids: Iterable[str], *, about: str, advice: str) -> Sent:
         """Do something to tasks of one job (wire reference 2.11)."""
         body = {"action": action, "jobid": jid, "taskids": list(tids)}
-        return self._call(operations.TASKS_ACT, body=body, about=about, look_for=look_for)
+        return self._call(operations.TASKS_ACT, body=body, about=about, advice=advice)
 
     def tasks_list(self, filter_text: str) -> Sent:
         """List tasks by a filter such as ``jobLabel_eq_00012`` (wire reference 2.22)."""

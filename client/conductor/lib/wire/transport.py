@@ -77,7 +77,7 @@ class Call:
     """One request to be made, as often as it takes. Made by ``calls`` alone.
 
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
-    takes the body of a success, whose answer then has no content. ``about`` and ``look_for`` complete error
+    takes the body of a success, whose answer then has no content. ``about`` and ``advice`` complete error
     messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
     call be repeated where the service said that it honours keys.
     """
@@ -90,7 +90,7 @@ class Call:
     into: Sink | None = field(default=None, repr=False)
     tokens: Tokens | None = None
     about: str = ""
-    look_for: str = ""
+    advice: str = ""
     key: str = ""
 
 
@@ -346,7 +346,7 @@ def _attempted(call: Call, attempts: int, token: str, doubt: Doubt) -> Attempted
         host=host_of(call.url),
         attempts=attempts,
         about=call.about,
-        look_for=call.look_for,
+        advice=call.advice,
         doubt=doubt,
         secrets=(token,),
     )
@@ -363,7 +363,9 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
         path = environ.get(name)
         if path:
             if not Path(path).exists():
-                raise ConfigError(f"{name} is {path!r}, which does not exist")
+                raise ConfigError(
+                    f"{name} is {path!r}, which does not exist; unset it, or name a file of certificates"
+                )
             return path
     return True
 
