@@ -7,8 +7,6 @@ from typing import Any
 from conductor.lib.accounts import account_environment_records
 from conductor.lib.api_client import ApiClient, client_or_own
 
-CATALOG_LISTS = ("packages", "projects", "instance_types", "env_vars_configs")
-
 
 def export_catalog(*, client: ApiClient | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the account's packages, projects of every status, machines and environment, as the service has them.

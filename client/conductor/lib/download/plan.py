@@ -12,7 +12,7 @@ from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.safe_paths import Claims, is_windows, output_folder, safe_parts
 from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.values.frames import parse_frames
-from conductor.lib.wire.records import job_id as checked_job_id
+from conductor.lib.wire.records import job_id
 
 MAX_TASKS = 1_000_000
 
@@ -41,8 +41,8 @@ class Selection:
 
         Raises BadArgumentError for a range that makes no sense; the vendor's client then takes the whole job.
         """
-        job_id, colon, tasks = text.strip().partition(":")
-        return cls(checked_job_id(job_id), parse_task_ids([tasks]) if colon else None)
+        job, colon, tasks = text.strip().partition(":")
+        return cls(job_id(job), parse_task_ids([tasks]) if colon else None)
 
 
 def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-ACCEPTED = "frames such as '8', '10-12', '1-9x2' or '1, 10-20, 100-200x2' (steps from 1)"
+ACCEPTED_FRAMES = "frames such as '8', '10-12', '1-9x2' or '1, 10-20, 100-200x2' (steps from 1)"
 
 # Digits are bounded only to keep a typing error from becoming a number that nothing can hold.
 _PART = re.compile(r"\s*(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?\s*", re.ASCII)

@@ -15,8 +15,7 @@ from typing import Any
 
 from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
-from conductor.lib.values.frames import ACCEPTED as ACCEPTED_FRAMES
-from conductor.lib.values.frames import parse_frames
+from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
