@@ -188,7 +188,7 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(UnknownCommandError, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
-    app.register_error_handler(InvalidRequestError, _meaningless)
+    app.register_error_handler(InvalidRequestError, _invalid_request)
     app.register_error_handler(Exception, _defect)
 
 
@@ -199,7 +199,7 @@ def _refusal(error: Refusal) -> Response:
     return response
 
 
-def _meaningless(error: InvalidRequestError) -> Response:
+def _invalid_request(error: InvalidRequestError) -> Response:
     details = [] if error.path is None else [Detail(error.path, str(error))]
     return _refusal(bad_request(str(error), *details))
 

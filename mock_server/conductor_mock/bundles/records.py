@@ -66,7 +66,7 @@ def read_line(line: bytes, number: int, contract: Contract) -> Record:
         raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
     if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
         raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
-    problem = _wrong(record.command, type(record.command)) or _meaningless(record.command, contract)
+    problem = _wrong(record.command, type(record.command)) or _invalid(record.command, contract)
     if problem:
         raise BundleError(f"command {number} ({record.command.kind}): {problem}")
     return record
@@ -107,7 +107,7 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls)
 
 
-def _meaningless(command: Command, contract: Contract) -> str | None:
+def _invalid(command: Command, contract: Contract) -> str | None:
     """What in a command of the right types no request could have made, if anything is."""
     if isinstance(command, JobCreated):
         problems = contract.operations["jobs.create"].check_request(command.payload)
