@@ -1,7 +1,7 @@
 """The check of a whole catalogue document: everything that is known to break a client, and where it is.
 
-The sources are the traps of wire reference 9 (14 to 18) and the field tables of 2.1 to 2.4. An error breaks at
-least one real client; a warning is for what clients silently drop, or what only some of them trip over.
+The sources are traps 14 to 18 and the field tables of wire reference 2.1 to 2.4. An error breaks at least one
+real client; a warning is for what clients silently drop, or what only some of them trip over.
 """
 
 from __future__ import annotations

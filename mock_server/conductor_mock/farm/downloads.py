@@ -13,7 +13,7 @@ REPORTS = ("downloading", "downloaded", "pending")
 
 
 def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
-    """Tasks whose outputs nobody fetched or is fetching, lowest job and task first, of one location (7.5)."""
+    """Tasks of one location (wire reference 7.5) whose outputs nobody has or is fetching, lowest job and task first."""
     for job in queues.jobs_to_deliver(state, location):
         for index in queues.tasks_to_deliver(job):
             download = job.tasks[index].download

@@ -192,7 +192,7 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
 
 
 def _tasks(payload: Mapping[str, Any]) -> list[Task]:
-    """The tasks of a new job: those with a scout frame start, the rest are held; none with one: all start (7.3)."""
+    """The tasks of a new job: those with a scout frame start, others are held; none: all start (wire reference 7.3)."""
     scouts = reading.scouts(payload)
     found = [Task(command, frames) for command, frames in reading.tasks(payload)]
     if scouts is None:

@@ -14,7 +14,7 @@ from conductor_mock.farm.state import Job, State, Upload
 
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
-    """The oldest job of this location whose files nobody brings; null, missing and empty locations are one (7.5)."""
+    """The oldest job of this location whose files nobody brings; no location is one too (wire reference 7.5)."""
     job = queues.first_to_bring(state, location)
     if job is None:
         return None

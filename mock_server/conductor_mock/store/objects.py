@@ -1,6 +1,6 @@
 """File contents by their md5, in one directory: a name stands for whole, verified, durable bytes or does not exist.
 
-md5 identifies contents because the protocol does (wire reference section 4). Names here are made of the digest only,
+md5 identifies contents because the protocol does (wire reference 4). Names here are made of the digest only,
 never of a path that a client sent.
 """
 
