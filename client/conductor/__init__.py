@@ -195,9 +195,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from conductor.version import version
+        from conductor.version import VERSION
 
-        return version()
+        return VERSION
     if name in _HOMES:
         from importlib import import_module
 
