@@ -40,6 +40,10 @@ format: $(VENV)/.dev ## put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: docs
+docs: $(VENV)/.dev ## write the pages and tables that are made from code and contract
+	$(BIN)/python docs/generate.py
+
 test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import click
@@ -14,6 +16,7 @@ import pytest
 import responses
 from click.testing import CliRunner, Result
 
+from conductor import commands
 from conductor.cli import COMMANDS, cli
 from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
@@ -248,6 +251,17 @@ def test_the_list_of_commands_says_what_the_commands_say() -> None:
         assert command is not None
         assert command.name == name
         assert command.get_short_help_str(limit=200) == listed.help
+
+
+def test_every_command_of_a_module_is_listed_or_belongs_to_a_group() -> None:
+    ctx = click.Context(cli)
+    listed = {cli.get_command(ctx, name) for name in COMMANDS}
+    inner = {one for group in listed if isinstance(group, click.Group) for one in group.commands.values()}
+    modules = [import_module(f"conductor.commands.{found.name}") for found in iter_modules(commands.__path__)]
+    written = {one for module in modules for one in vars(module).values() if isinstance(one, click.Command)}
+
+    assert len(written) > 20
+    assert written == listed | inner, "a command needs its line in COMMANDS of conductor/cli.py"
 
 
 def test_an_unknown_command_is_bad_input() -> None:

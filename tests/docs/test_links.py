@@ -91,6 +91,20 @@ def test_every_page_and_module_that_code_names_is_there() -> None:
     assert not missing
 
 
+def test_every_page_of_the_documents_is_reached_from_the_readme() -> None:
+    seen, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in seen:
+            seen.add(page)
+            targets = [
+                (page.parent / link.partition("#")[0]).resolve() for link in links(page) if link[0] != "#"
+            ]
+            ahead += [target for target in targets if target.suffix == ".md" and target.exists()]
+
+    assert not [page for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in seen]
+
+
 def test_the_links_are_found() -> None:
     """The tests above find nothing where the pattern finds no link."""
     found = {page.relative_to(ROOT).as_posix(): len(list(links(page))) for page in PAGES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,25 @@ def test_an_hour_holds_no_more_than_its_instances_had(state: State) -> None:
     for began, usage in hours.items():
         assert began % HOUR == 0
         assert 0 < usage.time_us <= attempts * HOUR
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Machine) if "price" in one.name])
+def test_every_price_of_a_machine_is_charged(name: str) -> None:
+    free = replace(MACHINES[0], **{one.name: 0 for one in fields(Machine) if "price" in one.name})
+    state = opened()
+    for preemptible in (True, False):
+        payload = {
+            "tasks_data": [{"command": "r"}],
+            "preemptible": preemptible,
+            "metadata": {"mock_duration": "60"},
+        }
+        do(state, JobCreated(payload, "", replace(free, **{name: 1_000_000})))
+    fold.advance(state, HOUR)
+    costs = [billing.task_cost(job, job.tasks[0], state.now_us) for job in state.jobs.values()]
+
+    assert any(costs), f"what a machine costs leaves {name} out"
+    _, _, instance_cost, licence_cost = total(billing.usage_by_hour(state, 0, HOUR))
+    assert instance_cost + licence_cost == sum(costs)
 
 
 def usage(caller: ApiCaller, *terms: tuple[str, str, Any]) -> Answer:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from conductor_mock.catalog import CatalogError, default, from_document, load
+from conductor_mock.catalog.machines import FIGURES
 
 CUSTOM_MACHINE = {
     "name": "n1-standard-12",
@@ -59,6 +60,21 @@ def test_prices_and_speeds_that_are_left_out_follow_from_the_machine(tmp_path: P
     assert machine.preemptible_usd_per_hour == machine.price_usd_per_hour * 30 // 100
     assert (machine.cores, machine.memory_gb, machine.gpu_count, machine.speed) == (12, "48", 0, 150)
     assert list(catalog.machines) == ["n1-standard-12"]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_that_a_document_states_is_that_of_the_machine_and_comes_back(figure: str) -> None:
+    catalog = from_document({"machines": {"n1-standard-8": {figure: 7}}}, "a test")
+
+    assert getattr(catalog.machines["n1-standard-8"], figure) == 7
+    assert from_document(catalog.to_document(), "a test") == catalog
+
+
+def test_a_machine_has_nothing_but_its_figures_and_what_its_record_says() -> None:
+    (machine,) = from_document({"instance_types": [CUSTOM_MACHINE]}, "a test").machines.values()
+    said = {name for name, value in vars(machine).items() if name not in FIGURES}
+
+    assert said <= {"name", "cores", "memory_gb", "gpu_count"}, "a document cannot state it: see FIGURES"
 
 
 def test_prices_and_speeds_may_be_given(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def _invalid(command: Command, contract: Contract) -> str | None:
         problems = contract.operations["jobs.create"].check_request(command.payload)
         if problems:
             return f"{problems[0].path} {problems[0].message}"
-    check = _CHECKS.get(type(command))
+    check = CHECKS.get(type(command))
     return check(command) if check else None
 
 
@@ -160,7 +160,7 @@ def _one_of(value: str, known: Any) -> str | None:
     return None if value in known else f"{value[:40]!r} is not known"
 
 
-_CHECKS: Mapping[type, Callable[[Any], str | None]] = {
+CHECKS: Mapping[type, Callable[[Any], str | None]] = {
     AccountOpened: _opened,
     OptionsChanged: lambda command: _options(command.options),
     ClockSet: lambda command: _anchor(command.clock),
@@ -173,6 +173,7 @@ _CHECKS: Mapping[type, Callable[[Any], str | None]] = {
     RulesChanged: _rules,
     CatalogReplaced: _catalog,
 }
+"""What the values of a command must be beyond their types, by the command's class."""
 
 
 def _is_time(value: object) -> bool:
