@@ -31,5 +31,6 @@ def tests(session: nox.Session) -> None:
 def client(session: nox.Session) -> None:
     """Check and run the client alone where the server does not go: its types, and the tests that need only it."""
     session.install("--editable", "./client[cli]", *CLIENT_TEST_PACKAGES)
-    session.run("mypy", "--python-version", "3.9", "client")
+    # The last type stubs of requests for this Python leave methods untyped that later ones have.
+    session.run("mypy", "--python-version", "3.9", "--allow-untyped-calls", "client")
     session.run("pytest", *(session.posargs or ["-n", "auto"]), "tests/client")

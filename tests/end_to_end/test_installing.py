@@ -11,20 +11,14 @@ import pytest
 from support.distributions import Built, Environment
 from support.programs import python, run
 from support.served import ServedProcess, served
+from support.submitting import SUBMISSION
+
+pytestmark = pytest.mark.slow
 
 CLONE = ("./client", ".")
 """What the documented call installs: `pip install ./client .` in the clone."""
 
 WHOLE = ("conductor-mock", "hatchling")
-SUBMISSION = """
-import conductor, json, sys
-path = sys.argv[1]
-response, code = conductor.Submit({
-    "job_title": "light", "project": "default", "instance_type": "n1-standard-2", "output_path": "/out",
-    "upload_paths": [path], "local_upload": True, "tasks_data": [{"command": f"render {path}", "frames": "1"}],
-}).main()
-print(json.dumps([code, response["jobid"], sorted(name for name in sys.modules if "." not in name)]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +97,10 @@ def test_a_config_file_without_yaml_says_what_to_install(alone: Environment, tmp
     assert done.stdout == f"{file} cannot be read without PyYAML: pip install 'conductor-mock-client[cli]'\n"
 
 
+def test_the_client_alone_is_under_ten_megabytes(alone: Environment) -> None:
+    assert 1_000_000 < alone.size() < 10_000_000
+
+
 BEFORE = """
 [build-system]
 requires = ["hatchling"]
@@ -153,8 +151,8 @@ def test_the_one_distribution_of_before_is_uninstalled_first(old: Environment) -
     assert old.run("conductor-mock", "--version").returncode == 0
 
 
-def test_where_that_was_forgotten_the_same_call_a_second_time_mends_it(old: Environment) -> None:
-    old.install(*CLONE)
+def test_where_that_was_forgotten_the_same_call_a_second_time_mends_it(dist: Built, old: Environment) -> None:
+    old.install(str(dist.client.path), str(dist.fake.path))
     broken = old.run("python", "-m", "conductor", "--help")
     old.install(*CLONE)
     mended = old.run("conductor", "--help")

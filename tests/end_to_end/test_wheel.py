@@ -8,6 +8,8 @@ from conductor.version import VERSION
 from support.distributions import PROJECTS, Built
 from support.programs import ROOT
 
+pytestmark = pytest.mark.slow
+
 SOURCES = {
     "conductor": ROOT / "client",
     "conductor_mock": ROOT / "mock_server",

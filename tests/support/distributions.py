@@ -14,10 +14,19 @@ from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from support.package_index import install
 from support.programs import PATIENCE_S, ROOT, Finished, python, run
 
 PROJECTS = {"conductor-mock-client": ROOT / "client", "conductor-mock": ROOT}
 """The folder that each distribution is built from."""
+
+_NO_INDEX = {
+    "PIP_NO_INDEX": "1",
+    "PIP_FIND_LINKS": "",
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+"""What keeps pip from any index, whatever the machine's settings say."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +111,25 @@ def _build(project: Path, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment without an index: whatever it does not borrow has to be handed to it."""
+    """A virtual environment for what was built."""
 
     folder: Path
 
     @classmethod
+    def fetching(cls, interpreter: str, folder: Path, requirement: str) -> Environment:
+        """Make one of another Python, with a requirement and what it needs from the index.
+
+        Raises InstallError, IndexUnreachableError.
+        """
+        environment = cls(folder)
+        install(interpreter, "-m", "venv", str(folder))
+        pip = (str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
+        install(*pip, "install", requirement)
+        return environment
+
+    @classmethod
     def borrowing(cls, folder: Path, *roots: str) -> Environment:
-        """Make one that has what the distributions `roots` need, from this process's environment, and no more.
+        """Make one without an index, that has what `roots` need lent by this process's environment, and no more.
 
         The distributions themselves are not lent where they are ours.
         """
@@ -128,13 +149,8 @@ class Environment:
 
     def pip(self, *arguments: str) -> Finished:
         """Run pip for it, without an index."""
-        options = (
-            "--disable-pip-version-check",
-            "--no-input",
-            "--python",
-            str(self.folder / "bin" / "python"),
-        )
-        return run(python("-m", "pip", *options, *arguments), {"PIP_NO_INDEX": "1"}, cwd=ROOT)
+        program = python("-m", "pip", "--python", str(self.folder / "bin" / "python"))
+        return run([*program, *arguments], _NO_INDEX, cwd=ROOT)
 
     def install(self, *what: str) -> None:
         """Install wheels, or folders of the clone, whose requirements it must have. Fails the test with pip's words."""
@@ -144,6 +160,12 @@ class Environment:
     def run(self, name: str, *arguments: str, **env: str) -> Finished:
         """Run one of its programs, away from the clone."""
         return run([str(self.folder / "bin" / name), *arguments], env, cwd=self.folder)
+
+    def size(self) -> int:
+        """Return the bytes of all packages in it, those that it borrows included."""
+        folders = (self._packages, self.folder / "lent")
+        walks = (walked for folder in folders for walked in os.walk(folder, followlinks=True))
+        return sum((Path(folder) / name).stat().st_size for folder, _, names in walks for name in names)
 
     def commands(self) -> set[str]:
         """The names of our programs in it."""
