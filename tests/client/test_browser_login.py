@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from conductor.lib.browser_login import Login, login_page, login_with_browser
 from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
-from conductor.lib.login.browser import Login, login_page, login_with_browser
 from conductor.lib.login.credentials import TokenSource
 from support.client_world import NOW, URL, jwt
 

@@ -24,11 +24,11 @@ from conductor.cli import cli
 from conductor.lib.accounts import get_account, list_account_environment
 from conductor.lib.actions import TASK_ACTIONS, Action, act_on_jobs, act_on_tasks
 from conductor.lib.api_client import ApiClient
+from conductor.lib.browser_login import login_with_browser
 from conductor.lib.catalog_export import CATALOG_LISTS
 from conductor.lib.config import Config
 from conductor.lib.exceptions import NotEndedError, RefusedError
 from conductor.lib.jobs import get_job, list_jobs
-from conductor.lib.login.browser import login_with_browser
 from conductor.lib.logs import follow_log, get_log
 from conductor.lib.package_environment import PackageEnvironment
 from conductor.lib.package_tree import PackageTree

@@ -26,8 +26,8 @@ def login(timeout: float, no_browser: bool, as_json: bool) -> None:
     """
     import webbrowser
 
+    from conductor.lib.browser_login import login_with_browser
     from conductor.lib.config import Config
-    from conductor.lib.login.browser import login_with_browser
     from conductor.lib.login.credentials import api_key
 
     config = Config.load()

@@ -7,7 +7,6 @@ from enum import Enum
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.wire.operations import JOBS_ACT, TASKS_ACT
 from conductor.lib.wire.records import job_id, job_ids, object_of, task_ids, text
 
 
@@ -46,9 +45,9 @@ def act_on_jobs(action: Action | str, jids: Iterable[int | str], *, client: ApiC
     named = f"jobs {', '.join(wanted)}" if len(wanted) != 1 else f"job {wanted[0]}"
     if not wanted:
         raise BadArgumentError.listing([Problem("jids", "none", "at least one job id")])
-    body = {"action": chosen.value, "jobids": wanted}
-    with client_or_own(client) as one:
-        sent = one.call(JOBS_ACT, body=body, about=f"{chosen} of {named}", look_for=f"the status of {named}")
+    about, look_for = f"{chosen} of {named}", f"the status of {named}"
+    with client_or_own(client) as api:
+        sent = api.calls.jobs_act(chosen.value, wanted, about=about, look_for=look_for)
         return text(object_of(sent), "message", "body")
 
 
@@ -59,14 +58,9 @@ def act_on_tasks(
     chosen, job, wanted = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
     if not wanted:
         raise BadArgumentError.listing([Problem("tids", "none", "at least one task id")])
-    body = {"action": chosen.value, "jobid": job, "taskids": wanted}
-    with client_or_own(client) as one:
-        sent = one.call(
-            TASKS_ACT,
-            body=body,
-            about=f"{chosen} of tasks of job {job}",
-            look_for=f"the status of the tasks of job {job}",
-        )
+    about, look_for = f"{chosen} of tasks of job {job}", f"the status of the tasks of job {job}"
+    with client_or_own(client) as api:
+        sent = api.calls.tasks_act(chosen.value, job, wanted, about=about, look_for=look_for)
         return text(object_of(sent), "message", "body")
 
 

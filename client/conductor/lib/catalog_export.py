@@ -15,10 +15,10 @@ def export_catalog(*, client: ApiClient | None = None) -> dict[str, list[dict[st
 
     The environment is listed without the account's id, since another server's account has another.
     """
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         return {
-            "packages": one.list_packages(),
-            "projects": one.list_projects(()),
-            "instance_types": one.list_instance_types(),
-            "env_vars_configs": account_environment_records(one),
+            "packages": api.list_packages(),
+            "projects": api.list_projects(()),
+            "instance_types": api.list_instance_types(),
+            "env_vars_configs": account_environment_records(api),
         }

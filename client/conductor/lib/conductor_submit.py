@@ -21,7 +21,7 @@ from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache
+    from conductor.lib.md5_cache import Md5Cache
 
 __all__ = ["BadArgumentError", "Submit", "set_logging"]
 
@@ -171,6 +171,6 @@ class Submit:
         if not self._arguments["md5_caching"] or self._arguments["force"]:
             return None
         # SQLite is only loaded where it is used.
-        from conductor.lib.files.md5_cache import user_cache
+        from conductor.lib.md5_cache import user_cache
 
         return user_cache(self._arguments["database_filepath"])

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from conductor.lib.exceptions import ConfigError, Problem
 from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
 from conductor.lib.values.kinds import Kind, PathText, Spot, Whole, choice
+from conductor.lib.wire.redaction import without_user
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ class Url(Kind):
         """Return the URL without a slash at its end."""
         if isinstance(value, str) and self._fits(value):
             return value.rstrip("/")
-        spot.problems.append(Problem(spot.argument, _without_user(value), self.accepts, spot.source))
+        spot.problems.append(
+            Problem(spot.argument, repr(without_user(str(value))), self.accepts, spot.source)
+        )
         return None
 
     def _fits(self, url: str) -> bool:
@@ -49,11 +52,6 @@ class Url(Kind):
             return False
         plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
         return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and url.isascii()
-
-
-def _without_user(url: object) -> str:
-    scheme, mark, rest = str(url).rpartition("@")
-    return repr(f"***@{rest}" if mark and scheme else str(url))
 
 
 class Secret(Kind):

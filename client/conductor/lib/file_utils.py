@@ -1,4 +1,7 @@
-"""Finding the files that upload paths mean (wire reference 6): files, directories, variables, patterns."""
+"""Finding the files that upload paths mean (wire reference 6): files, directories, variables, patterns.
+
+``look_at`` then says what they are at this moment, which is what an ``Uploader`` takes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conductor.lib.exceptions import InvalidPathError
+from conductor.lib.files.local import LocalFile, look_at
+
+__all__ = ["LocalFile", "expand_paths", "look_at", "read_path_list"]
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
 from conductor.lib.wire.operations import JOBS_LIST
-from conductor.lib.wire.records import job_id, job_ids, number, records_of, text
+from conductor.lib.wire.records import job_id, job_ids, number, text
 
 TASK_STATUSES = (
     *("pending", "holding", "running", "success"),
@@ -106,8 +106,8 @@ def list_jobs(
     know. Ids that there are not are left out.
     """
     wanted = None if jids is None else job_ids(jids)
-    with client_or_own(client) as one:
-        records = _records(one, wanted, since)
+    with client_or_own(client) as api:
+        records = _records(api, wanted, since)
     accepted = frozenset(statuses)
     jobs = [
         job
@@ -131,11 +131,11 @@ def get_job(jid: int | str, *, client: ApiClient | None = None) -> Job:
 
 def _records(client: ApiClient, wanted: list[str] | None, since: date | None) -> list[dict[str, Any]]:
     if wanted is None:
-        return _ask(client, f"created_gt_{since.isoformat()}" if since else "")
+        return client.list_jobs(f"created_gt_{since.isoformat()}" if since else "")
     found: list[dict[str, Any]] = []
     for low, high in _ranges(sorted(map(int, wanted))):
         # Bounds are exclusive and padded, as the vendor's client sends them.
-        found += _ask(client, f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
+        found += client.list_jobs(f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
     return found
 
 
@@ -144,7 +144,3 @@ def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:
     if numbers and numbers[-1] - numbers[0] < _SPAN:
         return [(numbers[0], numbers[-1])]
     return [(number, number) for number in numbers]
-
-
-def _ask(client: ApiClient, filter_text: str) -> list[dict[str, Any]]:
-    return records_of(client.call(JOBS_LIST, query={"filter": filter_text} if filter_text else None))

@@ -63,7 +63,7 @@ def get_task(jid: int | str, tid: int | str, *, client: ApiClient | None = None)
 
 
 def _ask(client: ApiClient | None, filter_text: str) -> list[Task]:
-    with client_or_own(client) as one:
-        sent = one.call(TASKS_LIST, query={"filter": filter_text}, base=one.config.api_url)
-        tasks = [Task.from_record(record) for record in records_of(sent)]
+    with client_or_own(client) as api:
+        sent = api.calls.tasks_list(filter_text)
+    tasks = [Task.from_record(record) for record in records_of(sent)]
     return sorted(tasks, key=lambda task: (len(task.tid), task.tid))

@@ -35,10 +35,10 @@ def wait_for_jobs(
     pacer = Pacer(polling or Polling(), wait, clock)
     deadline = None if timeout is None else clock() + timeout
     seen: list[Job] = []
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         while True:
             try:
-                jobs = _all(wanted, one)
+                jobs = _all(wanted, api)
             except TryAgainError as error:
                 pacer.failed(error)
             else:

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.download.calls import DownloadFile, DownloadsApi
 from conductor.lib.download.partial_file import PartialFile, RangeIgnoredError
 from conductor.lib.download.plan import Overwrite, Placed
+from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.report import FileResult, FileStatus
 from conductor.lib.download.safe_paths import UnsafePathError, check_way
 from conductor.lib.exceptions import (
@@ -24,6 +24,7 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
+from conductor.lib.wire.calls import Calls
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +64,13 @@ class FileFetcher:
 
     def __init__(
         self,
-        api: DownloadsApi,
+        calls: Calls,
         *,
         overwrite: Overwrite,
         cancellation: Cancellation,
         renew: Callable[[DownloadFile], DownloadFile],
     ) -> None:
-        self._api = api
+        self._calls = calls
         self._overwrite = overwrite
         self._cancellation = cancellation
         self._renew = renew
@@ -160,7 +161,7 @@ class FileFetcher:
         furthest, renewed = partial.count, False
         while True:
             try:
-                return self._api.fetch(file, partial)
+                self._calls.objects_get(file.url, partial, about=repr(file.relative_path))
             except RefusedError as error:
                 if error.status == _RANGE_NOT_SATISFIABLE and partial.count:
                     partial.start_over()
@@ -175,6 +176,8 @@ class FileFetcher:
             except TryAgainError:
                 if partial.count <= furthest:
                     raise
+            else:
+                return
             self._cancellation.check()
             furthest = max(furthest, partial.count)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from conductor.lib.download.calls import DownloadFile
+from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.safe_paths import Claims, is_windows, output_folder, safe_parts
 from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.values.frames import parse_frames

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conductor.lib.cancellation import CancelledError
-from conductor.lib.download.calls import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.records import DownloadStatus, DownloadTask
 from conductor.lib.exceptions import ConductorError, LoginError
+from conductor.lib.wire.calls import Calls
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ class TaskUnderWay:
 class TaskReports:
     """Tells the service, or does not, if it is not to know. Safe to use from several threads."""
 
-    def __init__(self, api: DownloadsApi, *, wanted: bool) -> None:
-        self._api = api
+    def __init__(self, calls: Calls, *, wanted: bool) -> None:
+        self._calls = calls
         self.wanted = wanted
 
     def tell(self, task: TaskUnderWay, status: DownloadStatus) -> ConductorError | None:
@@ -67,7 +68,7 @@ class TaskReports:
 
     def _send(self, record: DownloadTask, status: DownloadStatus) -> None:
         size = 0 if status is DownloadStatus.DOWNLOADED else record.size
-        self._api.report(record.download_id, status, bytes_to_download=size)
+        self._calls.downloads_report(record.download_id, status.value, bytes_to_download=size)
 
 
 def sync_folder(folder: Path) -> None:

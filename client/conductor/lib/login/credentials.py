@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import logging
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +21,9 @@ from typing import Any
 
 from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
+from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.file_lock import locked
+from conductor.lib.files.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +176,7 @@ class TokenStore:
 
     def _save(self, content: dict[str, Any]) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(self.path, json.dumps(content))
+        replace_file(self.path, json.dumps(content).encode(), private=True)
 
 
 def _document(token: Token, scope: str | list[str]) -> dict[str, Any]:
@@ -187,21 +186,6 @@ def _document(token: Token, scope: str | list[str]) -> dict[str, Any]:
         "expiration": token.expiration,
         "scope": scope,
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    # mkstemp makes the file with mode 0600, so that it is never readable by others, not even for a moment.
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor, no path
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def speakable(token: object) -> bool:
@@ -302,4 +286,4 @@ class TokenSource:
 
 def fingerprint(key: ApiKey, api_url: str) -> str:
     """Return a text that tells keys and servers apart without giving either away."""
-    return hashlib.sha256(f"{api_url}\0{key.client_id}".encode()).hexdigest()[:32]
+    return hashed_name(f"{api_url}\0{key.client_id}")[:32]

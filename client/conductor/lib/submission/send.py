@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from conductor.lib.exceptions import (
@@ -33,8 +32,9 @@ from conductor.lib.exceptions import (
     UnreachableError,
 )
 from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
-from conductor.lib.wire.operations import JOBS_CREATE, JOBS_LIST
-from conductor.lib.wire.transport import JSON, Call, Sent, Tokens, Transport
+from conductor.lib.wire.calls import Calls
+from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
 
@@ -83,31 +83,15 @@ class Ledger:
 
 
 class Submission:
-    """One job on its way to the service at ``url``. ``key`` is a new one unless given."""
+    """One job on its way to the service. ``key`` is its Idempotency-Key, a new one unless given."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        tokens: Tokens,
-        url: str,
-        payload: Mapping[str, Any],
-        *,
-        ledger: Ledger,
-        key: str = "",
-    ) -> None:
-        self._transport, self._tokens, self._url, self._ledger = transport, tokens, url, ledger
+    def __init__(self, calls: Calls, payload: Mapping[str, Any], *, ledger: Ledger, key: str = "") -> None:
+        self._calls, self._transport, self._ledger = calls, calls.transport, ledger
         self._payload = payload
         self._title = str(payload.get("job_title") or "")
-        self._started = transport.now()
-        self._call = Call(
-            JOBS_CREATE,
-            f"{url}{JOBS_CREATE.path}",
-            headers=JSON,
-            body=json.dumps(payload).encode(),
-            tokens=tokens,
-            look_for=f"a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path},",
-            key=key or str(uuid4()),
-        )
+        self._started = self._transport.now()
+        # Made once: the same bytes with the same key are one job, however often they are sent.
+        self._body, self._key = json.dumps(payload).encode(), key or str(uuid4())
 
     def send(self) -> Answered:
         """Return the service's answer and its status. Raises the errors of ``exceptions``."""
@@ -122,9 +106,13 @@ class Submission:
     def _post(self) -> Answered | ConductorError:
         """Send the job. Return the answer, or OutcomeUnknownError; raise what is certain to have made no job."""
         try:
-            return self._read(self._transport.send(self._call))
+            return self._create()
         except OutcomeUnknownError as error:
             return error
+
+    def _create(self) -> Answered:
+        look_for = f"a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path},"
+        return self._read(self._calls.jobs_create(self._body, key=self._key, look_for=look_for))
 
     def _read(self, sent: Sent) -> Answered:
         if sent.answer.status == 204:
@@ -163,12 +151,12 @@ class Submission:
         return self._absent(lost)
 
     def _honours_keys(self) -> bool:
-        return self._transport.honours_keys(self._url)
+        return self._transport.honours_keys(self._calls.url)
 
     def _repeat(self) -> Answered | ConductorError:
         """Send the job once more with its key, to a service that honours it; return the error of that."""
         try:
-            return self._read(self._transport.send(self._call))
+            return self._create()
         except ConductorError as error:
             logger.warning("%s", error)
             return error
@@ -194,8 +182,7 @@ class Submission:
     def _list(self, skew: float) -> tuple[list[dict[str, Any]], float]:
         """Return the jobs of these days, and by how many seconds the service's clock is ahead of ours."""
         day = datetime.fromtimestamp(self._started + skew - 2 * _DAY, timezone.utc).date()
-        url = f"{self._url}{JOBS_LIST.path}?filter={quote(f'created_gt_{day.isoformat()}', safe='')}"
-        sent = self._transport.send(Call(JOBS_LIST, url, headers=JSON, tokens=self._tokens))
+        sent = self._calls.jobs_list(f"created_gt_{day.isoformat()}")
         body = sent.json()
         records = body.get("data") if isinstance(body, dict) else None
         records = [records] if isinstance(records, dict) else records  # one job alone may come so

@@ -16,7 +16,7 @@ from conductor.lib.exceptions import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from conductor.lib.wire.operations import AUTH_TOKEN, Operation
+from conductor.lib.wire.operations import AUTH_TOKEN, Operation, Origin
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 from conductor.lib.wire.redaction import host_of, scrub
 from conductor.lib.wire.retry import Doubt, not_acted_on
@@ -37,7 +37,6 @@ class Attempted:
     attempts: int
     about: str = ""
     look_for: str = ""
-    authorised: bool = True
     doubt: Doubt = Doubt.NONE
     secrets: tuple[str, ...] = ()
 
@@ -88,7 +87,8 @@ def _error_for_answer(answer: Answer, attempted: Attempted) -> ConductorError:
     reason = f"{attempted.host} answered {_name(status)}{f': {said}' if said else ''}"
     if attempted.attempts > 1:
         reason += f" ({_times(attempted.attempts)})"
-    if status in (401, 403) and attempted.authorised:
+    signed = attempted.operation.origin is Origin.SIGNED
+    if status in (401, 403) and not signed:
         return _make(LoginError, attempted, f"{reason}; {_CREDENTIALS}", status)
     if attempted.operation == AUTH_TOKEN and status == 400:
         return _make(LoginError, attempted, f"{reason}; {_CREDENTIALS}", status)

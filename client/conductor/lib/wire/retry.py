@@ -27,6 +27,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum, IntEnum
 
+from conductor.lib.wire.backoff import growing
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 
@@ -49,7 +50,7 @@ class RetryPolicy:
 
     def backoff(self, retries: int, random: Callable[[], float]) -> float:
         """Return the wait before the retry with this number; ``random`` gives a number in [0, 1)."""
-        return random() * min(self.cap, self.base * 2.0**retries)
+        return random() * growing(self.base, retries, self.cap)
 
 
 class Do(Enum):

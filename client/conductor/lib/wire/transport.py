@@ -28,7 +28,7 @@ import urllib3
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
 from conductor.lib.wire.connections import Adapter, OpenConnections
-from conductor.lib.wire.operations import AUTH_TOKEN, Operation, known_paths
+from conductor.lib.wire.operations import Operation, known_paths
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
@@ -43,7 +43,6 @@ SENT_BYTES = 256 * 1024
 RECEIVED_BYTES = 64 * 1024
 # Also the time that each block of an upload may take, since urllib3 keeps it until the body is sent.
 CONNECT_SECONDS = 20.0
-JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 IDEMPOTENCY_KEY = "Idempotency-Key"
 # What a service that honours keys names the header in, on every answer. The real service is not known to.
 ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
@@ -75,7 +74,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """One request to be made, as often as it takes.
+    """One request to be made, as often as it takes. Made by ``calls`` alone.
 
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
     takes the body of a success, whose answer then has no content. ``about`` and ``look_for`` complete error
@@ -348,7 +347,6 @@ def _attempted(call: Call, attempts: int, token: str, doubt: Doubt) -> Attempted
         attempts=attempts,
         about=call.about,
         look_for=call.look_for,
-        authorised=call.tokens is not None or call.operation == AUTH_TOKEN,
         doubt=doubt,
         secrets=(token,),
     )
