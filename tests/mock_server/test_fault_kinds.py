@@ -199,6 +199,7 @@ def test_every_class_of_a_kind_is_registered() -> None:
         if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
     }
     assert classes == set(KINDS), "KINDS in faults/kinds/__init__.py lists every kind"
+    assert sorted(BY_NAME) == sorted(kind.kind for kind in KINDS), "no name stands for two kinds"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)

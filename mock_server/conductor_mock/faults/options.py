@@ -1,6 +1,8 @@
 """Options of faults: a field of a kind's dataclass that knows its JSON Schema, and so its command-line option and docs.
 
-seconds: float = wall_seconds(default=1.0, most=60, meaning="for how long")
+    seconds: float = wall_seconds(default=1.0, most=60, meaning="for how long")
+
+A default of None needs words for what stands in its place (`otherwise`).
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def flag(*, default: T, meaning: str) -> T:
 
 
 def schema_of(option: Field[Any]) -> dict[str, Any]:
-    """Its JSON Schema. Null is taken everywhere, and is the default."""
+    """Its JSON Schema. Null is taken everywhere, and is the default. Raises TypeError for a field of another make."""
+    if _OPTION not in option.metadata:
+        raise TypeError(f"the option {option.name} of a fault must be made by a function of faults.options")
     schema: dict[str, Any] = option.metadata[_OPTION]
     return schema
 
