@@ -152,7 +152,11 @@ def test_no_comment_or_docstring_cites_a_bare_number() -> None:
 
 
 def test_pages_link_what_they_cite() -> None:
-    pages = [(path, text) for path, text in texts() if path.startswith("docs/")]
+    pages = [
+        (path, re.sub(r"`[^`\n]*`", lambda code: " " * len(code[0]), text))
+        for path, text in texts()
+        if path.startswith("docs/")
+    ]
     plain = [f"{path}:{line(text, place.start)}" for path, text in pages for place in places(text)]
     links = [
         (path, number, anchor)
