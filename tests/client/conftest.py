@@ -15,7 +15,6 @@ from conductor.lib.api_client import ApiClient
 from support.client_world import make_client
 from support.fake_service import FakeService
 
-
 _CLIENT_ALONE = find_spec("conductor_contracts") is None
 """Python 3.9 has no more: what is imported from the other distribution is not there."""
 _OTHER = re.compile(r"^(?:from|import) conductor_(?:contracts|mock)\b", re.MULTILINE)
