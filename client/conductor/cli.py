@@ -93,8 +93,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
         click.echo(f"conductor, version {VERSION}")
         ctx.exit()
 
@@ -114,7 +114,7 @@ def _dashed(name: str) -> str:
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_say_version,
+    callback=_show_version,
     help="Show the version and exit.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log every request.")

@@ -23,7 +23,7 @@ def reports(error: ConductorError) -> TaskReports:
         def downloads_report(self, *_: Any, **__: Any) -> None:
             raise error
 
-    return TaskReports(cast("Calls", Refusing()), wanted=True)
+    return TaskReports(cast("Calls", Refusing()), enabled=True)
 
 
 def test_a_report_that_is_refused_is_returned_and_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -69,8 +69,8 @@ def task_numbers(texts: Iterable[str]) -> list[int]:
 def day_option(name: str, help_text: str) -> Callable[[Command], Command]:
     """Return an option that takes a day such as 2026-11-22, as a ``date`` or None."""
 
-    def as_day(_: click.Context, __: click.Parameter, given: datetime | None) -> date | None:
-        return None if given is None else given.date()
+    def as_day(_: click.Context, __: click.Parameter, day: datetime | None) -> date | None:
+        return None if day is None else day.date()
 
     return click.option(
         f"--{name}", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", callback=as_day, help=help_text

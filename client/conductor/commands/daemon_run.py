@@ -114,14 +114,14 @@ def running(
     cancellation = Cancellation()
     where = f" for location {location!r}" if location else ""
     logger.info("%s started%s", name, where, extra={"fields": {"event": "started", "location": location}})
-    with ending_by_signals(cancellation), _status_line(name, wanted=log_format == "text") as show:
+    with ending_by_signals(cancellation), _status_line(name, enabled=log_format == "text") as show:
         yield cancellation, show
     logger.info("%s ended", name, extra={"fields": {"event": "ended"}})
 
 
 @contextmanager
-def _status_line(name: str, *, wanted: bool) -> Iterator[Callable[[str], None]]:
-    if wanted and sys.stderr.isatty():
+def _status_line(name: str, *, enabled: bool) -> Iterator[Callable[[str], None]]:
+    if enabled and sys.stderr.isatty():
         from rich.console import Console
 
         with Console(stderr=True).status(f"{name}: starting") as status:

@@ -112,7 +112,7 @@ def fetch_jobs(
     selections = _selections(jobs, task_ids)
     with (
         client_for(options.thread_count) as client,
-        shown_progress("downloading", wanted=not as_json) as progress,
+        shown_progress("downloading", enabled=not as_json) as progress,
     ):
         report = make_downloader(client, options).download(selections, progress=progress)
     for result in report.problems:

@@ -41,5 +41,5 @@ def _explained(error: Exception) -> str:
     """Return what is wrong and where; the error's own text names a stream instead of the file."""
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deep"
-    return f"{where}{said}"
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deep"
+    return f"{where}{reason}"

@@ -25,7 +25,7 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
     from conductor.lib.uploader import Uploader
 
     files = look_at(expand_paths(absolute(path) for path in paths))
-    with ApiClient() as client, shown_progress("uploading", wanted=not as_json) as progress:
+    with ApiClient() as client, shown_progress("uploading", enabled=not as_json) as progress:
         report = Uploader(client, cache=_cache(client.config), progress=progress).upload(files)
     if as_json:
         listed = [

@@ -41,13 +41,13 @@ def act_on_jobs(action: Action | str, jids: Iterable[int | str], *, client: ApiC
     The service leaves alone what cannot take the action. Raises BadArgumentError, RefusedError where nothing could
     take it, OutcomeUnknownError where no answer came: look at the jobs before doing it again.
     """
-    chosen, wanted = _action(action, tuple(Action)), job_ids(jids)
-    named = f"jobs {', '.join(wanted)}" if len(wanted) != 1 else f"job {wanted[0]}"
-    if not wanted:
+    chosen, ids = _action(action, tuple(Action)), job_ids(jids)
+    named = f"jobs {', '.join(ids)}" if len(ids) != 1 else f"job {ids[0]}"
+    if not ids:
         raise BadArgumentError.listing([Problem("jids", "none", "at least one job id")])
     about, look_for = f"{chosen} of {named}", f"the status of {named}"
     with client_or_own(client) as api:
-        sent = api.calls.jobs_act(chosen.value, wanted, about=about, look_for=look_for)
+        sent = api.calls.jobs_act(chosen.value, ids, about=about, look_for=look_for)
         return text(object_of(sent), "message", "body")
 
 
@@ -55,18 +55,18 @@ def act_on_tasks(
     action: Action | str, jid: int | str, tids: Iterable[int | str], *, client: ApiClient | None = None
 ) -> str:
     """Do something to tasks of one job, and return what the service says about it. Raises as ``act_on_jobs``."""
-    chosen, job, wanted = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
-    if not wanted:
+    chosen, job, ids = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
+    if not ids:
         raise BadArgumentError.listing([Problem("tids", "none", "at least one task id")])
     about, look_for = f"{chosen} of tasks of job {job}", f"the status of the tasks of job {job}"
     with client_or_own(client) as api:
-        sent = api.calls.tasks_act(chosen.value, job, wanted, about=about, look_for=look_for)
+        sent = api.calls.tasks_act(chosen.value, job, ids, about=about, look_for=look_for)
         return text(object_of(sent), "message", "body")
 
 
-def _action(given: Action | str, accepted: tuple[Action, ...]) -> Action:
+def _action(name: Action | str, accepted: tuple[Action, ...]) -> Action:
     for action in accepted:
-        if given == action:
+        if name == action:
             return action
     names = ", ".join(action.value for action in accepted)
-    raise BadArgumentError.listing([Problem("action", repr(given)[:80], f"one of {names}")])
+    raise BadArgumentError.listing([Problem("action", repr(name)[:80], f"one of {names}")])

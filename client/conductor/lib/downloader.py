@@ -70,7 +70,7 @@ class Downloader:
         A file or a job that fails is reported and the rest goes on. Raises BadArgumentError for what is no job,
         LoginError, and CancelledError; what is here by then stays, and the same again fetches the rest.
         """
-        chosen = [Selection.parse(one) if isinstance(one, str) else one for one in selections]
+        chosen = [Selection.parse(job) if isinstance(job, str) else job for job in selections]
         run = DownloadRun(self._settings, progress, cancellation or Cancellation())
         return run.finish(run.listed(chosen))
 

@@ -105,11 +105,11 @@ class BadArgumentError(FixInputError, ValueError):
     @classmethod
     def listing(cls, problems: Iterable[Problem]) -> BadArgumentError:
         """Return the error for these problems, one line for each."""
-        found = tuple(problems)
-        lines = [str(problem) for problem in found]
+        listed = tuple(problems)
+        lines = [str(problem) for problem in listed]
         if len(lines) == 1:
-            return cls(f"wrong argument {lines[0]}", problems=found)
-        return cls("\n  ".join([f"{len(lines)} arguments are wrong:", *lines]), problems=found)
+            return cls(f"wrong argument {lines[0]}", problems=listed)
+        return cls("\n  ".join([f"{len(lines)} arguments are wrong:", *lines]), problems=listed)
 
 
 class ConfigError(FixInputError, ValueError):

@@ -50,19 +50,19 @@ def expand_paths(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
     Raises InvalidPathError listing every path that names nothing, is relative, or that the service cannot hold.
     """
-    found: dict[str, None] = {}
+    files: dict[str, None] = {}
     problems: list[str] = []
     for path in paths:
         text = os.fspath(path)
         try:
-            found.update(dict.fromkeys(_expand(text)))
+            files.update(dict.fromkeys(_expand(text)))
         except InvalidPathError as error:
             problems.append(str(error))
     if len(problems) == 1:
         raise InvalidPathError(problems[0])
     if problems:
         raise InvalidPathError("\n  ".join([f"{len(problems)} paths cannot be uploaded:", *problems]))
-    return list(found)
+    return list(files)
 
 
 def read_path_list(path: str) -> list[str]:

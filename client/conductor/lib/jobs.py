@@ -105,14 +105,14 @@ def list_jobs(
     the service as its clients ask it to; all else, and both again, here, since a service may ignore what it does not
     know. Ids that there are not are left out.
     """
-    wanted = None if jids is None else job_ids(jids)
+    ids = None if jids is None else job_ids(jids)
     with client_or_own(client) as api:
-        records = _records(api, wanted, since)
+        records = _records(api, ids, since)
     accepted = frozenset(statuses)
     jobs = [
         job
         for job in {job.jid: job for job in map(Job.from_record, records)}.values()
-        if (wanted is None or job.jid in wanted)
+        if (ids is None or job.jid in ids)
         and (not accepted or job.status in accepted)
         and (project is None or job.project == project)
         and (owner is None or job.owner == owner)
@@ -123,20 +123,20 @@ def list_jobs(
 
 def get_job(jid: int | str, *, client: ApiClient | None = None) -> Job:
     """Return one job. Raises RefusedError if there is none of this id."""
-    found = list_jobs(jids=[jid], client=client)
-    if not found:
+    jobs = list_jobs(jids=[jid], client=client)
+    if not jobs:
         raise RefusedError(f"{JOBS_LIST.id}: there is no job {job_id(jid)}", operation=JOBS_LIST.id)
-    return found[0]
+    return jobs[0]
 
 
-def _records(client: ApiClient, wanted: list[str] | None, since: date | None) -> list[dict[str, Any]]:
-    if wanted is None:
+def _records(client: ApiClient, ids: list[str] | None, since: date | None) -> list[dict[str, Any]]:
+    if ids is None:
         return client.list_jobs(f"created_gt_{since.isoformat()}" if since else "")
-    found: list[dict[str, Any]] = []
-    for low, high in _ranges(sorted(map(int, wanted))):
+    records: list[dict[str, Any]] = []
+    for low, high in _ranges(sorted(map(int, ids))):
         # Bounds are exclusive and padded, as the vendor's client sends them.
-        found += client.list_jobs(f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
-    return found
+        records += client.list_jobs(f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
+    return records
 
 
 def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:

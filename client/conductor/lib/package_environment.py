@@ -67,15 +67,15 @@ class PackageEnvironment(Mapping[str, str]):
         self._values, self._platform = values, chosen
 
     def _agreed(self, platform: str | None) -> str:
-        wanted = platform or self._platform or PLATFORMS[0]
-        if wanted not in SEPARATORS:
+        chosen = platform or self._platform or PLATFORMS[0]
+        if chosen not in SEPARATORS:
             accepted = ", ".join(SEPARATORS)
-            raise EnvironmentMergeError(f"there is no platform {wanted!r}; accepted: {accepted}")
-        if self._platform not in (None, wanted):
+            raise EnvironmentMergeError(f"there is no platform {chosen!r}; accepted: {accepted}")
+        if self._platform not in (None, chosen):
             raise EnvironmentMergeError(
-                f"variables for {wanted} cannot be added to those for {self._platform}"
+                f"variables for {chosen} cannot be added to those for {self._platform}"
             )
-        return wanted
+        return chosen
 
     def __getitem__(self, name: str) -> str:
         return SEPARATORS[self.platform].join(self._values[name].parts)

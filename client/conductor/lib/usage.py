@@ -68,13 +68,15 @@ def get_compute_usage(first: date, last: date, *, client: ApiClient | None = Non
 
 
 def _compute(record: Mapping[str, Any], sent: Sent) -> ComputeUsage:
-    said = text(record, "start_time")
+    start_time = text(record, "start_time")
     try:
-        start = parsedate_to_datetime(said)
+        start = parsedate_to_datetime(start_time)
     except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
         start = None
     if start is None:
-        raise sent.unexpected(f"start_time is {said!r}, not a time such as 'Wed, 10 Apr 2024 07:00:00 GMT'")
+        raise sent.unexpected(
+            f"start_time is {start_time!r}, not a time such as 'Wed, 10 Apr 2024 07:00:00 GMT'"
+        )
     return ComputeUsage(
         start=start.replace(tzinfo=start.tzinfo or timezone.utc),
         minutes=number(record.get("minutes")),

@@ -51,7 +51,7 @@ class DownloaderDaemon:
         self._location, self._count = location, count
         self._progress, self._on_report, self._clock = progress, on_report, clock
         self._calls = downloader.client.calls
-        self._reports = TaskReports(self._calls, wanted=True)
+        self._reports = TaskReports(self._calls, enabled=True)
         self._held: dict[str, _Held] = {}
         self._failures: dict[str, int] = {}
 
@@ -89,7 +89,7 @@ class DownloaderDaemon:
         )
 
     def _let_go(self, held: Iterable[_Held]) -> None:
-        tasks = [one.task for one in held]
+        tasks = [entry.task for entry in held]
         self._reports.give_back(tasks)
         for task in tasks:
             del self._held[task.download_id]

@@ -45,15 +45,15 @@ def check_md5(path: Path, *, size: int, md5: str | None) -> LocalFile | None:
     read.
     """
     try:
-        found = LocalFile(str(path), path.stat())
-        if found.size != size or md5 is None:
-            return found if found.size == size else None
-        found = hash_file(str(path))
+        here = LocalFile(str(path), path.stat())
+        if here.size != size or md5 is None:
+            return here if here.size == size else None
+        here = hash_file(str(path))
     except (FileNotFoundError, FileChangedError):
         return None
     except OSError as error:
         raise InvalidPathError(f"{path} cannot be read: {error.strerror}") from None
-    return found if found.md5 == md5 else None
+    return here if here.md5 == md5 else None
 
 
 class FileFetcher:
@@ -121,9 +121,9 @@ class FileFetcher:
                     partial.discard()
                 raise
             check_way(placed.folder, placed.parts)
-            found = LocalFile(str(placed.path), partial.put_in_place())
+            fetched = LocalFile(str(placed.path), partial.put_in_place())
         if file.md5:
-            self.seen.append(found.with_md5(file.md5))
+            self.seen.append(fetched.with_md5(file.md5))
         return FileStatus.FETCHED
 
     def _is_here(self, placed: Placed, known: LocalFile | None) -> bool:
@@ -134,10 +134,10 @@ class FileFetcher:
         file = placed.file
         if known is not None:
             return known.size == file.size and known.md5 == file.md5
-        found = check_md5(placed.path, size=file.size, md5=file.md5)
-        if found is not None and found.md5:
-            self.seen.append(found)
-        return found is not None
+        here = check_md5(placed.path, size=file.size, md5=file.md5)
+        if here is not None and here.md5:
+            self.seen.append(here)
+        return here is not None
 
     def _complete(self, partial: PartialFile, file: DownloadFile) -> None:
         """Fetch what is missing until the whole is right. Raises what the last attempt did."""

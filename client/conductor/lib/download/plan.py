@@ -105,7 +105,7 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
         raise BadArgumentError(f"regex: {pattern!r} is no regular expression: {error}") from None
 
 
-def wanted_files(files: Iterable[DownloadFile], pattern: re.Pattern[str] | None) -> tuple[DownloadFile, ...]:
+def chosen_files(files: Iterable[DownloadFile], pattern: re.Pattern[str] | None) -> tuple[DownloadFile, ...]:
     """Return the files in whose path (output path and relative path) the expression is found; all without one."""
     if pattern is None:
         return tuple(files)

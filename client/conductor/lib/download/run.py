@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.download.file import FileFetcher
-from conductor.lib.download.plan import Overwrite, Placed, Placement, Selection, wanted_files
+from conductor.lib.download.plan import Overwrite, Placed, Placement, Selection, chosen_files
 from conductor.lib.download.progress import TICK_SECONDS, DownloadTally
 from conductor.lib.download.records import DownloadFile, DownloadStatus, DownloadTask, pages
 from conductor.lib.download.report import DownloadReport, FileResult, FileStatus
@@ -80,7 +80,7 @@ class DownloadRun:
         self._fetcher = FileFetcher(
             self._calls, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
         )
-        self._reports = TaskReports(self._calls, wanted=settings.reports)
+        self._reports = TaskReports(self._calls, enabled=settings.reports)
         self._tally = DownloadTally(progress, settings.clock)
         self._owner = threading.get_ident()
         self._source: Iterator[DownloadTask] = iter(())
@@ -159,40 +159,40 @@ class DownloadRun:
         record = next(self._source, None)
         if record is None:
             return False
-        files = wanted_files(record.files, self._settings.pattern)
-        unwanted = record.files and not files and not self._handed_out
-        if record.download_id in self._seen or unwanted:
+        files = chosen_files(record.files, self._settings.pattern)
+        passed_over = record.files and not files and not self._handed_out
+        if record.download_id in self._seen or passed_over:
             return True  # on two pages, or as if it had not been listed
         self._seen.add(record.download_id)
         task = TaskUnderWay(record, left=len(files), told=self._settings.clock())
         self._active[record.download_id] = task
         self._tally.expect(len(files), sum(file.size for file in files))
-        placed = self._place(task, files)
-        known = self._known(placed)
-        for one in placed:
-            self._queue.append(partial(self._fetch, task, one, known.get(str(one.path))))
+        places = self._place(task, files)
+        known = self._known(places)
+        for placed in places:
+            self._queue.append(partial(self._fetch, task, placed, known.get(str(placed.path))))
         if not files:
             self._ended(task)
         return True
 
     def _place(self, task: TaskUnderWay, files: Iterable[DownloadFile]) -> list[Placed]:
-        placed = []
+        places = []
         for file in files:
             try:
-                placed.append(self._placement.place(file))
+                places.append(self._placement.place(file))
             except UnsafePathError as error:
                 self._settle(task, FileResult(file, "", FileStatus.REFUSED, str(error)))
-        return placed
+        return places
 
-    def _known(self, placed: list[Placed]) -> dict[str, LocalFile]:
+    def _known(self, places: list[Placed]) -> dict[str, LocalFile]:
         """Return, by path, what the md5 cache knows of files that are there."""
         cache = self._settings.cache
         if cache is None or self._settings.overwrite is not Overwrite.CHANGED:
             return {}
         there = []
-        for one in placed:
+        for placed in places:
             try:
-                there.append(LocalFile(str(one.path), one.path.stat()))
+                there.append(LocalFile(str(placed.path), placed.path.stat()))
             except OSError:
                 continue  # not there, or of no use: whoever fetches it says so
         return cache.known(there) if there else {}
@@ -272,7 +272,7 @@ class DownloadRun:
 
     def _settle_with_the_service(self) -> None:
         """Report what is complete and give back what is not, by connections that are not broken."""
-        reports = TaskReports(self._settings.client.calls, wanted=self._settings.reports)
+        reports = TaskReports(self._settings.client.calls, enabled=self._settings.reports)
         for task in self._unreported.values():
             if not task.failed and reports.tell(task, DownloadStatus.DOWNLOADED) is not None:
                 return
@@ -288,9 +288,9 @@ class DownloadRun:
 
     def _renew(self, file: DownloadFile) -> DownloadFile:
         """Return the file with a URL that is valid now. Raises RefusedError if the service lists it no longer."""
-        wanted = (file.task_id, file.relative_path, file.md5)
+        identity = (file.task_id, file.relative_path, file.md5)
         for page in pages(self._calls, file.job_id, [file.task_id]):
             for other in (other for task in page.tasks for other in task.files):
-                if (other.task_id, other.relative_path, other.md5) == wanted:
+                if (other.task_id, other.relative_path, other.md5) == identity:
                     return other
         raise RefusedError(f"{file.relative_path!r} is no longer an output of task {file.task_id}")

@@ -107,14 +107,14 @@ def check_way(folder: Path, parts: tuple[str, ...]) -> None:
     for number, part in enumerate(parts, 1):
         way = way / part
         try:
-            found = way.lstat()
+            stat = way.lstat()
         except FileNotFoundError:
             return
         except NotADirectoryError:
             raise UnsafePathError(f"{way.parent} is no folder") from None
-        if stat_modes.S_ISLNK(found.st_mode) or getattr(found, "st_file_attributes", 0) & _REPARSE_POINT:
+        if stat_modes.S_ISLNK(stat.st_mode) or getattr(stat, "st_file_attributes", 0) & _REPARSE_POINT:
             raise UnsafePathError(f"{way} is a link")
-        if number == len(parts) and not stat_modes.S_ISREG(found.st_mode):
+        if number == len(parts) and not stat_modes.S_ISREG(stat.st_mode):
             raise UnsafePathError(f"{way} is there and is no regular file")
 
 

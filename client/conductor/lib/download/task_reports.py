@@ -35,13 +35,13 @@ class TaskUnderWay:
 class TaskReports:
     """Tells the service, or does not, if it is not to know. Safe to use from several threads."""
 
-    def __init__(self, calls: Calls, *, wanted: bool) -> None:
+    def __init__(self, calls: Calls, *, enabled: bool) -> None:
         self._calls = calls
-        self.wanted = wanted
+        self._enabled = enabled
 
     def tell(self, task: TaskUnderWay, status: DownloadStatus) -> ConductorError | None:
         """Report a task, its files on the disk before. Return what went wrong. Raises LoginError, CancelledError."""
-        if not self.wanted:
+        if not self._enabled:
             return None
         if status is DownloadStatus.DOWNLOADED:
             for folder in task.folders:
@@ -57,7 +57,7 @@ class TaskReports:
 
     def give_back(self, records: Iterable[DownloadTask]) -> None:
         """Put tasks back, as far as the server can be told: one that cannot be reached is not asked again."""
-        if not self.wanted:
+        if not self._enabled:
             return
         for record in records:
             try:

@@ -31,7 +31,7 @@ from conductor.lib.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
+from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, search
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import JOBS_LIST
 from conductor.lib.wire.transport import Sent
@@ -171,7 +171,7 @@ class Submission:
             return error
         return search(
             records,
-            Wanted(
+            JobQuery(
                 self._payload,
                 earliest=self._started + skew - SLACK,
                 latest=self._transport.now() + skew + SLACK,
@@ -210,10 +210,12 @@ class Submission:
         )
 
 
-def _unknown(lost: OutcomeUnknownError, found: str, candidates: tuple[str, ...] = ()) -> OutcomeUnknownError:
+def _unknown(
+    lost: OutcomeUnknownError, findings: str, candidates: tuple[str, ...] = ()
+) -> OutcomeUnknownError:
     """Return the error again, with what was found out since."""
     return OutcomeUnknownError(
-        f"{lost}; {found}",
+        f"{lost}; {findings}",
         operation=lost.operation,
         status=lost.status,
         attempts=lost.attempts,

@@ -104,8 +104,8 @@ def _multi(record: dict[str, Any], sizes: Mapping[str, int]) -> MultiPart:
         raise ValueError(f"partSize of {path} must be a whole number from 1")
     parts = _records(record, "parts")
     urls: dict[Any, str] = {part.get("partNumber"): signed_url(part.get("url")) for part in parts}
-    wanted = max(1, -(-sizes[path] // part_size))
-    if len(parts) != wanted or set(urls) != set(range(1, wanted + 1)):
+    count = max(1, -(-sizes[path] // part_size))
+    if len(parts) != count or set(urls) != set(range(1, count + 1)):
         raise ValueError(
             f"the {len(parts)} parts of {path}, each of {part_size} bytes, do not make its {sizes[path]} bytes"
         )

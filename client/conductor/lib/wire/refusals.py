@@ -83,8 +83,8 @@ def _error_for_failure(failure: Failure, attempted: Attempted) -> ConductorError
 
 def _error_for_answer(answer: Answer, attempted: Attempted) -> ConductorError:
     status = answer.status
-    said = answer.message()
-    reason = f"{attempted.host} answered {_name(status)}{f': {said}' if said else ''}"
+    message = answer.message()
+    reason = f"{attempted.host} answered {_name(status)}{f': {message}' if message else ''}"
     if attempted.attempts > 1:
         reason += f" ({_times(attempted.attempts)})"
     signed = attempted.operation.origin is Origin.SIGNED
