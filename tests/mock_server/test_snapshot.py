@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.state import State
+from support.golden import FOLDER, SNAPSHOTS, replayed, rows
 from support.simulated import Arrival, Farm, arrivals, farms, run
 
 
@@ -40,7 +41,7 @@ def test_a_state_comes_back_from_its_parts_however_small_they_are(
 
 
 def test_a_snapshot_of_the_first_format_is_read() -> None:
-    golden = Path(__file__).parent / "golden" / "daemons.v1.json"
+    golden = FOLDER / "daemons.v1.json"
     stored = json.loads(golden.read_text(encoding="utf-8"))
     assert stored["format"] == 1
 
@@ -48,6 +49,14 @@ def test_a_snapshot_of_the_first_format_is_read() -> None:
     assert [len(job["tasks"]) for job in written(snapshot.read(stored))["jobs"]] == [
         len(job["tasks"]) for job in stored["jobs"]
     ]
+
+
+@pytest.mark.parametrize("path", SNAPSHOTS, ids=lambda path: path.stem)
+def test_a_snapshot_of_an_older_version_is_read_as_the_state_it_was_taken_of(path: Path) -> None:
+    """The log that lies beside it says which state that was."""
+    log = FOLDER / f"{path.name.split('.')[0]}.jsonl"
+
+    assert written(snapshot.read_parts(rows(path))) == written(replayed(log))
 
 
 def test_a_snapshot_of_a_newer_format_is_refused() -> None:
