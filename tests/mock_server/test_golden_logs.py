@@ -11,25 +11,8 @@ import pytest
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import KINDS, decode
-from conductor_mock.farm.state import State
 from support.golden import FOLDER, LOGS, replayed, rows
-
-
-def as_json(state: State) -> Any:
-    return json.loads(json.dumps(snapshot.write(state)))
-
-
-def differences(path: str, was: Any, now: Any) -> list[str]:
-    """Where two JSON values differ, as `place: was X, is Y`."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        names = sorted(was.keys() | now.keys())
-        return [
-            line for name in names for line in differences(f"{path}/{name}", was.get(name), now.get(name))
-        ]
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        pairs = enumerate(zip(was, now, strict=True))
-        return [line for index, pair in pairs for line in differences(f"{path}/{index}", *pair)]
-    return [] if was == now else [f"{path}: was {was!r}, is {now!r}"]
+from support.states import differences, image
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
@@ -41,7 +24,7 @@ def test_a_stored_log_replays_to_its_stored_state(path: Path) -> None:
     )
     state = replayed(path)
     was = snapshot.read(json.loads(stored.read_text(encoding="utf-8")))
-    changed = differences("", as_json(was), as_json(state))
+    changed = differences("", image(was), image(state))
 
     assert not changed, (
         f"{path.name} replays to another state, but SIMULATION_VERSION is still {SIMULATION_VERSION}. Stored accounts "
