@@ -69,7 +69,7 @@ def _check_contents(document: Mapping[str, Any], findings: Findings) -> None:
         check_machines(document["machines"], names, findings)
     if "licences" in document:
         products = {str(package.get("product")) for _, package in packages}
-        _check_licences(document["licences"], products, findings)
+        _check_licenses(document["licences"], products, findings)
 
 
 def _placed(document: Mapping[str, Any], key: str) -> list[Placed]:
@@ -102,11 +102,11 @@ def _check_env_vars(configs: list[dict[str, Any]], findings: Findings) -> None:
     check_environment(f"{path}/0/env", variables, findings)
 
 
-def _check_licences(licences: object, products: set[str], findings: Findings) -> None:
-    if not isinstance(licences, dict):
+def _check_licenses(licenses: object, products: set[str], findings: Findings) -> None:
+    if not isinstance(licenses, dict):
         findings.error("/licences", "must be an object, product to whole micro-dollars per hour")
         return
-    for product, price in licences.items():
+    for product, price in licenses.items():
         path = step("/licences", product)
         if not is_whole(price):
             findings.error(path, f"{price!r} must be whole micro-dollars per hour (150000 is 0.15 dollars)")

@@ -46,8 +46,8 @@ def keys(outbox: Iterable[Mail]) -> list[Key]:
     seen: Counter[Key] = Counter()
     found = []
     for mail in outbox:
-        first = Key(mail.job, mail.t_us, mail.status)
-        found.append(Key(mail.job, mail.t_us, mail.status, seen[first]))
+        first = Key(mail.job, mail.t_us, mail.status.value)
+        found.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
         seen[first] += 1
     return found
 
