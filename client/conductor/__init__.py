@@ -29,9 +29,9 @@ __all__ = sorted([*_HOMES, "__version__"])
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from conductor.version import version
+        from conductor.version import VERSION
 
-        return version()
+        return VERSION
     if name in _HOMES:
         from importlib import import_module
 

@@ -8,12 +8,15 @@ command's name is ``_`` in the function's) and give it a line here.
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from conductor.commands.failures import guarded
+from conductor.version import VERSION
 
 
 class Listed(NamedTuple):
@@ -59,6 +62,10 @@ EPILOG = (
 )
 
 
+NAMES = ("conductor", "conductor-farm")
+"""What the command is installed as. The vendor's ciocore brings a ``conductor`` too, and whichever came last is it."""
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are asked for."""
 
@@ -88,9 +95,7 @@ class Commands(click.Group):
 
 def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
-        from conductor.version import version  # looked up only here: it costs more than the rest of --help
-
-        click.echo(f"conductor, version {version()}")
+        click.echo(f"conductor, version {VERSION}")
         ctx.exit()
 
 
@@ -127,6 +132,12 @@ def cli(verbose: bool, quiet: bool) -> None:
     set_logging(level)
 
 
+def command_name() -> str:
+    """Return the name that the command was called by: one of its two, the first for ``python -m conductor``."""
+    called = Path(sys.argv[0]).stem
+    return called if called in NAMES else NAMES[0]
+
+
 def main() -> None:
     """Run the command."""
-    cli(prog_name="conductor")
+    cli(prog_name=command_name())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 import requests
@@ -27,7 +27,7 @@ SLOW = requests.ReadTimeout("slow")
 UNREADABLE: tuple[int, dict[str, str], str] = (201, {}, "{")
 LATE: tuple[int, dict[str, str], str] = (504, {}, "")
 
-Reply = tuple[int, dict[str, str], str] | requests.RequestException
+Reply = Union[tuple[int, dict[str, str], str], requests.RequestException]
 
 
 def record(jid: str, **fields: Any) -> dict[str, Any]:

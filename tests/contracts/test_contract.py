@@ -685,7 +685,7 @@ def test_bodies_that_cannot_be_meant_are_refused_where_they_are_wrong(
 def test_answers_that_crash_clients_break_the_contract(
     contract: Contract, operation: str, answer: Any, status: int, path: str
 ) -> None:
-    """Traps 20, 22, 18, 27 and 29 of the wire reference."""
+    """Traps 20, 22, 18, 27 and 29."""
     assert [one.path for one in contract.operations[operation].check_response(status, answer)] == [path]
 
 

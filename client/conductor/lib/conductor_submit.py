@@ -148,7 +148,7 @@ class Submit:
         return paths
 
     def _with_enforced_md5s(self, files: list[LocalFile]) -> list[LocalFile]:
-        """Return the files with the md5s that a daemon must find, and files that only those name (3.2)."""
+        """Return the files with the md5s that a daemon must find, and those only named there (wire reference 3.2)."""
         enforced = self._arguments["enforced_md5s"]
         if self._arguments["local_upload"]:
             if enforced:

@@ -258,8 +258,12 @@ def _file(environ: Mapping[str, str], home: Path) -> Path | None:
 
 
 def _parsed(path: Path) -> dict[Any, Any]:
-    import yaml  # only needed by people who have a config file
-
+    try:
+        import yaml  # only needed by people who have a config file
+    except ModuleNotFoundError:
+        raise ConfigError(
+            f"{path} cannot be read without PyYAML: pip install 'conductor-mock-client[cli]'"
+        ) from None
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -71,7 +71,7 @@ def _compute(record: Mapping[str, Any], sent: Sent) -> ComputeUsage:
     start_time = text(record, "start_time")
     try:
         start = parsedate_to_datetime(start_time)
-    except ValueError:
+    except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
         start = None
     if start is None:
         raise sent.unexpected(
@@ -101,7 +101,7 @@ def get_storage_usage(first: date, last: date, *, client: ApiClient | None = Non
     return StorageUsage(
         days=tuple(
             StorageDay(first + timedelta(index), number(gib), number(cost))
-            for index, (gib, cost) in enumerate(zip(gibs, costs, strict=True))
+            for index, (gib, cost) in enumerate(zip(gibs, costs))
         ),
         cost=number(record.get("cost")),
         currency=text(record, "currency"),

@@ -34,7 +34,7 @@ from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
 from conductor.lib.wire.refusals import Attempted, error_for, unexpected
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
-from conductor.version import version
+from conductor.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -373,6 +373,6 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
 def user_agent() -> str:
     """Return ``conductor-client/VERSION (python V; SYSTEM RELEASE)`` (form of wire reference 0.4)."""
     return (
-        f"conductor-client/{version()} "
+        f"conductor-client/{VERSION} "
         f"(python {platform.python_version()}; {platform.system()} {platform.release()})"
     )
