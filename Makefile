@@ -6,7 +6,7 @@ BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
-PROJECTS := pyproject.toml client/pyproject.toml
+PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
 INSTALL := python -m pip install --quiet --disable-pip-version-check
 UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check conductor-mock
 

@@ -124,7 +124,7 @@ class Environment:
         environment = cls(folder)
         install(interpreter, "-m", "venv", str(folder))
         pip = (str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
-        install(*pip, "install", requirement)
+        install(*pip, "install", "--no-compile", requirement)
         return environment
 
     @classmethod
@@ -154,7 +154,7 @@ class Environment:
 
     def install(self, *what: str) -> None:
         """Install wheels, or folders of the clone, whose requirements it must have. Fails the test with pip's words."""
-        finished = self.pip("install", "--no-build-isolation", *what)
+        finished = self.pip("install", "--no-build-isolation", "--no-compile", *what)
         assert finished.returncode == 0, finished.stdout + finished.stderr
 
     def run(self, name: str, *arguments: str, **env: str) -> Finished:
