@@ -19,7 +19,7 @@ from click.testing import Result
 from PIL import Image
 from rich.console import Console
 
-from conductor.cli import cli
+from conductor.cli import COMMANDS, cli
 from conductor.commands.failures import BROKEN_PIPE
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
 from conductor.commands.wait import bars
@@ -429,6 +429,8 @@ ASKING = (
     *(("packages", "--tree"), ("packages", "--markdown"), ("projects", "--all"), ("instance-types",)),
     *(("usage",), ("usage", "--storage"), ("usage", "--plot"), ("catalog", "export", "-")),
 )
+TRIED_ELSEWHERE = {"completion", "config", "download", "downloader", "login", "submit", "upload", "uploader"}
+"""Commands that ask for more than records, or for nothing."""
 STRANGE = (
     *(
         "<html>",
@@ -462,3 +464,7 @@ def test_no_answer_however_strange_ends_a_command_in_a_traceback(
         assert done.exception is None or isinstance(done.exception, SystemExit), (words, done.exception)
         assert done.exit_code in (0, 1, 2, 4, 5, 6, 124), words
         assert (done.exit_code == 0) or "conductor: " in done.stderr, (words, done.stderr)
+
+
+def test_every_command_is_tried_with_strange_answers_or_elsewhere() -> None:
+    assert {words[0] for words in ASKING} | TRIED_ELSEWHERE == set(COMMANDS)
