@@ -36,13 +36,6 @@ def test_a_lie_is_noticed_and_told_without_secrets(fake: Fake, lie: KnownLie) ->
     assert "Bearer ey" not in text
 
 
-def test_an_account_that_was_verified_can_be_verified_again(fake: Fake) -> None:
-    first, second = fake.verify(), fake.verify()
-    assert first.ok, str(first)
-    assert second.ok, str(second)
-    assert len(second.outcomes) == len(load_interactions())
-
-
 def answering(operation: str, change: Callable[[Answer], Answer]) -> Lie:
     """The fake, but for the answers of one operation."""
 
