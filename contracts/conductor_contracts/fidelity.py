@@ -9,6 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from conductor_contracts.contract import Contract, Evidence, Operation
+from conductor_contracts.sources import linked
+
+_PAGE = "wire-protocol.md"
+"""The wire reference, as the page beside it links it."""
 
 GRADES = {
     "ran": "seen while the vendor's client ran against a server",
@@ -23,7 +27,8 @@ _HEAD = """\
 <!-- Written by `python -m conductor_contracts fidelity`; change openapi.yaml, not this page. -->
 
 The service has no public specification. What follows is what its clients and its documentation show, and how
-well each part is known. Sources name sections of the wire reference, with its tags."""
+well each part is known. Sources name sections of the [wire reference](wire-protocol.md), with its
+[tags](wire-protocol.md#tags)."""
 
 
 def fidelity_page(contract: Contract) -> str:
@@ -55,7 +60,7 @@ def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iter
     ]
     yield _bullets([*info["x-differs"], *by_place])
     yield "### Not covered"
-    yield _bullets(info["x-not-covered"])
+    yield _bullets(linked(line, _PAGE) for line in info["x-not-covered"])
     yield "### Inferred"
     yield "Guesses that no client proves, beside most of the refusals (see there)."
     yield _bullets(_guesses(by_operation))
@@ -106,7 +111,10 @@ def _is_refusal(row: Evidence) -> bool:
 def _rows_table(rows: Iterable[Evidence]) -> str:
     return _table(
         ("part", "name", "grade", "source", "differs"),
-        [(row.part, f"`{row.name}`" if row.name else "", row.grade, row.source, row.differs) for row in rows],
+        [
+            (row.part, f"`{row.name}`" if row.name else "", row.grade, linked(row.source, _PAGE), row.differs)
+            for row in rows
+        ],
     )
 
 

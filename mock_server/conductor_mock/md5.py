@@ -1,4 +1,4 @@
-"""md5 digests as the wire writes them: base64 of the 16 raw bytes, never hexadecimal (wire reference section 4)."""
+"""md5 digests as the wire writes them: base64 of the 16 raw bytes, never hexadecimal (wire reference 4)."""
 
 from __future__ import annotations
 

@@ -6,17 +6,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import click
 import pytest
 import responses
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from conductor import commands
 from conductor.cli import COMMANDS, cli
 from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
+from support.command_line import runner
 from support.fake_service import PRIVATE_KEY, FakeService
 
 JOB = {
@@ -42,7 +46,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["--quiet", *words])
+    return runner().invoke(cli, ["--quiet", *words])
 
 
 def write(tmp_path: Path, name: str, text: str) -> str:
@@ -145,7 +149,7 @@ def test_a_service_that_cannot_be_understood_exits_with_1(monkeypatch: pytest.Mo
 
 def test_bad_settings_exit_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDUCTOR_URL", "nonsense")
-    done = CliRunner().invoke(cli, ["projects"])
+    done = runner().invoke(cli, ["projects"])
     assert done.exit_code == 2
     assert "CONDUCTOR_URL" in done.stderr
 
@@ -217,8 +221,8 @@ def test_conductor_upload_goes_on_with_the_parts_of_a_file_that_are_there(
 
 
 def test_the_log_says_as_much_as_was_asked_for(service: FakeService) -> None:
-    assert "packages.list -> 200" in CliRunner().invoke(cli, ["--verbose", "packages"]).stderr
-    assert CliRunner().invoke(cli, ["packages"]).stderr == ""
+    assert "packages.list -> 200" in runner().invoke(cli, ["--verbose", "packages"]).stderr
+    assert runner().invoke(cli, ["packages"]).stderr == ""
 
 
 def test_an_interrupt_is_no_traceback(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +252,17 @@ def test_the_list_of_commands_says_what_the_commands_say() -> None:
         assert command is not None
         assert command.name == name
         assert command.get_short_help_str(limit=200) == listed.help
+
+
+def test_every_command_of_a_module_is_listed_or_belongs_to_a_group() -> None:
+    ctx = click.Context(cli)
+    listed = {cli.get_command(ctx, name) for name in COMMANDS}
+    inner = {one for group in listed if isinstance(group, click.Group) for one in group.commands.values()}
+    modules = [import_module(f"conductor.commands.{found.name}") for found in iter_modules(commands.__path__)]
+    written = {one for module in modules for one in vars(module).values() if isinstance(one, click.Command)}
+
+    assert len(written) > 20
+    assert written == listed | inner, "a command needs its line in COMMANDS of conductor/cli.py"
 
 
 def test_an_unknown_command_is_bad_input() -> None:

@@ -713,7 +713,7 @@ FILEIO_TARGET = {
 def test_answers_that_crash_clients_break_the_contract(
     contract: Contract, operation: str, answer: Any, status: int, path: str
 ) -> None:
-    """Traps 20, 22, 18, 27 and 29 of the wire reference; the daemon of 2019 indexes `dlid`."""
+    """Traps 20, 22, 18, 27 and 29; the daemon of 2019 indexes `dlid` (wire reference 2.21)."""
     assert [one.path for one in contract.operations[operation].check_response(status, answer)] == [path]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from conductor_contracts.contract import load, parse
 from conductor_contracts.fidelity import GRADES, fidelity_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
+
+
+def unlinked(page: str) -> str:
+    """The page with its sources as the contract has them, without the links that were made of them."""
+    return re.sub(r"\[([\d.]+)\]\(wire-protocol\.md#[^)]+\)", r"\1", page)
 
 
 def test_the_page_in_the_documents_is_up_to_date() -> None:
@@ -31,7 +37,7 @@ def test_limits_come_first() -> None:
 
 
 def test_every_operation_has_a_table_and_every_row_stands_in_it() -> None:
-    page = fidelity_page(load())
+    page = unlinked(fidelity_page(load()))
     for row in load().fidelity():
         name = f"`{row.name}`" if row.name else ""
         assert f"| {row.part} | {name} | {row.grade} | {row.source} | {row.differs} |" in page
@@ -40,7 +46,7 @@ def test_every_operation_has_a_table_and_every_row_stands_in_it() -> None:
 
 
 def test_what_differs_is_told_among_the_limits() -> None:
-    limits, _, _ = fidelity_page(load()).partition("## Grades")
+    limits, _, _ = unlinked(fidelity_page(load())).partition("## Grades")
     for row in load().fidelity():
         assert row.differs in limits
     for text in (*load().document["info"]["x-differs"], *load().document["info"]["x-not-covered"]):

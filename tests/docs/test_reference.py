@@ -9,11 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor.lib.submission import arguments
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import LaterOption, main
-from conductor_mock.faults.rules import KINDS
-from conductor_mock.outputs.commands import reference as reference_of_outputs
+from conductor_mock.faults.reference import written
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")
@@ -66,19 +64,11 @@ def test_every_call_of_the_control_api_is_listed() -> None:
             assert f"{method} {path}" in SERVER
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_of_fault_has_a_row_with_its_options(kind: str) -> None:
-    (row,) = [line for line in SERVER.splitlines() if line.startswith(f"| `{kind}` |")]
-    _, _, options, carried_out, _, _ = row.split("|")
-    assert set(re.findall(r"`(\w+)`", options)) == set(KINDS[kind].options)
-    assert carried_out.strip() == ("yes" if KINDS[kind].carried_out else "no")
+def test_the_tables_of_faults_are_made_of_the_kinds() -> None:
+    command = "python -m conductor_mock.faults.reference docs/reference/server.md"
+    assert written(SERVER) == SERVER, f"run: {command}"
 
 
-def test_the_table_of_arguments_is_the_one_that_checks_them() -> None:
-    text = (DOCS / "reference" / "submit.md").read_text(encoding="utf-8")
-    assert arguments.reference().rstrip() in text
-
-
-def test_the_table_of_output_names_is_the_one_that_reads_commands() -> None:
-    text = (DOCS / "reference" / "outputs.md").read_text(encoding="utf-8")
-    assert reference_of_outputs() in text
+def test_a_page_without_a_place_for_a_table_is_not_written() -> None:
+    with pytest.raises(ValueError, match="fault options"):
+        written(SERVER.replace("<!-- fault options: end -->", ""))

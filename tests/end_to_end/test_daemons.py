@@ -16,7 +16,8 @@ from conductor.cli import cli
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.daemons.downloader import HOLD_SECONDS, DownloaderDaemon
 from conductor.lib.daemons.loop import Daemon
-from conductor.lib.daemons.uploader import MOST_ATTEMPTS, Brought, UploaderDaemon
+from conductor.lib.daemons.uploader import MOST_ATTEMPTS, UploaderDaemon, UploadOutcome
+from conductor.lib.download.records import next_tasks
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import BusyError
 from conductor.lib.progress import Progress
@@ -96,7 +97,7 @@ def test_what_is_held_back_is_given_back_at_the_end(here: Farm, tmp_path: Path) 
     assert result.exit_code == 1
     assert str(tmp_path / "out") in result.stderr
     with here.client() as client:
-        assert len(Downloader(client).api.next()) == 2, "they are offered to others at once"
+        assert len(next_tasks(client.calls)) == 2, "they are offered to others at once"
 
 
 def test_a_downloader_that_is_stopped_gives_back_what_it_was_handed(here: Farm, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_downloader_that_is_stopped_gives_back_what_it_was_handed(here: Farm, 
         daemon.close()
     done = statuses(here).count("downloaded")
     with here.client() as client:
-        assert len(Downloader(client).api.next()) == 5 - done
+        assert len(next_tasks(client.calls)) == 5 - done
 
 
 def test_while_the_store_is_away_the_daemon_waits_and_then_completes(here: Farm, tmp_path: Path) -> None:
@@ -190,9 +191,9 @@ def test_a_claim_outlives_a_server_that_is_away_and_nothing_is_sent_twice(here: 
     files = write_tree(tmp_path / "project", {f"{number}.ma": b"%d" % number for number in range(3)})
     submitted(here, *files)
     fault(here, "objects.put", times=100, skip=1)
-    brought: list[Brought] = []
+    brought: list[UploadOutcome] = []
     with here.client() as client:
-        daemon = UploaderDaemon(client, Cancellation(), on_brought=brought.append)
+        daemon = UploaderDaemon(client, Cancellation(), on_outcome=brought.append)
         with pytest.raises(BusyError):
             daemon.work()
         control(here, "DELETE", "/_mock/faults")

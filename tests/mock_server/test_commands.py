@@ -99,7 +99,7 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
         (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
         (["clock", "--account", "*"], "name one account"),
         (["jobs", "99"], "there is no job '99'"),
-        (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
+        (["faults", "add", "--operation", "jobs.explode"], "must be an operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
         (["faults", "add", "--path", "("], "not a regular expression"),
         (["faults", "add", "--kind", "explosion"], "/fault/kind must be one of"),
@@ -168,6 +168,11 @@ def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
         (["--kind", "truncate", "--bytes", "9"], {"kind": "truncate", "bytes": 9}),
         (["--kind", "corrupt"], {"kind": "corrupt", "bytes": 1}),
         (["--kind", "lost_answer"], {"kind": "lost_answer"}),
+        (["--kind", "drip", "--bytes-per-second", "9"], {"kind": "drip", "bytes_per_second": 9}),
+        (
+            ["--kind", "quota", "--requests", "3", "--seconds", "60"],
+            {"kind": "quota", "requests": 3, "seconds": 60},
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -76,45 +76,45 @@ def test_a_commit_that_fails_fails_for_every_row_in_it_and_not_for_the_next() ->
 
 
 def test_many_place_at_once_and_one_who_deletes_is_alone() -> None:
-    placing = ReadWriteLock()
+    lock = ReadWriteLock()
     deleted = threading.Event()
 
     def delete() -> None:
-        with placing.alone():
+        with lock.alone():
             deleted.set()
 
-    with placing.shared(), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(_can_place, placing).result(PATIENCE_S)
+    with lock.shared(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(_can_share, lock).result(PATIENCE_S)
         thread = threading.Thread(target=delete)
         thread.start()
-        until(lambda: placing._waiting == 1)
-        assert not placing.free
+        until(lambda: lock._waiting == 1)
+        assert not lock.free
         assert not deleted.is_set()
     thread.join(PATIENCE_S)
     assert deleted.is_set()
-    assert placing.free
+    assert lock.free
 
 
-def _can_place(placing: ReadWriteLock) -> bool:
-    with placing.shared():
+def _can_share(lock: ReadWriteLock) -> bool:
+    with lock.shared():
         return True
 
 
 def test_whoever_waits_to_delete_is_not_kept_out_by_those_who_come_after() -> None:
-    placing, order = ReadWriteLock(), list[str]()
+    lock, order = ReadWriteLock(), list[str]()
 
     def delete() -> None:
-        with placing.alone():
+        with lock.alone():
             order.append("deleted")
 
     def place() -> None:
-        with placing.shared():
+        with lock.shared():
             order.append("placed")
 
-    with placing.shared():
+    with lock.shared():
         deleter = threading.Thread(target=delete)
         deleter.start()
-        until(lambda: placing._waiting == 1)
+        until(lambda: lock._waiting == 1)
         placer = threading.Thread(target=place)
         placer.start()
     deleter.join(PATIENCE_S)

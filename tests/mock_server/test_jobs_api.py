@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
-from conductor_mock.farm.state import TASK_STATUSES
+from conductor_mock.farm.statuses import TaskStatus
 from support.payloads import job_payloads
 from support.server import ApiCaller, Fake, job_file, job_payload, running
 
@@ -117,7 +117,7 @@ def test_every_field_that_clients_were_seen_to_read_is_in_the_record(fake: Fake)
         "status_description": "copying files to the render storage",
         "total_runtime": 0,
         "tasks": 1,
-        **dict.fromkeys(TASK_STATUSES, 0),
+        **{status.value: 0 for status in TaskStatus},
         "pending": 1,
     }
 

@@ -275,7 +275,7 @@ def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset:
 
     def write_after_the_reset(database: Database) -> AbstractContextManager[sa.Connection]:
         monkeypatch.setattr(Database, "write", write)
-        if store.placing.free:
+        if store.lock.free:
             reset()
         return write(database)
 

@@ -26,7 +26,8 @@ from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import ClockSet, Command, JobCreated, RulesChanged
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
-from conductor_mock.farm.state import READY, Job, State
+from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import FORCED, DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
 from support.simulated import HOUR, MACHINE, Farm, farms, job_of, payloads
 
 LOCATIONS = ["", "london"]
@@ -53,7 +54,7 @@ RULES: list[list[dict[str, Any]]] = [
     [{"match": {}, "outcome": "failed"}],
     [{"match": {"jid": "1"}, "duration": 0}],
 ]
-REPORTS = ["downloading", "downloaded", "pending"]
+REPORTS = list(DownloadStatus)
 
 SUBMIT = ["submit", "submit in chunks", "submit for a daemon"]
 KINDS = [
@@ -121,7 +122,7 @@ def commanded(state: State, step: Step) -> Command | None:
                 state, TASK_ACTS[step.choice % len(TASK_ACTS)], name, [tid(step.task)]
             )
         case "force":
-            status = actions.FORCED[step.choice % len(actions.FORCED)]
+            status = FORCED[step.choice % len(FORCED)]
             return actions.force(state, name, tid(step.task), status, None)
         case "rules":
             return RulesChanged(tuple(outcomes.check_rule(rule) for rule in RULES[step.choice % len(RULES)]))
@@ -206,7 +207,7 @@ def test_no_task_is_lost_and_none_has_two_machines_at_a_time(
         assert +job.counts == Counter(task.status for task in job.tasks)
         for task in job.tasks:
             assert task.status != "running"
-            assert task.status != "pending" or job.phase != READY
+            assert task.status != "pending" or job.phase != Phase.READY
             end = 0
             for attempt in task.attempts:
                 assert attempt.ended_us is not None
@@ -240,7 +241,7 @@ def test_machines_are_given_to_whom_they_belong_at_every_moment(
 
 
 def check_machines(state: State, fleet: int) -> None:
-    ready = [job for job in state.jobs.values() if job.phase == READY]
+    ready = [job for job in state.jobs.values() if job.phase == Phase.READY]
     active = {job.number: sum(map(tasks.is_active, job.tasks)) for job in state.jobs.values()}
     assert state.active == sum(active.values())
     assert not fleet or state.active <= fleet
@@ -277,7 +278,7 @@ def test_attempts_since_a_task_was_last_started_never_go_beyond_the_policy(
     farm.until_idle()
     for job in farm.state.jobs.values():
         for task in job.tasks:
-            for outcome in ("failed", "preempted"):
+            for outcome in (Outcome.FAILED, Outcome.PREEMPTED):
                 assert tasks.tries(task, outcome) <= job.retries.get(outcome, 0) + 1
 
 
@@ -297,11 +298,17 @@ def test_costs_are_the_sum_over_the_time_that_machines_were_held(
         )
         for job in farm.state.jobs.values()
     }
-    price = {number: MACHINE.preemptible_price if job.preemptible else MACHINE.price for number, job in
-             farm.state.jobs.items()}  # fmt: skip
+    price = {
+        number: MACHINE.preemptible_micro_usd_per_hour
+        if job.preemptible
+        else MACHINE.price_micro_usd_per_hour
+        for number, job in farm.state.jobs.items()
+    }
     assert sum(usage.time_us for usage in hours) == sum(held.values())
     assert sum(usage.core_time_us for usage in hours) == MACHINE.cores * sum(held.values())
-    assert sum(usage.licence_cost for usage in hours) == MACHINE.licence_price * sum(held.values())
+    assert sum(usage.license_cost for usage in hours) == MACHINE.license_micro_usd_per_hour * sum(
+        held.values()
+    )
     assert sum(usage.instance_cost for usage in hours) == sum(
         price[number] * us for number, us in held.items()
     )
@@ -327,7 +334,7 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
 ) -> None:
     """Of what is shown at one time the last counts: several things may be done in one moment."""
     farm = Farm(**options)
-    shown: dict[tuple[int, int], tuple[str, list[str]]] = {}
+    shown: dict[tuple[int, int], tuple[JobStatus, list[TaskStatus]]] = {}
 
     def note() -> None:
         for job in farm.state.jobs.values():
@@ -347,7 +354,7 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
 
 @given(farms, lives, st.lists(st.sampled_from(REPORTS), max_size=3))
 def test_what_waits_for_daemons_is_what_a_look_at_every_job_finds(
-    options: dict[str, Any], life: list[Step], reports: list[str]
+    options: dict[str, Any], life: list[Step], reports: list[DownloadStatus]
 ) -> None:
     """The lines and the watch over leases are indexes: they follow from the rest, and are made of it again."""
     farm = Farm(**options)

@@ -15,10 +15,16 @@ from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.values import Machine, Options
+from support.states import image
 
 HOUR = 3600 * SECOND
 MACHINE = Machine(
-    name="n1-standard-4", cores=4, price=200_000, preemptible_price=50_000, licence_price=7_000, speed=100
+    name="n1-standard-4",
+    cores=4,
+    price_micro_usd_per_hour=200_000,
+    preemptible_micro_usd_per_hour=50_000,
+    license_micro_usd_per_hour=7_000,
+    speed=100,
 )
 
 
@@ -58,6 +64,10 @@ class Farm:
 
     def image(self) -> Any:
         """Everything that the state is, to compare."""
+        return image(self.state)
+
+    def stored(self) -> Any:
+        """The state as a snapshot has it."""
         return json.loads(json.dumps(snapshot.write(self.state)))
 
 

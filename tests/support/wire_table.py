@@ -47,6 +47,9 @@ ROWS = (
 )
 """Every key but `owner`, `upload_files` and `upload_size`, which do not come from arguments alone."""
 
+NAMES = {row.arguments[0] for row in ROWS} | {"enforced_md5s", "owner", "upload_only", "upload_paths"}
+"""The arguments that decide what the service is asked for, by their documented names."""
+
 
 def expected_job(arguments: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
     """The payload for valid arguments, without `upload_files` and `upload_size`. `owner` is the system's user."""

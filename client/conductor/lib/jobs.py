@@ -10,7 +10,7 @@ from typing import Any
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
 from conductor.lib.wire.operations import JOBS_LIST
-from conductor.lib.wire.records import job_id, job_ids, number, records_of, text
+from conductor.lib.wire.records import job_id, job_ids, number, text
 
 TASK_STATUSES = (
     *("pending", "holding", "running", "success"),
@@ -105,14 +105,14 @@ def list_jobs(
     the service as its clients ask it to; all else, and both again, here, since a service may ignore what it does not
     know. Ids that there are not are left out.
     """
-    wanted = None if jids is None else job_ids(jids)
-    with client_or_own(client) as one:
-        records = _records(one, wanted, since)
+    ids = None if jids is None else job_ids(jids)
+    with client_or_own(client) as api:
+        records = _records(api, ids, since)
     accepted = frozenset(statuses)
     jobs = [
         job
         for job in {job.jid: job for job in map(Job.from_record, records)}.values()
-        if (wanted is None or job.jid in wanted)
+        if (ids is None or job.jid in ids)
         and (not accepted or job.status in accepted)
         and (project is None or job.project == project)
         and (owner is None or job.owner == owner)
@@ -123,20 +123,20 @@ def list_jobs(
 
 def get_job(jid: int | str, *, client: ApiClient | None = None) -> Job:
     """Return one job. Raises RefusedError if there is none of this id."""
-    found = list_jobs(jids=[jid], client=client)
-    if not found:
+    jobs = list_jobs(jids=[jid], client=client)
+    if not jobs:
         raise RefusedError(f"{JOBS_LIST.id}: there is no job {job_id(jid)}", operation=JOBS_LIST.id)
-    return found[0]
+    return jobs[0]
 
 
-def _records(client: ApiClient, wanted: list[str] | None, since: date | None) -> list[dict[str, Any]]:
-    if wanted is None:
-        return _ask(client, f"created_gt_{since.isoformat()}" if since else "")
-    found: list[dict[str, Any]] = []
-    for low, high in _ranges(sorted(map(int, wanted))):
+def _records(client: ApiClient, ids: list[str] | None, since: date | None) -> list[dict[str, Any]]:
+    if ids is None:
+        return client.list_jobs(f"created_gt_{since.isoformat()}" if since else "")
+    records: list[dict[str, Any]] = []
+    for low, high in _ranges(sorted(map(int, ids))):
         # Bounds are exclusive and padded, as the vendor's client sends them.
-        found += _ask(client, f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
-    return found
+        records += client.list_jobs(f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
+    return records
 
 
 def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:
@@ -144,7 +144,3 @@ def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:
     if numbers and numbers[-1] - numbers[0] < _SPAN:
         return [(numbers[0], numbers[-1])]
     return [(number, number) for number in numbers]
-
-
-def _ask(client: ApiClient, filter_text: str) -> list[dict[str, Any]]:
-    return records_of(client.call(JOBS_LIST, query={"filter": filter_text} if filter_text else None))

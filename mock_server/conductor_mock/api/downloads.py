@@ -18,6 +18,7 @@ from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DownloadStatus
 from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
@@ -91,7 +92,7 @@ def report() -> Json:
         command = farm.report(
             account.state,
             body["download_id"],
-            status=body["status"],
+            status=DownloadStatus(body["status"]),
             bytes_downloaded=body.get("bytes_downloaded") or 0,
         )
         if command is not None:
@@ -104,7 +105,7 @@ def fail(download_id: str) -> Json:
     """A downloader gave up, with plain text as the reason: the outputs are offered again."""
     raw_body()
     with service().accounts.open(caller().account_id) as account:
-        command = farm.report(account.state, download_id, status="pending", bytes_downloaded=0)
+        command = farm.report(account.state, download_id, status=DownloadStatus.PENDING, bytes_downloaded=0)
         if command is not None:
             account.append(command)
     return {"status": "success"}

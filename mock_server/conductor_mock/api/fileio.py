@@ -19,6 +19,7 @@ from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DownloadStatus
 from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
@@ -56,22 +57,22 @@ def hand_out() -> Response:
 @fileio.put("/api/v1/fileio/downloader/touch/<file_id>")
 def touch(file_id: str) -> Json:
     """A heartbeat."""
-    return _report(file_id, "downloading", "bytes_transferred")
+    return _report(file_id, DownloadStatus.DOWNLOADING, "bytes_transferred")
 
 
 @fileio.put("/api/v1/fileio/downloader/finish/<file_id>")
 def finish(file_id: str) -> Json:
     """The file is there; with its last file a task is downloaded."""
-    return _report(file_id, "downloaded", "bytes_downloaded")
+    return _report(file_id, DownloadStatus.DOWNLOADED, "bytes_downloaded")
 
 
 @fileio.put("/api/v1/fileio/downloader/fail/<file_id>")
 def fail(file_id: str) -> Json:
     """The daemon gave up on the file: it is offered again."""
-    return _report(file_id, "pending", "bytes_downloaded")
+    return _report(file_id, DownloadStatus.PENDING, "bytes_downloaded")
 
 
-def _report(file_id: str, status: str, field: str) -> Json:
+def _report(file_id: str, status: DownloadStatus, field: str) -> Json:
     match = _ID.fullmatch(file_id)
     if match is None:
         raise not_found(f"there is no download {file_id[:60]!r}")

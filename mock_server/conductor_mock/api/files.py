@@ -47,7 +47,7 @@ def get_upload_urls() -> dict[str, object] | Response:
 
 @files.post("/api/files/get_upload_urls")
 def get_upload_urls_v1() -> dict[str, str] | Response:
-    """The form of before July 2019: an object of path and md5, answered with an object of path and URL (2.5.1)."""
+    """The older form: an object of path and md5, answered with one of path and URL (wire reference 2.5.1)."""
     body = contract_body()
     check_project(body.get("project"), "/project")
     account_id = caller().account_id

@@ -30,7 +30,7 @@ def part_url(account_id: str, upload_id: str, number: int, size: int, *, s3: boo
 
 
 def download_url(account_id: str, md5: str, name: str) -> str:
-    """Where to GET a content. The last segment is a plain file name: the companion saves under it (2.19)."""
+    """Where to GET a content. Its last segment is a file name: the companion saves under it (wire reference 2.19)."""
     plain = _PLAIN.sub("_", name.rpartition("/")[2]).strip(".") or "file"
     return _url("GET", f"/objects/{account_id}/{from_base64(md5).hex()}/{plain[:120]}", None)
 

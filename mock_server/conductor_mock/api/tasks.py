@@ -16,6 +16,7 @@ from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm import actions, logs, lookup, views
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.state import Execution
+from conductor_mock.farm.statuses import Action
 
 tasks = Blueprint("tasks", __name__)
 task_logs = Blueprint("logs", __name__)
@@ -46,7 +47,7 @@ def act() -> dict[str, str]:
     """Do something to tasks of one job; those whose state does not allow it are left alone, 409 if it moves none."""
     body = contract_body()
     with service().accounts.open(caller().account_id) as account:
-        command = actions.act_on_tasks(account.state, body["action"], body["jobid"], body["taskids"])
+        command = actions.act_on_tasks(account.state, Action(body["action"]), body["jobid"], body["taskids"])
         account.append(command)
     lines = "".join(f"\n\t{tid(index)}" for index in command.tasks)
     message = f"{command.action}: {len(command.tasks)} tasks of job {jid(command.job)}:{lines}"

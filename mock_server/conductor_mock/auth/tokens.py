@@ -35,7 +35,7 @@ class Tokens:
         self.ttl_s = ttl_s
 
     def issue(self, identity: Identity, *, audience: str, now_s: float, scope: str) -> str:
-        """A token whose `aud` is the origin that the client used: clients compare it with their own (1.4)."""
+        """A token whose `aud` is the origin that the client used, which clients compare (wire reference 1.4)."""
         claims = {
             "iss": "conductor-mock",
             "aud": audience,

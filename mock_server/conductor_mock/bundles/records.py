@@ -16,25 +16,22 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from conductor_contracts.contract import Contract
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.catalog import CatalogError, from_document
-from conductor_mock.farm.actions import ACTIONS, FORCED
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
     CatalogReplaced,
     ClockSet,
     Command,
-    DownloadReported,
     JobChanged,
     JobCreated,
-    JobsActed,
     OptionsChanged,
     RulesChanged,
     TaskForced,
-    TasksActed,
 )
-from conductor_mock.farm.downloads import REPORTS
+from conductor_mock.farm.encoding import EncodingError, key_of
 from conductor_mock.farm.outcomes import RuleError, check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
+from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
 
 Json = dict[str, Any]
@@ -60,13 +57,15 @@ def read_line(line: bytes, number: int, contract: Contract) -> Record:
     try:
         data = json.loads(line)
         record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+    except EncodingError as error:
+        raise BundleError(f"command {number} cannot be read: {error}") from None
     except UnknownCommandError as error:
         raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
     if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
         raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
-    problem = _wrong(record.command, type(record.command)) or _meaningless(record.command, contract)
+    problem = _wrong(record.command, type(record.command)) or _invalid(record.command, contract)
     if problem:
         raise BundleError(f"command {number} ({record.command.kind}): {problem}")
     return record
@@ -79,7 +78,7 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
         if not isinstance(value, hint):
             return f"{place} is no {hint.__name__}"
         found = (
-            _wrong(getattr(value, field.name), hints[field.name], f"{place}/{field.name}")
+            _wrong(getattr(value, field.name), hints[field.name], f"{place}/{key_of(field)}")
             for field in fields(hint)
         )
         return next(filter(None, found), None)
@@ -107,13 +106,13 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls)
 
 
-def _meaningless(command: Command, contract: Contract) -> str | None:
+def _invalid(command: Command, contract: Contract) -> str | None:
     """What in a command of the right types no request could have made, if anything is."""
     if isinstance(command, JobCreated):
         problems = contract.operations["jobs.create"].check_request(command.payload)
         if problems:
             return f"{problems[0].path} {problems[0].message}"
-    check = _CHECKS.get(type(command))
+    check = CHECKS.get(type(command))
     return check(command) if check else None
 
 
@@ -134,7 +133,12 @@ def _anchor(anchor: Anchor) -> str | None:
 def _machine(machine: Machine | None) -> str | None:
     if machine is None:
         return None
-    numbers = (machine.cores, machine.price, machine.preemptible_price, machine.licence_price)
+    numbers = (
+        machine.cores,
+        machine.price_micro_usd_per_hour,
+        machine.preemptible_micro_usd_per_hour,
+        machine.license_micro_usd_per_hour,
+    )
     return None if machine.speed >= 1 and min(numbers) >= 0 else "a machine out of its range"
 
 
@@ -156,23 +160,19 @@ def _catalog(command: CatalogReplaced) -> str | None:
     return None
 
 
-def _one_of(value: str, known: Any) -> str | None:
-    return None if value in known else f"{value[:40]!r} is not known"
-
-
-_CHECKS: Mapping[type, Callable[[Any], str | None]] = {
+CHECKS: Mapping[type[Any], Callable[[Any], str | None]] = {
     AccountOpened: _opened,
     OptionsChanged: lambda command: _options(command.options),
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),
     JobChanged: lambda command: _machine(command.machine),
-    JobsActed: lambda command: _one_of(command.action, ACTIONS),
-    TasksActed: lambda command: _one_of(command.action, ACTIONS),
-    TaskForced: lambda command: _one_of(command.status, FORCED),
-    DownloadReported: lambda command: _one_of(command.status, REPORTS),
+    TaskForced: lambda command: (
+        None if command.status in FORCED else f"no task is forced to {command.status}"
+    ),
     RulesChanged: _rules,
     CatalogReplaced: _catalog,
 }
+"""What the values of a command must be beyond their types, by the command's class."""
 
 
 def _is_time(value: object) -> bool:

@@ -1,7 +1,7 @@
 """The check of a whole catalogue document: everything that is known to break a client, and where it is.
 
-The sources are the traps of wire reference 9 (14 to 18) and the field tables of 2.1 to 2.4. An error breaks at
-least one real client; a warning is for what clients silently drop, or what only some of them trip over.
+The sources are traps 14 to 18 and the field tables of wire reference 2.1 to 2.4. An error breaks at least one
+real client; a warning is for what clients silently drop, or what only some of them trip over.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _check_contents(document: Mapping[str, Any], findings: Findings) -> None:
         check_machines(document["machines"], names, findings)
     if "licences" in document:
         products = {str(package.get("product")) for _, package in packages}
-        _check_licences(document["licences"], products, findings)
+        _check_licenses(document["licences"], products, findings)
 
 
 def _placed(document: Mapping[str, Any], key: str) -> list[Placed]:
@@ -102,11 +102,11 @@ def _check_env_vars(configs: list[dict[str, Any]], findings: Findings) -> None:
     check_environment(f"{path}/0/env", variables, findings)
 
 
-def _check_licences(licences: object, products: set[str], findings: Findings) -> None:
-    if not isinstance(licences, dict):
+def _check_licenses(licenses: object, products: set[str], findings: Findings) -> None:
+    if not isinstance(licenses, dict):
         findings.error("/licences", "must be an object, product to whole micro-dollars per hour")
         return
-    for product, price in licences.items():
+    for product, price in licenses.items():
         path = step("/licences", product)
         if not is_whole(price):
             findings.error(path, f"{price!r} must be whole micro-dollars per hour (150000 is 0.15 dollars)")

@@ -43,7 +43,7 @@ def _machine(body: dict[str, Any], job: Job, offered: Catalog) -> Machine | None
     name = body.get("instance_type")
     if name is None:
         return None
-    machine = known_machine(offered, name, job.machine.licence_price)
+    machine = known_machine(offered, name, job.machine.license_micro_usd_per_hour)
     if machine is None:
         raise wrong("instance_type", f"{name[:80]!r} is not in the catalogue")
     return machine

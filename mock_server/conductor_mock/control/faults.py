@@ -9,8 +9,8 @@ from flask import Blueprint, Response
 from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.context import service
 from conductor_mock.control.selection import one_account
-from conductor_mock.errors import Detail, bad_request
-from conductor_mock.faults.rules import FaultError
+from conductor_mock.errors import bad_request
+from conductor_mock.faults.reading import FaultError
 
 faults = Blueprint("faults", __name__)
 
@@ -27,7 +27,7 @@ def add() -> dict[str, Any]:
     try:
         return service().faults.add(one_account(), parse_json(raw_body())).to_json()
     except FaultError as error:
-        raise bad_request(f"the fault was not taken: {error}", Detail(error.path, error.message)) from None
+        raise bad_request(f"the fault was not taken: {error}", *error.details) from None
 
 
 @faults.delete("/faults")

@@ -36,8 +36,8 @@ def outbox(account_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(delivery: MailStatus | None) -> dict[str, Any] | None:
-    if delivery is None:
+def _shown(status: MailStatus | None) -> dict[str, Any] | None:
+    if status is None:
         return None
-    again = iso(delivery.next_us) if delivery.state == WAITING and delivery.next_us else None
-    return {"state": delivery.state, "tries": delivery.tries, "error": delivery.error, "next": again}
+    again = iso(status.next_us) if status.state == WAITING and status.next_us else None
+    return {"state": status.state, "tries": status.tries, "error": status.error, "next": again}

@@ -27,6 +27,7 @@ from conductor_mock.farm.commands import CatalogReplaced, OptionsChanged
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import FORCED, Outcome
 from conductor_mock.version import version
 
 control = Blueprint("control", __name__, url_prefix="/_mock")
@@ -217,12 +218,14 @@ def force_task(jid: str, tid: str) -> dict[str, Any]:
     """End a task: `{"status": "success"}`, or failed, preempted, killed, with an `exit_code` if you like."""
     body = object_body(accepted=("status", "exit_code"))
     code = body.get("exit_code")
-    if not isinstance(body.get("status"), str):
-        raise wrong("status", f"must be one of {', '.join(actions.FORCED)}")
+    status = body.get("status")
+    if status not in FORCED:
+        got = f", got {status[:40]!r}" if isinstance(status, str) else ""
+        raise wrong("status", f"must be one of {', '.join(FORCED)}{got}")
     if code is not None and (isinstance(code, bool) or not isinstance(code, int) or not -255 <= code <= 255):
         raise wrong("exit_code", f"must be a whole number from -255 to 255, got {str(code)[:40]!r}")
     with service().accounts.open(one_account()) as account:
-        account.append(actions.force(account.state, jid, tid, body["status"], code))
+        account.append(actions.force(account.state, jid, tid, Outcome(status), code))
         found = lookup.job(account.state, jid)
         return views.control_job(found, account.state.client_id, account.payload(found))
 

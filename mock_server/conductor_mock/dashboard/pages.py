@@ -1,4 +1,4 @@
-"""Courtesy pages: `/` lists the jobs, `/jobs/JID` and `/job/JID` (the link that plug-ins make, 2.8) show one."""
+"""Courtesy pages: `/` lists the jobs, `/jobs/JID` and `/job/JID` (wire reference 2.8) show one."""
 
 from __future__ import annotations
 

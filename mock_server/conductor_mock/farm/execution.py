@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from conductor_mock.farm import queues, simulation, tasks
 from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted
 from conductor_mock.farm.state import Attempt, Execution, Job, State
+from conductor_mock.farm.statuses import NO_FAULT_OF_ITS_OWN, Outcome
 from conductor_mock.farm.values import OutputFile
 
 LOST_RUNS = 1
 """How many runs of a task may go down with their server before that fails the task; each is started again."""
-
-NO_FAULT_OF_ITS_OWN = ("lost", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def is_current(state: State, one: Active) -> bool:
 def end(
     state: State,
     one: Active,
-    outcome: str,
+    outcome: Outcome,
     *,
     exit_code: int | None = None,
     reason: str = "",
@@ -96,15 +95,15 @@ def apply_ended(state: State, command: AttemptEnded) -> None:
     execution = _execution(job, index)
     execution.log, execution.reason = command.log or "", command.reason
     if command.outcome in NO_FAULT_OF_ITS_OWN:
-        if command.outcome == "lost" and tasks.tries(task, "lost") >= LOST_RUNS:
+        if command.outcome == Outcome.LOST and tasks.tries(task, Outcome.LOST) >= LOST_RUNS:
             execution.reason = f"{command.reason}, for the second time"
-            simulation.finish(state, job, index, "failed", None)
+            simulation.finish(state, job, index, Outcome.FAILED, None)
         else:
             job.lost += 1
             simulation.start_again(state, job, index, command.outcome)
         return
     simulation.finish(state, job, index, command.outcome, command.exit_code)
-    if command.outcome == "success":
+    if command.outcome == Outcome.SUCCESS:
         task.outputs = command.outputs
         if not command.outputs:
             task.download = None
@@ -118,7 +117,7 @@ def abandon(state: State) -> None:
         execution = _execution(job, index)
         execution.log, execution.reason = "", "the server was started again without --execute"
         job.lost += 1
-        simulation.start_again(state, job, index, "stopped")
+        simulation.start_again(state, job, index, Outcome.STOPPED)
 
 
 def _current(state: State, one: Active) -> Attempt | None:

@@ -14,6 +14,7 @@ import heapq
 from conductor_mock.farm import queues, tasks
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import Lease, State
+from conductor_mock.farm.statuses import DownloadStatus, Phase, UploadStatus
 
 UPLOAD_S = 120
 """Uploaders report every 15 seconds (wire reference 2.13)."""
@@ -91,9 +92,9 @@ def _take_back_upload(state: State, number: int, lease: Lease) -> None:
     job = state.jobs[number]
     assert job.upload is not None  # noqa: S101 - its lease has run out
     job.upload.lease = None
-    job.upload.status = "pending"
+    job.upload.status = UploadStatus.PENDING
     tasks.set_phase(
-        job, "upload_pending", "an uploader daemon took the files and fell silent", lease.until_us
+        job, Phase.UPLOAD_PENDING, "an uploader daemon took the files and fell silent", lease.until_us
     )
     queues.note_upload(state, job)
 
@@ -103,7 +104,7 @@ def _take_back_download(state: State, number: int, index: int) -> None:
     download = job.tasks[index].download
     assert download is not None  # noqa: S101 - its lease has run out
     download.lease = None
-    download.status = "pending"
+    download.status = DownloadStatus.PENDING
     download.given = download.done
     queues.note_outputs(state, job, index)
 

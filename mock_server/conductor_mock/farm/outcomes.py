@@ -19,8 +19,7 @@ from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.frames import FramesError, parse, parse_or_none
 from conductor_mock.farm.ids import draw, jid, tid
 from conductor_mock.farm.state import Job, State, Task
-
-OUTCOMES = ("success", "failed", "preempted")
+from conductor_mock.farm.statuses import DRAWN, Outcome
 
 DURATION_S = (30, 120)
 """A task without a rule takes so long on the reference machine, drawn evenly."""
@@ -51,7 +50,7 @@ class RuleError(ValueError):
 class Plan:
     """How one attempt goes, from the moment that its instance has booted."""
 
-    outcome: str
+    outcome: Outcome
     duration_us: int
     exit_code: int | None
 
@@ -69,15 +68,15 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     duration_us = _drawn_duration_us(state, job, index) if seconds is None else round(seconds * SECOND)
     if wanted:
         outcomes = [wanted] if isinstance(wanted, str) else wanted
-        outcome = outcomes[min(attempt, len(outcomes)) - 1]
+        outcome = Outcome(outcomes[min(attempt, len(outcomes)) - 1])
     else:
         outcome = _drawn_outcome(state, job, index, attempt)
-    if outcome == "preempted":
+    if outcome == Outcome.PREEMPTED:
         duration_us = (
             duration_us * draw(state.options.seed, job.number, index, attempt, "preempted at") // _SCALE
         )
         return Plan(outcome, duration_us, None)
-    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == "failed" else 0)
+    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == Outcome.FAILED else 0)
 
 
 def fits(match: Mapping[str, Any], job: Job, index: int, task: Task) -> bool:
@@ -123,11 +122,11 @@ def _check_match(match: Any) -> None:
 
 
 def _check_outcome(rule: Mapping[str, Any]) -> None:
-    wanted = rule.get("outcome", "success")
+    wanted = rule.get("outcome", Outcome.SUCCESS)
     outcomes = [wanted] if isinstance(wanted, str) else wanted
-    if not isinstance(outcomes, list) or not outcomes or any(one not in OUTCOMES for one in outcomes):
+    if not isinstance(outcomes, list) or not outcomes or any(outcome not in DRAWN for outcome in outcomes):
         raise RuleError(
-            "/outcome", f"must be one of {', '.join(OUTCOMES)}, or a list of them, got {str(wanted)[:80]}"
+            "/outcome", f"must be one of {', '.join(DRAWN)}, or a list of them, got {str(wanted)[:80]}"
         )
 
 
@@ -160,7 +159,7 @@ def _from_metadata(job: Job, task: Task) -> Sequence[str] | None:
     if not isinstance(text, str) or not _metadata_is_for(job, task):
         return None
     outcomes = [part.strip() for part in text.split(",")]
-    return outcomes if all(one in OUTCOMES for one in outcomes) else None
+    return outcomes if all(outcome in DRAWN for outcome in outcomes) else None
 
 
 def _metadata_duration(job: Job, task: Task) -> float | None:
@@ -188,8 +187,8 @@ def _drawn_duration_us(state: State, job: Job, index: int) -> int:
     return (shortest + spread) * 100 // job.machine.speed
 
 
-def _drawn_outcome(state: State, job: Job, index: int, attempt: int) -> str:
+def _drawn_outcome(state: State, job: Job, index: int, attempt: int) -> Outcome:
     if not job.preemptible:
-        return "success"
+        return Outcome.SUCCESS
     drawn = draw(state.options.seed, job.number, index, attempt, "preempted")
-    return "preempted" if drawn * 100 < PREEMPTION_PERCENT * _SCALE else "success"
+    return Outcome.PREEMPTED if drawn * 100 < PREEMPTION_PERCENT * _SCALE else Outcome.SUCCESS

@@ -11,10 +11,14 @@ from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFini
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State, Upload
+from conductor_mock.farm.statuses import Phase, UploadStatus
+
+_OVER = frozenset({UploadStatus.FINISHED, UploadStatus.FAILED, UploadStatus.CANCELLED})
+_GIVEN_UP = _OVER - {UploadStatus.FINISHED}
 
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
-    """The oldest job of this location whose files nobody brings; null, missing and empty locations are one (7.5)."""
+    """The oldest job of this location whose files nobody brings; no location is one too (wire reference 7.5)."""
     job = queues.first_to_bring(state, location)
     if job is None:
         return None
@@ -24,7 +28,7 @@ def claim(state: State, location: str | None) -> UploadClaimed | None:
 def progress(state: State, name: str, *, bytes_to_send: int, bytes_sent: int) -> UploadProgressed | None:
     """A report on an upload under way; one on an upload that has ended changes nothing. Raises NotThereError."""
     job = lookup.upload(state, name)
-    if _upload(job).status in ("finished", "failed", "cancelled"):
+    if _upload(job).status in _OVER:
         return None
     return UploadProgressed(job.number, bytes_to_send, bytes_sent)
 
@@ -46,9 +50,9 @@ def finish(
     """
     job = lookup.upload(state, name)
     upload = _upload(job)
-    if upload.status == "finished":
+    if upload.status == UploadStatus.FINISHED:
         return None
-    if upload.status in ("failed", "cancelled"):
+    if upload.status in _GIVEN_UP:
         raise StateForbidsError(
             f"upload {name} has {upload.status}: {job.note}; it cannot be finished any more"
         )
@@ -64,9 +68,9 @@ def fail(state: State, name: str, message: str) -> UploadFailed | None:
     """A daemon gave up. A second `fail` changes nothing. Raises NotThereError, StateForbidsError."""
     job = lookup.upload(state, name)
     upload = _upload(job)
-    if upload.status in ("failed", "cancelled"):
+    if upload.status in _GIVEN_UP:
         return None
-    if upload.status == "finished":
+    if upload.status == UploadStatus.FINISHED:
         raise StateForbidsError(f"upload {name} was finished before; job {jid(job.number)} has its files")
     return UploadFailed(job.number, message)
 
@@ -74,11 +78,11 @@ def fail(state: State, name: str, message: str) -> UploadFailed | None:
 def apply_claimed(state: State, command: UploadClaimed) -> None:
     job = state.jobs[command.job]
     upload = _upload(job)
-    upload.status = "claimed"
+    upload.status = UploadStatus.CLAIMED
     upload.lease = leases.take(state.now_us, command.lease_us)
     leases.watch(state, job.number)
     queues.note_upload(state, job)
-    tasks.set_phase(job, "uploading", "an uploader daemon is bringing the files", state.now_us)
+    tasks.set_phase(job, Phase.UPLOADING, "an uploader daemon is bringing the files", state.now_us)
 
 
 def apply_progressed(state: State, command: UploadProgressed) -> None:
@@ -91,28 +95,28 @@ def apply_progressed(state: State, command: UploadProgressed) -> None:
 def apply_finished(state: State, command: UploadFinished) -> None:
     job = state.jobs[command.job]
     if command.problems:
-        _end(state, job, "failed")
-        tasks.set_phase(job, "failed", "; ".join(command.problems[:5]), state.now_us)
+        _end(state, job, UploadStatus.FAILED)
+        tasks.set_phase(job, Phase.FAILED, "; ".join(command.problems[:5]), state.now_us)
         simulation.note_end(state, job)
     else:
-        _end(state, job, "finished")
+        _end(state, job, UploadStatus.FINISHED)
         simulation.begin_sync(state, job)
 
 
 def apply_failed(state: State, command: UploadFailed) -> None:
     job = state.jobs[command.job]
-    _end(state, job, "failed")
-    tasks.set_phase(job, "failed", command.message or "the uploader daemon gave no reason", state.now_us)
+    _end(state, job, UploadStatus.FAILED)
+    tasks.set_phase(job, Phase.FAILED, command.message or "the uploader daemon gave no reason", state.now_us)
     simulation.note_end(state, job)
 
 
 def cancel(state: State, job: Job) -> None:
     """The job was killed: nobody is to bring its files any more."""
-    if job.upload is not None and job.upload.status in ("pending", "claimed"):
-        _end(state, job, "cancelled")
+    if job.upload is not None and job.upload.status not in _OVER:
+        _end(state, job, UploadStatus.CANCELLED)
 
 
-def _end(state: State, job: Job, status: str) -> None:
+def _end(state: State, job: Job, status: UploadStatus) -> None:
     upload = _upload(job)
     upload.status = status
     upload.lease = None

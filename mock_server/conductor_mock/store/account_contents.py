@@ -195,7 +195,7 @@ class AccountContents:
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
-        with self._objects.placing.alone():
+        with self._objects.lock.alone():
             with self._database.write() as connection:
                 md5s: list[str] = []
                 for table in (ACCOUNT_CONTENTS, OUTPUTS):
@@ -206,8 +206,8 @@ class AccountContents:
             self._delete_unreferenced(md5s)
 
     def collect(self, md5s: Collection[str]) -> None:
-        """Remove those of some contents (base64 md5s) that neither a holding, a command nor a snapshot refers to."""
-        with self._objects.placing.alone():
+        """Remove those of some contents (base64 md5s) that neither an account, a command nor a snapshot refers to."""
+        with self._objects.lock.alone():
             self._delete_unreferenced(md5s)
 
     def _delete_unreferenced(self, md5s: Collection[str]) -> None:

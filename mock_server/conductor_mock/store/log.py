@@ -93,7 +93,7 @@ class Log:
         """
         wanted = {*contents, *bodies_of(rows)}
         notes = {f"{_KIND_IN_USE}{row['kind']}/{row['v']}" for row in rows}
-        with self._objects.placing.shared():  # nobody deletes contents meanwhile
+        with self._objects.lock.shared():  # nobody deletes contents meanwhile
             gone = [md5 for md5 in wanted if not self._objects.has(from_base64(md5))]
             if gone:
                 raise ContentGoneError(gone[0])

@@ -1,6 +1,6 @@
 """File contents by their md5, in one directory: a name stands for whole, verified, durable bytes or does not exist.
 
-md5 identifies contents because the protocol does (wire reference section 4). Names here are made of the digest only,
+md5 identifies contents because the protocol does (wire reference 4). Names here are made of the digest only,
 never of a path that a client sent.
 """
 
@@ -47,12 +47,12 @@ class Received:
 class ObjectStore:
     """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start.
 
-    `placing` is held, shared, from the moment a content gets its name until something refers to it, and alone by
+    `lock` is held, shared, from the moment a content gets its name until something refers to it, and alone by
     whoever deletes contents that nothing refers to.
     """
 
     def __init__(self, root: Path) -> None:
-        self.placing = ReadWriteLock()
+        self.lock = ReadWriteLock()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -143,11 +143,11 @@ class ObjectStore:
         return digest.digest(), size
 
     def delete(self, md5: bytes) -> None:
-        """Forget a content. The caller holds `placing` alone and knows that nothing refers to it."""
+        """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
 
     def _commit(self, file: TemporaryFile, md5: bytes, refer: Callable[[], None]) -> None:
         file.sync()
-        with self.placing.shared():
+        with self.lock.shared():
             file.place(self.path(md5))
             refer()

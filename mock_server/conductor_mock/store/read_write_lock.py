@@ -17,7 +17,7 @@ class ReadWriteLock:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._placing = 0
+        self._sharing = 0
         self._deleting = False
         self._waiting = 0
 
@@ -27,13 +27,13 @@ class ReadWriteLock:
         with self._changed:
             while self._deleting or self._waiting:
                 self._changed.wait()
-            self._placing += 1
+            self._sharing += 1
         try:
             yield
         finally:
             with self._changed:
-                self._placing -= 1
-                if not self._placing:
+                self._sharing -= 1
+                if not self._sharing:
                     self._changed.notify_all()
 
     @contextmanager
@@ -42,7 +42,7 @@ class ReadWriteLock:
         with self._changed:
             self._waiting += 1
             try:
-                while self._deleting or self._placing:
+                while self._deleting or self._sharing:
                     self._changed.wait()
             finally:
                 self._waiting -= 1
@@ -58,4 +58,4 @@ class ReadWriteLock:
     def free(self) -> bool:
         """Whether one who comes now to delete would not wait."""
         with self._changed:
-            return not self._placing and not self._deleting
+            return not self._sharing and not self._deleting

@@ -31,7 +31,7 @@ def build_payload(arguments: Arguments, files: Iterable[LocalFile]) -> dict[str,
     payload["upload_files"] = entries
     payload["upload_size"] = sum(entry["st_size"] for entry in entries)
     if not entries:
-        # Nobody would ever finish the upload of a job without files, and it would wait for ever (7.2).
+        # Nobody would ever finish the upload of a job without files, and it would wait for ever (wire reference 7.2).
         payload["local_upload"] = True
     return payload
 

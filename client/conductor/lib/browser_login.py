@@ -69,14 +69,18 @@ def login_with_browser(
         page = login_page(config.url, port)
         if not open_browser(page):
             raise LoginError(
-                f"{AUTH_TOKEN.id}: no browser can be started; open {page} in one on this machine"
+                f"{AUTH_TOKEN.id}: no web browser could be started; run 'conductor login --no-browser' "
+                "and open the address that it prints"
             )
         try:
             answer = answers.get(timeout=timeout)
         except queue.Empty:
             answer = {}
     if not answer:
-        raise LoginError(f"{AUTH_TOKEN.id}: nobody logged in within {timeout:g} s at {page}")
+        raise LoginError(
+            f"{AUTH_TOKEN.id}: nobody logged in at {page} within {timeout:g} s; "
+            "run 'conductor login' again, perhaps with a longer --timeout"
+        )
     token = _token(answer, config.api_url, now())
     store = TokenStore((folder or credentials_folder()) / BROWSER_FILE)
     store.write_browser_login(token, answer.get("scope", "").split())
@@ -104,7 +108,9 @@ def _token(answer: Mapping[str, str], api_url: str, now: float) -> Token:
         # Any page could send a browser here; what it can send is then at least a token of this service.
         problem = f"a token that is not for {api_url}"
     if problem:
-        raise LoginError(f"{AUTH_TOKEN.id}: the browser came back with {problem}")
+        raise LoginError(
+            f"{AUTH_TOKEN.id}: the browser came back with {problem}; check CONDUCTOR_URL and log in again"
+        )
     return Token(text, int(now) + int(lifetime))
 
 
@@ -158,5 +164,6 @@ def _waiting(port: int, answers: queue.Queue[Mapping[str, str]]) -> Iterator[int
             server.server_close()
         return
     raise ConfigError(
-        f"auth_port: the browser cannot come back to port {port}: {reason}; set CONDUCTOR_AUTH_PORT"
+        f"auth_port: the browser cannot come back to port {port}: {reason}; "
+        "set CONDUCTOR_AUTH_PORT to another one, or to 0 for any"
     )

@@ -43,13 +43,13 @@ class Md5Cache:
 
     def known(self, files: Iterable[LocalFile]) -> dict[str, LocalFile]:
         """Return, by path, those of the files whose md5 is known, with it."""
-        wanted = {file.path: file for file in files}
+        by_path = {file.path: file for file in files}
 
         def look_up(connection: sqlite3.Connection) -> dict[str, LocalFile]:
-            paths, found = list(wanted), dict[str, LocalFile]()
+            paths, known = list(by_path), dict[str, LocalFile]()
             for start in range(0, len(paths), _BATCH):
-                found.update(_lookup(connection, paths[start : start + _BATCH], wanted))
-            return found
+                known.update(_lookup(connection, paths[start : start + _BATCH], by_path))
+            return known
 
         return self._file.read(look_up, {}, "the md5 cache is not used")
 
@@ -71,15 +71,15 @@ class Md5Cache:
 
 
 def _lookup(
-    connection: sqlite3.Connection, paths: list[str], wanted: dict[str, LocalFile]
+    connection: sqlite3.Connection, paths: list[str], by_path: dict[str, LocalFile]
 ) -> dict[str, LocalFile]:
     marks = ", ".join("?" * len(paths))
     # Only question marks are put into the statement; the paths are bound to them.
     query = f"SELECT path, version, md5 FROM md5s WHERE path IN ({marks})"  # noqa: S608
     return {
-        path: wanted[path].with_md5(md5)
+        path: by_path[path].with_md5(md5)
         for path, version, md5 in connection.execute(query, paths)
-        if _version(wanted[path]) == version
+        if _version(by_path[path]) == version
     }
 
 

@@ -13,6 +13,10 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+Then = Callable[[], None]
+Work = Callable[[], Then]
+"""A piece of work, done by any thread. It returns what the coordinating thread is to do with its result."""
+
 # How long threads that were told to stop are waited for. One that hangs in what nobody can break off, such as a look-up
 # of a name, is left behind: it does nothing more when it comes back, and does not keep the process alive.
 GRACE_SECONDS = 0.8
@@ -106,3 +110,31 @@ class WorkPool(Generic[T]):
             except BaseException as error:  # noqa: BLE001 - raised again by take
                 outcome = _Outcome(error=error)
             self._done.put(outcome)
+
+
+def work_through(
+    pool: WorkPool[Then],
+    next_work: Callable[[], Work | None],
+    *,
+    tick: float | None,
+    when_quiet: Callable[[], None],
+    each_time: Callable[[], None],
+) -> None:
+    """Coordinate: hand out what ``next_work`` gives, do what each result asks for, until nothing is left to come back.
+
+    ``next_work`` is asked while the pool has room, and says None for nothing at the moment. ``when_quiet`` is called
+    when nothing came back for ``tick`` seconds or the pool was woken, ``each_time`` after every result and every such
+    moment.
+    """
+    while True:
+        while pool.room and (work := next_work()):
+            pool.give(work)
+        if not pool.pending:
+            return
+        try:
+            then = pool.take(tick)
+        except queue.Empty:
+            when_quiet()
+        else:
+            then()
+        each_time()
