@@ -103,7 +103,7 @@ class Operation:
     def check_response(self, status: int, body: Any, media_type: str = _JSON) -> list[Problem]:
         """Say where an answer departs from the contract. ``body`` is decoded JSON; None or empty for none.
 
-        A body of another documented ``media_type``, such as a page, is not looked into.
+        A body of another documented ``media_type``, such as a page, is not looked into; JSON must be labelled as JSON.
         """
         if status not in self.response_schemas:
             documented = ", ".join(map(str, self.statuses))
@@ -112,7 +112,7 @@ class Operation:
         if media_type != _JSON and media_type in self.media_types[status]:
             return []
         if name is not None:
-            return self._schemas.check(name, body)
+            return [*_wrong_label(media_type), *self._schemas.check(name, body)]
         if status == 204 and body not in (None, "", b""):
             return [Problem("", f"must be empty with status 204, got {show(body)}")]
         return []
@@ -178,9 +178,9 @@ class Contract:
         best = max(ranked, key=lambda row: row[:2])
         return best[2] if best[0] >= 0.7 else None
 
-    def check_error(self, body: Any) -> list[Problem]:
+    def check_error(self, body: Any, media_type: str = _JSON) -> list[Problem]:
         """Say where the body of a refusal departs from the one error shape, whatever the route."""
-        return self.schemas.check(_ERROR, body)
+        return [*_wrong_label(media_type), *self.schemas.check(_ERROR, body)]
 
     def fidelity(self) -> list[Evidence]:
         """Every operation, parameter and field with the grade and source of its evidence."""
@@ -250,6 +250,13 @@ def _operation(
         _schemas=schemas,
         _shape=shape_of(schemas, request_schema) if request_schema else Shape(),
     )
+
+
+def _wrong_label(media_type: str) -> list[Problem]:
+    """What is wrong with the label of a JSON body."""
+    if media_type == _JSON:
+        return []
+    return [Problem("", f"must be labelled {_JSON}, is labelled {media_type or 'nothing'}")]
 
 
 def _authentication_rule(security: list[dict[str, Any]]) -> str:

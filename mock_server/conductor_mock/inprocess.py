@@ -48,9 +48,10 @@ class InProcess:
         """Answer every request to `url` that `mock` sees."""
         pattern = re.compile(re.escape(self.url) + "(/.*)?$", re.DOTALL)
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-            mock.add_callback(method, pattern, callback=self._answer)
+            mock.add_callback(method, pattern, callback=self.answer)
 
-    def _answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        """What the app answers to one request: status, headers and body."""
         path, _, query = request.path_url.partition("?")
         headers = [(name, _text(value)) for name, value in request.headers.items()]
         environ = EnvironBuilder(

@@ -608,6 +608,18 @@ def test_a_body_of_another_documented_kind_is_not_looked_into(contract: Contract
     assert operation.check_response(400, "<h1>", "text/html") != []
 
 
+def test_json_is_labelled_as_json(contract: Contract) -> None:
+    operation = contract.operations["projects.list"]
+    assert said(operation.check_response(200, {"data": []}, "text/html")) == [
+        "the body must be labelled application/json, is labelled text/html"
+    ]
+    assert said(operation.check_response(200, {"data": []}, "")) == [
+        "the body must be labelled application/json, is labelled nothing"
+    ]
+    assert contract.check_error({"status": "error", "message": "no", "errors": []}, "text/plain") != []
+    assert contract.operations["uploads.update"].check_response(200, None, "") == []
+
+
 def test_a_request_for_the_headers_is_one_for_the_content(contract: Contract) -> None:
     path = "/objects/73/900150983cd24fb0d6963f7d28e17f72/im.png"
     assert contract.find("HEAD", path) is contract.find("get", path) is contract.operations["objects.get"]
@@ -662,6 +674,16 @@ def test_bodies_that_cannot_be_meant_are_refused_where_they_are_wrong(
     assert [problem.path for problem in contract.operations[operation].check_request(body)] == [path]
 
 
+FILEIO_TARGET = {
+    "id": 1,
+    "jid": "00001",
+    "tid": "000",
+    "destination": "/out/a",
+    "file_size": 3,
+    "md5": "kAFQmDzST7DWlj99KOF/cg==",
+}
+
+
 @pytest.mark.parametrize(
     ("operation", "answer", "status", "path"),
     [
@@ -680,12 +702,18 @@ def test_bodies_that_cannot_be_meant_are_refused_where_they_are_wrong(
             200,
             "/logs",
         ),
+        (
+            "fileio.next",
+            [{"id": 1, "url": "http://x/a", "download_file": FILEIO_TARGET}],
+            200,
+            "/0/download_file/dlid",
+        ),
     ],
 )
 def test_answers_that_crash_clients_break_the_contract(
     contract: Contract, operation: str, answer: Any, status: int, path: str
 ) -> None:
-    """Traps 20, 22, 18, 27 and 29."""
+    """Traps 20, 22, 18, 27 and 29; the daemon of 2019 indexes `dlid` (wire reference 2.21)."""
     assert [one.path for one in contract.operations[operation].check_response(status, answer)] == [path]
 
 
