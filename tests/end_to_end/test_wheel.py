@@ -98,6 +98,7 @@ def test_the_wheel_holds_the_three_packages_the_quick_start_and_nothing_else(nam
         "conductor_contracts/py.typed",
         "conductor_contracts/openapi.yaml",
         "conductor_contracts/interactions/jobs.create.yaml",
+        "conductor_contracts/job-states.yaml",
         "conductor_contracts/retries.yaml",
         "conductor_mock/catalog/default.yaml",
         "conductor_mock/catalog/aws.yaml",
