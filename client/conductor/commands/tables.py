@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conductor.lib.statuses import SUCCEEDED, JobStatus
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-_STYLES = {
-    **dict.fromkeys(("success", "downloaded", "reviewed", "active"), "green"),
-    **dict.fromkeys(("failed", "sync_failed", "killed"), "red"),
-    **dict.fromkeys(("preempted", "holding", "inactive"), "yellow"),
-    **dict.fromkeys(("running", "uploading", "syncing"), "cyan"),
+_STYLES: Mapping[str, str] = {
+    **dict.fromkeys((*SUCCEEDED, "active"), "green"),
+    **dict.fromkeys((JobStatus.FAILED, JobStatus.SYNC_FAILED, JobStatus.KILLED), "red"),
+    **dict.fromkeys((JobStatus.PREEMPTED, JobStatus.HOLDING, "inactive"), "yellow"),
+    **dict.fromkeys((JobStatus.RUNNING, JobStatus.UPLOADING, JobStatus.SYNCING), "cyan"),
 }
 
 
