@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
-from conductor_contracts.contract import Operation, load
+from conductor_contracts.contract import load, load_control
+from conductor_contracts.control_reference import control_table
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
+from conductor_contracts.operation import Operation
 from conductor_contracts.verify import Outcome, VerificationError, verify
 
 
@@ -94,6 +96,12 @@ def show_command(operation: str) -> None:
 def fidelity_command() -> None:
     """Write how faithful the fake is, and on what evidence, as Markdown."""
     click.echo(fidelity_page(load()), nl=False)
+
+
+@main.command("control")
+def control_command() -> None:
+    """Write the calls of a fake's control API as a table, as Markdown."""
+    click.echo(control_table(load_control()))
 
 
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

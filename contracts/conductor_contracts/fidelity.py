@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from conductor_contracts.contract import Contract, Evidence, Operation
+from conductor_contracts.contract import Contract
+from conductor_contracts.evidence import Evidence
+from conductor_contracts.markdown import anchor, bullets, table
+from conductor_contracts.operation import Operation
 
 GRADES = {
     "ran": "seen while the vendor's client ran against a server",
@@ -53,12 +56,12 @@ def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iter
     by_place = [
         f"{_place(row)}: {row.differs}" for rows in by_operation.values() for row in rows if row.differs
     ]
-    yield _bullets([*info["x-differs"], *by_place])
+    yield bullets([*info["x-differs"], *by_place])
     yield "### Not covered"
-    yield _bullets(info["x-not-covered"])
+    yield bullets(info["x-not-covered"])
     yield "### Inferred"
     yield "Guesses that no client proves, beside most of the refusals (see there)."
-    yield _bullets(_guesses(by_operation))
+    yield bullets(_guesses(by_operation))
 
 
 def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
@@ -71,7 +74,7 @@ def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
 def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
     yield "## Grades"
     total = Counter(row.grade for rows in by_operation.values() for row in rows if not _is_refusal(row))
-    yield _table(
+    yield table(
         ("grade", "meaning", "rows"), [(grade, text, str(total[grade])) for grade, text in GRADES.items()]
     )
     yield "## Operations"
@@ -79,9 +82,9 @@ def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> It
     lines = []
     for name, operation in contract.operations.items():
         counts = Counter(row.grade for row in by_operation[name] if not _is_refusal(row))
-        cells = (f"[{name}](#{_anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
+        cells = (f"[{name}](#{anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
         lines.append((*cells, *(str(counts[grade]) for grade in GRADES)))
-    yield _table(("operation", "request", "grade", *(f"rows {grade}" for grade in GRADES)), lines)
+    yield table(("operation", "request", "grade", *(f"rows {grade}" for grade in GRADES)), lines)
 
 
 def _section(operation: Operation, rows: Sequence[Evidence]) -> Iterator[str]:
@@ -104,7 +107,7 @@ def _is_refusal(row: Evidence) -> bool:
 
 
 def _rows_table(rows: Iterable[Evidence]) -> str:
-    return _table(
+    return table(
         ("part", "name", "grade", "source", "differs"),
         [(row.part, f"`{row.name}`" if row.name else "", row.grade, row.source, row.differs) for row in rows],
     )
@@ -116,17 +119,3 @@ def _place(row: Evidence) -> str:
 
 def _name(row: Evidence) -> str:
     return f"{row.part} `{row.name}`" if row.name else row.part
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _anchor(heading: str) -> str:
-    """The anchor that Markdown renderers make of a heading: dots vanish."""
-    return heading.replace(".", "")

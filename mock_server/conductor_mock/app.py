@@ -14,6 +14,7 @@ from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
+from conductor_contracts.contract import load_control
 from conductor_mock.api import (
     accounts,
     auth,
@@ -223,7 +224,8 @@ def _wrong_method(methods: Iterable[str]) -> Refusal:
 
 
 def _no_such_route() -> Refusal:
-    nearest = service().contract.closest_operation(request.method, request.path)
+    contract = load_control() if request.path.startswith("/_mock/") else service().contract
+    nearest = contract.closest_operation(request.method, request.path)
     hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
     message = f"there is no {request.method} {request.path[:200]}{hint}"
     warn(message)

@@ -95,7 +95,7 @@ def test_the_token_endpoint_can_fail_too(fake: InProcess) -> None:
     [
         (7, ""),
         ({"match": {}}, "/fault"),
-        ({"match": 1, "fault": {}}, "/match"),
+        ({"match": 1, "fault": {"kind": "status"}}, "/match"),
         ({"match": {"operation": "jobs.crate"}, "fault": {"kind": "status"}}, "/match/operation"),
         ({"match": {"path": "("}, "fault": {"kind": "status"}}, "/match/path"),
         ({"match": {"host": "a"}, "fault": {"kind": "status"}}, "/match/host"),

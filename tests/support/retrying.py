@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
@@ -67,14 +65,14 @@ class Bench:
             self.control.reset()
             self.control.forget_journal()  # of requests without an account, too
             if operation in IN_PARTS:
-                self._send("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
+                self.control.ask("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
             for rule in rules:
                 self._ask_for(rule)
             return self._call(client, operation)
 
     def play_on(self, operation: str) -> Result:
         """Make one more call, of a client that knows nothing, without any fault."""
-        self._send("DELETE", "/_mock/faults")
+        self.control.ask("DELETE", "/_mock/faults")
         with self._client() as client:
             return self._call(client, operation)
 
@@ -121,19 +119,7 @@ class Bench:
         return len(self.control.journal(operation))
 
     def _ask_for(self, rule: dict[str, Any]) -> None:
-        self._send("POST", "/_mock/faults", rule)
-
-    def _send(self, method: str, path: str, body: Any = None) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.url}{path}",
-                json=body,
-                headers={"Content-Type": "application/json"},
-                timeout=PATIENCE_S,
-            )
-        assert answer.ok, answer.text
+        self.control.ask("POST", "/_mock/faults", rule)
 
 
 JOB = {
