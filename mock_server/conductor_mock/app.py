@@ -30,6 +30,7 @@ from conductor_mock.api import (
     uploads,
 )
 from conductor_mock.api.idempotency import announce
+from conductor_mock.api.queries import check_query
 from conductor_mock.auth.authentication import authenticate, guarded_elsewhere
 from conductor_mock.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
@@ -99,6 +100,7 @@ def make_app(opened: Service) -> Flask:
     app.before_request(_check_framing)
     app.before_request(authenticate)
     app.before_request(_asked_for_fault)
+    app.before_request(check_query)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
