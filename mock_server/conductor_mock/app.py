@@ -14,6 +14,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
+from conductor_contracts.contract import load_control
 from conductor_mock.api import (
     accounts,
     auth,
@@ -29,6 +30,7 @@ from conductor_mock.api import (
     uploads,
 )
 from conductor_mock.api.idempotency import announce
+from conductor_mock.api.queries import check_query
 from conductor_mock.auth.authentication import authenticate
 from conductor_mock.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
@@ -98,6 +100,7 @@ def make_app(opened: Service) -> Flask:
     app.before_request(_check_framing)
     app.before_request(authenticate)
     app.before_request(mark_request)
+    app.before_request(check_query)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -201,7 +204,8 @@ def _wrong_method(methods: Iterable[str]) -> Refusal:
 
 
 def _no_such_route() -> Refusal:
-    nearest = service().contract.closest_operation(request.method, request.path)
+    contract = load_control() if request.path.startswith("/_mock/") else service().contract
+    nearest = contract.closest_operation(request.method, request.path)
     hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
     message = f"there is no {request.method} {request.path[:200]}{hint}"
     warn(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor.lib.actions import TASK_ACTIONS, Action
-from conductor.lib.download.calls import DownloadStatus
+from conductor.lib.download.records import DownloadStatus
 from conductor.lib.statuses import JOB_ENDED, SUCCEEDED, TASK_ENDED, JobStatus, TaskStatus
 from conductor_contracts.job_states import load_job_states
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor_mock.app import close_app, create_app
+from conductor_contracts.contract import load_control
+from conductor_contracts.control_reference import control_table
 from conductor_mock.cli import LaterOption, main
 from conductor_mock.faults.reference import written
 
@@ -51,17 +52,8 @@ def test_every_option_is_explained(option: str) -> None:
     assert f"`{option}`" in SERVER
 
 
-def test_every_call_of_the_control_api_is_listed() -> None:
-    app = create_app()
-    try:
-        rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/_mock/")]
-    finally:
-        close_app(app)
-    assert rules
-    for rule in rules:
-        path = rule.rule.replace("<jid>", "JID").replace("<tid>", "TID")
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            assert f"{method} {path}" in SERVER
+def test_the_table_of_control_calls_is_the_one_that_their_contract_makes() -> None:
+    assert control_table(load_control()) in SERVER, "write it with: python -m conductor_contracts control"
 
 
 def test_the_tables_of_faults_are_made_of_the_kinds() -> None:

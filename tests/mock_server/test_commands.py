@@ -93,11 +93,11 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["clock", "advance", "-5"], "must not be negative"),
-        (["clock", "speed", "-1"], "must be a number from 0"),
+        (["clock", "advance", "-5"], "/advance must be simulated seconds from 0"),
+        (["clock", "speed", "-1"], "/speed must be a number from 0"),
         (["clock", "until", "99"], "there is no job '99'"),
         (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
-        (["clock", "--account", "*"], "name one account"),
+        (["clock", "--account", "*"], "account must be the client_id of one account"),
         (["jobs", "99"], "there is no job '99'"),
         (["faults", "add", "--operation", "jobs.explode"], "must be an operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
@@ -188,7 +188,7 @@ def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:
 
     assert len(lines) == 4
     assert "POST /jobs/  201" in lines[0]
-    assert lines[3].strip() == "/future_field the contract knows no such field"
+    assert lines[3].strip() == "/future_field is not in the contract"
     assert len(answered("requests", "--limit", "2")["requests"]) == 2
     run("requests", "--clear")
     assert said("requests") == "no requests"

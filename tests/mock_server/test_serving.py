@@ -212,7 +212,7 @@ def test_bytes_that_are_no_ascii_in_the_target_are_answered(server: ServedProces
 
 
 def test_a_long_url_within_the_limit_is_read(server: ServedProcess) -> None:
-    assert raw(server.port, head(f"GET /_mock/health?x={'a' * 50_000}")).status == 200
+    assert raw(server.port, head(f"GET /_mock/requests?path={'a' * 50_000}")).status == 200
 
 
 def test_an_old_client_without_a_host_is_served(server: ServedProcess) -> None:

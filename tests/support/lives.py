@@ -94,27 +94,24 @@ def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None
 
 def commanded(state: State, step: Step) -> Command | None:
     name, location = jid(min(step.job, len(state.jobs))), LOCATIONS[step.choice % 2]
-    match step.kind:
-        case "submit":
-            return job_of(1 + step.task, **step.payload, location=location)
-        case "submit in chunks":
-            return in_chunks(step, location)
-        case "submit for a daemon":
-            daemon = {"local_upload": False, "upload_files": [FILE], "location": location}
-            return job_of(step.task, **step.payload, **daemon)
-        case "act":
-            return actions.act_on_jobs(state, ACTS[step.choice % len(ACTS)], [name])
-        case "act on task":
-            return actions.act_on_tasks(
-                state, TASK_ACTS[step.choice % len(TASK_ACTS)], name, [tid(step.task)]
-            )
-        case "force":
-            status = FORCED[step.choice % len(FORCED)]
-            return actions.force(state, name, tid(step.task), status, None)
-        case "rules":
-            return RulesChanged(tuple(outcomes.check_rule(rule) for rule in RULES[step.choice % len(RULES)]))
-        case "speed":
-            return ClockSet(Anchor(0, state.now_us, [0, 1_000_000, 60_000_000][step.choice % 3]))
+    if step.kind == "submit":
+        return job_of(1 + step.task, **step.payload, location=location)
+    if step.kind == "submit in chunks":
+        return in_chunks(step, location)
+    if step.kind == "submit for a daemon":
+        daemon = {"local_upload": False, "upload_files": [FILE], "location": location}
+        return job_of(step.task, **step.payload, **daemon)
+    if step.kind == "act":
+        return actions.act_on_jobs(state, ACTS[step.choice % len(ACTS)], [name])
+    if step.kind == "act on task":
+        return actions.act_on_tasks(state, TASK_ACTS[step.choice % len(TASK_ACTS)], name, [tid(step.task)])
+    if step.kind == "force":
+        status = FORCED[step.choice % len(FORCED)]
+        return actions.force(state, name, tid(step.task), status, None)
+    if step.kind == "rules":
+        return RulesChanged(tuple(outcomes.check_rule(rule) for rule in RULES[step.choice % len(RULES)]))
+    if step.kind == "speed":
+        return ClockSet(Anchor(0, state.now_us, [0, 1_000_000, 60_000_000][step.choice % 3]))
     return by_daemon(state, step, name, location)
 
 
@@ -128,21 +125,20 @@ def in_chunks(step: Step, location: str) -> JobCreated:
 
 
 def by_daemon(state: State, step: Step, name: str, location: str) -> Command | None:
-    match step.kind:
-        case "claim":
-            return uploads.claim(state, location)
-        case "finish":
-            held = step.choice % 3 > 0
-            job = lookup.upload(state, f"u{name}")
-            wanted = {"upload_files": [FILE]} if job.upload_files else {}
-            return uploads.finish(
-                state, f"u{name}", reported={}, payload=wanted, held_md5=lambda *_: "there" if held else None
-            )
-        case "fail":
-            return uploads.fail(state, f"u{name}", "no disk")
-        case "take":
-            found = next(downloads.waiting(state, location), None)
-            return None if found is None else downloads.offer(state, *found)
+    if step.kind == "claim":
+        return uploads.claim(state, location)
+    if step.kind == "finish":
+        held = step.choice % 3 > 0
+        job = lookup.upload(state, f"u{name}")
+        wanted = {"upload_files": [FILE]} if job.upload_files else {}
+        return uploads.finish(
+            state, f"u{name}", reported={}, payload=wanted, held_md5=lambda *_: "there" if held else None
+        )
+    if step.kind == "fail":
+        return uploads.fail(state, f"u{name}", "no disk")
+    if step.kind == "take":
+        found = next(downloads.waiting(state, location), None)
+        return None if found is None else downloads.offer(state, *found)
     taken = [
         (job, index)
         for job in state.jobs.values()

@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.catalog import CatalogError, from_document
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
@@ -29,8 +29,9 @@ from conductor_mock.farm.commands import (
     TaskForced,
 )
 from conductor_mock.farm.encoding import EncodingError, key_of
-from conductor_mock.farm.outcomes import RuleError, check_rule
+from conductor_mock.farm.outcomes import check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
 
@@ -143,11 +144,13 @@ def _machine(machine: Machine | None) -> str | None:
 
 
 def _rules(command: RulesChanged) -> str | None:
-    try:
-        for rule in command.rules:
+    for rule in command.rules:
+        for problem in load_control().schemas.check("OutcomeRule", rule):
+            return f"a rule: {problem}"
+        try:
             check_rule(rule)
-    except RuleError as error:
-        return f"a rule: {error}"
+        except InvalidRequestError as error:
+            return f"a rule: {error.path} {error}"
     return None
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from conductor_mock.farm.state import Mail
 from conductor_mock.store.database import MAIL_STATUSES, Database
 
-WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
+STATES = WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
     "waiting", "sending", "sent", "failed", "unknown", "replayed",
 )  # fmt: skip
 """`failed` is given up, `unknown` was being sent when the server stopped, `replayed` came with a bundle: none of the
