@@ -20,7 +20,7 @@ from conductor_mock.farm import (
 )
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
-from support.lives import LOCATIONS, REPORTS, Step, live, lives
+from support.lives import LOCATIONS, REPORTS, Step, decided, live, lives
 from support.simulated import HOUR, MACHINE, Farm, farms
 
 
@@ -48,6 +48,20 @@ def test_the_same_seed_gives_the_same_life(options: dict[str, Any], life: list[S
     live(one, life)
     live(other, life)
     assert one.image() == other.image()
+
+
+@given(farms, lives)
+def test_to_decide_changes_nothing_whether_it_is_allowed_or_not(
+    options: dict[str, Any], life: list[Step]
+) -> None:
+    farm = Farm(**options)
+    for step in life:
+        farm.advance(step.after_us)
+        before = farm.image()
+        command = decided(farm.state, step)
+        assert farm.image() == before
+        if command is not None:
+            farm.do(command)
 
 
 @given(farms, lives)

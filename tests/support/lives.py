@@ -84,12 +84,17 @@ def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None
     """Let a life happen; what the state forbids is left out, as a server would refuse it."""
     for step in life:
         (wait or farm.advance)(step.after_us)
-        try:
-            command = commanded(farm.state, step)
-        except (StateForbidsError, InvalidRequestError, NotThereError):
-            continue
+        command = decided(farm.state, step)
         if command is not None:
             farm.do(command)
+
+
+def decided(state: State, step: Step) -> Command | None:
+    """The command of a step; None where the state forbids it, or it would change nothing."""
+    try:
+        return commanded(state, step)
+    except (StateForbidsError, InvalidRequestError, NotThereError):
+        return None
 
 
 def commanded(state: State, step: Step) -> Command | None:
@@ -129,7 +134,7 @@ def by_daemon(state: State, step: Step, name: str, location: str) -> Command | N
         return uploads.claim(state, location)
     if step.kind == "finish":
         held = step.choice % 3 > 0
-        job = lookup.upload(state, f"u{name}")
+        job, _ = lookup.upload(state, f"u{name}")
         wanted = {"upload_files": [FILE]} if job.upload_files else {}
         return uploads.finish(
             state, f"u{name}", reported={}, payload=wanted, held_md5=lambda *_: "there" if held else None

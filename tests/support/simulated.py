@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from conductor_mock.farm import fold, snapshot
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import AccountOpened, Command, JobCreated
-from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job
+from conductor_mock.farm.steps import advance_until
 from conductor_mock.farm.values import Machine, Options
 from support.states import image
 

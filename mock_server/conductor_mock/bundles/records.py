@@ -19,6 +19,7 @@ from conductor_mock.catalog import CatalogError, from_document
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    AttemptEnded,
     CatalogReplaced,
     ClockSet,
     Command,
@@ -29,6 +30,7 @@ from conductor_mock.farm.commands import (
     TaskForced,
 )
 from conductor_mock.farm.encoding import EncodingError, key_of
+from conductor_mock.farm.execution import ENDS
 from conductor_mock.farm.outcomes import check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
 from conductor_mock.farm.refusals import InvalidRequestError
@@ -36,6 +38,8 @@ from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
 
 Json = dict[str, Any]
+
+_LINE: Mapping[str, type] = {"seq": int, "t_us": int, "kind": str, "v": int, "json": dict}
 
 
 def write_line(record: Record) -> bytes:
@@ -57,19 +61,33 @@ def read_line(line: bytes, number: int, contract: Contract) -> Record:
     """The record of the `number`-th line. Raises BundleError."""
     try:
         data = json.loads(line)
-        record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"command {number} cannot be read: {error}") from None
+    problem = _wrong_line(data)
+    if problem:
+        raise BundleError(f"command {number} cannot be read: {problem}")
+    if data["seq"] != number or not _is_time(data["t_us"]):
+        raise BundleError(f"command {number} has the number {data['seq']!r} and the time {data['t_us']!r}")
+    try:
+        record = Record(number, data["t_us"], decode(data["kind"], data["v"], data["json"]))
     except EncodingError as error:
         raise BundleError(f"command {number} cannot be read: {error}") from None
     except UnknownCommandError as error:
         raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
-    if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
-        raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
     problem = _wrong(record.command, type(record.command)) or _invalid(record.command, contract)
     if problem:
         raise BundleError(f"command {number} ({record.command.kind}): {problem}")
     return record
+
+
+def _wrong_line(data: Any) -> str | None:
+    """What a line lacks of the form that `write_line` gives it, if anything."""
+    if not isinstance(data, dict):
+        return "it is no JSON object"
+    for name, kind in _LINE.items():
+        if not isinstance(data.get(name), kind):
+            return f"its {name!r} is {str(data.get(name))[:40]!r}"
+    return None
 
 
 def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
@@ -169,6 +187,7 @@ CHECKS: Mapping[type[Any], Callable[[Any], str | None]] = {
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),
     JobChanged: lambda command: _machine(command.machine),
+    AttemptEnded: lambda command: None if command.outcome in ENDS else f"no run ends as {command.outcome}",
     TaskForced: lambda command: (
         None if command.status in FORCED else f"no task is forced to {command.status}"
     ),

@@ -12,8 +12,8 @@ from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import body
 from conductor_mock.errors import Detail, bad_request, conflict
 from conductor_mock.farm.clock import ONE, ClockError, advance_us, iso
-from conductor_mock.farm.decisions import advance_until, left_to_execute, move_clock
 from conductor_mock.farm.state import State
+from conductor_mock.farm.steps import advance_until, left_to_execute, move_clock
 
 clock = Blueprint("clock", __name__)
 

@@ -6,9 +6,9 @@ A command is stored as `(kind, version, JSON object)`; `records.py` reads what o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.encoding import Codec, Forms, codec_of
@@ -39,6 +39,22 @@ class _Plain:
         return command
 
 
+class _Bare(_Plain):
+    """A command of one field, whose JSON is that of the field's value."""
+
+    __slots__ = ()
+
+    def to_json(self) -> Json:
+        (written,) = super().to_json().values()
+        value: Json = written
+        return value
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        (field,) = fields(cast(Any, cls))
+        return super().from_json({field.name: data})
+
+
 @cache
 def _codec(cls: type) -> Codec:
     return codec_of(cls, Forms())
@@ -59,7 +75,7 @@ class AccountOpened(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class OptionsChanged:
+class OptionsChanged(_Bare):
     """The server was started with other options than the account's log says."""
 
     kind: ClassVar[str] = "options.changed"
@@ -67,29 +83,15 @@ class OptionsChanged:
 
     options: Options
 
-    def to_json(self) -> Json:
-        return self.options.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OptionsChanged:
-        return cls(Options.from_json(data))
-
 
 @dataclass(frozen=True, slots=True)
-class ClockSet:
+class ClockSet(_Bare):
     """Simulated time was advanced by hand, or its speed changed; later times count from this anchor."""
 
     kind: ClassVar[str] = "clock.set"
     version: ClassVar[int] = 1
 
     clock: Anchor
-
-    def to_json(self) -> Json:
-        return self.clock.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ClockSet:
-        return cls(Anchor.from_json(dict(data)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,16 +34,13 @@ from conductor_mock.farm.commands import (
     UploadProgressed,
 )
 from conductor_mock.farm.frames import parse_or_none
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State, Task, Upload
 from conductor_mock.farm.statuses import Phase, TaskStatus
 
 SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
-
-
-class BrokenLogError(ValueError):
-    """A log whose commands do not follow each other: a gap, a step back in time, no opening command."""
 
 
 def replay(records: Iterable[Record], state: State | None = None) -> State | None:

@@ -148,5 +148,6 @@ _FORMS = Forms(
     kept=_KEPT,
     omitted=_is_omitted,
     wrapped={Attempt: _shared, Download: _short},
+    is_trusted=True,
 )
 _STATE, _JOB, _TASK = (codec_of(cls, _FORMS) for cls in (State, Job, Task))
