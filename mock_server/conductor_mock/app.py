@@ -50,7 +50,9 @@ from conductor_mock.faults.breakage import FAULT, Breaking
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import UnknownAccountError, WallClock, wall_us
+from conductor_mock.store.accounts import UnknownAccountError
+from conductor_mock.store.turns import GiveWay, give_way
+from conductor_mock.store.wall import WallClock, wall_us
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +78,15 @@ BLUEPRINTS = (
 )
 
 
-def create_app(settings: Settings | None = None, *, wall: WallClock = wall_us) -> Flask:
+def create_app(
+    settings: Settings | None = None, *, wall: WallClock = wall_us, give_way: GiveWay = give_way
+) -> Flask:
     """The server for `settings` (a throw-away one by default). Close it with `close_app`.
 
-    `wall` gives wall time in microseconds since the epoch. Raises what `open_service` raises.
+    `wall` gives wall time in microseconds since the epoch; `give_way` is called between two slices of long work.
+    Raises what `open_service` raises.
     """
-    opened = open_service(settings or Settings(ephemeral=True), wall=wall)
+    opened = open_service(settings or Settings(ephemeral=True), wall=wall, give_way=give_way)
     opened.start()
     return make_app(opened)
 

@@ -193,8 +193,7 @@ def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
     assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
         before = json.dumps(snapshot.write(account.state))
-    accounts: Any = shared_fake.service.accounts
-    accounts._slots.clear()  # so that the log is read again
+    shared_fake.service.accounts.drop_states()  # so that the log is read again
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
         assert json.dumps(snapshot.write(account.state)) == before
 

@@ -510,7 +510,7 @@ def test_a_disk_that_is_full_leaves_the_account_as_it_was(
 
     second = other.caller()
     before = state_of(other, second)
-    monkeypatch.setattr(other.service.contents, "give", full)
+    monkeypatch.setattr(other.service.contents, "add_inventory", full)
     answer = replay(second, bundle)
 
     assert answer.status == 507

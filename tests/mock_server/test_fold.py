@@ -18,6 +18,7 @@ from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, Opt
 from conductor_mock.farm.decisions import create_job, move_clock
 from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
+from conductor_mock.farm.payload import read
 from conductor_mock.farm.records import Record, decode
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import TASK_STATUSES, State
@@ -70,7 +71,7 @@ def opening(**fields: Any) -> AccountOpened:
 def job(payload: dict[str, Any], machine: Machine | None = None) -> JobCreated:
     """The command for a payload in an account that holds no content."""
     return create_job(
-        payload, body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=lambda _: ()
+        read(payload), body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=()
     )
 
 

@@ -29,7 +29,7 @@ from conductor_mock.cli import main
 from conductor_mock.md5 import to_base64
 from conductor_mock.serving.server import MAX_HEAD_BYTES, AddressError, Server, write_ready_file
 from conductor_mock.settings import Settings
-from conductor_mock.store.keys import write_private
+from conductor_mock.store.durable import write_private
 from support.served import PATIENCE_S, RawConnection, ServedProcess, command, raw, run_cli, served, token
 from support.server import candidate, job_payload, md5_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request
@@ -53,16 +52,10 @@ def token() -> dict[str, object] | ResponseReturnValue:
 
 def _sign_in(client_id: str, secret: str) -> str:
     """The account id of an API key. Refuses (401) a key that is not the account's."""
-    current = service()
-    accounts, keys = current.accounts, current.keys
-    wrong = unauthorized(f"client_id {client_id!r} is known here with another private_key")
-    is_default = hmac.compare_digest(secret.strip().encode(), keys.private_key.strip().encode())
-    if client_id == keys.client_id and not is_default and not accounts.knows(account_id_of(client_id)):
-        raise wrong  # this account is not for the first who comes: the ready file hands out its key
     try:
-        return accounts.sign_in(client_id, secret)
+        return service().accounts.sign_in(client_id, secret)
     except WrongKeyError:
-        raise wrong from None
+        raise unauthorized(f"client_id {client_id!r} is known here with another private_key") from None
 
 
 def _browser_login(redirect_uri: str) -> ResponseReturnValue:

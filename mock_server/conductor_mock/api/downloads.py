@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
 
@@ -58,13 +60,10 @@ def hand_out() -> tuple[Json, int] | Response:
     def choose(state: State) -> Chosen:
         return list(islice(farm.waiting(state, location), count))
 
-    def then(account: Account, chosen: Chosen) -> list[Json]:
+    with _listed(choose) as (account, chosen):
         for job, index in chosen:
             account.append(farm.offer(account.state, job, index))
-        return [_record(account, job, index) for job, index in chosen]
-
-    current = service()
-    records = with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
+        records = [_record(account, job, index) for job, index in chosen]
     return ({"data": records}, 201) if records else Response(status=204)
 
 
@@ -110,13 +109,14 @@ def fail(download_id: str) -> Json:
     return {"status": "success"}
 
 
-def _records(choose: Any) -> list[Json]:
-    current = service()
-
-    def then(account: Account, chosen: Chosen) -> list[Json]:
+def _records(choose: Callable[[State], Chosen]) -> list[Json]:
+    with _listed(choose) as (account, chosen):
         return [_record(account, job, index) for job, index in chosen]
 
-    return with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
+
+def _listed(choose: Callable[[State], Chosen]) -> AbstractContextManager[tuple[Account, Chosen]]:
+    current = service()
+    return with_outputs(current.accounts, current.contents, caller().account_id, choose)
 
 
 def _record(account: Account, job: Job, index: int) -> Json:

@@ -11,7 +11,7 @@ from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.md5 import canonical
-from conductor_mock.store.account_contents import Belongings, Content
+from conductor_mock.store.account_contents import Content, Inventory
 
 FORMAT = "conductor-mock bundle"
 VERSION = 1
@@ -35,21 +35,22 @@ class Manifest:
     commands_sha256: str
     state_sha256: str
     with_files: bool
-    belongings: Belongings
+    inventory: Inventory
 
     @property
-    def kept(self) -> Belongings:
+    def kept(self) -> Inventory:
         """What an account has after a replay: uploads only where the bundle holds them."""
-        uploads = self.belongings.uploads if self.with_files else ()
-        return Belongings(uploads, self.belongings.outputs, self.belongings.declared)
+        uploads = self.inventory.uploads if self.with_files else ()
+        return Inventory(uploads, self.inventory.outputs, self.inventory.declared)
 
     def contents(self) -> dict[str, int]:
         """Bytes of each content in the file, by base64 md5."""
         return {one.md5: one.size for one in (*self.kept.uploads, *self.kept.outputs)}
 
     def to_bytes(self) -> bytes:
-        head = {"format": FORMAT, "version": VERSION}
-        return json.dumps({**head, **asdict(self)}, indent=1).encode("ascii")
+        document = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        document["belongings"] = document.pop("inventory")  # its name in the file
+        return json.dumps(document, indent=1).encode("ascii")
 
 
 def read(data: bytes) -> Manifest:
@@ -67,7 +68,7 @@ def read(data: bytes) -> Manifest:
             commands_sha256=_text(document, "commands_sha256"),
             state_sha256=_text(document, "state_sha256"),
             with_files=document["with_files"] is True,
-            belongings=_belongings(document["belongings"]),
+            inventory=_inventory(document["belongings"]),
         )
     except BundleError:
         raise
@@ -98,8 +99,8 @@ def _check_versions(document: dict[str, Any]) -> None:
         )
 
 
-def _belongings(data: dict[str, Any]) -> Belongings:
-    return Belongings(
+def _inventory(data: dict[str, Any]) -> Inventory:
+    return Inventory(
         uploads=tuple(_content(one) for one in data["uploads"]),
         outputs=tuple(_content(one) for one in data["outputs"]),
         declared=tuple((canonical(md5), _path(path)) for md5, path in data["declared"]),

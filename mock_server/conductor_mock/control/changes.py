@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from conductor_mock.api.jobs import known_machine
+from conductor_mock.api.offered import known_machine
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.fields import object_body, wrong

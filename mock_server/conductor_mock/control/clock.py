@@ -77,7 +77,7 @@ def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
     deadline = time.monotonic() + within_s
     account_id, accounts = one_account(), service().accounts
     while True:
-        changes_so_far = accounts.changes(account_id)
+        changes_so_far = accounts.changes.count(account_id)
         with accounts.open(account_id) as account:
             before_us = account.state.now_us
             command, finished = advance_until(account.state, service().wall(), jid)
@@ -89,7 +89,7 @@ def _advance_until(body: dict[str, Any]) -> dict[str, Any]:
                 return _shown(account.state)
         if not running or has_moved:
             accounts.give_way()
-        elif not accounts.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
+        elif not accounts.changes.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
             raise conflict(
                 f"after {within_s:g} s of real time {running} tasks still run for real; ask again, or for more with "
                 "'within'"

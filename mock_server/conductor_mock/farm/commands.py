@@ -6,10 +6,11 @@ A command is stored as `(kind, version, JSON object)`; `records.py` reads what o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.payload import Submission
 from conductor_mock.farm.values import Machine, Options, OutputFile
 
 if TYPE_CHECKING:
@@ -28,18 +29,22 @@ _VALUES: Mapping[str, Callable[..., Any]] = {
 
 
 class _Plain:
-    """A command whose JSON is an object of its fields."""
+    """A command whose JSON is an object of its fields, those apart that say nothing new (`compare=False`)."""
 
     __slots__ = ()
 
     def to_json(self) -> Json:
-        return {field.name: _encoded(getattr(self, field.name)) for field in fields(cast(Any, self))}
+        return {name: _encoded(getattr(self, name)) for name in _names(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The command of a stored JSON object; lists become tuples again."""
-        names = [field.name for field in fields(cast(Any, cls))]
-        return cls(**{name: _decoded(data[name], _VALUES.get(name)) for name in names})
+        return cls(**{name: _decoded(data[name], _VALUES.get(name)) for name in _names(cls)})
+
+
+def _names(command: object) -> list[str]:
+    """The fields of a command, or of a class of them, that are in its JSON."""
+    return [one.name for one in fields(cast(Any, command)) if one.compare]
 
 
 def _encoded(value: Any) -> Any:
@@ -108,7 +113,8 @@ class JobCreated(_Plain):
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
     does not hold; `warnings` say what the contract does not know. `idempotency_key` (since version 2) is the header
-    that the request carried, if it did.
+    that the request carried, if it did. `submission` is the payload as it was read when the job was accepted; a log
+    has the payload alone.
     """
 
     kind: ClassVar[str] = "job.created"
@@ -120,6 +126,7 @@ class JobCreated(_Plain):
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     idempotency_key: str | None = None
+    submission: Submission | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

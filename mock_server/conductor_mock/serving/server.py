@@ -21,7 +21,8 @@ from conductor_mock.app import close_app, service_of
 from conductor_mock.faults.breakage import WIRE
 from conductor_mock.faults.socket_wire import SocketWire
 from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
-from conductor_mock.store.keys import Keys, write_private
+from conductor_mock.store.durable import write_private
+from conductor_mock.store.keys import Keys
 from conductor_mock.version import version
 
 log = logging.getLogger(__name__)
