@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import string
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 from urllib.parse import quote
 
-import sqlalchemy as sa
-from flask import Flask, Response, current_app, g, jsonify, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from flask import Flask, Response, g, request
 from werkzeug.wsgi import FileWrapper
 
 from conductor_mock.api import (
@@ -29,32 +25,19 @@ from conductor_mock.api import (
     uploads,
 )
 from conductor_mock.api.idempotency import announce
-from conductor_mock.auth.authentication import authenticate, guarded_elsewhere
-from conductor_mock.context import EXTENSION, service, warn
+from conductor_mock.api.refusals import handle_errors
+from conductor_mock.auth.authentication import identify
+from conductor_mock.context import EXTENSION, now_s, service, service_of
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
-from conductor_mock.errors import (
-    Detail,
-    Refusal,
-    bad_request,
-    conflict,
-    disk_full,
-    not_found,
-    too_large,
-    unavailable,
-)
+from conductor_mock.errors import Detail, Refusal, unauthorized
 from conductor_mock.farm.ids import account_id as account_id_of
-from conductor_mock.farm.records import UnknownCommandError
-from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.faults.breakage import FAULT, Breaking
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import UnknownAccountError
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
-
-log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
     auth.auth,
@@ -76,6 +59,8 @@ BLUEPRINTS = (
     control,
     pages,
 )
+GUARDED_ELSEWHERE = frozenset({"control", "pages", "static"})
+"""Blueprints with a rule of their own."""
 
 
 def create_app(
@@ -101,12 +86,12 @@ def make_app(opened: Service) -> Flask:
     app.url_map.merge_slashes = False
     record_requests(app)
     app.before_request(_check_framing)
-    app.before_request(authenticate)
+    app.before_request(_authenticate)
     app.before_request(_asked_for_fault)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    _handle_errors(app)
+    handle_errors(app)
     app.wsgi_app = Breaking(_OneSlash(app.wsgi_app))  # type: ignore[method-assign]  # the documented way to wrap
     return app
 
@@ -114,12 +99,6 @@ def make_app(opened: Service) -> Flask:
 def close_app(app: Flask) -> None:
     """A clean stop of the server behind `app`."""
     service_of(app).close()
-
-
-def service_of(app: Flask) -> Service:
-    """The parts that an app was made of."""
-    opened: Service = app.extensions[EXTENSION]
-    return opened
 
 
 class _OneSlash:
@@ -156,9 +135,31 @@ def _check_framing() -> None:
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
 
 
+def _authenticate() -> None:
+    """Set `g.identity` to whom the request speaks for, by the rule of its operation, or refuse (401)."""
+    if request.endpoint is None or _is_guarded_elsewhere():
+        return
+    current = service()
+    operation = current.contract.operations.get(request.endpoint)
+    rule = "required" if operation is None else operation.authentication
+    identity = identify(rule, request.headers.get("Authorization"), current.tokens, now_s=now_s())
+    if identity is None:
+        return
+    if not current.accounts.knows(identity.account_id):
+        raise unauthorized(
+            "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
+        )
+    g.identity = identity
+
+
+def _is_guarded_elsewhere() -> bool:
+    """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
+    return request.endpoint in GUARDED_ELSEWHERE or not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
+
+
 def _asked_for_fault() -> None:
     """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
-    if guarded_elsewhere():
+    if _is_guarded_elsewhere():
         return
     identity = g.get("identity")
     client_id = request.args.get("client_id")
@@ -182,88 +183,3 @@ def _announce(response: Response) -> Response:
     response.headers["X-Conductor-Mock"] = "1"  # so that nobody takes the fake for the service
     announce(response)
     return response
-
-
-def _handle_errors(app: Flask) -> None:
-    app.register_error_handler(Refusal, _refusal)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OSError, _os_error)
-    app.register_error_handler(sa.exc.OperationalError, _database_error)
-    app.register_error_handler(UnknownAccountError, _unknown_account)
-    app.register_error_handler(UnknownCommandError, _unreadable_log)
-    app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
-    app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
-    app.register_error_handler(InvalidRequestError, _meaningless)
-    app.register_error_handler(Exception, _defect)
-
-
-def _refusal(error: Refusal) -> Response:
-    response = jsonify(error.to_json())
-    response.status_code = error.status
-    response.headers.extend(dict(error.headers))
-    return response
-
-
-def _meaningless(error: InvalidRequestError) -> Response:
-    details = [] if error.path is None else [Detail(error.path, str(error))]
-    return _refusal(bad_request(str(error), *details))
-
-
-def _http_error(error: HTTPException) -> Response:
-    """Refusals of Flask itself, in our shape."""
-    if isinstance(error, NotFound):
-        methods = current_app.url_map.bind("").allowed_methods(f"{request.path.rstrip('/')}/")
-        return _refusal(_wrong_method(methods) if methods else _no_such_route())
-    if isinstance(error, MethodNotAllowed):
-        return _refusal(_wrong_method(error.valid_methods or ()))
-    if isinstance(error, RequestEntityTooLarge):
-        return _refusal(too_large(service().settings.max_json_bytes))
-    return _refusal(Refusal(error.code or 500, error.description or error.name))
-
-
-def _wrong_method(methods: Iterable[str]) -> Refusal:
-    allowed = ", ".join(sorted(methods))
-    message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}"
-    return Refusal(405, message, (Detail("method", message),), {"Allow": allowed})
-
-
-def _no_such_route() -> Refusal:
-    nearest = service().contract.closest_operation(request.method, request.path)
-    hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
-    message = f"there is no {request.method} {request.path[:200]}{hint}"
-    warn(message)
-    return Refusal(404, message, (Detail("path", message),))
-
-
-def _os_error(error: OSError) -> Response:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _refusal(disk_full())
-    return _defect(error)
-
-
-def _database_error(error: sa.exc.OperationalError) -> Response:
-    if "full" in str(error.orig):
-        return _refusal(disk_full())
-    log.error("the database refused", exc_info=error)
-    return _refusal(
-        unavailable("the database of the fake service could not be written; nothing of this was kept")
-    )
-
-
-def _unknown_account(_: UnknownAccountError) -> Response:
-    """A signed URL of an account that this server's log does not have, though the key is its own."""
-    return _refusal(not_found("the account of this URL does not exist on this server"))
-
-
-def _unreadable_log(error: UnknownCommandError) -> Response:
-    log.error("an account cannot be opened: %s", error)
-    return _refusal(unavailable(f"the account cannot be opened: {error}"))
-
-
-def _defect(error: Exception) -> Response:
-    """What nobody foresaw: the log gets the traceback, the caller a sentence."""
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
-    message = (
-        f"a defect of conductor-mock: {type(error).__name__}; the server's log tells more. Please report it"
-    )
-    return _refusal(Refusal(500, message))

@@ -20,7 +20,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.farm import billing, views
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.decisions import advance_until

@@ -25,7 +25,8 @@ from flask import Flask
 from requests import PreparedRequest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
 from conductor_mock.faults.breakage import GARBAGE, WIRE
 from conductor_mock.serving.server import client_environment
 from conductor_mock.settings import Settings

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.faults.rules import KINDS
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server

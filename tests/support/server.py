@@ -15,7 +15,8 @@ from flask import Flask
 
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
 from conductor_mock.service import Service
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import give_way

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from conductor_mock.auth.authentication import bearer
-from conductor_mock.context import service
+from conductor_mock.context import service, speaker
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.ids import account_id as account_id_of
 
@@ -35,7 +34,7 @@ def selected_accounts() -> list[str]:
         return [account_id]
     header = request.headers.get("Authorization")
     if header is not None and not current.settings.admin_token:
-        identity = bearer(header)
+        identity = speaker(header)
         if not current.accounts.knows(identity.account_id):
             raise not_found("the token's account does not exist on this server")
         return [identity.account_id]

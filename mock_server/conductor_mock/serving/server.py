@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Flask
 
-from conductor_mock.app import close_app, service_of
+from conductor_mock.context import service_of
 from conductor_mock.faults.breakage import WIRE
 from conductor_mock.faults.socket_wire import SocketWire
 from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
@@ -93,7 +93,7 @@ class Server:
         """Stop accepting, let requests under way end, close the app's data."""
         self._server.stop()
         self._thread.join()
-        close_app(self._app)
+        service_of(self._app).close()
 
     def environment(self) -> dict[str, str]:
         """The variables that point a client here."""

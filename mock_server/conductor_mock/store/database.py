@@ -5,6 +5,7 @@ One process owns a database at a time; the second is told so by name instead of 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -238,6 +239,21 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_DISK_FULL_OF_SQLITE = 13
+"""SQLITE_FULL, whose name Python knows from 3.11 on, as it knows the code of an error."""
+_TEXT_OF_SQLITE = "database or disk is full"
+_DISK_FULL_OF_POSTGRESQL = "53100"
+
+
+def is_disk_full(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database refused because its disk is full."""
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return str(cause) == _TEXT_OF_SQLITE if code is None else code & 0xFF == _DISK_FULL_OF_SQLITE
+    return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
 
 
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
