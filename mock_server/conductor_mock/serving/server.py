@@ -19,7 +19,7 @@ from flask import Flask
 
 from conductor_mock.context import service_of
 from conductor_mock.faults.breakage import WIRE
-from conductor_mock.faults.socket_wire import SocketWire
+from conductor_mock.serving.wire import SocketWire
 from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
 from conductor_mock.store.durable import write_private
 from conductor_mock.store.keys import Keys
