@@ -20,6 +20,19 @@ class Detail:
     message: str
 
 
+class InvalidError(ValueError):
+    """Something written by somebody that cannot be meant: where, as in a `Detail`, and why."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path} {message}")
+        self.path = path
+        self.message = message
+
+    @property
+    def detail(self) -> Detail:
+        return Detail(self.path, self.message)
+
+
 @dataclass(eq=False)
 class Refusal(Exception):
     """A request that is answered with an error status."""
@@ -40,6 +53,11 @@ class Refusal(Exception):
 def bad_request(message: str, *details: Detail) -> Refusal:
     """The request cannot be meant: malformed, or against the contract."""
     return Refusal(400, message, details)
+
+
+def wrong_value(name: str, message: str) -> Refusal:
+    """A query parameter, form field or header that cannot be meant."""
+    return bad_request(f"{name} {message}", Detail(name, message))
 
 
 def unauthorized(message: str) -> Refusal:
@@ -68,15 +86,10 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, message, (Detail("", message),), {"Connection": "close"})
 
 
-def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
+def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
     """A body of another kind."""
-    message = f"Content-Type must be {wanted}, got {given or 'none'}"
+    message = f"Content-Type must be {accepted}, got {received or 'none'}"
     return Refusal(415, message, (Detail("Content-Type", message),))
-
-
-def not_implemented(message: str) -> Refusal:
-    """Part of the design, not of this version."""
-    return Refusal(501, message)
 
 
 def unavailable(message: str) -> Refusal:

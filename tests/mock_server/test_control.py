@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.store.journal import BODY_BYTES, MASK, Journal, mask_text
+from conductor_mock.farm.logs import MASK
+from conductor_mock.store.journal import BODY_BYTES, Journal
+from conductor_mock.store.masking import mask_text
 from conductor_mock.version import version
 from support.server import Answer, ApiCaller, Fake, job_file, job_payload, md5_of, running
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from conductor_mock.auth.tokens import MAX_BYTES, Identity
 from conductor_mock.context import now_s, origin, service
-from conductor_mock.errors import Detail, Refusal, bad_request, forbidden, unauthorized
+from conductor_mock.errors import forbidden, unauthorized, wrong_value
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.store.accounts import WrongKeyError
 
@@ -28,19 +28,21 @@ def token() -> dict[str, object] | ResponseReturnValue:
         return _browser_login(request.args["redirect_uri"])
     grant_type = request.args.get("grant_type")
     if grant_type != "client_credentials":
-        raise _wrong("grant_type", f"must be 'client_credentials', got {grant_type!r}")
+        raise wrong_value("grant_type", f"must be 'client_credentials', got {grant_type!r}")
     client_id = request.args.get("client_id", "")
     secret = request.args.get("client_secret", "")
     if not client_id or len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
-        raise _wrong("client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}")
+        raise wrong_value(
+            "client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}"
+        )
     if not secret.strip():
-        raise _wrong("client_secret", "must be the private_key of the API key, got nothing")
+        raise wrong_value("client_secret", "must be the private_key of the API key, got nothing")
     scope = (request.args.get("scope") or "owner admin user")[:200]
     tokens = service().tokens
     identity = Identity(account_id_of(client_id), client_id)
     access_token = tokens.issue(identity, audience=origin(), now_s=now_s(), scope=scope)
     if len(access_token) >= MAX_BYTES:
-        raise _wrong("client_id", f"makes, with scope and Host, a token of {MAX_BYTES} bytes or more")
+        raise wrong_value("client_id", f"makes, with scope and Host, a token of {MAX_BYTES} bytes or more")
     g.account_id = _sign_in(client_id, secret)  # for the journal: this request carries no token yet
     return {
         "access_token": access_token,
@@ -86,7 +88,7 @@ def _browser_login(redirect_uri: str) -> ResponseReturnValue:
 
 def _loopback_url(text: str) -> SplitResult:
     """The URL of a web server on this machine. Refuses (400) any other, and what could not stand in a header."""
-    refused = _wrong("redirect_uri", f"must be a http URL of localhost, got {text[:80]!r}")
+    refused = wrong_value("redirect_uri", f"must be a http URL of localhost, got {text[:80]!r}")
     if not (text.isascii() and text.isprintable()):
         raise refused
     try:
@@ -97,7 +99,3 @@ def _loopback_url(text: str) -> SplitResult:
     if url.scheme != "http" or not local or url.fragment:
         raise refused
     return url
-
-
-def _wrong(parameter: str, message: str) -> Refusal:
-    return bad_request(f"{parameter} {message}", Detail(parameter, message))

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from conductor_mock.api import signed
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.errors import Refusal, not_found, wrong_value
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup
 from conductor_mock.farm.clock import iso
@@ -30,7 +30,7 @@ _ID = re.compile(r"(d[\d-]{5,60})\.(\d{1,6})", re.ASCII)
 
 
 @fileio.get("/api/v1/fileio/downloader/next", endpoint="next")
-def hand_out() -> Response:
+def next_() -> Response:
     """One file that nobody fetched yet, as a list of one; an empty list when there is none."""
     location, project = request.args.get("location"), request.args.get("project")
 
@@ -88,8 +88,7 @@ def _report(file_id: str, status: str, field: str) -> Json:
 def _bytes(field: str) -> int:
     text = request.form.get(field) or "0"
     if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        message = f"must be a whole number of bytes, got {text[:40]!r}"
-        raise bad_request(f"{field} {message}", Detail(field, message))
+        raise wrong_value(field, f"must be a whole number of bytes, got {text[:40]!r}")
     return int(text)
 
 

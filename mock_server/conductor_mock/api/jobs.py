@@ -11,10 +11,9 @@ from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
 from conductor_mock.api.offered import check_project, machine_of
-from conductor_mock.catalog.filters import FilterError
+from conductor_mock.api.queries import filtered_by
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.context import caller, service, warn, warnings
-from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import actions, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s
 from conductor_mock.farm.ids import jid as write_jid
@@ -67,12 +66,9 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
 
 
 @jobs.get("/api/v1/jobs", endpoint="list")
-def list_jobs() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """The jobs that fit `filter`, oldest first."""
-    try:
-        wanted = parse(request.args.get("filter", ""))
-    except FilterError as error:
-        raise bad_request(f"filter: {error}", Detail("filter", str(error))) from None
+    wanted = filtered_by(parse)
     with service().accounts.open(caller().account_id) as account:
         state = account.state
         chosen = numbers(wanted, ("jid", "id"), 1, state.next_job_number)

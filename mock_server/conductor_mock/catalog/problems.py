@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from conductor_mock.errors import Detail
+
 SHOWN = 10
 """How many problems an error message spells out; more than that is one mistake, repeated."""
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Detail):
     """One thing that is wrong.
 
     `path` is a JSON pointer into the document, such as `/packages/3/platform`; the empty path is the whole
@@ -19,8 +21,6 @@ class Problem:
     ignore something, or only some of them fail.
     """
 
-    path: str
-    message: str
     severity: str = "error"
 
     @property

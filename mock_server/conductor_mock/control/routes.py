@@ -195,8 +195,7 @@ def replace_catalog() -> dict[str, Any]:
         try:
             document = from_document(document, "the request").to_document()
         except CatalogError as error:
-            details = [Detail(problem.path, problem.message) for problem in error.problems]
-            raise bad_request(f"the catalogue was not taken: {error}", *details) from None
+            raise bad_request(f"the catalogue was not taken: {error}", *error.problems) from None
         warnings = [
             f"{problem.path} {problem.message}" for problem in validate(document) if not problem.is_error
         ]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_mock.errors import InvalidError
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.frames import FramesError, parse, parse_or_none
 from conductor_mock.farm.ids import draw, jid, tid
@@ -38,13 +39,8 @@ METADATA_FRAMES = "mock_frames"
 _SCALE = 1 << 64
 
 
-class RuleError(ValueError):
+class RuleError(InvalidError):
     """A rule that cannot be meant: `path` is a JSON pointer into it."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}")
-        self.path = path
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,13 @@ from typing import Any
 
 import yaml
 
+from conductor_mock.errors import InvalidError
+
 MAX_RULES = 1000
 
 
-class FaultError(ValueError):
+class FaultError(InvalidError):
     """A rule that cannot be meant: `path` is a JSON pointer into it."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}")
-        self.path = path
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
