@@ -28,7 +28,6 @@ from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
-from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
@@ -43,6 +42,7 @@ from conductor_mock.store.parts import Parts
 from conductor_mock.store.server_options import ServerOptions
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
+from conductor_mock.wire.md5 import from_base64
 
 
 @dataclass(slots=True)

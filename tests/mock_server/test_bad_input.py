@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from conductor_contracts.contract import Operation
 from conductor_contracts.contract import load as load_contract
-from conductor_mock.api.bodies import MAX_DEPTH
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.ids import account_id
+from conductor_mock.wire.json_text import MAX_DEPTH
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
 

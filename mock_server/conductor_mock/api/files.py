@@ -13,9 +13,9 @@ from conductor_mock.api.offered import check_project
 from conductor_mock.context import caller, catalog, service
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.values import Options
-from conductor_mock.md5 import canonical, from_base64
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.parts import Multipart, PartsError, UnknownUploadError
+from conductor_mock.wire.md5 import canonical, from_base64
 
 files = Blueprint("files", __name__)
 

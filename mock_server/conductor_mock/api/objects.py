@@ -11,9 +11,9 @@ from conductor_mock.api import signed
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
-from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store.objects import Readable, WrongContentError
 from conductor_mock.store.parts import UnknownUploadError
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 objects = Blueprint("objects", __name__)
 

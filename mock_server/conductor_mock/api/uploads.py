@@ -12,7 +12,7 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm import uploads as farm
-from conductor_mock.md5 import canonical
+from conductor_mock.wire.md5 import canonical
 
 uploads = Blueprint("uploads", __name__)
 

@@ -20,6 +20,7 @@ from conductor_mock.farm.actions import ACTIONS, FORCED
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    AttemptEnded,
     CatalogReplaced,
     ClockSet,
     Command,
@@ -33,11 +34,18 @@ from conductor_mock.farm.commands import (
     TasksActed,
 )
 from conductor_mock.farm.downloads import REPORTS
+from conductor_mock.farm.execution import NO_FAULT_OF_ITS_OWN
 from conductor_mock.farm.outcomes import RuleError, check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
 from conductor_mock.farm.values import Machine, Options
+from conductor_mock.wire import json_text
+from conductor_mock.wire.json_text import MAX_DEPTH, JsonTextError
 
 Json = dict[str, Any]
+
+RUN_OUTCOMES = ("success", "failed", *NO_FAULT_OF_ITS_OWN)
+_MAX_DEPTH = MAX_DEPTH + 4
+"""A body that was accepted lies some levels deep in its command."""
 
 
 def write_line(record: Record) -> bytes:
@@ -58,18 +66,42 @@ def write_line(record: Record) -> bytes:
 def read_line(line: bytes, number: int, contract: Contract) -> Record:
     """The record of the `number`-th line. Raises BundleError."""
     try:
-        data = json.loads(line)
-        record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+        document = json_text.read(line, max_depth=_MAX_DEPTH)
+    except JsonTextError as error:
+        raise BundleError(f"command {number} cannot be read: it {error}") from None
+    problem = _wrong_line(document)
+    if problem is not None:
+        raise BundleError(f"command {number} cannot be read: {problem}")
+    seq, t_us, kind = document["seq"], document["t_us"], document["kind"]
+    if seq != number or isinstance(seq, bool) or not _is_time(t_us):
+        raise BundleError(f"command {number} has the number {seq!r} and the time {t_us!r}")
+    command = _command(kind, document["v"], document["json"], number)
+    problem = _wrong(command, type(command)) or _invalid(command, contract)
+    if problem is not None:
+        raise BundleError(f"command {number} ({kind}): {problem}")
+    return Record(seq, t_us, command)
+
+
+def _wrong_line(document: Any) -> str | None:
+    """What is wrong with the outer form of a line, if anything is."""
+    if not isinstance(document, dict):
+        return "it is no JSON object"
+    missing = [name for name in ("seq", "t_us", "kind", "v", "json") if name not in document]
+    if missing:
+        return f"it has no {', '.join(missing)}"
+    kind, version, data = document["kind"], document["v"], document["json"]
+    if not isinstance(kind, str) or isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        return f"kind and v are {str(kind)[:40]!r} and {str(version)[:40]!r}"
+    return None if isinstance(data, dict) else f"json must be an object, got {str(data)[:40]!r}"
+
+
+def _command(kind: str, version: int, data: Json, number: int) -> Command:
+    try:
+        return decode(kind, version, data)
     except UnknownCommandError as error:
         raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
-    if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
-        raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
-    problem = _wrong(record.command, type(record.command)) or _meaningless(record.command, contract)
-    if problem:
-        raise BundleError(f"command {number} ({record.command.kind}): {problem}")
-    return record
+    except (KeyError, TypeError) as error:  # all that taking its fields from a JSON object can raise
+        raise BundleError(f"command {number} ({kind}) has other fields than it should: {error}") from None
 
 
 def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
@@ -78,18 +110,19 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
         hints = _hints(hint)
         if not isinstance(value, hint):
             return f"{place} is no {hint.__name__}"
-        found = (
+        problems = (
             _wrong(getattr(value, field.name), hints[field.name], f"{place}/{field.name}")
             for field in fields(hint)
         )
-        return next(filter(None, found), None)
+        return next(filter(None, problems), None)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if any(_wrong(value, one) is None for one in arguments) else _not_a(value, hint, place)
+        fits = any(_wrong(value, argument) is None for argument in arguments)
+        return None if fits else _not_a(value, hint, place)
     if origin is tuple:
         if not isinstance(value, tuple):
             return _not_a(value, hint, place)
-        return next(filter(None, (_wrong(one, arguments[0], place) for one in value)), None)
+        return next(filter(None, (_wrong(item, arguments[0], place) for item in value)), None)
     plain = origin or hint
     if plain is Any:
         return None
@@ -98,8 +131,7 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
 
 
 def _not_a(value: Any, hint: Any, place: str) -> str:
-    wanted = getattr(hint, "__name__", str(hint))
-    return f"{place} must be {wanted}, got {str(value)[:40]!r}"
+    return f"{place} must be {getattr(hint, '__name__', hint)}, got {str(value)[:40]!r}"
 
 
 @cache
@@ -107,7 +139,7 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls)
 
 
-def _meaningless(command: Command, contract: Contract) -> str | None:
+def _invalid(command: Command, contract: Contract) -> str | None:
     """What in a command of the right types no request could have made, if anything is."""
     if isinstance(command, JobCreated):
         problems = contract.operations["jobs.create"].check_request(command.payload)
@@ -140,11 +172,12 @@ def _machine(machine: Machine | None) -> str | None:
 
 def _rules(command: RulesChanged) -> str | None:
     try:
-        for rule in command.rules:
-            check_rule(rule)
+        checked = [check_rule(rule) for rule in command.rules]
     except RuleError as error:
         return f"a rule: {error}"
-    return None
+    return (
+        None if checked == list(command.rules) else "a rule that is not in the form in which rules are kept"
+    )
 
 
 def _catalog(command: CatalogReplaced) -> str | None:
@@ -162,6 +195,7 @@ def _one_of(value: str, known: Any) -> str | None:
 
 _CHECKS: Mapping[type, Callable[[Any], str | None]] = {
     AccountOpened: _opened,
+    AttemptEnded: lambda command: _one_of(command.outcome, RUN_OUTCOMES),
     OptionsChanged: lambda command: _options(command.options),
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),

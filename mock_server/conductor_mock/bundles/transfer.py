@@ -15,7 +15,7 @@ from typing import IO
 import sqlalchemy as sa
 
 from conductor_contracts.contract import Contract
-from conductor_mock.bundles import archive
+from conductor_mock.bundles import archive, history
 from conductor_mock.bundles.archive import Archive
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.bundles.manifest import Manifest
@@ -23,20 +23,15 @@ from conductor_mock.bundles.records import read_line, write_line
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged, OutputsListed
-from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
+from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
-from conductor_mock.md5 import from_base64
 from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Inventory
 from conductor_mock.store.keys import key_sha256
 from conductor_mock.version import version
-
-_NO_HISTORY = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError,
-)  # fmt: skip
-"""What folding commands that do not belong together raises."""
+from conductor_mock.wire.md5 import from_base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
                 service.objects.put(content, md5=from_base64(md5), size=size)
     contents = list(manifest.contents())
 
-    def history(present: State | None) -> Sequence[Record]:
+    def records_here(present: State | None) -> Sequence[Record]:
         if present is not None:
             _refuse_full(present, service.contents.inventory(manifest.account_id))
         return _frozen(
@@ -109,7 +104,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
         service.mail_statuses.replay(connection, manifest.account_id, outbox)
 
     try:
-        state = service.accounts.replace(manifest.account_id, history, contents=contents, also=also)
+        state = service.accounts.replace(manifest.account_id, records_here, contents=contents, also=also)
     except BaseException:
         service.contents.collect(contents)  # those that nothing else refers to
         raise
@@ -134,7 +129,7 @@ def _records(bundle: Archive, contract: Contract) -> list[Record]:
         raise BundleError("its first command does not open the account that the manifest names")
     if first.account_id != manifest.account_id:
         raise BundleError("its first command opens another account than the manifest names")
-    outputs = {one.md5: one.size for one in manifest.inventory.outputs}
+    outputs = {content.md5: content.size for content in manifest.inventory.outputs}
     for record in records:
         if isinstance(record.command, OutputsListed):
             for file in record.command.files:
@@ -147,16 +142,11 @@ def _records(bundle: Archive, contract: Contract) -> list[Record]:
 
 def _check_state(manifest: Manifest, records: Sequence[Record]) -> State:
     """The promise of a bundle, kept before anything is changed: its commands come to the state that was saved."""
-    try:
-        state = replay(records)
-        assert state is not None  # noqa: S101 - there is a first command
-        advance(state, manifest.now_us)
-        found = fingerprint(state)
-    except _NO_HISTORY as error:
-        raise BundleError(f"its commands do not make a history: {type(error).__name__}: {error}") from None
-    if found != manifest.state_sha256:
+    state = history.fold(records, manifest.now_us)
+    sha256 = fingerprint(state)
+    if sha256 != manifest.state_sha256:
         raise BundleError(
-            f"its commands come to another state (sha256 {found}) than was saved ({manifest.state_sha256[:80]})"
+            f"its commands come to another state (sha256 {sha256}) than was saved ({manifest.state_sha256[:80]})"
         )
     return state
 
@@ -171,14 +161,14 @@ def _frozen(records: Sequence[Record], key: str, anchor: Anchor) -> list[Record]
 
 
 def _refuse_full(state: State, inventory: Inventory) -> None:
-    found = {
+    counts = {
         "jobs": len(state.jobs),
         "uploaded files": len(inventory.uploads),
         "outputs": len(inventory.outputs),
         "rules": len(state.rules),
         "catalogue of its own": int(state.catalog_seq is not None),
     }
-    shown = ", ".join(f"{count} {what}" for what, count in found.items() if count)
+    shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if shown:
         raise StateForbidsError(
             f"the account {state.client_id!r} is not empty: it has {shown}; reset it, or replay on another server"

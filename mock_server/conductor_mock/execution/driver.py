@@ -28,12 +28,12 @@ from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import OutputFile
-from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.objects import ObjectStore, blocks_of
 from conductor_mock.store.wall import WallClock
+from conductor_mock.wire.md5 import from_base64
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from conductor_mock.farm.frames import Frames, FramesError, chunks, parse, parse_or_none, write
 from conductor_mock.farm.refusals import InvalidRequestError
-from conductor_mock.md5 import canonical
+from conductor_mock.wire.md5 import canonical
 
 Json = dict[str, Any]
 

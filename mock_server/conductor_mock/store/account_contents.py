@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store.database import (
     ACCOUNT_CONTENTS,
     DECLARATIONS,
@@ -24,6 +23,7 @@ from conductor_mock.store.database import (
 )
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.objects import NewContent, ObjectStore
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 _CHUNK = 500
 """Values in one SQL `IN`; SQLite and PostgreSQL both take more."""

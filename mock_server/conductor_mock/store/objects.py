@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.wire.md5 import to_base64
 
 BLOCK = 1 << 18
 
