@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.target import read_ready_file
@@ -27,9 +27,9 @@ from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving.server import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
-from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 
 GRACE_S = 5
@@ -277,7 +277,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         loopback=loopback,
     )
     try:
-        app = create_app(settings)
+        app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
     except (DatabaseError, KeysError, CatalogError, FaultError, ExecutionError) as error:
         raise Unusable(str(error)) from None
     except SmtpUrlError as error:
@@ -286,7 +286,6 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         raise Unusable(f"--speed {error}") from None
     except OSError as error:
         raise Unusable(f"cannot use the data directory: {error}") from None
-    service_of(app).accounts.give_way = give_way_sparingly  # this process is ours alone
     try:
         return Server(app, host=host, port=port, grace_s=GRACE_S)
     except AddressError as error:

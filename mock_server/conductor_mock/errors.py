@@ -18,6 +18,19 @@ Detail = Problem
 or option."""
 
 
+class InvalidError(ValueError):
+    """Something written by somebody that cannot be meant: where, as in a `Detail`, and why."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path} {message}")
+        self.path = path
+        self.message = message
+
+    @property
+    def detail(self) -> Detail:
+        return Detail(self.path, self.message)
+
+
 @dataclass(eq=False)
 class Refusal(Exception):
     """A request that is answered with an error status."""
@@ -53,6 +66,11 @@ def parameters(problems: Sequence[Detail]) -> list[Detail]:
     ]
 
 
+def wrong_value(name: str, message: str) -> Refusal:
+    """A query parameter, form field or header that cannot be meant."""
+    return bad_request(f"{name} {message}", Detail(name, message))
+
+
 def unauthorized(message: str) -> Refusal:
     """No valid token."""
     return Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
@@ -79,9 +97,9 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, message, (Detail("", message),), {"Connection": "close"})
 
 
-def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
+def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
     """A body of another kind."""
-    message = f"Content-Type must be {wanted}, got {given or 'none'}"
+    message = f"Content-Type must be {accepted}, got {received or 'none'}"
     return Refusal(415, message, (Detail("Content-Type", message),))
 
 

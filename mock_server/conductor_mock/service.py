@@ -28,10 +28,10 @@ from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
-from conductor_mock.md5 import from_base64
 from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.accounts import Accounts, WallClock, wall_us
+from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.database import Database, lock_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
@@ -40,6 +40,9 @@ from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.server_options import ServerOptions
+from conductor_mock.store.turns import GiveWay, give_way
+from conductor_mock.store.wall import WallClock, wall_us
+from conductor_mock.wire.md5 import from_base64
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Service:
     objects: ObjectStore
     contents: AccountContents
     parts: Parts
+    log: Log
     accounts: Accounts
     journal: Journal
     faults: Faults
@@ -69,17 +73,21 @@ class Service:
     _closed: bool = field(default=False)
     _own_catalogs: dict[str, tuple[int, ServedCatalog]] = field(default_factory=dict)
 
+    def catalog_of(self, account: Account) -> ServedCatalog:
+        """The catalogue of an open account, with the answers that it gives: its own if it was given one."""
+        seq = account.state.catalog_seq
+        if seq is None:
+            return self.served
+        known = self._own_catalogs.get(account.account_id)
+        if known is None or known[0] != seq:
+            served = ServedCatalog.of(Catalog.from_document(account.catalog_document() or {}))
+            known = self._own_catalogs[account.account_id] = (seq, served)
+        return known[1]
+
     def served_for(self, account_id: str) -> ServedCatalog:
-        """The catalogue of one account, with the answers that it gives."""
+        """`catalog_of` an account that is not open."""
         with self.accounts.open(account_id) as account:
-            seq = account.state.catalog_seq
-            if seq is None:
-                return self.served
-            known = self._own_catalogs.get(account_id)
-            if known is None or known[0] != seq:
-                served = ServedCatalog.of(Catalog.from_document(account.catalog_document() or {}))
-                known = self._own_catalogs[account_id] = (seq, served)
-            return known[1]
+            return self.catalog_of(account)
 
     def forget(self, account_id: str) -> None:
         """The account has another history now: nothing of the old one may be answered from memory."""
@@ -119,7 +127,7 @@ class Service:
             shutil.rmtree(self._throw_away, ignore_errors=True)
 
 
-def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
+def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: GiveWay = give_way) -> Service:
     """Open the data of a server and make its parts.
 
     Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
@@ -139,7 +147,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us) -> Service:
         try:
             pool = execution.prepare(settings, directory)
             return _assemble(
-                settings, directory, database, directory_lock, throw_away, speed, smtp, wall, pool
+                settings, directory, database, directory_lock, throw_away, speed, smtp, wall, give_way, pool
             )
         except BaseException:
             if pool is not None:
@@ -169,6 +177,7 @@ def _assemble(
     speed: int | None,
     smtp: SmtpServer | None,
     wall: WallClock,
+    give_way: GiveWay,
     pool: Pool | None,
 ) -> Service:
     catalog = _catalog(settings.catalog)
@@ -192,8 +201,7 @@ def _assemble(
         execute=0 if pool is None else pool.slots,
         execute_account=account_id_of(keys.client_id),
     )
-    own_key = (keys.client_id, keys.private_key)
-    accounts = Accounts(log, contents, server_options, wall=wall, own_key=own_key)
+    accounts = Accounts(log, contents, server_options, keys, wall=wall, give_way=give_way)
     mail_statuses = MailStatuses(database)
     driver = None
     if pool is not None:
@@ -211,6 +219,7 @@ def _assemble(
         objects=objects,
         contents=contents,
         parts=parts,
+        log=log,
         accounts=accounts,
         journal=Journal(directory / "journal.db"),
         mail_statuses=mail_statuses,

@@ -21,7 +21,7 @@ from conductor_mock.farm.state import State
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store import account as account_module
-from conductor_mock.store import accounts as accounts_module
+from conductor_mock.store import snapshots
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
 from support.server import SECOND, START_US, Fake, ManualWall, job_payload, running
@@ -31,9 +31,7 @@ STUDIO = account_id("studio")
 
 def log_of(fake: Fake) -> list[Record]:
     """The log of the account `studio`."""
-    accounts: Any = fake.service.accounts
-    records: list[Record] = list(accounts._log.read(STUDIO))
-    return records
+    return list(fake.service.log.read(STUDIO))
 
 
 def state_of(fake: Fake, account: str = STUDIO) -> State:
@@ -112,21 +110,18 @@ def test_a_server_that_ended_without_a_snapshot_replays_its_log(tmp_path: Path) 
     with running(data_dir=tmp_path) as fake:
         fake.caller().submit()
         before = state_of(fake)
-        service: Any = fake.service
-        service.accounts._slots.clear()  # so that the stop finds nothing to take a snapshot of
+        fake.service.accounts.drop_states()  # so that the stop finds nothing to take a snapshot of
     with running(data_dir=tmp_path) as fake:
-        accounts: Any = fake.service.accounts
-        assert accounts._log.load_snapshot(STUDIO) is None
+        assert fake.service.log.load_snapshot(STUDIO) is None
         assert state_of(fake) == before
 
 
 def test_a_snapshot_is_taken_after_a_number_of_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVERY", 3)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVERY", 3)
     with running(data_dir=tmp_path) as fake:
-        caller, accounts = fake.caller(), fake.service.accounts
-        log: Log = accounts._log
+        caller, log = fake.caller(), fake.service.log
         seqs = []
         for _ in range(7):
             caller.submit()
@@ -150,7 +145,7 @@ def test_snapshots_that_were_replaced_are_deleted(tmp_path: Path) -> None:
 def test_a_snapshot_that_fails_does_not_fail_the_job_that_is_already_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVERY", 1)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVERY", 1)
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
         with monkeypatch.context() as patch:
@@ -316,8 +311,7 @@ def test_a_failing_reset_leaves_the_account_as_it_was(fake: Fake, monkeypatch: p
 def test_an_account_written_by_a_newer_version_says_so(tmp_path: Path) -> None:
     with running(data_dir=tmp_path) as fake:
         fake.caller()
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()
+        fake.service.accounts.drop_states()
     connection = sqlite3.connect(tmp_path / "conductor.db")
     with connection:
         connection.execute("UPDATE log SET kind = 'job.dreamt'")
@@ -433,8 +427,7 @@ def test_equal_big_jobs_are_not_lost_when_another_account_is_reset(tmp_path: Pat
             for done in [pool.submit(submit_and_reset), pool.submit(submit)]:
                 done.result()
         assert len(other.jobs()) == 15
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()
+        fake.service.accounts.drop_states()
     with running(data_dir=tmp_path) as fake:
         assert len(fake.caller("other").jobs()) == 15
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.operation import Operation
-from conductor_mock.api.bodies import MAX_DEPTH
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.ids import account_id
+from conductor_mock.wire.json_text import MAX_DEPTH
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
 
@@ -188,8 +188,7 @@ def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
     assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
         before = json.dumps(snapshot.write(account.state))
-    accounts: Any = shared_fake.service.accounts
-    accounts._slots.clear()  # so that the log is read again
+    shared_fake.service.accounts.drop_states()  # so that the log is read again
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
         assert json.dumps(snapshot.write(account.state)) == before
 

@@ -21,7 +21,7 @@ from conductor_mock.catalog import default as default_catalog
 from conductor_mock.farm import tasks
 from conductor_mock.farm.commands import OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
-from support.bundles import join, parts_of, replay, save, with_commands, with_manifest
+from support.bundles import join, parts_of, replay, save, with_commands, with_lines, with_manifest
 from support.golden import FOLDER, replayed
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, md5_of, running
 
@@ -305,6 +305,7 @@ def kind(wanted: str, **values: Any) -> Callable[[bytes], bytes]:
     return lambda data: with_commands(data, change)
 
 
+COMMAND_OF_2019 = {"job_title": "t", "instance_type": "m", "output_path": "/o", "command": "render"}
 MACHINE = {"name": "m", "cores": 1, "price": 1, "preemptible_price": 1, "licence_price": 0, "speed": 100}
 
 HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -378,7 +379,23 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a rule that cannot be meant": (kind("rules.changed", rules=[{"outcome": "x"}]), "a rule: /outcome"),
     "a catalogue that cannot be meant": (kind("catalog.replaced", document={"x": 1}), "the catalogue:"),
     "an action that is none": (kind("jobs.acted", action="explode"), "'explode' is not known"),
-    "an action on a job that is none": (kind("jobs.acted", jobs=[99]), "do not make a history"),
+    "an action on a job that is none": (kind("jobs.acted", jobs=[99]), "is about job 99 of 3"),
+    "a claim on a job without an upload": (kind("upload.claimed", job=1), "upload of job 1, which has none"),
+    "outputs of a task that is none": (kind("outputs.listed", task=99, files=[]), "is about task 99 of the 4 of job 1"),
+    "a run that never was": (
+        put(3, kind="attempt.started", v=1, json={"job": 1, "task": 0, "attempt": 1, "run": "x"}),
+        "that does not run",
+    ),
+    "a rule in another form than is kept": (kind("rules.changed", rules=[{"outcome": "failed"}]), "in which rules are"),
+    "a job of impossible frames": (
+        kind("job.created", payload={**COMMAND_OF_2019, "frame_range": "1-999999999"}),
+        "is of a job that cannot be: frame_range",
+    ),
+    "a clock that goes back": (kind("clock.set", sim_us=1), "sets the clock back"),
+    "a number that is none": (
+        lambda data: with_lines(data, lambda text: text.replace(b'"seq":2,', b'"seq":NaN,')),
+        "NaN is not a JSON number",
+    ),
     "a clock beyond time": (
         kind("clock.set", sim_us=10**18),
         "a clock out of its range",
@@ -483,6 +500,61 @@ def test_a_hostile_bundle_is_refused_and_the_account_untouched(
     assert stored(shared_fake) == set()
 
 
+@settings(max_examples=60)
+@given(
+    where=st.floats(0, 1, exclude_max=True),
+    which=st.floats(0, 1, exclude_max=True),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-2, 100),
+        st.text(max_size=3),
+        st.lists(st.integers(-1, 3), max_size=2),
+    ),
+)
+def test_no_value_in_a_command_of_a_bundle_is_taken_for_a_defect(
+    shared_fake: Fake, bundle: bytes, where: float, which: float, value: Any
+) -> None:
+    def change(records: list[dict[str, Any]]) -> None:
+        record = records[int(where * len(records))]
+        places = [(record, name) for name in record if name != "json"]
+        places += [(record["json"], name) for name in record["json"]]
+        holder, name = places[int(which * len(places))]
+        holder[name] = value
+
+    caller = shared_fake.anonymous()
+    answer = replay(caller, with_commands(bundle, change))
+
+    assert answer.status in (201, 400), (
+        answer
+    )  # another title, say, comes to the state that was saved no more
+    if answer.status == 201:
+        caller.post("/_mock/reset", query={"account": "*"})
+
+
+@pytest.mark.parametrize("error", [AssertionError("x"), KeyError("x"), ValueError("x")], ids=repr)
+def test_a_defect_of_the_fold_is_not_said_to_be_the_bundles(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def defect(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(transfer, "replay", defect)
+    with pytest.raises(AssertionError, match=r"-> 500 .*a defect of conductor-mock"):
+        replay(fake.anonymous(), bundle)
+
+
+def test_a_defect_while_contents_are_stored_is_not_said_to_be_the_bundles(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object, **__: object) -> None:
+        raise ValueError("x")
+
+    monkeypatch.setattr(fake.service.objects, "put", defect)
+    with pytest.raises(AssertionError, match=r"-> 500 .*a defect of conductor-mock"):
+        replay(fake.anonymous(), bundle)
+
+
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 def test_no_damage_to_a_bundle_is_a_defect_or_changes_what_it_says(
     shared_fake: Fake, bundle: bytes, where: float, flip: int, cut: bool
@@ -532,7 +604,7 @@ def test_a_disk_that_is_full_leaves_the_account_as_it_was(
 
     second = other.caller()
     before = state_of(other, second)
-    monkeypatch.setattr(other.service.contents, "give", full)
+    monkeypatch.setattr(other.service.contents, "add_inventory", full)
     answer = replay(second, bundle)
 
     assert answer.status == 507

@@ -15,7 +15,7 @@ import pytest
 
 from conductor_mock.catalog import Catalog, CatalogError, Machine, default, named, validate
 from conductor_mock.catalog.package_rules import VERSION_PARTS, display_version
-from conductor_mock.farm.decisions import machine_name
+from conductor_mock.farm.payload import read
 
 Record = dict[str, Any]
 
@@ -389,7 +389,7 @@ def test_lookups_find_by_name_and_answer_none_for_strangers() -> None:
     ("flavor", "cores"), [("standard", 2), ("highmem", 96), ("highcpu", 16), ("ultramem", 40)]
 )
 def test_flavor_and_cores_name_a_machine(flavor: str, cores: int) -> None:
-    machine = default().machine(machine_name({"machine_flavor": flavor, "cores": cores}))
+    machine = default().machine(read({"machine_flavor": flavor, "cores": cores}).instance_type)
     assert machine is not None
     assert (machine.name, machine.cores) == (f"n1-{flavor}-{cores}", cores)
 

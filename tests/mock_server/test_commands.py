@@ -12,9 +12,9 @@ import pytest
 import responses
 from click.testing import CliRunner, Result
 
-from conductor_mock.app import service_of
 from conductor_mock.cli import main
 from conductor_mock.commands import COMMANDS
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import InProcess, in_process
 from conductor_mock.settings import Settings
 from support.bundles import parts_of

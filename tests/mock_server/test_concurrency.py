@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 import requests
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id

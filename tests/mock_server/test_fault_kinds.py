@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import pytest
 import requests
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
 from conductor_mock.commands.faults import add as faults_add
+from conductor_mock.context import service_of
 from conductor_mock.faults import kinds
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS, duplicate

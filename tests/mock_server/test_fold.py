@@ -18,6 +18,7 @@ from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, Opt
 from conductor_mock.farm.decisions import create_job
 from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
+from conductor_mock.farm.payload import read
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record, decode
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
@@ -74,7 +75,7 @@ def opening(**fields: Any) -> AccountOpened:
 def job(payload: dict[str, Any], machine: Machine | None = None) -> JobCreated:
     """The command for a payload in an account that holds no content."""
     return create_job(
-        payload, body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=lambda _: ()
+        read(payload), body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=()
     )
 
 

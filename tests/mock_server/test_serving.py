@@ -26,10 +26,10 @@ from click.testing import CliRunner
 
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import main
-from conductor_mock.md5 import to_base64
 from conductor_mock.serving.server import MAX_HEAD_BYTES, AddressError, Server, write_ready_file
 from conductor_mock.settings import Settings
-from conductor_mock.store.keys import write_private
+from conductor_mock.store.durable import write_private
+from conductor_mock.wire.md5 import to_base64
 from support.served import PATIENCE_S, RawConnection, ServedProcess, command, raw, run_cli, served, token
 from support.server import candidate, job_payload, md5_of
 

@@ -16,11 +16,12 @@ from conductor.lib.login.credentials import api_key
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport
 from conductor_contracts.retries import Case
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import wall_us
+from conductor_mock.store.wall import wall_us
 from support.control import PATIENCE_S, Control
 from support.farm import HOST
 from support.server import ManualWall

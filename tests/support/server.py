@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,9 +16,11 @@ from flask import Flask
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.operation import JSON
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
 from conductor_mock.service import Service
 from conductor_mock.settings import Settings
+from conductor_mock.store.turns import give_way
 
 ORIGIN = "http://127.0.0.1:8089"
 SECOND = 1_000_000
@@ -217,12 +219,17 @@ class Fake:
 
 
 @contextmanager
-def running(wall: ManualWall | None = None, **settings: Any) -> Iterator[Fake]:
-    """A fake for the length of the block, by default throw-away and at speed 0; closed cleanly at its end."""
+def running(
+    wall: ManualWall | None = None, *, give_way: Callable[[], None] = give_way, **settings: Any
+) -> Iterator[Fake]:
+    """A fake for the length of the block, by default throw-away and at speed 0; closed cleanly at its end.
+
+    `give_way` is called between two slices of long work.
+    """
     if "data_dir" not in settings:
         settings["ephemeral"] = True
     wall = wall or ManualWall()
-    app = create_app(Settings(**{"speed": 0, **settings}), wall=wall)
+    app = create_app(Settings(**{"speed": 0, **settings}), wall=wall, give_way=give_way)
     try:
         yield Fake(app, wall)
     finally:

@@ -32,7 +32,7 @@ _ID = re.compile(r"(d[\d-]{5,60})\.(\d{1,6})", re.ASCII)
 
 
 @fileio.get("/api/v1/fileio/downloader/next", endpoint="next")
-def hand_out() -> Response:
+def next_() -> Response:
     """One file that nobody fetched yet, as a list of one; an empty list when there is none."""
     location, project = request.args.get("location"), request.args.get("project")
 
@@ -40,19 +40,17 @@ def hand_out() -> Response:
         return not project or job.project == project
 
     def choose(state: State) -> Chosen:
-        found = farm.next_file(state, location, wanted)
-        return [] if found is None else [found[:2]]
-
-    def then(account: Account, chosen: Chosen) -> list[Json]:
-        found = farm.next_file(account.state, location, wanted) if chosen else None
-        if found is None or found[2] is None:
-            return []
-        job, index, number = found[0], found[1], found[2]
-        account.append(farm.offer(account.state, job, index, number))
-        return [_item(account, job, index, number)]
+        file = farm.next_file(state, location, wanted)
+        return [] if file is None else [file[:2]]
 
     current = service()
-    return jsonify(with_outputs(current.accounts, current.contents, caller().account_id, choose, then))
+    with with_outputs(current.accounts, current.contents, caller().account_id, choose) as (account, _):
+        file = farm.next_file(account.state, location, wanted)
+        if file is None or file[2] is None:
+            return jsonify([])
+        job, index, number = file[0], file[1], file[2]
+        account.append(farm.offer(account.state, job, index, number))
+        return jsonify([_item(account, job, index, number)])
 
 
 @fileio.put("/api/v1/fileio/downloader/touch/<file_id>")

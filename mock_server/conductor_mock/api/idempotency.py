@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from conductor_mock.context import service
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.errors import wrong_value
 
 HEADER = "Idempotency-Key"
 ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
@@ -27,8 +27,7 @@ def idempotency_key() -> str | None:
     if key is None or not service().settings.honour_keys:
         return None
     if not key or len(key) > LONGEST or not (key.isascii() and key.isprintable()):
-        message = f"must be 1 to {LONGEST} printable ASCII characters, got {key[:40]!r}"
-        raise bad_request(f"{HEADER} {message}", Detail(HEADER, message))
+        raise wrong_value(HEADER, f"must be 1 to {LONGEST} printable ASCII characters, got {key[:40]!r}")
     return key
 
 

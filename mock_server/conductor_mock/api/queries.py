@@ -7,14 +7,18 @@ no number, a date that is none.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from flask import request
 
 from conductor_contracts.operation import Operation
 from conductor_mock.api.bodies import notice
+from conductor_mock.catalog.filters import FilterError
 from conductor_mock.context import service
-from conductor_mock.errors import invalid, parameters
+from conductor_mock.errors import invalid, parameters, wrong_value
+
+F = TypeVar("F")
 
 
 def check_query() -> None:
@@ -46,3 +50,16 @@ def contract_form() -> dict[str, str]:
 def _is_signed(operation: Operation) -> bool:
     """Whether the query is a signature with what was signed: it is right or wrong as a whole (`api.signed`)."""
     return any(one.name == "signature" for one in operation.parameters)
+
+
+def filtered_by(parse: Callable[[str], F]) -> F:
+    """The query's `filter` as `parse` reads it. Refuses (400)."""
+    try:
+        return parse(request.args.get("filter", ""))
+    except FilterError as error:
+        raise wrong_value("filter", str(error)) from None
+
+
+def count(name: str, default: int, most: int) -> int:
+    """A parameter that the contract says is a count; larger ones are cut to the most that is served at once."""
+    return min(int(request.args.get(name) or default), most)

@@ -36,10 +36,14 @@ from conductor_mock.farm.records import Record, UnknownCommandError, decode
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
+from conductor_mock.wire import json_text
+from conductor_mock.wire.json_text import MAX_DEPTH, JsonTextError
 
 Json = dict[str, Any]
 
 _LINE: Mapping[str, type] = {"seq": int, "t_us": int, "kind": str, "v": int, "json": dict}
+_MAX_DEPTH = MAX_DEPTH + 4
+"""A body that was accepted lies some levels deep in its command."""
 
 
 def write_line(record: Record) -> bytes:
@@ -60,9 +64,9 @@ def write_line(record: Record) -> bytes:
 def read_line(line: bytes, number: int, contract: Contract) -> Record:
     """The record of the `number`-th line. Raises BundleError."""
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"command {number} cannot be read: {error}") from None
+        data = json_text.read(line, max_depth=_MAX_DEPTH)
+    except JsonTextError as error:
+        raise BundleError(f"command {number} cannot be read: it {error}") from None
     problem = _wrong_line(data)
     if problem:
         raise BundleError(f"command {number} cannot be read: {problem}")
@@ -96,18 +100,19 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
         hints = _hints(hint)
         if not isinstance(value, hint):
             return f"{place} is no {hint.__name__}"
-        found = (
+        problems = (
             _wrong(getattr(value, field.name), hints[field.name], f"{place}/{key_of(field)}")
             for field in fields(hint)
         )
-        return next(filter(None, found), None)
+        return next(filter(None, problems), None)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if any(_wrong(value, one) is None for one in arguments) else _not_a(value, hint, place)
+        fits = any(_wrong(value, argument) is None for argument in arguments)
+        return None if fits else _not_a(value, hint, place)
     if origin is tuple:
         if not isinstance(value, tuple):
             return _not_a(value, hint, place)
-        return next(filter(None, (_wrong(one, arguments[0], place) for one in value)), None)
+        return next(filter(None, (_wrong(item, arguments[0], place) for item in value)), None)
     plain = origin or hint
     if plain is Any:
         return None
@@ -116,8 +121,7 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
 
 
 def _not_a(value: Any, hint: Any, place: str) -> str:
-    wanted = getattr(hint, "__name__", str(hint))
-    return f"{place} must be {wanted}, got {str(value)[:40]!r}"
+    return f"{place} must be {getattr(hint, '__name__', hint)}, got {str(value)[:40]!r}"
 
 
 @cache

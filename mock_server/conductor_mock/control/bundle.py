@@ -63,8 +63,8 @@ def replay() -> tuple[dict[str, Any], int]:
         "account_id": state.account_id,
         "now": iso(state.now_us),
         "jobs": len(state.jobs),
-        "outputs": len(replayed.belongings.outputs),
-        "files": len(replayed.belongings.uploads),
+        "outputs": len(replayed.inventory.outputs),
+        "files": len(replayed.inventory.uploads),
     }
     return answer, 201
 

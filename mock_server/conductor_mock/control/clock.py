@@ -61,7 +61,7 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
     deadline = time.monotonic() + within_s
     account_id, accounts = account_to_change(), service().accounts
     while True:
-        changes_so_far = accounts.changes(account_id)
+        changes_so_far = accounts.changes.count(account_id)
         with accounts.open(account_id) as account:
             before_us = account.state.now_us
             command, finished = advance_until(account.state, service().wall(), jid)
@@ -73,7 +73,7 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
                 return _shown(account.state)
         if not running or has_moved:
             accounts.give_way()
-        elif not accounts.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
+        elif not accounts.changes.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
             raise conflict(
                 f"after {within_s:g} s of real time {running} tasks still run for real; ask again, or for more with "
                 "'within'"

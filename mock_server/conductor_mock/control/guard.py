@@ -6,7 +6,6 @@ that developer's machine. So a browser's cross-site request must never get throu
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 
 from flask import request
@@ -16,6 +15,7 @@ from conductor_mock.context import host_name, service
 from conductor_mock.context import origin as own_origin
 from conductor_mock.control.validation import operation
 from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
+from conductor_mock.store.keys import is_same
 
 LOOPBACK_NAMES = frozenset({"localhost"})
 
@@ -69,7 +69,7 @@ def _admin() -> None:
             return
         raise forbidden("the control API is off: the server listens beyond loopback and has no --admin-token")
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    if not hmac.compare_digest(given.encode(), settings.admin_token.encode()):
+    if not is_same(given, settings.admin_token):
         message = "the control API wants 'Authorization: Bearer ADMIN_TOKEN'"
         raise Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
 

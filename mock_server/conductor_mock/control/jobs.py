@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from conductor_mock.api.jobs import known_machine
+from conductor_mock.api.offered import known_machine
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, existing_account, existing_accounts

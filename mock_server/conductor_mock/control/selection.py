@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 from flask import request
 
-from conductor_mock.auth.authentication import bearer
-from conductor_mock.context import service
+from conductor_mock.context import service, speaker
 from conductor_mock.errors import Detail, not_found
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import State
@@ -32,7 +31,7 @@ def account_meant() -> str:
         return account_id
     header = request.headers.get("Authorization")
     if header is not None and not service().settings.admin_token:
-        identity = bearer(header)
+        identity = speaker(header)
         if not service().accounts.knows(identity.account_id):
             raise not_found("the token's account does not exist on this server")
         return identity.account_id

@@ -29,11 +29,12 @@ from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.farm.values import OutputFile
-from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.accounts import Accounts, WallClock
-from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.objects import ObjectStore, blocks_of
+from conductor_mock.store.wall import WallClock
+from conductor_mock.wire.md5 import from_base64
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Driver:
             if self._closing.is_set():
                 return
             self._closing.set()
-        self._stores.accounts.nudge(self._account_id)
+        self._stores.accounts.changes.note(self._account_id)
         self._thread.join()
         with self._lock:
             running = list(self._runs.values())
@@ -101,7 +102,7 @@ class Driver:
     def _drive(self) -> None:
         accounts = self._stores.accounts
         while True:
-            changes = accounts.changes(self._account_id)
+            count = accounts.changes.count(self._account_id)
             if self._closing.is_set():  # looked at after the count, which goes up behind it
                 return
             try:
@@ -109,7 +110,7 @@ class Driver:
             except Exception:  # it must go on, whatever the disk or a log says
                 log.exception("the account's runs could not be looked at; trying again")
                 timeout_s = AGAIN_S
-            accounts.wait(self._account_id, changes, timeout_s)
+            accounts.changes.wait(self._account_id, count, timeout_s)
 
     def _reconcile(self) -> float | None:
         """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
@@ -246,14 +247,14 @@ class Driver:
         stored = []
         for relative in made:
             with os.fdopen(collection.open_made(folder, relative), "rb") as stream:
-                md5, size = self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)
-            stored.append(OutputFile(relative, md5, size))
+                content = self._stores.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us)
+            stored.append(OutputFile(relative, content.md5, content.size))
         return tuple(stored)
 
     def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
         try:
             with workspace.log.open("rb") as stream:
-                return self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)[0]
+                return self._stores.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us).md5
         except OSError:
             log.exception("the log of a run could not be kept")
             return None

@@ -6,12 +6,13 @@ A command is stored as `(kind, version, JSON object)`; `records.py` reads what o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.encoding import Codec, Forms, codec_of
+from conductor_mock.farm.payload import Submission
 from conductor_mock.farm.statuses import Action, DownloadStatus, Outcome
 from conductor_mock.farm.values import Machine, Options, OutputFile
 
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 
 class _Plain:
-    """A command whose JSON is an object of its fields."""
+    """A command whose JSON is an object of its fields, those apart that say nothing new (`compare=False`)."""
 
     __slots__ = ()
 
@@ -100,7 +101,8 @@ class JobCreated(_Plain):
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
     does not hold; `warnings` say what the contract does not know. `idempotency_key` (since version 2) is the header
-    that the request carried, if it did.
+    that the request carried, if it did. `submission` is the payload as it was read when the job was accepted; a log
+    has the payload alone.
     """
 
     kind: ClassVar[str] = "job.created"
@@ -112,6 +114,7 @@ class JobCreated(_Plain):
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     idempotency_key: str | None = None
+    submission: Submission | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

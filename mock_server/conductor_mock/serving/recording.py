@@ -11,7 +11,8 @@ from typing import Any, cast
 from flask import Flask, Response, g, request
 
 from conductor_mock.context import service, warnings
-from conductor_mock.store.journal import Body, mask_headers, mask_query
+from conductor_mock.store.journal import Body
+from conductor_mock.store.masking import mask_headers, mask_query
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")

@@ -5,9 +5,11 @@ One process owns a database at a time; the second is told so by name instead of 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +22,8 @@ from sqlalchemy.engine import make_url
 SCHEMA_VERSION = 1
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
+
+Row = dict[str, Any]
 
 METADATA = sa.MetaData()
 
@@ -97,6 +101,14 @@ DECLARATIONS = sa.Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Rows for a table; those whose key is there already are left as they are."""
+
+    table: sa.Table
+    rows: list[Row]
+
+
 class DatabaseError(Exception):
     """The database cannot be used: in use by another server, written by a newer version, or not understood."""
 
@@ -109,9 +121,8 @@ class Database:
 
         A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
         """
-        self._synchronous = (
-            "FULL" if durable else "OFF"
-        )  # FULL: a commit is on disk before the answer is sent
+        # FULL: a commit is on disk before the answer is sent
+        self._synchronous = "FULL" if durable else "OFF"
         try:
             parsed = make_url(url)
         except sa.exc.ArgumentError as error:
@@ -181,7 +192,7 @@ class Database:
                     )
             METADATA.create_all(connection)
             row = {"name": "schema", "value": str(SCHEMA_VERSION)}
-            self.insert_new(connection, META, [row])
+            self.insert_new(connection, NewRows(META, [row]))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -199,10 +210,10 @@ class Database:
         with self._write_lock, self.engine.begin() as connection:
             yield connection
 
-    def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
-        if rows:
-            connection.execute(self._insert_ignoring(table), rows)
+        if new.rows:
+            connection.execute(self._insert_ignoring(new.table), new.rows)
 
     def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
         """The statement for a table, made once: to make it takes about as long as to run it."""
@@ -228,6 +239,21 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_DISK_FULL_OF_SQLITE = 13
+"""SQLITE_FULL, whose name Python knows from 3.11 on, as it knows the code of an error."""
+_TEXT_OF_SQLITE = "database or disk is full"
+_DISK_FULL_OF_POSTGRESQL = "53100"
+
+
+def is_disk_full(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database refused because its disk is full."""
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return str(cause) == _TEXT_OF_SQLITE if code is None else code & 0xFF == _DISK_FULL_OF_SQLITE
+    return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
 
 
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:

@@ -6,18 +6,17 @@ never of a path that a client sent.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import TemporaryFile
+from conductor_mock.store.durable import Folders, NewFile
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.wire.md5 import to_base64
 
 BLOCK = 1 << 18
 
@@ -28,20 +27,36 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+def blocks_of(stream: Readable) -> Iterator[bytes]:
+    """All of a stream, a block at a time."""
+    while block := stream.read(BLOCK):
+        yield block
+
+
 class WrongContentError(ValueError):
     """A body that is not what was declared; nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A content that was read and found right, and is not stored yet.
+class NewContent:
+    """A content that was read to its end and is not stored yet: its md5 and its bytes."""
 
-    `keep(refer)` puts it in place, durable, and calls `refer`, which notes who wants it, before anybody can delete
-    it. When `refer` raises, the content stays, since a commit that failed may still have been one.
-    """
-
+    md5: bytes
     size: int
-    keep: Callable[[Callable[[], None]], None]
+    _file: NewFile
+    _store: ObjectStore
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """Store the content: it is in its place, durable, before the block begins.
+
+        In the block the caller notes who wants it; until its end nobody deletes the content for want of such a note.
+        When the block raises, the content stays, since a commit that failed may still have been one.
+        """
+        self._file.sync()
+        with self._store.lock.shared():
+            self._file.place(self._store.path(self.md5), self._store.folders)
+            yield
 
 
 class ObjectStore:
@@ -53,6 +68,7 @@ class ObjectStore:
 
     def __init__(self, root: Path) -> None:
         self.lock = ReadWriteLock()
+        self.folders = Folders()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -81,28 +97,37 @@ class ObjectStore:
         return self.path(md5).read_bytes()
 
     @contextmanager
-    def receive(self, stream: Readable, *, md5: bytes, size: int | None = None) -> Iterator[Received]:
-        """Read `stream` in constant memory, and let the caller keep it if it has this md5 and size.
+    def receive(self, stream: Readable, *, md5: bytes, size: int | None = None) -> Iterator[NewContent]:
+        """Read a content of this md5 and size, in constant memory; it is stored if the block places it.
 
         Raises WrongContentError for another md5 or size (reading stops at the first byte too many), OSError when the
-        disk refuses. In each case, and when the caller does not keep it, nothing stays behind.
+        disk refuses. In each case, and when the block does not place it, nothing stays behind.
         """
-        count = 0
-        with TemporaryFile(self._incoming) as file, Digest() as digest:
-            while block := stream.read(BLOCK):
-                count += len(block)
-                if size is not None and count > size:
-                    raise WrongContentError(f"the body is larger than the declared {size} bytes")
+        with self.write(blocks_of(stream), most=size) as content:
+            if size is not None and content.size != size:
+                raise WrongContentError(f"the body has {content.size} bytes, declared were {size}")
+            if content.md5 != md5:
+                raise WrongContentError(
+                    f"the body's md5 is {to_base64(content.md5)}, declared was {to_base64(md5)} "
+                    f"({content.size} bytes)"
+                )
+            yield content
+
+    @contextmanager
+    def write(self, blocks: Iterable[bytes], *, most: int | None = None) -> Iterator[NewContent]:
+        """A content made of blocks; it is stored if the block of the statement places it, else nothing stays behind.
+
+        Raises WrongContentError for more than `most` bytes, OSError when the disk refuses.
+        """
+        size = 0
+        with NewFile(self._incoming) as file, Digest() as digest:
+            for block in blocks:
+                size += len(block)
+                if most is not None and size > most:
+                    raise WrongContentError(f"the body is larger than the declared {most} bytes")
                 digest.update(block)
                 file.write(block)
-            if size is not None and count != size:
-                raise WrongContentError(f"the body has {count} bytes, declared were {size}")
-            found = digest.digest()
-            if found != md5:
-                raise WrongContentError(
-                    f"the body's md5 is {to_base64(found)}, declared was {to_base64(md5)} ({count} bytes)"
-                )
-            yield Received(count, lambda refer: self._commit(file, md5, refer))
+            yield NewContent(digest.digest(), size, file, self)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
@@ -110,44 +135,14 @@ class ObjectStore:
 
     def put(self, stream: Readable, *, md5: bytes, size: int) -> None:
         """Store a content that nothing refers to yet. Raises as `receive` does."""
-        with self.receive(stream, md5=md5, size=size) as received:
-            received.keep(lambda: None)
+        with self.receive(stream, md5=md5, size=size) as content, content.placed():
+            return
 
-    def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
-        """Store `data` and answer its md5, with which `refer` is called once the content is in place."""
-        return self.put_blocks([data], refer=refer)
-
-    def put_blocks(
-        self, blocks: Iterable[bytes], *, refer: Callable[[bytes], None] = lambda _: None
-    ) -> bytes:
-        """As `put_bytes`, for a content that is made block by block."""
-        digest = hashlib.md5(usedforsecurity=False)
-        with TemporaryFile(self._incoming) as file:
-            for block in blocks:
-                digest.update(block)
-                file.write(block)
-            md5 = digest.digest()
-            self._commit(file, md5, lambda: refer(md5))
-        return md5
-
-    def put_stream(self, stream: Readable, *, refer: Callable[[bytes, int], None]) -> tuple[bytes, int]:
-        """Store all of `stream`, in constant memory; answers md5 and size, with which `refer` is called in time."""
-        digest = hashlib.md5(usedforsecurity=False)
-        size = 0
-        with TemporaryFile(self._incoming) as file:
-            while block := stream.read(BLOCK):
-                digest.update(block)
-                size += len(block)
-                file.write(block)
-            self._commit(file, digest.digest(), lambda: refer(digest.digest(), size))
-        return digest.digest(), size
+    def put_bytes(self, data: bytes) -> bytes:
+        """Store a content that nothing refers to yet, and answer its md5."""
+        with self.write([data]) as content, content.placed():
+            return content.md5
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
-
-    def _commit(self, file: TemporaryFile, md5: bytes, refer: Callable[[], None]) -> None:
-        file.sync()
-        with self.lock.shared():
-            file.place(self.path(md5))
-            refer()
