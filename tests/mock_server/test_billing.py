@@ -122,7 +122,8 @@ def test_an_hour_holds_no_more_than_its_instances_had(state: State) -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in fields(Machine) if "price" in one.name])
 def test_every_price_of_a_machine_is_charged(name: str) -> None:
-    free = replace(MACHINES[0], **{one.name: 0 for one in fields(Machine) if "price" in one.name})
+    prices: dict[str, Any] = {one.name: 0 for one in fields(Machine) if "price" in one.name}
+    machine = replace(MACHINES[0], **{**prices, name: 1_000_000})
     state = opened()
     for preemptible in (True, False):
         payload = {
@@ -130,7 +131,7 @@ def test_every_price_of_a_machine_is_charged(name: str) -> None:
             "preemptible": preemptible,
             "metadata": {"mock_duration": "60"},
         }
-        do(state, JobCreated(payload, "", replace(free, **{name: 1_000_000})))
+        do(state, JobCreated(payload, "", machine))
     fold.advance(state, HOUR)
     costs = [billing.task_cost(job, job.tasks[0], state.now_us) for job in state.jobs.values()]
 

@@ -160,7 +160,7 @@ def _one_of(value: str, known: Any) -> str | None:
     return None if value in known else f"{value[:40]!r} is not known"
 
 
-CHECKS: Mapping[type, Callable[[Any], str | None]] = {
+CHECKS: Mapping[type[Command], Callable[[Any], str | None]] = {
     AccountOpened: _opened,
     OptionsChanged: lambda command: _options(command.options),
     ClockSet: lambda command: _anchor(command.clock),
