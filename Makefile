@@ -6,9 +6,12 @@ BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
+PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
+INSTALL := python -m pip install --quiet --disable-pip-version-check
+UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check conductor-mock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-execute demo-blender serve check format test test-all fuzz prove bench clean
+.PHONY: help demo demo-execute demo-blender serve check format test test-all fuzz prove bench dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +47,7 @@ docs: $(VENV)/.dev ## write the pages and tables that are made from code and con
 test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.10 to 3.13
+test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.10 to 3.13, and the client's on 3.9
 	$(BIN)/nox $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
@@ -60,6 +63,11 @@ bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/compare_downloads.py
 
+dist: $(VENV)/.dev ## build wheels and sdists of both distributions into dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist client
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(BLENDER) .venv-vendor .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
@@ -69,22 +77,27 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: pyproject.toml $(VENV)/.created
+# Both distributions are installed by one call: neither is on an index. What was installed when they were still one goes
+# first, because pip would remove it last, and with it the files that the client has put in its place.
+$(VENV)/.installed: $(PROJECTS) $(VENV)/.created
 	@echo "installing into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/$(UNINSTALL)
+	@$(BIN)/$(INSTALL) --editable './client[cli]' --editable .
 	@touch $@
 
 $(VENV)/.examples: $(VENV)/.installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[examples]'
+	@$(BIN)/$(INSTALL) --editable './client[cli]' --editable '.[examples]'
 	@touch $@
 
-$(BLENDER)/.blender: pyproject.toml
+$(BLENDER)/.blender: $(PROJECTS)
 	@echo "installing Blender as a Python module into $(BLENDER)"
 	@$(PYTHON311) -m venv $(BLENDER)
-	@$(BLENDER)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[blender]'
+	@$(BLENDER)/bin/$(UNINSTALL)
+	@$(BLENDER)/bin/$(INSTALL) --editable './client[cli]' --editable '.[blender]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.created
+$(VENV)/.dev: $(PROJECTS) $(VENV)/.created
 	@echo "installing into $(VENV), with what development needs"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/$(UNINSTALL)
+	@$(BIN)/$(INSTALL) --editable './client[cli]' --editable '.[dev]'
 	@touch $@ $(VENV)/.installed

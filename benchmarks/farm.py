@@ -32,6 +32,7 @@ from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import AccountOpened, JobCreated
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
+from conductor_mock.farm.statuses import TaskStatus
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store.keys import Keys, load_or_create
 
@@ -77,12 +78,15 @@ def payload(tasks: int) -> dict[str, Any]:
 
 
 def account(fleet: int) -> State:
-    options = Options.from_json(
-        {
-            "simulation_version": fold.SIMULATION_VERSION, "catalog_sha256": "", "seed": 1, "fleet": fleet,
-            "provider": "gcs", "part_size": 1 << 30, "release_scouts": True,
-        }
-    )  # fmt: skip
+    options = Options(
+        simulation_version=fold.SIMULATION_VERSION,
+        catalog_sha256="",
+        seed=1,
+        fleet=fleet,
+        provider="gcs",
+        part_size=1 << 30,
+        release_scouts=True,
+    )
     opened = AccountOpened("me", "5", "", options, Anchor(0, 0, 0))
     return fold.follow(None, Record(1, 0, opened))
 
@@ -112,7 +116,10 @@ def simulate(shape: Shape, fleet: int, results: Any) -> None:
             lambda: file.writelines(json.dumps(part).encode() + b"\n" for part in snapshot.write_parts(state))
         )
         size = file.tell() / MIB
-        happened, finished = state.happened, sum(job.counts["success"] for job in state.jobs.values())
+        happened, finished = (
+            state.happened,
+            sum(job.counts[TaskStatus.SUCCESS] for job in state.jobs.values()),
+        )
         state.jobs.clear()
         file.seek(0)
         read_s = timed(lambda: snapshot.read_parts(map(json.loads, file)))

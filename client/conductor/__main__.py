@@ -1,8 +1,30 @@
-"""``python -m conductor``: the ``conductor`` command, where another program of that name is installed."""
+"""The ``conductor`` command, also as ``python -m conductor``, where another program of that name is installed."""
 
 from __future__ import annotations
 
-from conductor.cli import main
+import sys
+
+# What the extra brings, by the names they are imported by; the library itself does without.
+CLI_PACKAGES = frozenset({"PIL", "click", "rich", "yaml"})
+NEEDS_CLI = (
+    "the command line needs packages that are not installed ({}): pip install 'conductor-mock-client[cli]'"
+)
+BAD_INPUT = 2
+
+
+def main() -> None:
+    """Run the command. Where its packages are missing one line says how to get them, and the exit code is 2."""
+    try:
+        from conductor.cli import main as run
+
+        run()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in CLI_PACKAGES:
+            raise
+        sys.stderr.write(f"conductor: {NEEDS_CLI.format(package)}\n")
+        sys.exit(BAD_INPUT)
+
 
 if __name__ == "__main__":
     main()

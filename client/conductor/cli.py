@@ -8,12 +8,15 @@ command's name is ``_`` in the function's) and give it a line here.
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from conductor.commands.failures import guarded
+from conductor.version import VERSION
 
 
 class Listed(NamedTuple):
@@ -26,37 +29,41 @@ class Listed(NamedTuple):
 COMMANDS = {
     "submit": Listed("submit", "Upload a job's files and submit it."),
     "upload": Listed("upload", "Upload files, directories and patterns, without a job."),
-    "download": Listed("download", "Download what the completed tasks of jobs left."),
+    "download": Listed("download", "Download the outputs of completed tasks."),
     "downloader": Listed(
         "daemons", "Download outputs as tasks complete, until stopped by Ctrl-C or SIGTERM."
     ),
     "uploader": Listed(
         "daemons",
-        "Bring the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM.",
+        "Upload the files of jobs that were submitted without them, until stopped by Ctrl-C or SIGTERM.",
     ),
     "jobs": Listed("jobs", "List jobs and how far they are, the newest last."),
     "tasks": Listed("jobs", "List the tasks of a job."),
     "logs": Listed("logs", "Print the log of a task."),
     "wait": Listed("wait", "Wait until jobs have ended."),
-    "kill": Listed("actions", "End jobs or tasks, whether they wait or run."),
-    "hold": Listed("actions", "Keep waiting jobs or tasks from starting."),
-    "unhold": Listed("actions", "Let jobs or tasks that are held go on."),
-    "retry": Listed("actions", "Start jobs or tasks that have ended again."),
+    "kill": Listed("actions", "Kill jobs or tasks, whether they are pending or running."),
+    "hold": Listed("actions", "Hold pending jobs or tasks, so that they do not start."),
+    "unhold": Listed("actions", "Release jobs or tasks that are held."),
+    "retry": Listed("actions", "Start jobs or tasks again that have ended."),
     "packages": Listed("packages", "List the software packages, with the ids that a submission names."),
     "projects": Listed("catalogue", "List the projects that a job can belong to."),
     "instance-types": Listed("catalogue", "List the machines that tasks can run on."),
     "usage": Listed("usage", "Show what rendering, or storage, cost on each day."),
-    "catalog": Listed("catalog", "Take an account's packages, projects, machines and environment along."),
-    "config": Listed("config", "Look at the settings."),
+    "catalog": Listed("catalog", "Export an account's packages, projects, machines and environment."),
+    "config": Listed("config", "Show the settings."),
     "login": Listed("login", "Log in with a web browser, for use without an API key."),
     "completion": Listed("completion", "Print a shell's completion script."),
 }
 
 EPILOG = (
     "Answers go to the standard output, progress and errors to the standard error. Exit codes: 0 done, 1 failed "
-    "(later it may work), 2 bad input, 3 not logged in, 4 unknown whether it was done, 130 interrupted, 141 whoever "
-    "read the output has gone. 'conductor wait' has some of its own."
+    "(later it may work), 2 bad input, 3 not logged in, 4 unknown whether it was done, 130 interrupted, 141 the "
+    "reader of the output has gone. 'conductor wait' has some of its own."
 )
+
+
+NAMES = ("conductor", "conductor-farm")
+"""What the command is installed as. The vendor's ciocore brings a ``conductor`` too, and whichever came last is it."""
 
 
 class Commands(click.Group):
@@ -86,11 +93,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        from conductor.version import version  # looked up only here: it costs more than the rest of --help
-
-        click.echo(f"conductor, version {version()}")
+def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"conductor, version {VERSION}")
         ctx.exit()
 
 
@@ -109,7 +114,7 @@ def _dashed(name: str) -> str:
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_say_version,
+    callback=_show_version,
     help="Show the version and exit.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log every request.")
@@ -127,6 +132,12 @@ def cli(verbose: bool, quiet: bool) -> None:
     set_logging(level)
 
 
+def command_name() -> str:
+    """Return the name that the command was called by: one of its two, the first for ``python -m conductor``."""
+    called = Path(sys.argv[0]).stem
+    return called if called in NAMES else NAMES[0]
+
+
 def main() -> None:
     """Run the command."""
-    cli(prog_name="conductor")
+    cli(prog_name=command_name())

@@ -12,21 +12,24 @@ conditions must hold:
     {$min: 8}                   a number, or its text, not below this
     {$each: MATCHER}            a list whose items all match
     {$contains: MATCHER}        a list with an item that matches
+    {$distinct: /name}          a list whose items differ there (a JSON pointer into each; '' for the items)
     {$not: MATCHER}             anything that does not match
     {$one_of: [MATCHER, ...]}   what matches one of these
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from conductor_contracts.json_values import TYPES, types_of
 from conductor_contracts.problems import Problem, pointer, show
 
 
 class MatcherError(ValueError):
-    """A matcher is not written as this module's documentation says."""
+    """A matcher is not written as this module's documentation says, or an answer's value makes none of it."""
 
 
 def differences(expected: Any, actual: Any, path: str = "") -> Iterator[Problem]:
@@ -77,24 +80,18 @@ def _list(expected: list[Any], actual: Any, path: str) -> Iterator[Problem]:
 
 
 def _type(argument: str, actual: Any, path: str) -> Iterator[Problem]:
-    kinds: dict[str, tuple[type, ...]] = {
-        "string": (str,),
-        "integer": (int,),
-        "number": (int, float),
-        "boolean": (bool,),
-        "object": (dict,),
-        "array": (list,),
-        "null": (type(None),),
-    }
-    if argument not in kinds:
-        raise MatcherError(f"$type takes one of {', '.join(kinds)}, got {argument!r}")
-    is_bool_for_number = isinstance(actual, bool) and argument != "boolean"
-    if not isinstance(actual, kinds[argument]) or is_bool_for_number:
+    if argument not in TYPES:
+        raise MatcherError(f"$type takes one of {', '.join(TYPES)}, got {argument!r}")
+    if argument not in types_of(actual):
         yield _differs(path, f"a value of type {argument}", actual)
 
 
 def _regex(argument: str, actual: Any, path: str) -> Iterator[Problem]:
-    if not isinstance(actual, str) or not re.fullmatch(argument, actual, re.DOTALL):
+    try:
+        pattern = re.compile(argument, re.DOTALL)
+    except re.error as error:
+        raise MatcherError(f"$regex takes a regular expression, got {show(argument)}: {error}") from error
+    if not isinstance(actual, str) or not pattern.fullmatch(actual):
         yield _differs(path, f"a text like {argument}", actual)
 
 
@@ -108,10 +105,10 @@ def _absent(argument: bool, actual: Any, path: str) -> Iterator[Problem]:
     raise MatcherError("$absent stands alone, as the value of a field, and takes true")
 
 
-def _length(argument: int | dict[str, int], actual: Any, path: str) -> Iterator[Problem]:
+def _length(argument: Any, actual: Any, path: str) -> Iterator[Problem]:
     limits = {"min": argument, "max": argument} if isinstance(argument, int) else argument
-    if not limits or not limits.keys() <= {"min", "max"}:
-        raise MatcherError("$length takes a number, or min and max")
+    if not limits or not isinstance(limits, dict) or not limits.keys() <= {"min", "max"}:
+        raise MatcherError(f"$length takes a number, or min and max, got {show(argument)}")
     if not isinstance(actual, (str, list)):
         yield _differs(path, "a text or list", actual)
     elif not limits.get("min", 0) <= len(actual) <= limits.get("max", len(actual)):
@@ -143,6 +140,21 @@ def _contains(argument: Any, actual: Any, path: str) -> Iterator[Problem]:
         yield Problem(path, f"has no item like {_brief(argument)} among {len(actual)}")
 
 
+def _distinct(argument: str, actual: Any, path: str) -> Iterator[Problem]:
+    if not isinstance(actual, list):
+        yield _differs(path, "a list", actual)
+        return
+    first: dict[str, int] = {}
+    for number, item in enumerate(actual):
+        value = item
+        for step in argument.split("/")[1:]:
+            value = value.get(step) if isinstance(value, dict) else None
+        earlier = first.setdefault(json.dumps(value, sort_keys=True), number)
+        if earlier != number:
+            place = pointer(path, number) + argument
+            yield Problem(place, f"is the same as that of item {earlier}: {show(value)}")
+
+
 def _not(argument: Any, actual: Any, path: str) -> Iterator[Problem]:
     if _matches(argument, actual):
         yield Problem(path, f"expected anything but {_brief(argument)}, got {show(actual)}")
@@ -170,6 +182,7 @@ _MATCHERS: dict[str, Callable[[Any, Any, str], Iterator[Problem]]] = {
     "$min": _min,
     "$each": _each,
     "$contains": _contains,
+    "$distinct": _distinct,
     "$not": _not,
     "$one_of": _one_of,
 }

@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,29 +15,35 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from conductor_contracts.contract import Contract, Operation
+from conductor_contracts.contract import Contract
 from conductor_contracts.interactions import CONTROL, Interaction, Request, Step
-from conductor_contracts.matching import differences
+from conductor_contracts.matching import MatcherError, differences
+from conductor_contracts.operation import JSON, Operation
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, clip
 from conductor_contracts.templates import TemplateError, fill
 
 TIMEOUT_S = 60.0
 CHUNK_BYTES = 64 * 1024
-JSON = "application/json"
 
 
 class VerificationError(Exception):
     """The verification itself could not go on: no token, or an answer that cannot be used."""
 
 
+def new_text() -> str:
+    """A text that was not used before."""
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True)
 class Player:
-    """Plays interactions in one account of one server."""
+    """Plays interactions in one account of one server; ``unique`` gives what is new in each of them."""
 
     base_url: str
     api_key: Mapping[str, str]
     session: requests.Session
     contract: Contract
+    unique: Callable[[], str] = new_text
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def play(self, interaction: Interaction) -> list[str]:
@@ -62,13 +69,16 @@ class Player:
             place = f"{kind} {number}, {step.operation or 'no operation'}"
             try:
                 answer = self._send(step, values)
-                faults = list(islice(self._faults(step, answer, values), MAX_PROBLEMS))
+                found = _found(step, answer, values)
+                faults = self._first_faults(step, answer, {**values, **found})
                 if answer.status_code == step.ends_on or faults:
                     return [f"{place}: {fault}" for fault in faults]
-                values.update(
-                    {name: _captured(answer, fill(where, values)) for name, where in step.capture.items()}
-                )
-            except (TemplateError, VerificationError) as error:
+                for where in (
+                    fill(where, values) for name, where in step.capture.items() if name not in found
+                ):
+                    _captured(answer, where)  # raises: this one is not there
+                values.update(found)
+            except (MatcherError, TemplateError, VerificationError) as error:
                 return [f"{place}: {error}"]
             except requests.RequestException as error:
                 # Its text may hold the URL, and with it a signature or a secret.
@@ -78,7 +88,7 @@ class Player:
     def _values(self) -> dict[str, Any]:
         token = self._token()
         return {
-            "unique": secrets.token_hex(8),
+            "unique": self.unique(),
             "account": _claims(token).get("account"),
             "host": urlsplit(self.base_url).netloc,
             "base_url": self.base_url,
@@ -139,9 +149,9 @@ class Player:
         if step.operation == CONTROL or step.request.method == "HEAD":
             return []
         operation = self._operation(step)
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if operation is None:
-            return self.contract.check_error(body)
-        media_type = answer.headers.get("Content-Type", JSON).partition(";")[0].strip().lower()
+            return self.contract.check_error(body, media_type)
         return operation.check_response(answer.status_code, body, media_type)
 
     def _authorization(self, step: Step, operation: Operation | None) -> dict[str, str]:
@@ -155,6 +165,17 @@ class Player:
             head, claims, _ = token.split(".")
             token = f"{head}.{claims}.{base64.urlsafe_b64encode(bytes(32)).decode().rstrip('=')}"
         return {"Authorization": f"Bearer {token}"}
+
+    def _first_faults(self, step: Step, answer: requests.Response, values: Mapping[str, Any]) -> list[str]:
+        """At most MAX_PROBLEMS faults. Raises TemplateError or MatcherError where nothing else is wrong."""
+        faults: list[str] = []
+        try:
+            faults.extend(islice(self._faults(step, answer, values), MAX_PROBLEMS))
+        except (TemplateError, MatcherError):
+            # What was to be captured is missing or odd; whoever found the faults has said so.
+            if not faults:
+                raise
+        return faults
 
     def _faults(self, step: Step, answer: requests.Response, values: Mapping[str, Any]) -> Iterator[str]:
         expect = step.expect
@@ -176,7 +197,8 @@ class Player:
             for problem in differences(wanted, answer.headers.get(name)):
                 yield f"header {name}: {problem.message}"
         if expect.claims is not None:
-            claims = _claims(body["access_token"]) if isinstance(body, dict) else None
+            token = body.get("access_token") if isinstance(body, dict) else None
+            claims = _claims(token) if isinstance(token, str) else None
             for problem in differences(fill(expect.claims, values), claims):
                 yield f"claims {problem}"
 
@@ -238,6 +260,15 @@ def _json(answer: requests.Response) -> Any:
 def _message(body: Any, answer: requests.Response) -> str:
     text = body.get("message") if isinstance(body, dict) else body
     return f" ({clip(text)})" if isinstance(text, str) else ""
+
+
+def _found(step: Step, answer: requests.Response, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step captures, as far as the answer has it: its own expectations may name it."""
+    found = {}
+    for name, where in step.capture.items():
+        with suppress(TemplateError):
+            found[name] = _captured(answer, fill(where, values))
+    return found
 
 
 def _captured(answer: requests.Response, where: str) -> Any:

@@ -14,7 +14,7 @@ import requests
 
 from conductor_contracts.contract import Contract, load
 from conductor_contracts.interactions import Interaction, load_interactions
-from conductor_contracts.player import Player, VerificationError
+from conductor_contracts.player import Player, VerificationError, new_text
 
 __all__ = ["Outcome", "Report", "VerificationError", "verify"]
 
@@ -71,6 +71,7 @@ def verify(
     safe_only: bool = False,
     interactions: Collection[Interaction] | None = None,
     contract: Contract | None = None,
+    unique: Callable[[], str] = new_text,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Report:
     """Replay interactions against the server at ``base_url`` and report how it answered.
@@ -78,14 +79,15 @@ def verify(
     ``api_key`` holds ``client_id`` and ``private_key``. ``only`` keeps the operations or interaction ids
     that it names; ValueError if it names something unknown. ``safe_only`` skips what may cost money or
     leave something behind. What requires the control API of a fake is skipped where there is none. Contents
-    are new each time, so one account can be verified again and again.
+    are new each time, so one account can be verified again and again; ``unique`` gives the text that makes them
+    new, for whoever wants the same requests twice.
     Raises VerificationError if the key gets no usable token.
     """
     chosen = _choose(load_interactions() if interactions is None else interactions, only)
     own = session is None
     session = session or _session(base_url)
     try:
-        player = Player(base_url.rstrip("/"), api_key, session, contract or load())
+        player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique)
         outcomes = []
         reasons = _reasons_to_skip(chosen, player, safe_only)
         for interaction in chosen:

@@ -10,15 +10,16 @@ from typing import IO, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
+from conductor_contracts.contract import load_control
 from conductor_mock.api import (
     accounts,
     auth,
     billing,
-    catalogue,
+    catalog,
     companion,
     downloads,
     fileio,
@@ -29,7 +30,8 @@ from conductor_mock.api import (
     uploads,
 )
 from conductor_mock.api.idempotency import announce
-from conductor_mock.auth.authentication import authenticate, guarded_elsewhere
+from conductor_mock.api.queries import check_query
+from conductor_mock.auth.authentication import authenticate
 from conductor_mock.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
@@ -43,10 +45,10 @@ from conductor_mock.errors import (
     too_large,
     unavailable,
 )
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
-from conductor_mock.faults.breakage import FAULT, Breaking
+from conductor_mock.faults.marking import mark_request
+from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
@@ -58,10 +60,10 @@ BLUEPRINTS = (
     auth.auth,
     companion.companion,
     accounts.accounts,
-    catalogue.packages,
-    catalogue.projects,
-    catalogue.instance_types,
-    catalogue.env_vars,
+    catalog.packages,
+    catalog.projects,
+    catalog.instance_types,
+    catalog.env_vars,
     files.files,
     objects.objects,
     jobs.jobs,
@@ -97,12 +99,13 @@ def make_app(opened: Service) -> Flask:
     record_requests(app)
     app.before_request(_check_framing)
     app.before_request(authenticate)
-    app.before_request(_asked_for_fault)
+    app.before_request(mark_request)
+    app.before_request(check_query)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     _handle_errors(app)
-    app.wsgi_app = Breaking(_OneSlash(app.wsgi_app))  # type: ignore[method-assign]  # the documented way to wrap
+    app.wsgi_app = FaultMiddleware(_OneSlash(app.wsgi_app))  # type: ignore[method-assign]  # the documented way to wrap
     return app
 
 
@@ -149,28 +152,6 @@ def _check_framing() -> None:
     if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
-
-
-def _asked_for_fault() -> None:
-    """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
-    if guarded_elsewhere():
-        return
-    identity = g.get("identity")
-    client_id = request.args.get("client_id")
-    account = identity.account_id if identity else (request.view_args or {}).get("account_id")
-    if account is None and client_id:
-        account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
-    rule = service().faults.take(account or "", request.endpoint, request.method, request.path)
-    if rule is None:
-        return
-    g.fault = rule
-    fault = request.environ[FAULT] = rule.fault
-    if fault.kind == "status":
-        status, wait = fault.options["status"], fault.options["retry_after"]
-        headers = {} if wait is None else {"Retry-After": str(wait)}
-        raise Refusal(status, f"fault {rule.number} was asked for: status {status}", (), headers)
-    if not fault.carried_out:
-        raise Refusal(503, f"fault {rule.number} was asked for: {fault.kind}")
 
 
 def _announce(response: Response) -> Response:
@@ -223,7 +204,8 @@ def _wrong_method(methods: Iterable[str]) -> Refusal:
 
 
 def _no_such_route() -> Refusal:
-    nearest = service().contract.closest_operation(request.method, request.path)
+    contract = load_control() if request.path.startswith("/_mock/") else service().contract
+    nearest = contract.closest_operation(request.method, request.path)
     hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
     message = f"there is no {request.method} {request.path[:200]}{hint}"
     warn(message)

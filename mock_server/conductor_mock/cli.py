@@ -22,7 +22,7 @@ from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.target import read_ready_file
 from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
-from conductor_mock.faults.rules import FaultError
+from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving.server import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.serving.signals import EndingSignals

@@ -23,9 +23,9 @@ from rich.table import Table
 from conductor_mock.app import create_app, service_of
 from conductor_mock.farm import billing, views
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.ids import tid
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.steps import advance_until
 from conductor_mock.service import Service
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings

@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from conductor_contracts.problems import Problem
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """One thing that is wrong: `path` is a JSON pointer into the body, or names a header, parameter or option."""
-
-    path: str
-    message: str
+Detail = Problem
+"""One thing that is wrong, as a refusal tells it: `path` is a JSON pointer into the body, or names a header, parameter
+or option."""
 
 
 @dataclass(eq=False)
@@ -40,6 +38,19 @@ class Refusal(Exception):
 def bad_request(message: str, *details: Detail) -> Refusal:
     """The request cannot be meant: malformed, or against the contract."""
     return Refusal(400, message, details)
+
+
+def invalid(where: str, problems: Sequence[Detail]) -> Refusal:
+    """The request is against the contract; the first of its problems is told in the message."""
+    return Refusal(400, f"{where}: {problems[0]}", problems)
+
+
+def parameters(problems: Sequence[Detail]) -> list[Detail]:
+    """Problems of a query as a refusal tells them: by the names of the parameters, which are no pointers."""
+    return [
+        Detail(one.path.removeprefix("/").replace("~1", "/").replace("~0", "~"), one.message)
+        for one in problems
+    ]
 
 
 def unauthorized(message: str) -> Refusal:
@@ -72,11 +83,6 @@ def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
     """A body of another kind."""
     message = f"Content-Type must be {wanted}, got {given or 'none'}"
     return Refusal(415, message, (Detail("Content-Type", message),))
-
-
-def not_implemented(message: str) -> Refusal:
-    """Part of the design, not of this version."""
-    return Refusal(501, message)
 
 
 def unavailable(message: str) -> Refusal:

@@ -10,23 +10,21 @@ ones. Clients that do not use the requests library need `serving.Server`.
 
 from __future__ import annotations
 
-import errno
-import http.client
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
-import requests
 import responses
-import urllib3
 from flask import Flask
 from requests import PreparedRequest
-from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.test import EnvironBuilder
 
 from conductor_mock.app import close_app, create_app, service_of
-from conductor_mock.faults.breakage import GARBAGE, WIRE
+from conductor_mock.faults.middleware import WIRE
+from conductor_mock.faults.requests_wire import RequestsWire
+from conductor_mock.serving.answer import Answer
 from conductor_mock.serving.server import client_environment
 from conductor_mock.settings import Settings
 from conductor_mock.store.accounts import WallClock, wall_us
@@ -50,9 +48,10 @@ class InProcess:
         """Answer every request to `url` that `mock` sees."""
         pattern = re.compile(re.escape(self.url) + "(/.*)?$", re.DOTALL)
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-            mock.add_callback(method, pattern, callback=self._answer)
+            mock.add_callback(method, pattern, callback=self.answer)
 
-    def _answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        """What the app answers to one request: status, headers and body."""
         path, _, query = request.path_url.partition("?")
         headers = [(name, _text(value)) for name, value in request.headers.items()]
         environ = EnvironBuilder(
@@ -60,18 +59,16 @@ class InProcess:
         ).get_environ()
         environ["PATH_INFO"] = unquote(path, "latin-1")  # set here: `//api` would be taken for a host above
         environ["wsgi.input"] = _Stream(request.body)
-        environ[WIRE] = _RequestsWire()
+        environ[WIRE] = RequestsWire()
         environ["wsgi.input_terminated"] = True  # the stream ends where the body ends, as cheroot's does
         environ.pop("CONTENT_LENGTH", None)
         if "Content-Length" in request.headers:
             environ["CONTENT_LENGTH"] = request.headers["Content-Length"]
-        body, status, answer_headers = run_wsgi_app(self.app.wsgi_app, environ)
+        answer = Answer.of(self.app.wsgi_app, environ)
         try:
-            return int(status.split()[0]), dict(answer_headers), b"".join(body)
+            return int(answer.status.split()[0]), dict(answer.headers), b"".join(answer.body)
         finally:
-            close = getattr(body, "close", None)
-            if close is not None:  # as WSGI asks of a server: a body may hold a file
-                close()
+            answer.close()  # as WSGI asks of a server: a body may hold a file
 
 
 @contextmanager
@@ -119,33 +116,6 @@ class _Stream:
 
     def close(self) -> None:
         """The body belongs to the caller."""
-
-
-class _RequestsWire:
-    """The requests library as it sees each fault on a socket (`breakage.Wire`). Nothing waits."""
-
-    def read_rest(self) -> None:
-        """There is nothing on its way."""
-
-    def hold_back(self, seconds: float) -> None:
-        """Late is no other than in time where nobody waits."""
-
-    def stall(self, seconds: float) -> NoReturn:
-        raise requests.ReadTimeout(f"a fault was asked for: nothing came for {seconds:g} s")
-
-    def reset(self) -> NoReturn:
-        raise _aborted(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
-
-    def close(self) -> NoReturn:
-        raise _aborted(http.client.RemoteDisconnected("Remote end closed connection without response"))
-
-    def garble(self) -> NoReturn:
-        raise _aborted(http.client.BadStatusLine(repr(GARBAGE)))
-
-
-def _aborted(cause: Exception) -> requests.ConnectionError:
-    """What requests makes of a connection that broke."""
-    return requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", cause))
 
 
 def _text(value: str | bytes) -> str:

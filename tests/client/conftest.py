@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,22 @@ import responses
 from conductor.lib.api_client import ApiClient
 from support.client_world import make_client
 from support.fake_service import FakeService
+
+_CLIENT_ALONE = find_spec("conductor_contracts") is None
+"""Python 3.9 has no more: what is imported from the other distribution is not there."""
+_OTHER = re.compile(r"^(?:from|import) conductor_(?:contracts|mock)\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files that need the other distribution, where there is only the client."""
+    if not _CLIENT_ALONE or collection_path.suffix != ".py":
+        return None
+    return True if _OTHER.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_report_header() -> list[str]:
+    """Say so."""
+    return ["the client alone: tests that import contracts or server are left out"] if _CLIENT_ALONE else []
 
 
 @pytest.fixture

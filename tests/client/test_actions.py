@@ -63,7 +63,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
 
 def test_a_refusal_says_what_the_service_says(mock: responses.RequestsMock, client: ApiClient) -> None:
     mock.add("PUT", f"{URL}/jobs_multi", status=409, json={"message": "00012 has ended"})
-    with pytest.raises(RefusedError, match=r"kill of job 00012: .*00012 has ended") as caught:
+    with pytest.raises(RefusedError, match=r"job 00012 \(kill\): .*00012 has ended") as caught:
         act_on_jobs(Action.KILL, ["12"], client=client)
     assert (caught.value.status, caught.value.acted) == (409, Acted.NO)
 
@@ -72,6 +72,6 @@ def test_an_action_without_an_answer_is_never_repeated(
     mock: responses.RequestsMock, client: ApiClient
 ) -> None:
     mock.add("PUT", f"{URL}/tasks_multi", body=requests.ConnectionError("reset"))
-    with pytest.raises(OutcomeUnknownError, match="look for the status of the tasks of job 00012") as caught:
+    with pytest.raises(OutcomeUnknownError, match="look at the status of the tasks of job 00012") as caught:
         act_on_tasks(Action.RETRY, 12, [3], client=client)
     assert (len(mock.calls), caught.value.acted) == (1, Acted.UNKNOWN)

@@ -27,7 +27,8 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.logs import get_log
 from conductor.lib.tasks import list_tasks
-from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
+from conductor.lib.upload.multipart import etag_of
+from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan, plan_of
 from conductor.lib.usage import get_compute_usage, get_storage_usage
 from support.client_world import URL, FixedTokens, jwt, make_client, make_config, make_transport
 
@@ -41,12 +42,29 @@ def client(tmp_path: Path) -> Iterator[ApiClient]:
         yield one
 
 
-def put(client: ApiClient) -> None:
-    client.put_object(f"{URL}/put", "/proj/a", lambda: io.FileIO("/dev/null"), size=0, md5="md5==")
+def nothing() -> io.RawIOBase:
+    return io.FileIO("/dev/null")
+
+
+def put(client: ApiClient) -> bytes:
+    sent = client.calls.objects_put(f"{URL}/put", nothing, size=0, md5="md5==", about="/proj/a")
+    return sent.answer.content
 
 
 def put_part(client: ApiClient) -> str:
-    return client.put_part(f"{URL}/put", "/proj/a", lambda: io.FileIO("/dev/null"), size=0, number=2)
+    sent = client.calls.objects_put_part(f"{URL}/put", nothing, size=0, about="/proj/a (part 2)")
+    return etag_of(sent, 2, "/proj/a")
+
+
+def complete(client: ApiClient) -> bytes:
+    sent = client.calls.files_complete_multipart("up", "md5==", {2: "b", 1: "a"}, about="/proj/a")
+    return sent.answer.content
+
+
+def ask(client: ApiClient, project: str | None = None) -> UploadPlan:
+    files = {"/a": ("m1", 1), "/b": ("m2", 10)}
+    sizes = {path: size for path, (_, size) in files.items()}
+    return plan_of(client.calls.files_get_upload_urls(files, project), sizes)
 
 
 Invoke = Callable[[ApiClient], Any]
@@ -96,13 +114,13 @@ CALLS: dict[str, tuple[str, str, int, str, Invoke, Any]] = {
     ),
     "files.get_upload_urls": (
         *("POST", "/api/v2/files/get_upload_urls", 200, "{}"),
-        *(lambda client: client.get_upload_urls({"/a": ("md5==", 1)}), UploadPlan()),
+        *(ask, UploadPlan()),
     ),
-    "objects.put": ("PUT", "/put", 200, "", put, None),
+    "objects.put": ("PUT", "/put", 200, "", put, b""),
     "objects.put_part": ("PUT", "/put", 200, "", put_part, "etag"),
     "files.complete_multipart": (
         *("POST", "/api/v2/files/multipart/complete", 200, ""),
-        *(lambda client: client.complete_multipart("up", "/a", "md5==", {1: "x"}), None),
+        *(complete, b""),
     ),
     "jobs.create": (
         *("POST", "/jobs/", 201, '{"jobid": "00695"}'),
@@ -330,11 +348,11 @@ def test_upload_urls_are_asked_for_as_the_reference_says(
     mock: responses.RequestsMock, client: ApiClient
 ) -> None:
     mock.add("POST", f"{URL}/api/v2/files/get_upload_urls", json={})
-    client.get_upload_urls({"/a": ("m1", 1), "/b": ("m2", 0)}, "film")
-    client.get_upload_urls({"/a": ("m1", 1)})
+    ask(client, "film")
+    ask(client)
     bodies = [json.loads(call.request.body or "") for call in mock.calls]
     assert bodies[0] == {
-        "upload_files": [{"path": "/a", "hash": "m1", "size": 1}, {"path": "/b", "hash": "m2", "size": 0}],
+        "upload_files": [{"path": "/a", "hash": "m1", "size": 1}, {"path": "/b", "hash": "m2", "size": 10}],
         "project": "film",
     }
     assert bodies[1]["project"] is None
@@ -368,10 +386,6 @@ def multi(**changes: Any) -> dict[str, Any]:
 
 def single(**changes: Any) -> dict[str, Any]:
     return {"singlePartURLs": [{"filePath": "/a", "fileSize": 1, "preSignedURL": "http://s/a", **changes}]}
-
-
-def ask(client: ApiClient) -> UploadPlan:
-    return client.get_upload_urls({"/a": ("m1", 1), "/b": ("m2", 10)})
 
 
 def test_a_plan_tells_single_files_and_parts(mock: responses.RequestsMock, client: ApiClient) -> None:
@@ -419,13 +433,18 @@ def test_a_plan_that_cannot_be_carried_out_is_an_unexpected_answer(
         ("http://127.0.0.1:5000/coreweave/a", False),
     ],
 )
-def test_the_text_of_a_signed_url_chooses_the_style_of_the_upload(
-    mock: responses.RequestsMock, client: ApiClient, url: str, declares: bool
+def test_the_text_of_a_signed_url_chooses_the_style_of_the_upload(url: str, declares: bool) -> None:
+    assert SinglePart("/a", url).checked is declares
+
+
+@pytest.mark.parametrize("md5", ["m==", None])
+def test_a_file_goes_up_with_its_length_and_with_its_md5_where_that_is_checked(
+    mock: responses.RequestsMock, client: ApiClient, md5: str | None
 ) -> None:
-    mock.add("PUT", url)
-    client.put_object(url, "/a", lambda: io.FileIO("/dev/null"), size=0, md5="m==")
+    mock.add("PUT", f"{URL}/put")
+    client.calls.objects_put(f"{URL}/put", nothing, size=0, md5=md5, about="/a")
     headers = mock.calls[0].request.headers
-    assert headers.get("Content-MD5") == ("m==" if declares else None)
+    assert headers.get("Content-MD5") == md5
     assert headers["Content-Length"] == "0"
     assert "Transfer-Encoding" not in headers
 
@@ -443,10 +462,10 @@ def test_completing_lists_the_parts_in_order_with_a_null_project(
     mock: responses.RequestsMock, client: ApiClient
 ) -> None:
     mock.add("POST", f"{URL}/api/v2/files/multipart/complete")
-    client.complete_multipart("up", "/a", "m==", {2: "b", 1: "a"})
+    complete(client)
     assert json.loads(mock.calls[0].request.body or "") == {
         "uploadID": "up",
-        "hash": "m==",
+        "hash": "md5==",
         "completedParts": [{"partNumber": 1, "etag": "a"}, {"partNumber": 2, "etag": "b"}],
         "project": None,
     }

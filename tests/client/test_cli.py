@@ -14,12 +14,13 @@ from typing import Any
 import click
 import pytest
 import responses
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from conductor import commands
 from conductor.cli import COMMANDS, cli
 from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
+from support.command_line import runner
 from support.fake_service import PRIVATE_KEY, FakeService
 
 JOB = {
@@ -45,7 +46,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["--quiet", *words])
+    return runner().invoke(cli, ["--quiet", *words])
 
 
 def write(tmp_path: Path, name: str, text: str) -> str:
@@ -148,7 +149,7 @@ def test_a_service_that_cannot_be_understood_exits_with_1(monkeypatch: pytest.Mo
 
 def test_bad_settings_exit_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDUCTOR_URL", "nonsense")
-    done = CliRunner().invoke(cli, ["projects"])
+    done = runner().invoke(cli, ["projects"])
     assert done.exit_code == 2
     assert "CONDUCTOR_URL" in done.stderr
 
@@ -220,8 +221,8 @@ def test_conductor_upload_goes_on_with_the_parts_of_a_file_that_are_there(
 
 
 def test_the_log_says_as_much_as_was_asked_for(service: FakeService) -> None:
-    assert "packages.list -> 200" in CliRunner().invoke(cli, ["--verbose", "packages"]).stderr
-    assert CliRunner().invoke(cli, ["packages"]).stderr == ""
+    assert "packages.list -> 200" in runner().invoke(cli, ["--verbose", "packages"]).stderr
+    assert runner().invoke(cli, ["packages"]).stderr == ""
 
 
 def test_an_interrupt_is_no_traceback(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:

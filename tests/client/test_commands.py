@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import responses
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 from rich.console import Console
 
@@ -26,6 +26,7 @@ from conductor.commands.wait import bars
 from conductor.lib.jobs import Job
 from conductor.lib.polling import Pacer
 from support.client_world import URL
+from support.command_line import runner
 from support.fake_service import PRIVATE_KEY, FakeService
 
 JOBS, TASKS, LOG = f"{URL}/api/v1/jobs", f"{URL}/api/v1/tasks", f"{URL}/get_log_file"
@@ -42,7 +43,7 @@ def mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["--quiet", *words])
+    return runner().invoke(cli, ["--quiet", *words])
 
 
 def job(jid: str, status: str = "running", **more: Any) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def test_waiting_no_longer_than_it_may_is_an_exit_code_of_its_own(mock: response
     mock.add("GET", JOBS, json={"data": [job("00001", success=1)]})
     done = run("wait", "1", "--timeout", "0")
     assert (done.exit_code, done.stdout) == (124, "")
-    assert done.stderr == "job 00001 running 1/2 tasks\nconductor: not ended after 0 s: job 00001\n"
+    assert done.stderr == "job 00001 running 1/2 tasks\nconductor: job 00001 has not ended after 0 s\n"
 
 
 @pytest.mark.parametrize(

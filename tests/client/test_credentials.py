@@ -277,7 +277,7 @@ def test_without_a_place_to_keep_it_the_token_is_used_all_the_same(
     (tmp_path / "file").touch()
     bank = Bank()
     assert source(tmp_path / "file/folder", bank).token() == bank.tokens[0]
-    assert "not kept" in caplog.text
+    assert "cannot be kept" in caplog.text
 
 
 def test_without_a_key_the_browsers_token_is_used_and_never_bought(tmp_path: Path) -> None:

@@ -35,14 +35,14 @@ class World:
     def __init__(self, script: list[bool | ConductorError]) -> None:
         self.script = list(script)
         self.waits: list[float] = []
-        self.said: list[str] = []
+        self.statuses: list[str] = []
         self.now = 0.0
         self.cancellation = Cancellation()
         self.daemon = Daemon(
             self.work,
             self.cancellation,
             pace=Pace(idle=10.0, first=2.0, longest=60.0),
-            said=self.said.append,
+            on_status=self.statuses.append,
             wait=self.wait,
             draw=lambda: MIDDLE,
             clock=lambda: self.now,
@@ -76,7 +76,7 @@ def test_the_waits_grow_while_the_server_is_away_and_begin_anew_when_it_is_back(
     world = World([*[AWAY] * 7, False, AWAY])
     world.daemon.run()
     assert world.waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 10.0, 2.0]
-    assert "the server is away: next try in 2 s" in world.said
+    assert "the service is unavailable: next try in 2 s" in world.statuses
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.download.calls import read_task
 from conductor.lib.download.partial_file import SUFFIX, partial_path
 from conductor.lib.download.plan import Overwrite, Selection
+from conductor.lib.download.records import next_tasks, read_task
 from conductor.lib.download.report import FileStatus
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.wire.transport import RECEIVED_BYTES
 from support.client_world import make_client, md5_of
@@ -477,7 +477,7 @@ def test_tasks_that_were_handed_out_and_failed_stay_with_the_caller(
     outputs.add("../a.png", b"a").add("b.png", b"b", task="001")
     with make_client(tmp_path) as client:
         downloader = Downloader(client)
-        report = downloader.download_tasks(downloader.api.next())
+        report = downloader.download_tasks(next_tasks(client.calls))
     assert [task.task_id for task in report.unfinished] == ["000"]
     assert (outputs.statuses("000"), outputs.statuses("001")) == ([], ["downloaded"])
 
@@ -490,7 +490,7 @@ def test_a_task_that_was_handed_out_is_kept_by_reports_while_it_lasts(
     ticks = iter(range(0, 10**9, 100))
     with make_client(tmp_path, threads=1) as client:
         downloader = Downloader(client, clock=lambda: float(next(ticks)))
-        report = downloader.download_tasks(downloader.api.next())
+        report = downloader.download_tasks(next_tasks(client.calls))
     assert report.complete
     said = outputs.statuses()
     assert said.count("downloaded") == 1
@@ -501,7 +501,7 @@ def test_a_handed_out_task_without_files_is_done(outputs: FakeOutputs, tmp_path:
     outputs.files["00001", "000"] = {}
     with make_client(tmp_path) as client:
         downloader = Downloader(client)
-        downloader.download_tasks(downloader.api.next())
+        downloader.download_tasks(next_tasks(client.calls))
     assert outputs.statuses() == ["downloaded"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,36 +11,40 @@ from pathlib import Path
 import pytest
 
 import conductor
+import conductor.lib
 from conductor.lib import api_client, conductor_submit, package_utils
 
+LIBRARY = (Path(__file__).parents[2] / "docs" / "reference" / "library.md").read_text(encoding="utf-8")
 
-def test_the_exported_names_are_the_promised_ones() -> None:
-    assert conductor.__all__ == sorted(conductor.__all__)
-    assert set(conductor.__all__) == {
-        *("ApiClient", "Config", "Submit", "Uploader", "__version__", "expand_paths", "set_logging"),
-        *("merge_package_environments", "request_instance_types", "request_jobs", "request_projects"),
-        *("request_software_packages", "BadArgumentError", "BusyError", "ConductorError", "ConfigError"),
-        *("EnvironmentMergeError", "FileChangedError", "FixInputError", "InvalidPathError", "LoginError"),
-        *("OutcomeUnknownError", "RefusedError", "StopError", "TryAgainError", "UnexpectedAnswerError"),
-        *("UnreachableError", "NotEndedError"),
-        *("Account", "Variable", "get_account", "list_account_environment", "export_catalog"),
-        *("Job", "get_job", "list_jobs", "Polling", "wait_for_jobs", "Task", "get_task", "list_tasks"),
-        *("TaskLog", "get_log", "follow_log", "Action", "act_on_jobs", "act_on_tasks"),
-        *("ComputeUsage", "StorageDay", "StorageUsage", "get_compute_usage", "get_storage_usage"),
-        *("Package", "PackageTree", "PackageEnvironment", "Login", "login_with_browser"),
-        *("Downloader", "Progress", "Cancellation", "CancelledError"),
-    }
+
+def first_column(text: str) -> set[str]:
+    """The names in the first cells of a page's tables, without their arguments."""
+    cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    return set(re.findall(r"`([\w.]+)[^`]*`", " ".join(cells)))
+
+
+def test_the_exported_names_are_those_of_the_reference() -> None:
+    documented = first_column(LIBRARY.partition("## The modules")[0])
+    assert conductor.__all__ == sorted({*documented, "__version__"})
+    assert "`conductor.__version__`" in LIBRARY
+
+
+def test_the_public_modules_are_those_of_the_reference() -> None:
+    modules = {f"conductor.lib.{path.stem}" for path in Path(conductor.lib.__path__[0]).glob("[!_]*.py")}
+    assert modules == first_column(LIBRARY.partition("## The modules")[2])
 
 
 @pytest.mark.parametrize("name", conductor.__all__)
-def test_every_exported_name_is_there(name: str) -> None:
-    assert getattr(conductor, name) is not None
+def test_every_exported_name_is_there_and_at_home_in_a_public_module(name: str) -> None:
     assert name in dir(conductor)
+    value = getattr(conductor, name)
+    if name != "__version__":
+        assert re.fullmatch(r"conductor\.lib\.[a-z0-9_]+", value.__module__)
 
 
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Sumbit'"):
-        _ = conductor.Sumbit
+        _ = conductor.Sumbit  # type: ignore[attr-defined]
 
 
 def test_the_documented_names_are_where_the_document_says() -> None:
@@ -84,7 +89,7 @@ def test_every_module_of_the_library_that_a_submission_needs_leaves_them_out_too
     assert not {name for name in ours if name.startswith("conductor.commands")}
     assert (
         not {
-            "conductor.lib.files.md5_cache",
+            "conductor.lib.md5_cache",
             "conductor.lib.upload.part_memory",
             "conductor.lib.files.cache_file",
         }

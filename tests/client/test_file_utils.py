@@ -135,7 +135,7 @@ def test_wrong_paths_are_all_listed_with_the_reason(tree: Path, monkeypatch: pyt
     lines = str(caught.value).splitlines()
     assert lines[0] == "7 paths cannot be uploaded:"
     reasons = ("relative", "relative", "not exist", "broken link", "colon", "neither a file nor", "NUL")
-    for path, reason, line in zip(wrong, reasons, lines[1:], strict=True):
+    for path, reason, line in zip(wrong, reasons, lines[1:]):
         assert repr(path) in line
         assert reason in line
 

@@ -33,7 +33,7 @@ def test_frames_are_read_as_the_reference_says(text: str, frames: list[int]) -> 
     "text", ["x", "1-", "1,,2", "1-9x0", "1-9x", "auto:3", "1.5", "1-9x-2", "\u0661", "1 2", ",", "9" * 10]
 )
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no frame, range or stepped range"):
+    with pytest.raises(ValueError, match="not a frame, a range or a stepped range"):
         parse_frames(text)
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
+from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, search
 
 NOON = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 PAYLOAD = {"job_title": "comp v3", "owner": "kim", "project": "default", "priority": 5}
-WANTED = Wanted(PAYLOAD, earliest=NOON - 10, latest=NOON + 20)
+QUERY = JobQuery(PAYLOAD, earliest=NOON - 10, latest=NOON + 20)
 
 
 def record(**fields: Any) -> dict[str, Any]:
-    """The record of the job that is wanted, changed by `fields`; Ellipsis leaves a field out."""
+    """The record of the job that is query, changed by `fields`; Ellipsis leaves a field out."""
     full = {
         "jid": "00007",
         "title": "comp v3",
@@ -27,7 +27,7 @@ def record(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_job_that_fits_in_everything_is_found() -> None:
-    assert search([record(title="another"), record()], WANTED).found == "00007"
+    assert search([record(title="another"), record()], QUERY).found == "00007"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_job_that_fits_in_everything_is_found() -> None:
     ],
 )
 def test_another_title_or_an_earlier_time_is_another_job(fields: dict[str, Any]) -> None:
-    assert search([record(**fields)], WANTED) == Sighting()
+    assert search([record(**fields)], QUERY) == Sighting()
 
 
 @pytest.mark.parametrize(
@@ -57,32 +57,32 @@ def test_another_title_or_an_earlier_time_is_another_job(fields: dict[str, Any])
     ],
 )
 def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -> None:
-    assert search([record(**fields)], WANTED) == Sighting((), ("00007",))
+    assert search([record(**fields)], QUERY) == Sighting((), ("00007",))
 
 
 def test_two_that_fit_are_for_a_person_to_decide() -> None:
-    sighting = search([record(), record(jid="00008")], WANTED)
+    sighting = search([record(), record(jid="00008")], QUERY)
     assert (sighting.found, sighting.candidates) == ("", ("00007", "00008"))
 
 
 def test_one_that_fits_beside_one_that_may_is_for_a_person_to_decide() -> None:
-    sighting = search([record(), record(jid="00008", owner="robin")], WANTED)
+    sighting = search([record(), record(jid="00008", owner="robin")], QUERY)
     assert (sighting.found, sighting.candidates) == ("", ("00007", "00008"))
 
 
 def test_a_job_of_another_submission_is_not_it() -> None:
-    wanted = Wanted(PAYLOAD, WANTED.earliest, WANTED.latest, ours=frozenset({"00007"}))
-    assert search([record()], wanted) == Sighting()
+    query = JobQuery(PAYLOAD, QUERY.earliest, QUERY.latest, ours=frozenset({"00007"}))
+    assert search([record()], query) == Sighting()
 
 
 def test_without_a_title_nothing_is_certain() -> None:
-    wanted = Wanted({**PAYLOAD, "job_title": ""}, WANTED.earliest, WANTED.latest)
-    assert search([record(), record(jid="00008", title="x")], wanted) == Sighting((), ("00007", "00008"))
+    query = JobQuery({**PAYLOAD, "job_title": ""}, QUERY.earliest, QUERY.latest)
+    assert search([record(), record(jid="00008", title="x")], query) == Sighting((), ("00007", "00008"))
 
 
 @pytest.mark.parametrize("name", ["user", "submittedBy"])
 def test_the_owner_may_stand_in_another_field(name: str) -> None:
-    assert search([record(owner="an account", **{name: "kim"})], WANTED).found == "00007"
+    assert search([record(owner="an account", **{name: "kim"})], QUERY).found == "00007"
 
 
 @pytest.mark.parametrize(

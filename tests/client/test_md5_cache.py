@@ -12,7 +12,7 @@ import pytest
 from conductor.lib.files import cache_file
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
-from conductor.lib.files.md5_cache import FILE_NAME, Md5Cache, default_path
+from conductor.lib.md5_cache import FILE_NAME, Md5Cache, default_path
 from support.client_world import md5_of
 
 LATER = 10_000_000_000  # nanoseconds after the files here are written
@@ -136,7 +136,7 @@ REMEMBER = """
 import sys
 from pathlib import Path
 from conductor.lib.files.hashing import hash_file
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 cache = Md5Cache(Path(sys.argv[1]), now_ns=lambda: 2**62)
 for path in sys.argv[2:]:
     cache.remember([hash_file(path)])

@@ -49,8 +49,8 @@ def test_variables_are_joined_by_their_policies(pairs: list[tuple[str, str]], jo
     [
         ([("append", "/a"), ("exclusive", "x")], "V is a list (/a) and cannot be set to 'x' exclusively"),
         ([("append", ""), ("exclusive", "x")], "V is a list"),
-        ([("exclusive", "x"), ("append", "/a")], "V is exclusively 'x', so '/a' cannot be added"),
-        ([("exclusive", "x"), ("prepend", "/a")], "V is exclusively 'x'"),
+        ([("exclusive", "x"), ("append", "/a")], "V is set exclusively to 'x', so '/a' cannot be added"),
+        ([("exclusive", "x"), ("prepend", "/a")], "V is set exclusively to 'x'"),
         ([("replace", "x")], "unexpected merge policy 'replace' of V; accepted: append, prepend, exclusive"),
     ],
 )

@@ -13,7 +13,7 @@ from conductor.lib.package_tree import Package, PackageTree
 
 
 def record(package_id: str, product: str, version: str, *plugins: str, **more: Any) -> dict[str, Any]:
-    parts = dict(zip(("major_version", "minor_version", "release_version"), version.split("."), strict=False))
+    parts = dict(zip(("major_version", "minor_version", "release_version"), version.split(".")))
     return {
         "package_id": package_id,
         "product": product,

@@ -203,8 +203,8 @@ def test_the_way_is_looked_at_up_to_the_file(tmp_path: Path) -> None:
     for parts, why in (
         (("link", "a"), "link"),
         (("link",), "link"),
-        (("real",), "no regular"),
-        (("file", "a"), "no f"),
+        (("real",), "not a regular"),
+        (("file", "a"), "not a f"),
     ):
         with pytest.raises(UnsafePathError, match=why):
             check_way(tmp_path, parts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 import requests
@@ -27,7 +27,7 @@ SLOW = requests.ReadTimeout("slow")
 UNREADABLE: tuple[int, dict[str, str], str] = (201, {}, "{")
 LATE: tuple[int, dict[str, str], str] = (504, {}, "")
 
-Reply = tuple[int, dict[str, str], str] | requests.RequestException
+Reply = Union[tuple[int, dict[str, str], str], requests.RequestException]
 
 
 def record(jid: str, **fields: Any) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def test_a_job_that_is_not_there_when_the_server_is_done_can_be_submitted_again(
     service: Service, client: ApiClient, waits: list[float], reply: Reply, kind: type[Exception]
 ) -> None:
     service.script = [reply]
-    with pytest.raises(kind, match="has no such job: nothing was made, submit again") as caught:
+    with pytest.raises(kind, match="has no such job: no job was made, submit again") as caught:
         client.create_job(JOB)
     assert vars(caught.value)["acted"] is Acted.NO
     assert "unknown" not in str(caught.value)
@@ -185,7 +185,7 @@ def test_the_job_of_another_submission_of_this_client_is_not_taken_for_it(
     assert client.create_job(JOB)[0]["jobid"] == "00001"
     service.script = [DROPPED]
     service.lists = [[record("00001")]]
-    with pytest.raises(UnreachableError, match="nothing was made"):
+    with pytest.raises(UnreachableError, match="no job was made"):
         client.create_job(JOB)
 
 
@@ -200,7 +200,7 @@ def test_while_another_of_that_title_is_under_way_none_is_chosen(service: Servic
 def test_a_list_that_cannot_be_had_decides_nothing(service: Service, client: ApiClient, shown: Any) -> None:
     service.script = [DROPPED]
     service.lists = [shown]
-    with pytest.raises(OutcomeUnknownError, match="the job list could not be looked at") as caught:
+    with pytest.raises(OutcomeUnknownError, match="the job list could not be read") as caught:
         client.create_job(JOB)
     assert (caught.value.operation, caught.value.attempts) == ("jobs.create", 1)
 

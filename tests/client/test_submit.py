@@ -137,7 +137,7 @@ def test_nothing_secret_is_ever_logged_or_raised(
     try:
         conductor_submit.Submit(args).main()
     except OutcomeUnknownError as error:
-        text = "".join(traceback.format_exception(error)) + repr(error)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__)) + repr(error)
     written = text + caplog.text
     assert "jobs.create" in written
     assert "objects.put" in written

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from conductor.lib.cancellation import CancelledError
-from conductor.lib.download.calls import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.records import DownloadStatus, DownloadTask
 from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, LoginError, RefusedError
+from conductor.lib.wire.calls import Calls
 
 TASK = DownloadTask(download_id="d1", job_id="00001", task_id="000", size=0, files=())
 
@@ -19,10 +20,10 @@ def reports(error: ConductorError) -> TaskReports:
     """Reports of which each goes wrong in this way."""
 
     class Refusing:
-        def report(self, *_: Any, **__: Any) -> None:
+        def downloads_report(self, *_: Any, **__: Any) -> None:
             raise error
 
-    return TaskReports(cast("DownloadsApi", Refusing()), wanted=True)
+    return TaskReports(cast("Calls", Refusing()), enabled=True)
 
 
 def test_a_report_that_is_refused_is_returned_and_logged(caplog: pytest.LogCaptureFixture) -> None:

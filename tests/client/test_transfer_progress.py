@@ -58,5 +58,5 @@ def test_on_a_terminal_there_is_a_bar_and_none_where_it_is_not_wanted(
         assert show is not None
         show(at(5.0))
     assert "1/2 files" in capsys.readouterr().err
-    with shown_progress("downloading", wanted=False) as show:
+    with shown_progress("downloading", enabled=False) as show:
         assert show is None

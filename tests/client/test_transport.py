@@ -382,7 +382,8 @@ def test_no_secret_is_in_an_error_its_causes_or_the_log(
             error = fail(server.url)
     if not status:
         error = fail(server.url)
-    everything = "".join(traceback.format_exception(error)) + caplog.text + repr(vars(error))
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    everything = trace + caplog.text + repr(vars(error))
     link: BaseException | None = error
     while link is not None:
         everything += repr(link)

@@ -15,7 +15,7 @@ import responses
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import BusyError, FileChangedError, RefusedError
 from conductor.lib.files.local import LocalFile, look_at
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.uploader import Uploader, UploadReport
 from conductor.lib.wire.operations import OBJECTS_PUT

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from conductor.lib.exceptions import BusyError, FileChangedError, InvalidPathError, RefusedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
-from conductor.lib.files.md5_cache import Md5Cache
-from conductor.lib.upload import run as upload_run
+from conductor.lib.md5_cache import Md5Cache
+from conductor.lib.upload import run, single
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.uploader import Uploader, UploadReport
 from support.client_world import FixedTokens, make_client, md5_of
@@ -95,7 +95,7 @@ def test_no_files_are_no_requests(tmp_path: Path, service: FakeService) -> None:
 def test_a_large_file_goes_up_in_parts_and_is_completed_once_all_are_there(
     tmp_path: Path, service: FakeService, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_run, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(run, "BATCH_BYTES", 1000)
     service.part_size = 1000
     content = os.urandom(3500)
     report = upload(tmp_path, {"big": content, "small": b"s"}, threads)
@@ -211,7 +211,7 @@ def test_a_failure_ends_uploads_that_are_under_way(
             stopped.append(self._stop.wait(30))
             return super().read(size)
 
-    monkeypatch.setattr(upload_run, "FileBody", Watched)
+    monkeypatch.setattr(single, "FileBody", Watched)
     with pytest.raises(InvalidPathError, match="this one fails"):
         upload(tmp_path, {"slow": bytes(100), "fails": b"x"}, threads=2)
     assert stopped == [True]
@@ -237,7 +237,7 @@ def test_the_cache_saves_hashing(
     def refuse(path: str) -> LocalFile:
         raise AssertionError(path)
 
-    monkeypatch.setattr(upload_run, "hash_file", refuse)
+    monkeypatch.setattr(run, "hash_file", refuse)
     files = look_at([str(tmp_path / "a")])
     with make_client(tmp_path) as client:
         again = Uploader(client, cache=cache).upload(files)

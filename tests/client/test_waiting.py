@@ -82,7 +82,7 @@ def test_it_ends_when_the_last_job_has_and_gives_them_in_the_order_asked(
 def test_the_time_to_wait_is_kept_to_the_second(client: ApiClient, time: Time) -> None:
     with responses.RequestsMock() as mock:
         statuses(mock, {"00001": "success", "00002": "holding"})
-        with pytest.raises(NotEndedError, match=r"not ended after 4\.5 s: job 00002") as caught:
+        with pytest.raises(NotEndedError, match=r"job 00002 has not ended after 4\.5 s") as caught:
             wait(client, time, "1", "2", timeout=4.5)
     assert (time.waits, caught.value.jids, caught.value.exit_code) == ([1, 2, 1.5], ("00002",), 124)
 

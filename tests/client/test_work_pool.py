@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from conductor.lib.work_pool import WorkPool
+from conductor.lib.transfers.work_pool import WorkPool
 
 
 def test_one_worker_works_in_the_calling_thread() -> None:

@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 from conductor_contracts.cli import main
 from conductor_contracts.contract import load
 from conductor_contracts.fidelity import fidelity_page
-from contracts.tiny_farm import TinyFarm as TinyService
-from contracts.tiny_service import BASE_URL, KEY, refusal
+from conductor_mock.inprocess import URL
+from contracts.lies import operation_of
+from contracts.services import Answer, Fake, Service, refusal
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -24,11 +25,17 @@ def run(*arguments: str, **environment: str) -> Result:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> TinyService:
+def service(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A service that every new session talks to."""
-    tiny = TinyService()
-    monkeypatch.setattr(requests.Session, "get_adapter", lambda _session, url: tiny)
-    return tiny
+    answering = fake.service()
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda _session, url: answering)
+    return answering
+
+
+@pytest.fixture
+def key(fake: Fake) -> str:
+    """What CONDUCTOR_API_KEY holds."""
+    return json.dumps(fake.key)
 
 
 def test_list_names_every_operation() -> None:
@@ -44,6 +51,14 @@ def test_show_tells_what_is_known_of_an_operation() -> None:
     assert result.exit_code == 0
     for text in ("POST /jobs/", "tasks_data[].command", "retry NR", "[mission]", "numbers may come as texts"):
         assert text in result.output
+
+
+def test_show_explains_the_grades_and_tags_that_it_prints() -> None:
+    output = run("show", "accounts.get").output
+    assert "client    read in the source of a client" in output
+    assert "[companion]  the vendor's desktop app of 2021" in output
+    assert "retry direct: one plain request outside the retry wrapper" in output
+    assert "[mission]" not in output
 
 
 def test_show_of_an_unknown_operation_is_bad_input() -> None:
@@ -65,50 +80,66 @@ def test_the_package_runs_as_a_command() -> None:
     assert "uploads.next" in done.stdout
 
 
-def test_verify_says_why_it_skips(service: TinyService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TinyService, "_control", lambda *_: refusal(404, "no such route"))
-    result = run("verify", "--url", BASE_URL, "--only", "fileio.fail", CONDUCTOR_API_KEY=json.dumps(KEY))
+def test_verify_says_why_it_skips(service: Service, key: str) -> None:
+    right = service.answering
+    service.answering = lambda request: (
+        refusal(404, "no such route") if operation_of(request) == "control" else right(request)
+    )
+    result = run("verify", "--url", URL, "--only", "fileio.fail", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 0, result.output
     skipped = "skipped fileio.fail: a file that could not be fetched is offered again"
     assert f"{skipped} (the server has no control API under /_mock/)" in result.output
 
 
-def test_verify_of_a_good_service_exits_0_and_shows_each_interaction(service: TinyService) -> None:
-    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=json.dumps(KEY))
+def test_verify_of_a_good_service_exits_0_and_shows_each_interaction(service: Service, key: str) -> None:
+    result = run("verify", "--url", URL, CONDUCTOR_API_KEY=key)
     assert result.exit_code == 0, result.output
     assert "passed  jobs.create: numbers may come as texts" in result.output
     assert result.output.splitlines()[-1].endswith(" passed, 0 failed, 0 skipped")
 
 
-def test_verify_of_a_broken_service_exits_1_and_shows_the_fault(service: TinyService) -> None:
-    service.flaw = "jobs.create answers 200"
-    result = run("verify", "--url", BASE_URL, "--only", "jobs.create", CONDUCTOR_API_KEY=json.dumps(KEY))
+def test_verify_of_a_broken_service_exits_1_and_shows_the_fault(service: Service, key: str) -> None:
+    right = service.answering
+
+    def broken(request: requests.PreparedRequest) -> Answer:
+        answer = right(request)
+        return answer.with_status(200) if answer.status == 201 else answer
+
+    service.answering = broken
+    result = run("verify", "--url", URL, "--only", "jobs.create", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 1
     assert "FAILED  jobs.create: numbers may come as texts" in result.output
     assert "status: expected 201, got 200" in result.output
 
 
-def test_verify_safe_only_skips_the_rest(service: TinyService) -> None:
-    result = run("verify", "--url", BASE_URL, "--safe-only", CONDUCTOR_API_KEY=json.dumps(KEY))
+def test_verify_safe_only_skips_the_rest(service: Service, key: str) -> None:
+    right, made = service.answering, []
+
+    def watched(request: requests.PreparedRequest) -> Answer:
+        answer = right(request)
+        if operation_of(request) in ("jobs.create", "objects.put") and answer.status < 300:
+            made.append(request.url)
+        return answer
+
+    service.answering = watched
+    result = run("verify", "--url", URL, "--safe-only", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 0
     assert "skipped jobs.create: numbers may come as texts" in result.output
-    assert service.jobs == []
+    assert made == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        json.dumps(KEY),
-        base64.b64encode(json.dumps(KEY).encode()).decode(),
-        json.dumps(KEY).replace('", "', '",\r\n"'),
-    ],
-)
+@pytest.mark.parametrize("written", ["as JSON", "in base64", "on lines of its own"])
 def test_the_api_key_may_be_a_file_of_json_or_its_base64(
-    service: TinyService, tmp_path: Path, text: str
+    service: Service, key: str, tmp_path: Path, written: str
 ) -> None:
+    texts = {
+        "as JSON": key,
+        "in base64": base64.b64encode(key.encode()).decode(),
+        "on lines of its own": key.replace('", "', '",\r\n"'),
+    }
     path = tmp_path / "key"
-    path.write_text(text)
-    result = run("verify", "--url", BASE_URL, "--only", "accounts.get", "--api-key-file", str(path))
+    path.write_text(texts[written])
+    result = run("verify", "--url", URL, "--only", "accounts.get", "--api-key-file", str(path))
     assert result.exit_code == 0, result.output
 
 
@@ -116,24 +147,24 @@ def test_the_api_key_may_be_a_file_of_json_or_its_base64(
     "text", ["", "not a key", '{"client_id": "a"}', '{"client_id": "a", "private_key": 7}', "[]"]
 )
 def test_a_key_that_is_none_is_bad_input_and_not_quoted(text: str) -> None:
-    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=text)
+    result = run("verify", "--url", URL, CONDUCTOR_API_KEY=text)
     assert result.exit_code == 2
     assert "CONDUCTOR_API_KEY" in result.output
     assert 'private_key": 7' not in result.output
 
 
 def test_a_missing_key_file_is_bad_input() -> None:
-    assert run("verify", "--url", BASE_URL, "--api-key-file", "/nowhere/key").exit_code == 2
+    assert run("verify", "--url", URL, "--api-key-file", "/nowhere/key").exit_code == 2
 
 
-def test_an_unknown_operation_to_verify_is_bad_input(service: TinyService) -> None:
-    result = run("verify", "--url", BASE_URL, "--only", "jobs.destroy", CONDUCTOR_API_KEY=json.dumps(KEY))
+def test_an_unknown_operation_to_verify_is_bad_input(service: Service, key: str) -> None:
+    result = run("verify", "--url", URL, "--only", "jobs.destroy", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 2
     assert "'jobs.destroy'" in result.output
 
 
-def test_a_refused_key_is_one_clear_line(service: TinyService) -> None:
-    wrong = json.dumps({**KEY, "private_key": "another"})
-    result = run("verify", "--url", BASE_URL, CONDUCTOR_API_KEY=wrong)
+def test_a_refused_key_is_one_clear_line(fake: Fake, service: Service) -> None:
+    wrong = json.dumps({**fake.key, "private_key": "another"})
+    result = run("verify", "--url", URL, CONDUCTOR_API_KEY=wrong)
     assert result.exit_code == 1
     assert result.output == "Error: the token endpoint answered 401, wanted 200 and a token\n"

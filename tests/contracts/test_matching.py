@@ -57,6 +57,8 @@ def test_a_value_matches_exactly_one_of_a_matcher_and_its_opposite(one: Any, oth
         ({"$contains": {"a": 1}}, [{"a": 2}, {"a": 1, "b": 3}]),
         ({"$one_of": ["", None]}, None),
         ({"$length": 1, "$each": 1}, [1]),
+        ({"$distinct": "/a/b"}, [{"a": {"b": 1}}, {"a": {"b": "1"}}, {}]),
+        ({"$distinct": ""}, [1, True, "1"]),
     ],
 )
 def test_what_fits_is_silent(expected: Any, actual: Any) -> None:
@@ -92,6 +94,8 @@ def test_what_fits_is_silent(expected: Any, actual: Any) -> None:
         ({"$not": "00001"}, "00001", 'the body expected anything but "00001", got "00001"'),
         ({"$one_of": [1, 2]}, 3, "the body expected 1 or 2, got 3"),
         ({"$length": 2, "$each": 1}, [1], "the body expected a length of min 2 and max 2, got 1"),
+        ({"$distinct": "/a"}, [{"a": 1}, {"a": 2}, {"a": 1}], "/2/a is the same as that of item 0: 1"),
+        ({"$distinct": ""}, {"a": 1}, "the body expected a list, got an object of 1 field"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(expected: Any, actual: Any, message: str) -> None:
@@ -99,7 +103,16 @@ def test_what_does_not_fit_is_told_with_its_place(expected: Any, actual: Any, me
 
 
 @pytest.mark.parametrize(
-    "expected", [{"$typo": 1}, {"$type": "text"}, {"$any": False}, {"$absent": True}, {"$length": {"mni": 1}}]
+    "expected",
+    [
+        {"$typo": 1},
+        {"$type": "text"},
+        {"$any": False},
+        {"$absent": True},
+        {"$length": {"mni": 1}},
+        {"$length": "3"},
+        {"$regex": "("},
+    ],
 )
 def test_a_misspelt_matcher_is_an_error_and_not_a_match(expected: Any) -> None:
     with pytest.raises(MatcherError):

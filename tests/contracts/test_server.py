@@ -34,7 +34,10 @@ def test_the_server_keeps_the_contract(server: Server, operation: str) -> None:
     assert not [outcome for outcome in report.outcomes if outcome.skipped]
 
 
-def test_an_account_that_was_verified_can_be_verified_again(server: Server) -> None:
-    first, second = verified(server), verified(server)
-    assert first.summary == second.summary
-    assert len(second.outcomes) == len(load_interactions())
+def test_an_account_whose_time_goes_on_can_be_verified_again() -> None:
+    with Server(create_app(Settings(ephemeral=True))) as running:
+        reports = [verified(running) for _ in range(2)]
+    for report in reports:
+        assert report.ok, str(report)
+        assert len(report.outcomes) == len(load_interactions())
+        assert not [outcome for outcome in report.outcomes if outcome.skipped]

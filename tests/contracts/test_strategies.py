@@ -283,6 +283,9 @@ def test_every_argument_can_be_wrong_but_those_that_decide_which_others_are_ther
         lambda: contract.job_actions(jids=[]),
         lambda: contract.task_actions(tids="000"),
         lambda: contract.download_reports(download_ids=[]),
+        lambda: contract.fault_schedules(operations=[]),
+        lambda: contract.fault_schedules(operations="jobs.create"),
+        lambda: contract.fault_schedules(operations=["jobs.create"], max_size=-1),
         lambda: contract.submit_arguments(upload_paths="/proj"),
         lambda: contract.submit_arguments(enforced_md5s={"/a": MD5}),
         lambda: contract.submit_arguments(local_upload="yes"),  # type: ignore[arg-type]
@@ -302,6 +305,7 @@ def test_the_exported_names_are_these() -> None:
         "completions",
         "download_reports",
         "environments",
+        "fault_schedules",
         "file_trees",
         "frame_specs",
         "job_actions",

@@ -2,97 +2,120 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
 
 from conductor_contracts.interactions import CONTROL, load_interactions, parse_interactions
 from conductor_contracts.verify import Outcome, VerificationError, verify
-from contracts.tiny_farm import FARM_FLAWS as FLAWS
-from contracts.tiny_farm import TinyFarm as TinyService
-from contracts.tiny_service import BASE_URL, KEY, Answer, refusal
+from conductor_mock.inprocess import URL
+from contracts.lies import LIES, KnownLie, operation_of
+from contracts.services import Answer, Answering, Fake, Lie, Service, fake_in_process, refusal
+
+ANY_KEY = {"client_id": "a", "private_key": "b"}
 
 
-def test_a_service_that_keeps_the_contract_passes_every_interaction() -> None:
-    report = verify(BASE_URL, KEY, session=TinyService().session())
-    assert not report.failed, str(report)
-    assert report.ok
-    assert len(report.outcomes) == len(load_interactions())
-
-
-def test_one_account_can_be_verified_again() -> None:
-    session = TinyService().session()
-    verify(BASE_URL, KEY, session=session)
-    again = verify(BASE_URL, KEY, session=session)
-    assert again.ok, str(again)
-
-
-@pytest.mark.parametrize("flaw", FLAWS)
-def test_a_flaw_is_noticed_and_told_without_secrets(flaw: str) -> None:
-    report = verify(BASE_URL, KEY, session=TinyService(flaw).session())
-    assert not report.ok
-    assert report.failed
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.name)
+def test_a_lie_is_noticed_and_told_without_secrets(fake: Fake, lie: KnownLie) -> None:
+    """By the interactions of one of the operations that ought to notice; the first fault ends the search."""
+    for interaction in load_interactions():
+        if interaction.operation in lie.noticed_by:
+            report = fake.verify(lie.told(), interactions=[interaction])
+            if not report.ok:
+                break
     text = str(report)
+    assert report.failed, text
     assert "BEGIN KEY" not in text
+    assert fake.key["private_key"] not in text
     assert "signature=" not in text
     assert "Bearer ey" not in text
 
 
-def test_a_failure_says_which_step_what_was_expected_and_what_came() -> None:
-    report = verify(
-        BASE_URL, KEY, session=TinyService("jobs.create answers 200").session(), only=["jobs.create"]
-    )
+def answering(operation: str, change: Callable[[Answer], Answer]) -> Lie:
+    """The fake, but for the answers of one operation."""
+
+    def lie(request: requests.PreparedRequest, right: Answering) -> Answer:
+        answer = right(request)
+        return change(answer) if operation_of(request) == operation else answer
+
+    return lie
+
+
+def test_a_failure_says_which_step_what_was_expected_and_what_came(fake: Fake) -> None:
+    lie = answering("jobs.create", lambda answer: answer.with_status(200))
+    report = fake.verify(lie, only=["jobs.create"])
     text = str(report)
     assert "step 1, jobs.create: status: expected 201, got 200" in text
     assert text.endswith(report.summary)
 
 
-def test_a_refusal_that_was_not_expected_is_quoted() -> None:
-    report = verify(
-        BASE_URL, KEY, session=TinyService("null addresses are refused").session(), only=["jobs.create"]
-    )
-    assert "status: expected 201, got 400 (the body is wrong)" in str(report)
+def test_a_refusal_that_was_not_expected_is_quoted(fake: Fake) -> None:
+    lie = answering("jobs.create", lambda _: refusal(400, "no addresses are wrong", "/notify/emails"))
+    report = fake.verify(lie, only=["jobs.create"])
+    assert "status: expected 201, got 400 (no addresses are wrong)" in str(report)
 
 
-def test_a_wrong_field_is_named_by_its_place() -> None:
-    report = verify(
-        BASE_URL, KEY, session=TinyService("memory is null").session(), only=["instance_types.list"]
-    )
+def test_a_wrong_field_is_named_by_its_place(fake: Fake) -> None:
+    def without_memory(answer: Answer) -> Answer:
+        first, *others = answer.body["data"]
+        return answer.with_body({"data": [{**first, "memory": None}, *others]})
+
+    only = ["instance_types.list: older clients send no filter"]
+    report = fake.verify(answering("instance_types.list", without_memory), only=only)
     assert "contract: body /data/0/memory must be" in str(report)
 
 
-def test_a_service_that_gives_no_token_cannot_be_verified() -> None:
-    wrong = {**KEY, "private_key": "another"}
+def test_a_body_that_is_labelled_as_a_page_is_told(fake: Fake) -> None:
+    lie = answering("projects.list", lambda answer: answer.with_header("Content-Type", "text/html"))
+    report = fake.verify(lie, only=["projects.list: there is an active project"])
+    assert "contract: body the body must be labelled application/json, is labelled text/html" in str(report)
+
+
+def test_a_refusal_of_an_unknown_route_must_be_labelled_too(fake: Fake) -> None:
+    def unlabelled(request: requests.PreparedRequest, right: Answering) -> Answer:
+        answer = right(request)
+        return answer.with_header("Content-Type", None) if answer.status == 404 else answer
+
+    assert "must be labelled application/json, is labelled nothing" in str(
+        fake.verify(unlabelled, only=["routes"])
+    )
+
+
+def test_a_service_that_gives_no_token_cannot_be_verified(fake: Fake) -> None:
+    wrong = {**fake.key, "private_key": "another"}
     with pytest.raises(VerificationError, match="answered 401"):
-        verify(BASE_URL, wrong, session=TinyService().session())
+        verify(URL, wrong, session=fake.service().session())
 
 
-def test_only_chooses_operations_and_single_interactions() -> None:
-    service = TinyService()
-    report = verify(BASE_URL, KEY, session=service.session(), only=["accounts.get"])
+def test_only_chooses_operations_and_single_interactions(fake: Fake) -> None:
+    report = fake.verify(only=["accounts.get"])
     assert {outcome.interaction.operation for outcome in report.outcomes} == {"accounts.get"}
     one = load_interactions()[0]
-    report = verify(BASE_URL, KEY, session=service.session(), only=[one.id])
+    report = fake.verify(only=[one.id])
     assert [outcome.interaction for outcome in report.outcomes] == [one]
 
 
-def test_only_refuses_names_that_do_not_exist() -> None:
+def test_only_refuses_names_that_do_not_exist(fake: Fake) -> None:
     with pytest.raises(ValueError, match=r"'jobs\.destroy'"):
-        verify(BASE_URL, KEY, session=TinyService().session(), only=["jobs.destroy"])
+        fake.verify(only=["jobs.destroy"])
     with pytest.raises(TypeError, match="collection of names"):
-        verify(BASE_URL, KEY, session=TinyService().session(), only="jobs.create")
+        fake.verify(only="jobs.create")
 
 
-def test_safe_only_leaves_nothing_behind() -> None:
-    service = TinyService()
-    report = verify(BASE_URL, KEY, session=service.session(), safe_only=True)
-    assert report.ok, str(report)
-    assert service.jobs == []
-    assert service.held == set()
-    assert any(outcome.skipped for outcome in report.outcomes)
+def test_safe_only_leaves_nothing_behind(tmp_path: Path) -> None:
+    with fake_in_process(tmp_path) as fresh:
+        report = fresh.verify(safe_only=True)
+        assert report.ok, str(report)
+        assert any(outcome.skipped for outcome in report.outcomes)
+        session = fresh.service().session()
+        held = session.get(f"{URL}/_mock/files", params={"account": fresh.key["client_id"]}).json()
+        jobs = session.get(f"{URL}/_mock/jobs", params={"account": fresh.key["client_id"]}).json()
+        assert (held["files"], jobs["jobs"]) == ([], [])
 
 
 def test_safe_interactions_are_safe_even_where_everything_is_accepted() -> None:
@@ -106,56 +129,54 @@ def test_safe_interactions_are_safe_even_where_everything_is_accepted() -> None:
                 assert step.operation != CONTROL, interaction.id
 
 
-def test_outcomes_are_told_as_they_come() -> None:
+def test_outcomes_are_told_as_they_come(fake: Fake) -> None:
     told: list[Outcome] = []
-    report = verify(BASE_URL, KEY, session=TinyService().session(), only=["routes"], on_outcome=told.append)
+    report = fake.verify(only=["routes"], on_outcome=told.append)
     assert tuple(told) == report.outcomes
 
 
-def test_a_report_of_nothing_is_not_ok() -> None:
-    assert not verify(BASE_URL, KEY, session=TinyService().session(), interactions=[]).ok
+def test_a_report_of_nothing_is_not_ok(fake: Fake) -> None:
+    assert not fake.verify(interactions=[]).ok
 
 
-def test_an_unknown_blank_is_a_fault_of_the_interaction() -> None:
+def test_an_unknown_blank_is_a_fault_of_the_interaction(fake: Fake) -> None:
     text = """
 operation: projects.list
 interactions:
   - {name: a, source: s, safe: true, steps: [{request: {path: '/${nowhere}'}, expect: {status: 200}}]}
 """
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
+    report = fake.verify(interactions=parse_interactions(text, "t"))
     assert "${nowhere} is not known here" in report.failed[0].faults[0]
 
 
-def test_a_capture_that_finds_nothing_is_a_fault() -> None:
+def test_a_capture_that_finds_nothing_is_a_fault(fake: Fake) -> None:
     text = """
 operation: projects.list
 interactions:
   - {name: a, source: s, safe: true, steps: [{expect: {status: 200}, capture: {x: /data/7/name}}]}
 """
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
+    report = fake.verify(interactions=parse_interactions(text, "t"))
     assert "the answer has nothing at /data/7/name" in report.failed[0].faults[0]
 
 
-def test_without_a_control_api_what_requires_one_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TinyService, "_control", lambda *_: refusal(404, "no such route"))
-    report = verify(BASE_URL, KEY, session=TinyService().session())
+def test_without_a_control_api_what_requires_one_is_skipped(fake: Fake) -> None:
+    def without_control(request: requests.PreparedRequest, right: Answering) -> Answer:
+        return refusal(404, "no such route") if "/_mock/" in (request.url or "") else right(request)
+
+    report = fake.verify(without_control)
     assert report.ok, str(report)
     needy = {one.id for one in load_interactions() if one.requires}
     assert {outcome.interaction.id for outcome in report.outcomes if outcome.skipped} == needy
     assert needy
 
 
-def test_a_control_api_is_asked_for_only_where_it_is_required() -> None:
-    service = TinyService()
-    verify(BASE_URL, KEY, session=service.session(), only=["projects.list"])
+def test_a_control_api_is_asked_for_only_where_it_is_required(fake: Fake) -> None:
+    service = fake.service()
+    verify(URL, fake.key, session=service.session(), only=["projects.list"])
     assert not [request for request in service.seen if "/_mock/" in (request.url or "")]
 
 
-def played(steps: str, service: TinyService, more: str = "") -> tuple[str, ...]:
+def played(steps: str, fake: Fake, more: str = "", service: Service | None = None) -> tuple[str, ...]:
     """The faults of an interaction of ``projects.list`` with these steps."""
     text = f"""
 operation: projects.list
@@ -166,64 +187,80 @@ interactions:
     {more}
     steps: {steps}
 """
-    (outcome,) = verify(
-        BASE_URL, KEY, session=service.session(), interactions=parse_interactions(text, "t")
-    ).outcomes
+    session = (service or fake.service()).session()
+    (outcome,) = verify(URL, fake.key, session=session, interactions=parse_interactions(text, "t")).outcomes
     return outcome.faults
 
 
-def test_the_cleanup_is_taken_after_a_fault_too() -> None:
-    service = TinyService()
+def test_the_cleanup_is_taken_after_a_fault_too(fake: Fake) -> None:
     more = """requires: control
     cleanup:
       - operation: control
-        request: {method: POST, path: /_mock/options, body: {part_size: 5}}
+        request: {method: GET, path: /_mock/options?cleaned-up}
         expect: {status: 200}
 """
-    (fault,) = played("[{expect: {status: 401}}]", service, more)
+    service = fake.service()
+    (fault,) = played("[{expect: {status: 401}}]", fake, more, service)
     assert fault.startswith("step 1, projects.list: status: expected 401, got 200")
-    assert service.options["part_size"] == 5
+    assert str(service.seen[-1].url).endswith("/_mock/options?cleaned-up")
 
 
-def test_a_fault_of_the_cleanup_is_told() -> None:
-    (fault,) = played("[{expect: {status: 200}}]", TinyService(), "cleanup: [{expect: {status: 401}}]")
+def test_a_fault_of_the_cleanup_is_told(fake: Fake) -> None:
+    (fault,) = played("[{expect: {status: 200}}]", fake, "cleanup: [{expect: {status: 401}}]")
     assert fault.startswith("cleanup step 1, projects.list: status: expected 401, got 200")
 
 
-def test_a_header_can_be_captured_and_a_missing_one_is_a_fault() -> None:
+def test_a_header_can_be_captured_and_a_missing_one_is_a_fault(fake: Fake) -> None:
     wrong_method = "request: {method: DELETE}"
     first = f"{wrong_method}, expect: {{status: 405}}, capture"
     again = f"{wrong_method}, expect: {{status: 405, headers: {{Allow: '${{x}}'}}}}"
-    assert played(f"[{{{first}: {{x: header Allow}}}}, {{{again}}}]", TinyService()) == ()
-    (fault,) = played(f"[{{{first}: {{x: header Nothing}}}}]", TinyService())
+    assert played(f"[{{{first}: {{x: header Allow}}}}, {{{again}}}]", fake) == ()
+    (fault,) = played(f"[{{{first}: {{x: header Nothing}}}}]", fake)
     assert "the answer has no header Nothing" in fault
 
 
-def test_a_body_of_another_md5_is_a_fault() -> None:
-    (fault,) = played("[{expect: {status: 200, md5: kAFQmDzST7DWlj99KOF/cg==}}]", TinyService())
+def test_what_a_step_captures_can_be_named_by_what_it_expects(fake: Fake) -> None:
+    capture = "capture: {name: /data/0/name}"
+    assert (
+        played(
+            f"[{{expect: {{status: 200, body: {{data: {{$contains: {{name: '${{name}}'}}}}}}}}, {capture}}}]",
+            fake,
+        )
+        == ()
+    )
+    (fault,) = played(
+        f"[{{expect: {{status: 200, body: {{data: [{{name: 'not ${{name}}'}}]}}}}, {capture}}}]", fake
+    )
+    assert "expected a list of 1 item" in fault
+
+
+def test_a_captured_value_that_makes_no_matcher_is_a_fault_and_no_traceback(fake: Fake) -> None:
+    capture = "capture: {name: /data/0/name}"
+    (fault,) = played(
+        f"[{{expect: {{status: 200, body: {{data: {{$length: '${{name}}'}}}}}}, {capture}}}]", fake
+    )
+    assert "$length takes a number, or min and max, got " in fault
+
+
+def test_a_body_of_another_md5_is_a_fault(fake: Fake) -> None:
+    (fault,) = played("[{expect: {status: 200, md5: kAFQmDzST7DWlj99KOF/cg==}}]", fake)
     assert "body: expected md5 kAFQmDzST7DWlj99KOF/cg==, got " in fault
 
 
-def test_a_form_is_sent_as_a_form() -> None:
-    service = TinyService()
-    played("[{request: {method: PUT, form: {a: 'b c', d: 7}}, expect: {status: 405}}]", service)
+def test_a_form_is_sent_as_a_form(fake: Fake) -> None:
+    service = fake.service()
+    played("[{request: {method: PUT, form: {a: 'b c', d: 7}}, expect: {status: 405}}]", fake, service=service)
     assert service.seen[-1].body == b"a=b+c&d=7"
     assert service.seen[-1].headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-class Pages(TinyService):
-    """Answers a page where projects are wanted."""
-
-    def _projects_list(self, *_: object) -> Answer:
-        return Answer(200, b"<p>", {"Content-Type": "text/html"})
-
-
-def test_a_page_is_looked_into_only_where_the_contract_names_pages() -> None:
+def test_a_page_is_looked_into_only_where_the_contract_names_pages(fake: Fake) -> None:
+    page = answering("projects.list", lambda answer: Answer(200, {"Content-Type": "text/html"}, b"<p>"))
     sign_in = "operation: auth.token, request: {query: {redirect_uri: 'http://localhost:1/', scope: user}}"
-    alone = f"{{{sign_in}, expect: {{status: 200}}}}"
-    assert played(f"[{alone}]", Pages()) == ()
-    (fault,) = played("[{expect: {status: 200}}]", Pages())
-    assert "contract: body must be an object" in fault or "contract: body the body must be" in fault
+    assert played(f"[{{{sign_in}, expect: {{status: 200}}}}]", fake) == ()
+    (label, fault) = played("[{expect: {status: 200}}]", fake, service=fake.service(page))
+    assert "must be labelled application/json" in label
+    assert "contract: body the body must be an object" in fault
 
 
 class _Hangup(BaseHTTPRequestHandler):
@@ -233,7 +270,7 @@ class _Hangup(BaseHTTPRequestHandler):
         if not self.path.startswith("/api/oauth_jwt"):
             self.close_connection = True
             return
-        token = TinyService().session().get(f"{BASE_URL}{self.path}").content
+        token = json.dumps({"access_token": "e30.e30.e30", "expires_in": 60}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(token)))
         self.end_headers()
@@ -254,28 +291,26 @@ def hangup_url() -> Iterator[str]:
 
 
 def test_a_server_that_hangs_up_fails_the_interaction(hangup_url: str) -> None:
-    report = verify(hangup_url, KEY, only=["projects.list: there is an active project"])
+    report = verify(hangup_url, ANY_KEY, only=["projects.list: there is an active project"])
     assert report.failed[0].faults == ("step 1, projects.list: no answer (ConnectionError)",)
 
 
 def test_a_server_that_is_not_there_is_a_clear_error() -> None:
     with requests.Session() as session, pytest.raises(VerificationError, match="gave no token"):
-        verify("http://127.0.0.1:1", KEY, session=session)
+        verify("http://127.0.0.1:1", ANY_KEY, session=session)
 
 
-def test_a_body_where_none_was_expected_is_a_fault() -> None:
+def test_a_body_where_none_was_expected_is_a_fault(fake: Fake) -> None:
     text = """
 operation: projects.list
 interactions:
   - {name: a, source: s, safe: true, steps: [{expect: {status: 200, empty: true}}]}
 """
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
+    report = fake.verify(interactions=parse_interactions(text, "t"))
     assert "body: expected none, got " in report.failed[0].faults[0]
 
 
-def test_a_status_that_ends_an_interaction_ends_it_well() -> None:
+def test_a_status_that_ends_an_interaction_ends_it_well(fake: Fake) -> None:
     text = """
 operation: projects.list
 interactions:
@@ -286,7 +321,5 @@ interactions:
       - {expect: {status: 200}, ends_on: 200, capture: {x: /nowhere}}
       - {expect: {status: 401}}
 """
-    report = verify(
-        BASE_URL, KEY, session=TinyService().session(), interactions=parse_interactions(text, "t")
-    )
+    report = fake.verify(interactions=parse_interactions(text, "t"))
     assert report.ok, str(report)

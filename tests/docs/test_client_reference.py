@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import pytest
 
-import conductor
 from conductor.cli import cli
 from conductor.commands import failures, wait
 from conductor.lib import exceptions
@@ -20,7 +19,6 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
 CLI = (DOCS / "cli.md").read_text(encoding="utf-8")
 COMMAND_PAGES = CLI + (DOCS / "downloads.md").read_text(encoding="utf-8")
 CONFIG = (DOCS / "config.md").read_text(encoding="utf-8")
-LIBRARY = (DOCS / "library.md").read_text(encoding="utf-8")
 
 
 def commands(group: click.Group = cli, path: str = "conductor") -> Iterator[tuple[str, click.Command]]:
@@ -89,8 +87,3 @@ def test_the_names_that_are_passed_over_are_listed() -> None:
     assert "`CONDUCTOR_CONFIG`" in CONFIG
     assert "`CONDUCTOR_USER_DIR`" in CONFIG
     assert all(f"`{name}`" in CONFIG for name in FOREIGN - {"config", "user_dir"})
-
-
-@pytest.mark.parametrize("name", conductor.__all__)
-def test_every_exported_name_is_explained(name: str) -> None:
-    assert re.search(rf"`{name}\b", LIBRARY)

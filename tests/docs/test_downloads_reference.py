@@ -9,10 +9,10 @@ import click
 import pytest
 
 from conductor.commands import daemons, download
-from conductor.lib.download import file as download_file
-from conductor.lib.download import run as download_run
-from conductor.lib.download import safe_paths
+from conductor.lib.download.file import WHOLE_ATTEMPTS
 from conductor.lib.download.partial_file import SUFFIX
+from conductor.lib.download.run import HOPELESS_FILES
+from conductor.lib.download.safe_paths import UnsafePathError, safe_parts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "downloads.md").read_text(encoding="utf-8")
 OPTIONS = [
@@ -36,12 +36,12 @@ def test_every_option_is_explained(name: str, spelling: str) -> None:
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
-    assert f"After {download_run.HOPELESS_FILES} files in a row" in PAGE
+    assert f"After {HOPELESS_FILES} files in a row" in PAGE
     assert f"`.HASH{SUFFIX}`" in PAGE
-    assert download_file.WHOLE_ATTEMPTS == 3
+    assert WHOLE_ATTEMPTS == 3
 
 
 @pytest.mark.parametrize("refused", ["../a", "/a", "C:a", "NUL", "con.0001.exr", "a."])
 def test_what_the_page_calls_unsafe_is_refused(refused: str) -> None:
-    with pytest.raises(safe_paths.UnsafePathError):
-        safe_paths.safe_parts(refused, windows=False)
+    with pytest.raises(UnsafePathError):
+        safe_parts(refused, windows=False)

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor_mock.app import close_app, create_app
+from conductor_contracts.contract import load_control
+from conductor_contracts.control_reference import control_table
 from conductor_mock.cli import LaterOption, main
-from conductor_mock.faults.rules import KINDS
+from conductor_mock.faults.reference import written
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVER = (DOCS / "reference" / "server.md").read_text(encoding="utf-8")
@@ -51,22 +52,15 @@ def test_every_option_is_explained(option: str) -> None:
     assert f"`{option}`" in SERVER
 
 
-def test_every_call_of_the_control_api_is_listed() -> None:
-    app = create_app()
-    try:
-        rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/_mock/")]
-    finally:
-        close_app(app)
-    assert rules
-    for rule in rules:
-        path = rule.rule.replace("<jid>", "JID").replace("<tid>", "TID")
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            assert f"{method} {path}" in SERVER
+def test_the_table_of_control_calls_is_the_one_that_their_contract_makes() -> None:
+    assert control_table(load_control()) in SERVER, "write it with: python -m conductor_contracts control"
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_of_fault_has_a_row_with_its_options(kind: str) -> None:
-    (row,) = [line for line in SERVER.splitlines() if line.startswith(f"| `{kind}` |")]
-    _, _, options, carried_out, _, _ = row.split("|")
-    assert set(re.findall(r"`(\w+)`", options)) == set(KINDS[kind].options)
-    assert carried_out.strip() == ("yes" if KINDS[kind].carried_out else "no")
+def test_the_tables_of_faults_are_made_of_the_kinds() -> None:
+    command = "python -m conductor_mock.faults.reference docs/reference/server.md"
+    assert written(SERVER) == SERVER, f"run: {command}"
+
+
+def test_a_page_without_a_place_for_a_table_is_not_written() -> None:
+    with pytest.raises(ValueError, match="fault options"):
+        written(SERVER.replace("<!-- fault options: end -->", ""))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.distributions import Built, built
 from support.farm import Farm, Place, farm
 
 
@@ -36,3 +37,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("farm")
     with farm(folder) as opened:
         yield Place(opened, folder / "project")
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Both distributions, built from this tree."""
+    return built(tmp_path_factory)

@@ -96,7 +96,7 @@ def test_a_strict_refusal_on_the_command_line_is_exit_code_2(strict: Farm, tmp_p
         ("scene.ma", "relative"),
         ("./scene.ma", "relative"),
         ("{folder}/sh:ot.ma", "colon"),
-        ("{folder}/shot.####.ma", "no files found"),
+        ("{folder}/shot.####.ma", "matches no files"),
     ],
 )
 def test_a_path_that_cannot_be_uploaded_is_refused_by_name_before_anything_is_sent(

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import requests
 import yaml
 from click.testing import CliRunner, Result
 
@@ -24,11 +23,10 @@ from conductor.cli import cli
 from conductor.lib.accounts import get_account, list_account_environment
 from conductor.lib.actions import TASK_ACTIONS, Action, act_on_jobs, act_on_tasks
 from conductor.lib.api_client import ApiClient
-from conductor.lib.catalog_export import CATALOG_LISTS
+from conductor.lib.browser_login import login_with_browser
 from conductor.lib.config import Config
 from conductor.lib.exceptions import NotEndedError, RefusedError
 from conductor.lib.jobs import get_job, list_jobs
-from conductor.lib.login.browser import login_with_browser
 from conductor.lib.logs import follow_log, get_log
 from conductor.lib.package_environment import PackageEnvironment
 from conductor.lib.package_tree import PackageTree
@@ -48,8 +46,7 @@ def client(here: Farm) -> Iterator[ApiClient]:
 
 def advance(here: Farm, seconds: float) -> None:
     """Let simulated time pass."""
-    answer = requests.post(f"{here.control.url}/_mock/clock", json={"advance": seconds}, timeout=60)
-    assert answer.status_code == 200, answer.text
+    here.control.ask("POST", "/_mock/clock", {"advance": seconds})
 
 
 def submit(here: Farm, **more: Any) -> str:
@@ -195,7 +192,7 @@ def test_an_exported_catalogue_is_served_as_what_it_was_taken_from(tmp_path: Pat
         assert run(served_from.environment, "catalog", "export", str(second)).exit_code == 0
     exported = json.loads(second.read_text())
     assert exported == yaml.load(first.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    assert all(exported[name] for name in CATALOG_LISTS)
+    assert all(exported.values())
     assert any("." in machine["name"] for machine in exported["instance_types"])
 
 

@@ -16,14 +16,15 @@ from conductor.cli import cli
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.daemons.downloader import HOLD_SECONDS, DownloaderDaemon
 from conductor.lib.daemons.loop import Daemon
-from conductor.lib.daemons.uploader import MOST_ATTEMPTS, Brought, UploaderDaemon
+from conductor.lib.daemons.uploader import MOST_ATTEMPTS, UploaderDaemon, UploadOutcome
+from conductor.lib.download.records import next_tasks
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import BusyError
 from conductor.lib.progress import Progress
 from support.disk import facts, md5_of, write_tree
 from support.farm import Farm, job
 from support.programs import conductor
-from support.rendering import advance, control, md5s, outputs, render, statuses
+from support.rendering import advance, md5s, outputs, render, statuses
 from support.served import served
 
 
@@ -34,7 +35,7 @@ def command(farm: Farm, *words: str) -> Result:
 def fault(farm: Farm, operation: str, status: int = 503, **more: Any) -> None:
     """Let requests of an operation fail."""
     rule = {"match": {"operation": operation}, "fault": {"kind": "status", "status": status}, **more}
-    control(farm, "POST", "/_mock/faults", rule)
+    farm.control.ask("POST", "/_mock/faults", rule)
 
 
 # Downloader
@@ -96,7 +97,7 @@ def test_what_is_held_back_is_given_back_at_the_end(here: Farm, tmp_path: Path) 
     assert result.exit_code == 1
     assert str(tmp_path / "out") in result.stderr
     with here.client() as client:
-        assert len(Downloader(client).api.next()) == 2, "they are offered to others at once"
+        assert len(next_tasks(client.calls)) == 2, "they are offered to others at once"
 
 
 def test_a_downloader_that_is_stopped_gives_back_what_it_was_handed(here: Farm, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_downloader_that_is_stopped_gives_back_what_it_was_handed(here: Farm, 
         daemon.close()
     done = statuses(here).count("downloaded")
     with here.client() as client:
-        assert len(Downloader(client).api.next()) == 5 - done
+        assert len(next_tasks(client.calls)) == 5 - done
 
 
 def test_while_the_store_is_away_the_daemon_waits_and_then_completes(here: Farm, tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_while_the_store_is_away_the_daemon_waits_and_then_completes(here: Farm,
         daemon = DownloaderDaemon(Downloader(client), cancellation := Cancellation())
         with pytest.raises(BusyError):
             daemon.work()
-        control(here, "DELETE", "/_mock/faults")
+        here.control.ask("DELETE", "/_mock/faults")
         daemon.close()
         Daemon(daemon.work, cancellation, wait=lambda _: None).run(once=True)
     assert statuses(here) == ["downloaded"] * 20
@@ -190,12 +191,12 @@ def test_a_claim_outlives_a_server_that_is_away_and_nothing_is_sent_twice(here: 
     files = write_tree(tmp_path / "project", {f"{number}.ma": b"%d" % number for number in range(3)})
     submitted(here, *files)
     fault(here, "objects.put", times=100, skip=1)
-    brought: list[Brought] = []
+    brought: list[UploadOutcome] = []
     with here.client() as client:
-        daemon = UploaderDaemon(client, Cancellation(), on_brought=brought.append)
+        daemon = UploaderDaemon(client, Cancellation(), on_outcome=brought.append)
         with pytest.raises(BusyError):
             daemon.work()
-        control(here, "DELETE", "/_mock/faults")
+        here.control.ask("DELETE", "/_mock/faults")
         assert daemon.work()
         daemon.close()
     assert [one.error for one in brought] == [None]

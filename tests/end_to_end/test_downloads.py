@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import requests
 from click.testing import CliRunner, Result
 
 from conductor.cli import cli
+from conductor.lib.download.records import next_tasks
 from conductor.lib.downloader import Downloader
 from support.control import Control
 from support.disk import md5_of
@@ -148,7 +148,7 @@ def test_outputs_that_were_reset_meanwhile_are_named(here: Farm, tmp_path: Path)
     render(here, tmp_path / "out")
     with here.client() as client:
         downloader = Downloader(client)
-        tasks = downloader.api.next()
+        tasks = next_tasks(client.calls)
         for path in (here.data / "objects").glob("*/*"):
             path.unlink()
         report = downloader.download_tasks(tasks)
@@ -162,11 +162,10 @@ def test_what_a_daemon_was_handed_is_offered_to_others_when_it_falls_silent(
 ) -> None:
     render(here, tmp_path / "out")
     with here.client() as client:
-        api = Downloader(client).api
-        assert len(api.next()) == 3
-        assert api.next() == ()
+        assert len(next_tasks(client.calls)) == 3
+        assert next_tasks(client.calls) == ()
         advance(here, 3601)
-        assert len(api.next()) == 3
+        assert len(next_tasks(client.calls)) == 3
 
 
 LIMITED = """
@@ -207,11 +206,6 @@ def job_file(tmp_path: Path) -> Path:
 
 def finish(control: Control) -> None:
     """Let the tasks of the first job succeed."""
-    with requests.Session() as session:
-        session.trust_env = False
-        for path, body in (
-            ("clock", {"advance": 3600}),
-            ("jobs/00001/tasks/000", {"status": "success"}),
-        ):
-            if path == "clock" or control.job("00001")["tasks"][0]["status"] != "success":
-                session.post(f"{control.url}/_mock/{path}", json=body, timeout=60).raise_for_status()
+    control.ask("POST", "/_mock/clock", {"advance": 3600})
+    if control.job("00001")["tasks"][0]["status"] != "success":
+        control.ask("POST", "/_mock/jobs/00001/tasks/000", {"status": "success"})

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from conductor.lib.exceptions import TryAgainError
-from conductor_contracts.retries import Case, load_faults, load_retries
+from conductor_contracts.retries import Case, load_retries
+from conductor_contracts.strategies import fault_schedules
 from support.farm import without_explanation
 from support.retrying import Bench, Result, bench_in_process, bench_on_a_socket
+from support.server import ManualWall
 
 CASES = load_retries()
 GROUPS = sorted({(case.operation, case.keys) for case in CASES}, key=str)
@@ -81,21 +83,8 @@ def test_a_client_that_is_told_when_to_come_back_waits_so_long(tmp_path: Path) -
 # Schedules of faults
 
 
-def rules() -> st.SearchStrategy[dict[str, Any]]:
-    """A fault for some requests of one of the operations that a submission makes."""
-    operations = st.sampled_from(["jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.token"])
-    return st.builds(
-        lambda operation, fault, times, skip: {
-            "match": {"operation": operation},
-            "fault": fault,
-            "times": times,
-            "skip": skip,
-        },
-        operations,
-        st.sampled_from(list(load_faults().values())),
-        st.integers(1, 6),
-        st.integers(0, 3),
-    )
+OPERATIONS = ("jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.token")
+"""Those that a submission makes."""
 
 
 @pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])
@@ -103,21 +92,26 @@ def test_whatever_goes_wrong_there_are_never_two_jobs_and_the_client_knows(
     tmp_path: Path, keys: bool
 ) -> None:
     @settings(without_explanation, max_examples=EXAMPLES // 2)
-    @given(schedule=st.lists(rules(), max_size=5))
+    @given(schedule=fault_schedules(operations=OPERATIONS))
     def holds(schedule: list[dict[str, Any]]) -> None:
         result = bench.play("jobs.create", schedule)
-        _promise_is_kept(bench, result)
+        _promise_is_kept(bench, result, keys=keys)
 
     with bench_in_process(tmp_path, keys=keys) as bench:
         holds()
 
 
-def _promise_is_kept(bench: Bench, result: Result) -> None:
-    """A success is one job, that one; a failure is none, and may be tried again; unknown is at most one."""
+def _promise_is_kept(bench: Bench, result: Result, *, keys: bool) -> None:
+    """A success is one job, that one; a failure is none, and may be tried again; unknown is at most one.
+
+    Of a submission that was carried out twice without a key the client hears of the second job only.
+    """
     made = [job["jid"] for job in bench.control.jobs()]
+    doubled = 0 if keys else bench.consumed("duplicate", "jobs.create")
     if result.outcome == "success":
         answer, status = result.answer
-        assert (status, made) == (201, [answer["jobid"]])
+        assert (status, len(made)) == (201, 1 + doubled)
+        assert answer["jobid"] == made[-1]
     elif result.outcome == "failure":
         assert made == [], result.error
     else:
@@ -125,3 +119,12 @@ def _promise_is_kept(bench: Bench, result: Result) -> None:
     if isinstance(result.error, TryAgainError):
         again = bench.play_on("jobs.create")
         assert (again.outcome, again.effects) == ("success", 1), "it was safe to submit again"
+
+
+def test_a_client_that_waits_as_it_is_told_comes_within_any_quota(tmp_path: Path) -> None:
+    wall = ManualWall(us=time.time_ns() // 1000)  # the client compares its clock with that of the service
+    rule = {"match": {"operation": "jobs.create"}, "fault": {"kind": "quota", "requests": 2, "seconds": 60}}
+    with bench_in_process(tmp_path, wall=wall) as bench:
+        results = bench.play_often("jobs.create", [rule], 5)
+    assert [result.outcome for result in results] == ["success"] * 5
+    assert (results[-1].effects, bench.waits) == (5, [60.0, 60.0])

@@ -10,6 +10,7 @@ import requests
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from conductor.lib.upload.plan import plan_of
 from conductor_contracts import strategies as contract
 from support.control import PATIENCE_S
 from support.disk import md5_of
@@ -32,7 +33,8 @@ class Upload:
     def __post_init__(self) -> None:
         self.farm.control.reset()
         with self.farm.client() as client:
-            plan = client.get_upload_urls({self.path: (self.md5, self.size)}, "default")
+            files = {self.path: (self.md5, self.size)}
+            plan = plan_of(client.calls.files_get_upload_urls(files, "default"), {self.path: self.size})
         (single,) = plan.single
         self.url = single.url
 

@@ -1,28 +1,14 @@
-"""What is in the wheel, and that it is enough: a file that is missing there is only missed by those who install it."""
+"""What is in the two wheels, and what they say of themselves; what is missing is only missed by those who install."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import zipfile
-from pathlib import Path
-
 import pytest
-from filelock import FileLock
 
-from support.programs import ROOT, python, run
+from conductor.version import VERSION
+from support.distributions import PROJECTS, Built
+from support.programs import ROOT
 
-BUILD_S = 300
-UNREACHABLE = (
-    "NewConnectionError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "ProxyError",
-    "Temporary failure in name resolution",
-    "Network is unreachable",
-    "Connection refused",
-)
-"""What pip says, among other things, when it cannot talk to its index."""
+pytestmark = pytest.mark.slow
 
 SOURCES = {
     "conductor": ROOT / "client",
@@ -31,51 +17,8 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built once for all workers. Skips, but never in CI, when the build backend cannot be fetched."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / "wheel"
-    with FileLock(shared / "wheel.lock"):
-        if not any(folder.glob("*.whl")):
-            _build(folder)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-def _build(folder: Path) -> None:
-    built = subprocess.run(
-        python("-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)),
-        capture_output=True,
-        text=True,
-        timeout=BUILD_S,
-        check=False,
-    )
-    if built.returncode == 0:
-        return
-    said = built.stdout + built.stderr
-    if any(word in said for word in UNREACHABLE) and os.environ.get("CI") != "true":
-        pytest.skip(f"the build backend cannot be fetched: {said[-400:]}")
-    pytest.fail(said)
-
-
-@pytest.fixture
-def names(wheel: Path) -> set[str]:
-    with zipfile.ZipFile(wheel) as archive:
-        return set(archive.namelist())
-
-
-@pytest.fixture
-def unpacked(wheel: Path, tmp_path: Path) -> Path:
-    """The wheel as an installer would lay it out."""
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "unpacked")
-    return tmp_path / "unpacked"
-
-
 def sources(package: str) -> set[str]:
-    """Every file of a package in the checkout, as the wheel should name it."""
+    """Every file of a package in the checkout, as a wheel should name it."""
     root = SOURCES[package]
     return {
         path.relative_to(root).as_posix()
@@ -84,10 +27,21 @@ def sources(package: str) -> set[str]:
     }
 
 
-def test_the_wheel_holds_the_three_packages_the_quick_start_and_nothing_else(names: set[str]) -> None:
-    contents = {name for name in names if ".dist-info/" not in name}
-    expected = set().union(*map(sources, SOURCES)) | {"conductor_mock/examples/quickstart.py"}
-    assert contents == expected
+def test_the_clients_wheel_holds_the_client_and_nothing_else(dist: Built) -> None:
+    assert dist.client.contents == sources("conductor")
+
+
+def test_the_other_wheel_holds_server_contracts_and_quick_start_and_nothing_else(dist: Built) -> None:
+    quick_start = {"conductor_mock/examples/quickstart.py"}
+    assert dist.fake.contents == sources("conductor_mock") | sources("conductor_contracts") | quick_start
+
+
+def test_the_wheels_share_no_file(dist: Built) -> None:
+    assert not dist.client.names & dist.fake.names
+
+
+def test_each_wheel_comes_with_its_sources(dist: Built) -> None:
+    assert dist.sources == {f"conductor_mock_client-{VERSION}.tar.gz", f"conductor_mock-{VERSION}.tar.gz"}
 
 
 @pytest.mark.parametrize(
@@ -98,37 +52,64 @@ def test_the_wheel_holds_the_three_packages_the_quick_start_and_nothing_else(nam
         "conductor_contracts/py.typed",
         "conductor_contracts/openapi.yaml",
         "conductor_contracts/interactions/jobs.create.yaml",
+        "conductor_contracts/job-states.yaml",
         "conductor_contracts/retries.yaml",
         "conductor_mock/catalog/default.yaml",
         "conductor_mock/catalog/aws.yaml",
         "conductor_mock/catalog/coreweave.yaml",
     ],
 )
-def test_the_wheel_holds_the_data_that_the_packages_read(names: set[str], needed: str) -> None:
-    assert needed in names
+def test_the_wheels_hold_the_data_that_the_packages_read(dist: Built, needed: str) -> None:
+    assert needed in dist.client.names | dist.fake.names
 
 
-def test_the_wheel_holds_no_test_and_no_cache(names: set[str]) -> None:
+def test_the_wheels_hold_no_test_and_no_cache(dist: Built) -> None:
+    names = dist.client.names | dist.fake.names
     parts = {part for name in names for part in name.split("/")}
     assert not {"tests", "conftest.py", "__pycache__", ".hypothesis"} & parts
     assert not [name for name in names if name.rsplit("/", 1)[-1].startswith("test_")]
 
 
-def test_the_wheel_brings_three_commands_and_its_license(wheel: Path, names: set[str]) -> None:
-    (information,) = {name.split("/")[0] for name in names if ".dist-info/" in name}
-    with zipfile.ZipFile(wheel) as archive:
-        commands = archive.read(f"{information}/entry_points.txt").decode().split()
-        license_text = archive.read(f"{information}/licenses/LICENSE")
-    assert {"conductor", "conductor-mock", "conductor-contracts"} <= set(commands)
-    assert license_text == (ROOT / "LICENSE").read_bytes()
+def commands(dist: Built, name: str) -> set[str]:
+    lines = dist.wheels[name].information("entry_points.txt").splitlines()
+    return {line.partition(" = ")[0] for line in lines if " = " in line}
 
 
-def test_the_demo_runs_from_what_is_in_the_wheel(unpacked: Path) -> None:
-    own = {"PYTHONPATH": str(unpacked)}
-    where = (
-        "import conductor, conductor_mock, conductor_contracts as c; print(conductor.__file__, c.__file__)"
-    )
-    assert all(name.startswith(str(unpacked)) for name in run(python("-c", where), own).stdout.split())
-    finished = run(python("-m", "conductor_mock", "demo"), own)
-    assert finished.returncode == 0, finished.stderr
-    assert "'jobid': '00001'" in finished.stdout
+def test_each_wheel_brings_its_commands(dist: Built) -> None:
+    assert commands(dist, "conductor-mock-client") == {"conductor", "conductor-farm"}
+    assert commands(dist, "conductor-mock") == {"conductor-mock", "conductor-contracts"}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_each_wheel_brings_the_license(dist: Built, name: str) -> None:
+    license_text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert dist.wheels[name].information("licenses/LICENSE") == license_text
+
+
+def test_both_distributions_have_the_version_that_the_client_states(dist: Built) -> None:
+    for wheel in dist.wheels.values():
+        assert f"\nVersion: {VERSION}\n" in wheel.information("METADATA")
+    assert f"conductor-mock-client[cli]=={VERSION}" in dist.fake.requirements
+
+
+def test_the_library_needs_three_packages_and_the_command_line_brings_its_own(dist: Built) -> None:
+    needs = {line for line in dist.client.requirements if "extra ==" not in line}
+    assert needs == {"filelock>=3.15", "platformdirs>=4", "requests>=2.32"}
+    assert len(dist.client.requirements) == len(needs) + 4
+
+
+def test_what_both_distributions_require_is_required_alike(dist: Built) -> None:
+    client = {line.partition(";")[0] for line in dist.client.requirements}
+    names = {line.partition(">=")[0] for line in client}
+    both = {line for line in dist.fake.requirements if line.partition(">=")[0] in names}
+    assert len(both) > 3
+    assert both <= client
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_classifiers_name_the_pythons_from_the_lowest_on(dist: Built, name: str) -> None:
+    lines = dist.wheels[name].information("METADATA").splitlines()
+    (lowest,) = (int(line.rpartition(">=3.")[2]) for line in lines if line.startswith("Requires-Python: "))
+    prefix = "Classifier: Programming Language :: Python :: 3."
+    named = [int(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
+    assert named == list(range(lowest, 14))

@@ -232,7 +232,7 @@ def test_attempts_under_way_keep_their_machine_and_its_price(fake: Fake) -> None
     caller.post("/_mock/clock", {"until": "idle"}, query=ask)
     (usage,) = caller.get("/billing/get_usage").json()["data"]
     prices = {
-        machine.name: machine.price_usd_per_hour
+        machine.name: machine.price_micro_usd_per_hour
         for machine in map(fake.service.catalog.machine, ("n1-standard-2", "n1-standard-8"))
         if machine is not None
     }

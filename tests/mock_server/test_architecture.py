@@ -60,13 +60,15 @@ def test_the_farm_does_not_ask_for_the_time(path: Path) -> None:
 
 
 ALLOWED = {
-    "api": {"api", "farm", "store", "catalog", "delivery", "errors", "md5", "service", "signing", "tokens"},
+    "api": {"api", "auth", "context", "errors", "farm", "store", "catalog", "outputs", "md5"},
     "mailing": {"mailing", "farm", "store"},
     "bundles": {"bundles", "farm", "store", "catalog", "md5", "service", "version"},
     "control": {
         "control",
         "api",
+        "auth",
         "bundles",
+        "context",
         "farm",
         "mailing",
         "store",
@@ -75,7 +77,7 @@ ALLOWED = {
         "faults",
         "version",
     },
-    "dashboard": {"dashboard", "control", "api", "farm", "version"},
+    "dashboard": {"dashboard", "control", "context", "farm", "version"},
     "store": {"store", "farm", "md5"},
     "catalog": {"catalog"},
     "execution": {"execution", "farm", "store", "md5", "settings"},

@@ -20,8 +20,22 @@ from support.server import Answer, ApiCaller, Fake
 
 HOUR = 3600 * SECOND
 MACHINES = [
-    Machine("small", cores=2, price=100_000, preemptible_price=30_000, licence_price=5_000, speed=100),
-    Machine("large", cores=16, price=900_001, preemptible_price=70_003, licence_price=0, speed=333),
+    Machine(
+        "small",
+        cores=2,
+        price_micro_usd_per_hour=100_000,
+        preemptible_micro_usd_per_hour=30_000,
+        license_micro_usd_per_hour=5_000,
+        speed=100,
+    ),
+    Machine(
+        "large",
+        cores=16,
+        price_micro_usd_per_hour=900_001,
+        preemptible_micro_usd_per_hour=70_003,
+        license_micro_usd_per_hour=0,
+        speed=333,
+    ),
 ]
 
 
@@ -63,7 +77,7 @@ def histories(draw: st.DrawFn) -> State:
 def total(hours: dict[int, billing.Usage]) -> tuple[int, ...]:
     return tuple(
         sum(getattr(usage, name) for usage in hours.values())
-        for name in ("time_us", "core_time_us", "instance_cost", "licence_cost")
+        for name in ("time_us", "core_time_us", "instance_cost", "license_cost")
     )
 
 
@@ -77,8 +91,12 @@ def test_costs_are_the_sum_over_what_each_attempt_held_at_the_price_of_its_machi
                 length = (
                     state.now_us if attempt.ended_us is None else attempt.ended_us
                 ) - attempt.assigned_us
-                price = machine.preemptible_price if job.preemptible else machine.price
-                for number, rate in enumerate((1, machine.cores, price, machine.licence_price)):
+                price = (
+                    machine.preemptible_micro_usd_per_hour
+                    if job.preemptible
+                    else machine.price_micro_usd_per_hour
+                )
+                for number, rate in enumerate((1, machine.cores, price, machine.license_micro_usd_per_hour)):
                     expected[number] += length * rate
 
     assert total(billing.usage_by_hour(state, 0, state.now_us + HOUR)) == tuple(expected)
@@ -123,7 +141,6 @@ def test_an_hour_holds_no_more_than_its_instances_had(state: State) -> None:
 @pytest.mark.parametrize("name", [one.name for one in fields(Machine) if "price" in one.name])
 def test_every_price_of_a_machine_is_charged(name: str) -> None:
     prices: dict[str, Any] = {one.name: 0 for one in fields(Machine) if "price" in one.name}
-    machine = replace(MACHINES[0], **{**prices, name: 1_000_000})
     state = opened()
     for preemptible in (True, False):
         payload = {
@@ -131,7 +148,7 @@ def test_every_price_of_a_machine_is_charged(name: str) -> None:
             "preemptible": preemptible,
             "metadata": {"mock_duration": "60"},
         }
-        do(state, JobCreated(payload, "", machine))
+        do(state, JobCreated(payload, "", replace(MACHINES[0], **{**prices, name: 1_000_000})))
     fold.advance(state, HOUR)
     costs = [billing.task_cost(job, job.tasks[0], state.now_us) for job in state.jobs.values()]
 
@@ -167,7 +184,7 @@ def test_usage_is_told_by_the_hour_in_minutes_core_hours_and_dollars(fake: Fake)
     assert row["start_time"] == "Thu, 01 Jan 2026 00:00:00 GMT"
     assert row["minutes"] == pytest.approx(3 * (3600 - 5) / 60, abs=1e-3)
     assert row["cores"] == pytest.approx(3 * 4 * (3600 - 5) / 3600, abs=1e-3)
-    dollars = 3 * machine.price_usd_per_hour / 1_000_000 * (3600 - 5) / 3600
+    dollars = 3 * machine.price_micro_usd_per_hour / 1_000_000 * (3600 - 5) / 3600
     assert row["instance_cost"] == pytest.approx(dollars, abs=1e-6)
     assert row["license_cost"] == 0
 
@@ -175,13 +192,13 @@ def test_usage_is_told_by_the_hour_in_minutes_core_hours_and_dollars(fake: Fake)
 def test_licences_of_a_jobs_software_cost_by_the_hour(fake: Fake) -> None:
     caller = fake.caller()
     offered = fake.service.catalog
-    package = next(one for one in offered.packages if offered.licence(one["product"]))
+    package = next(one for one in offered.packages if offered.license(one["product"]))
     caller.submit(software_package_ids=[package["package_id"]], metadata={"mock_duration": "3540"})
     caller.post("/_mock/clock", {"advance": 3 * 3600}, query={"account": "studio"})
     rows = usage(caller).json()["data"]
 
     assert sum(row["license_cost"] for row in rows) == pytest.approx(
-        offered.licence(package["product"]) / 1_000_000, abs=1e-5
+        offered.license(package["product"]) / 1_000_000, abs=1e-5
     )
     assert len(rows) == 2  # it began five seconds after the hour
 

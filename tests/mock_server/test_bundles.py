@@ -15,14 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conductor_mock.bundles import transfer
 from conductor_mock.bundles.transfer import fingerprint
 from conductor_mock.catalog import default as default_catalog
+from conductor_mock.farm import tasks
 from conductor_mock.farm.commands import OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from support.bundles import join, parts_of, replay, save, with_commands, with_manifest
+from support.golden import FOLDER, replayed
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, md5_of, running
 
 SECRET = "the key of the studio"
+RICH_SHA256 = "720b65d022cf0dcd0e4ef1451af199ba5a8e9fcda4d59efcd52c423325600983"
 
 
 @pytest.fixture
@@ -495,6 +499,24 @@ def test_no_damage_to_a_bundle_is_a_defect_or_changes_what_it_says(
         assert len(jobs_of(shared_fake, account_id)) == 4
         caller.post("/_mock/reset", query={"account": "*"})
     assert stored(shared_fake) == set()
+
+
+def test_a_defect_of_the_server_is_not_told_as_a_damaged_bundle(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise AssertionError("the fold is wrong")
+
+    monkeypatch.setattr(tasks, "add", fails)
+    with pytest.raises(AssertionError, match="the fold is wrong"):
+        transfer.load(fake.service, io.BytesIO(bundle))
+
+    assert fake.service.accounts.ids() == []
+
+
+def test_the_hash_of_a_state_is_that_of_bundles_saved_before() -> None:
+    """It is what a bundle promises, so bundles outlive changes of how a state is kept."""
+    assert fingerprint(replayed(FOLDER / "rich.jsonl")) == RICH_SHA256
 
 
 def test_the_bundle_that_hostile_ones_are_made_of_is_taken(bundle: bytes) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from conductor_mock.catalog import Catalog, CatalogError, Machine, default, named, validate
 from conductor_mock.catalog.package_rules import VERSION_PARTS, display_version
+from conductor_mock.farm.decisions import machine_name
 
 Record = dict[str, Any]
 
@@ -348,8 +349,8 @@ def test_a_machine_costs_more_the_more_it_has() -> None:
     def price(name: str) -> int:
         machine = default().machine(name)
         assert machine is not None
-        assert machine.preemptible_usd_per_hour < machine.price_usd_per_hour
-        return machine.price_usd_per_hour
+        assert machine.preemptible_micro_usd_per_hour < machine.price_micro_usd_per_hour
+        return machine.price_micro_usd_per_hour
 
     assert price("n1-highcpu-8") < price("n1-standard-8") < price("n1-highmem-8") < price("n1-highmem-16")
     assert price("n1-standard-8") < price("n1-standard-8-t4-1") < price("n1-standard-8-t4-1-w")
@@ -370,8 +371,8 @@ def test_there_is_one_machine_for_each_instance_type_without_floats() -> None:
     assert list(catalog.machines) == [record["name"] for record in catalog.instance_types]
     kinds = {type(value) for machine in catalog.machines.values() for value in vars(machine).values()}
     assert kinds == {str, int}
-    assert all(isinstance(price, int) for price in catalog.licences.values())
-    assert set(catalog.licences) == {package["product"] for package in catalog.packages}
+    assert all(isinstance(price, int) for price in catalog.licenses.values())
+    assert set(catalog.licenses) == {package["product"] for package in catalog.packages}
 
 
 def test_lookups_find_by_name_and_answer_none_for_strangers() -> None:
@@ -380,18 +381,17 @@ def test_lookups_find_by_name_and_answer_none_for_strangers() -> None:
     assert catalog.project("Spiderman") is None
     assert catalog.package("0" * 32) is None
     assert catalog.machine("m5.4xlarge") is None
-    assert catalog.licence("arnold-maya") == 150_000
-    assert catalog.licence("acme-render") == 0
+    assert catalog.license("arnold-maya") == 150_000
+    assert catalog.license("acme-render") == 0
 
 
 @pytest.mark.parametrize(
     ("flavor", "cores"), [("standard", 2), ("highmem", 96), ("highcpu", 16), ("ultramem", 40)]
 )
 def test_flavor_and_cores_name_a_machine(flavor: str, cores: int) -> None:
-    machine = default().machine_for(flavor, cores)
+    machine = default().machine(machine_name({"machine_flavor": flavor, "cores": cores}))
     assert machine is not None
     assert (machine.name, machine.cores) == (f"n1-{flavor}-{cores}", cores)
-    assert default().machine_for(flavor, 3) is None
 
 
 def test_projects_are_active_but_for_the_archive() -> None:
@@ -426,8 +426,8 @@ def small_catalogue() -> Catalog:
         projects=({"name": "default", "id": "7", "status": "active"},),
         instance_types=(),
         env_vars=({"name": "TZ", "value": "UTC", "merge_policy": "exclusive"},),
-        machines={"n1-standard-8": Machine("n1-standard-8", 8, "30", 0, 379_998, 113_999, 100)},
-        licences={"maya-io": 0},
+        machines={"n1-standard-8": Machine("n1-standard-8", 8, 0, 379_998, 113_999, 100)},
+        licenses={"maya-io": 0},
     )
 
 

@@ -50,15 +50,15 @@ def test_a_file_may_hold_only_what_differs_from_the_shipped_catalogue(tmp_path: 
     catalog = load(write(tmp_path, "studio.yaml", text))
     assert [project["name"] for project in catalog.projects] == ["Spiderman"]
     assert (catalog.packages, catalog.machines) == (default().packages, default().machines)
-    assert (catalog.env_vars, catalog.licences) == (default().env_vars, default().licences)
+    assert (catalog.env_vars, catalog.licenses) == (default().env_vars, default().licenses)
 
 
 def test_prices_and_speeds_that_are_left_out_follow_from_the_machine(tmp_path: Path) -> None:
     catalog = load(write(tmp_path, "machines.json", {"instance_types": [CUSTOM_MACHINE]}))
     machine = catalog.machines["n1-standard-12"]
-    assert machine.price_usd_per_hour == 12 * 31_611 + 48 * 4_237
-    assert machine.preemptible_usd_per_hour == machine.price_usd_per_hour * 30 // 100
-    assert (machine.cores, machine.memory_gb, machine.gpu_count, machine.speed) == (12, "48", 0, 150)
+    assert machine.price_micro_usd_per_hour == 12 * 31_611 + 48 * 4_237
+    assert machine.preemptible_micro_usd_per_hour == machine.price_micro_usd_per_hour * 30 // 100
+    assert (machine.cores, machine.gpu_count, machine.speed) == (12, 0, 150)
     assert list(catalog.machines) == ["n1-standard-12"]
 
 
@@ -81,7 +81,11 @@ def test_prices_and_speeds_may_be_given(tmp_path: Path) -> None:
     figures = {"n1-standard-8": {"price_usd_per_hour": 1_000_000, "speed": 250}}
     catalog = load(write(tmp_path, "prices.json", {"machines": figures}))
     machine = catalog.machines["n1-standard-8"]
-    assert (machine.price_usd_per_hour, machine.preemptible_usd_per_hour, machine.speed) == (
+    assert (
+        machine.price_micro_usd_per_hour,
+        machine.preemptible_micro_usd_per_hour,
+        machine.speed,
+    ) == (
         1_000_000,
         300_000,
         250,
@@ -89,7 +93,7 @@ def test_prices_and_speeds_may_be_given(tmp_path: Path) -> None:
     assert catalog.machines["n1-standard-16"] == default().machines["n1-standard-16"]
     figures["n1-standard-8"]["preemptible_usd_per_hour"] = 7
     again = load(write(tmp_path, "prices.json", {"machines": figures}))
-    assert again.machines["n1-standard-8"].preemptible_usd_per_hour == 7
+    assert again.machines["n1-standard-8"].preemptible_micro_usd_per_hour == 7
 
 
 @pytest.mark.parametrize(
@@ -108,16 +112,16 @@ def test_a_gpu_counts_by_its_cuda_cores_or_else_by_its_memory(gpu: dict[str, Any
 def test_part_of_a_core_is_paid_as_such_and_counted_as_one() -> None:
     catalog = from_document({"instance_types": [{**CUSTOM_MACHINE, "cores": 0.5, "memory": 0.6}]}, "test")
     machine = catalog.machines["n1-standard-12"]
-    assert (machine.cores, machine.memory_gb, machine.speed) == (1, "0.6", 6)
-    assert machine.price_usd_per_hour == (31_611 * 5 + 4_237 * 6) // 10
+    assert (machine.cores, machine.speed) == (1, 6)
+    assert machine.price_micro_usd_per_hour == (31_611 * 5 + 4_237 * 6) // 10
 
 
 def test_licences_that_are_left_out_are_those_of_the_shipped_products() -> None:
     arnold = next(each for each in default().packages if each["product"] == "arnold-maya")
     own = {**arnold, "package_id": "1" * 32, "product": "own-maya", "plugin_hosts": []}
     packages = [{**arnold, "plugin_hosts": []}, own]
-    assert from_document({"packages": packages}, "test").licences == {"arnold-maya": 150_000}
-    assert from_document({"packages": packages, "licences": {"own-maya": 5}}, "test").licences == {
+    assert from_document({"packages": packages}, "test").licenses == {"arnold-maya": 150_000}
+    assert from_document({"packages": packages, "licences": {"own-maya": 5}}, "test").licenses == {
         "own-maya": 5
     }
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.catalog import Catalog, Problem, default, named, validate
+from conductor_mock.catalog import Catalog, Finding, default, named, validate
 
 Record = dict[str, Any]
 
@@ -92,11 +92,11 @@ def without(target: Any, path: str) -> Any:
     return set_at(target, parent, {key: value for key, value in inner.items() if key != last})
 
 
-def errors(target: object) -> list[Problem]:
+def errors(target: object) -> list[Finding]:
     return [problem for problem in validate(target) if problem.is_error]
 
 
-def warnings(target: object) -> list[Problem]:
+def warnings(target: object) -> list[Finding]:
     return [problem for problem in validate(target) if not problem.is_error]
 
 
@@ -118,8 +118,8 @@ def test_the_small_document_is_fine() -> None:
 
 
 def test_a_problem_shows_its_place_and_its_message() -> None:
-    assert str(Problem("/packages/3/platform", "is missing")) == "/packages/3/platform: is missing"
-    assert str(Problem("", "is empty")) == "the document: is empty"
+    assert str(Finding("/packages/3/platform", "is missing")) == "/packages/3/platform: is missing"
+    assert str(Finding("", "is empty")) == "the document: is empty"
 
 
 # The outline

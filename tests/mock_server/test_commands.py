@@ -93,13 +93,13 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["clock", "advance", "-5"], "must not be negative"),
-        (["clock", "speed", "-1"], "must be a number from 0"),
+        (["clock", "advance", "-5"], "/advance must be simulated seconds from 0"),
+        (["clock", "speed", "-1"], "/speed must be a number from 0"),
         (["clock", "until", "99"], "there is no job '99'"),
         (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
-        (["clock", "--account", "*"], "name one account"),
+        (["clock", "--account", "*"], "account must be the client_id of one account"),
         (["jobs", "99"], "there is no job '99'"),
-        (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
+        (["faults", "add", "--operation", "jobs.explode"], "must be an operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
         (["faults", "add", "--path", "("], "not a regular expression"),
         (["faults", "add", "--kind", "explosion"], "/fault/kind must be one of"),
@@ -168,6 +168,11 @@ def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
         (["--kind", "truncate", "--bytes", "9"], {"kind": "truncate", "bytes": 9}),
         (["--kind", "corrupt"], {"kind": "corrupt", "bytes": 1}),
         (["--kind", "lost_answer"], {"kind": "lost_answer"}),
+        (["--kind", "drip", "--bytes-per-second", "9"], {"kind": "drip", "bytes_per_second": 9}),
+        (
+            ["--kind", "quota", "--requests", "3", "--seconds", "60"],
+            {"kind": "quota", "requests": 3, "seconds": 60},
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -183,7 +188,7 @@ def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:
 
     assert len(lines) == 4
     assert "POST /jobs/  201" in lines[0]
-    assert lines[3].strip() == "/future_field the contract knows no such field"
+    assert lines[3].strip() == "/future_field is not in the contract"
     assert len(answered("requests", "--limit", "2")["requests"]) == 2
     run("requests", "--clear")
     assert said("requests") == "no requests"

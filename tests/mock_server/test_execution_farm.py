@@ -17,9 +17,18 @@ from conductor_mock.farm.execution import Active
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State, Task
+from conductor_mock.farm.statuses import Action, Outcome
 from conductor_mock.farm.values import Machine, Options, OutputFile
+from support.states import image
 
-MACHINE = Machine("n1-standard-4", cores=4, price=1, preemptible_price=1, licence_price=0, speed=100)
+MACHINE = Machine(
+    "n1-standard-4",
+    cores=4,
+    price_micro_usd_per_hour=1,
+    preemptible_micro_usd_per_hour=1,
+    license_micro_usd_per_hour=0,
+    speed=100,
+)
 PICTURE = OutputFile("a.png", "1B2M2Y8AsgTpgAmY7PhCfg==", 0)
 
 
@@ -59,7 +68,7 @@ class Farm:
 
     def end(self, one: Active, outcome: str, **more: Any) -> bool:
         """Report on a run; whether the farm took it."""
-        command = execution.end(self.state, one, outcome, **more)
+        command = execution.end(self.state, one, Outcome(outcome), **more)
         if command is not None:
             self.do(command)
         return command is not None
@@ -107,21 +116,21 @@ def test_a_report_on_a_run_that_is_over_is_ignored(farm: Farm, how: str) -> None
     farm.start_all()
     (run,) = farm.runs
     if how == "kill":
-        farm.do(actions.act_on_jobs(farm.state, "kill", ["00001"]))
+        farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["00001"]))
     elif how == "preempted":
         farm.advance(60)
     elif how == "forced":
-        farm.do(actions.force(farm.state, "1", "0", "failed", 7))
+        farm.do(actions.force(farm.state, "1", "0", Outcome.FAILED, 7))
     elif how == "ended":
         farm.end(run, "failed")
     elif how == "another run":
         run = Active(run.job, run.task, run.attempt, "of another server")
     else:
         farm.state = Farm().state
-    before = json.dumps(snapshot.write(farm.state))
+    before = image(farm.state)
 
     assert not farm.end(run, "success", outputs=(PICTURE,))
-    assert json.dumps(snapshot.write(farm.state)) == before
+    assert image(farm.state) == before
 
 
 def test_a_lost_run_is_started_again_once_whatever_the_policy_says(farm: Farm) -> None:
@@ -137,7 +146,7 @@ def test_a_lost_run_is_started_again_once_whatever_the_policy_says(farm: Farm) -
     real = farm.task().attempts[-1].execution
     assert real is not None
     assert "second time" in real.reason
-    farm.do(actions.act_on_jobs(farm.state, "retry", ["1"]))
+    farm.do(actions.act_on_jobs(farm.state, Action.RETRY, ["1"]))
     farm.start_all()
     farm.end(farm.runs[-1], "lost", reason="gone")
     assert farm.outcomes()[-1] == "running", "who starts a task again gives it another chance"
@@ -157,7 +166,7 @@ def test_what_a_killed_run_said_is_noted_once(farm: Farm) -> None:
     farm.start_all()
     (run,) = farm.runs
     assert execution.note_log(farm.state, run, "x") is not None
-    farm.do(actions.act_on_jobs(farm.state, "kill", ["1"]))
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
     farm.do(execution.note_log(farm.state, run, PICTURE.md5))
 
     assert execution.note_log(farm.state, run, "x") is None
@@ -201,7 +210,7 @@ def test_whatever_is_reported_slots_hold_and_what_has_succeeded_stays(
             farm.start_all()
         elif what in actions.ACTIONS:
             with suppress(StateForbidsError):
-                farm.do(actions.act_on_jobs(farm.state, what, [str(value)]))
+                farm.do(actions.act_on_jobs(farm.state, Action(what), [str(value)]))
             if what == "retry":
                 succeeded.clear()
         elif value < len(farm.runs):
@@ -220,5 +229,5 @@ def test_whatever_is_reported_slots_hold_and_what_has_succeeded_stays(
         for (number, index), attempt in succeeded.items():
             assert len(state.jobs[number].tasks[index].attempts) == attempt, "it was run again"
         again = snapshot.read(json.loads(json.dumps(snapshot.write(state))))
-        assert snapshot.write(again) == snapshot.write(state)
+        assert image(again) == image(state)
         assert set(again.executing) == running

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import Field
 from typing import Any
 
 import pytest
 import requests
 
+from conductor_mock.faults.fault import Fault
+from conductor_mock.faults.kinds import KINDS
+from conductor_mock.faults.options import schema_of
+from conductor_mock.faults.reading import FaultError, read_rule
 from conductor_mock.inprocess import InProcess, in_process
+from conductor_mock.settings import Settings
+from support.server import ManualWall
 
 
 @pytest.fixture
@@ -90,12 +98,65 @@ def test_the_token_endpoint_can_fail_too(fake: InProcess) -> None:
     assert requests.get(f"{fake.url}/api/oauth_jwt", params=query, timeout=60).status_code == 503
 
 
+# Quotas: what is asked for is served or refused by what was asked for before
+
+
+QUOTA = {"kind": "quota", "requests": 2, "seconds": 10}
+
+
+@pytest.fixture
+def wall() -> ManualWall:
+    return ManualWall()
+
+
+@pytest.fixture
+def timed(wall: ManualWall) -> Iterator[InProcess]:
+    """A fake whose wall clock stands still."""
+    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",))
+    with in_process(settings, wall=wall) as started:
+        yield started
+
+
+def test_a_quota_is_full_again_when_its_time_is_over(timed: InProcess, wall: ManualWall) -> None:
+    headers = sign_in(timed, "one")
+    ask_for(timed, headers, {"match": {"operation": "projects.list"}, "fault": QUOTA})
+    wall.step(100)
+    answers = [projects(timed, headers)]
+    wall.step(7.5)
+    answers += [projects(timed, headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert answers[2].headers["Retry-After"] == "3", "2.5 seconds are left, in whole ones"
+    assert "2 requests in 10 s" in answers[2].json()["message"]
+    wall.step(float(answers[2].headers["Retry-After"]))
+    assert [projects(timed, headers).status_code for _ in range(3)] == [200, 200, 429]
+    (rule,) = requests.get(f"{timed.url}/_mock/faults", headers=headers, timeout=60).json()["faults"]
+    assert (rule["seen"], rule["consumed"]) == (7, 3)
+
+
+def test_a_clock_that_steps_back_does_not_close_a_quota_for_good(timed: InProcess, wall: ManualWall) -> None:
+    headers = sign_in(timed, "one")
+    ask_for(timed, headers, {"match": {"operation": "projects.list"}, "fault": QUOTA})
+    assert [projects(timed, headers).status_code for _ in range(3)] == [200, 200, 429]
+    wall.step(-3600)
+    assert [projects(timed, headers).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_quota_leaves_what_it_serves_to_the_next_rule_and_is_over_with_its_times(timed: InProcess) -> None:
+    headers = sign_in(timed, "one")
+    ask_for(timed, headers, {"match": {"operation": "projects.list"}, "fault": QUOTA, "times": 1, "skip": 1})
+    ask_for(timed, headers, {"match": {"operation": "projects.list"}, "fault": {"kind": "status"}, "skip": 2})
+    assert [projects(timed, headers).status_code for _ in range(6)] == [200, 200, 503, 429, 503, 503]
+
+
+# Rules that cannot be meant
+
+
 @pytest.mark.parametrize(
     ("rule", "path"),
     [
         (7, ""),
         ({"match": {}}, "/fault"),
-        ({"match": 1, "fault": {}}, "/match"),
+        ({"match": 1, "fault": {"kind": "status"}}, "/match"),
         ({"match": {"operation": "jobs.crate"}, "fault": {"kind": "status"}}, "/match/operation"),
         ({"match": {"path": "("}, "fault": {"kind": "status"}}, "/match/path"),
         ({"match": {"host": "a"}, "fault": {"kind": "status"}}, "/match/host"),
@@ -107,6 +168,8 @@ def test_the_token_endpoint_can_fail_too(fake: InProcess) -> None:
         ({"fault": {"kind": "truncate", "bytes": -1}}, "/fault/bytes"),
         ({"fault": {"kind": "corrupt", "bytes": 0}}, "/fault/bytes"),
         ({"fault": {"kind": "fire"}}, "/fault/kind"),
+        ({"fault": {"kind": 7}}, "/fault/kind"),
+        ({"fault": {}}, "/fault/kind"),
         ({"fault": {"kind": "status", "status": 200}}, "/fault/status"),
         ({"fault": {"kind": "status"}, "times": 0}, "/times"),
         ({"fault": {"kind": "status"}, "skip": -1}, "/skip"),
@@ -117,3 +180,51 @@ def test_a_rule_that_cannot_be_meant_is_refused_by_place(fake: InProcess, rule: 
     answer = ask_for(fake, sign_in(fake, "one"), rule)
     assert answer.status_code == 400
     assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
+def test_everything_that_is_wrong_with_a_rule_is_said_at_once(fake: InProcess) -> None:
+    rule = {"match": {"host": "a"}, "fault": {"kind": "status", "status": 200, "bytes": 1}, "times": 0}
+    errors = ask_for(fake, sign_in(fake, "one"), rule).json()["errors"]
+    assert {error["path"]: error["message"] for error in errors} == {
+        "/match/host": "is not known; accepted are operation, method, path",
+        "/fault/status": "must be a whole number from 400 to 599, got 200",
+        "/fault/bytes": "is not known; accepted are kind, status, retry_after",
+        "/times": "must be a whole number from 1 to 1000000000, got 0",
+    }
+
+
+OPTIONS = [(kind, option) for kind in KINDS for option in kind.options()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"), OPTIONS, ids=[f"{kind.kind} {option.name}" for kind, option in OPTIONS]
+)
+def test_an_option_takes_what_its_schema_says_and_nothing_else(kind: type[Fault], option: Field[Any]) -> None:
+    def read(value: Any) -> Any:
+        rule = read_rule({"fault": {"kind": kind.kind, option.name: value}}, ())
+        return rule.fault.to_json()[option.name]
+
+    assert read(None) == option.default
+    schema = schema_of(option)
+    limits = [schema[name] for name in ("minimum", "maximum") if name in schema]
+    for allowed in limits or (True, False):
+        assert read(allowed) == allowed
+    for wrong in ([limits[0] - 1, limits[1] + 1, True] if limits else [0, 1]) + ["1", [1], {}]:
+        with pytest.raises(FaultError) as caught:
+            read(wrong)
+        assert [detail.path for detail in caught.value.details] == [f"/fault/{option.name}"]
+
+
+def test_a_whole_number_with_a_point_is_a_whole_number(fake: InProcess) -> None:
+    rule = {"fault": {"kind": "status", "status": 429.0, "retry_after": 2.0}, "times": 1.0, "skip": 0.0}
+    answer = ask_for(fake, sign_in(fake, "one"), rule)
+    assert '"status": 429, "retry_after": 2}, "times": 1, "skip": 0,' in json.dumps(answer.json())
+
+
+def test_a_rule_as_it_is_listed_can_be_asked_for_again(fake: InProcess) -> None:
+    headers = sign_in(fake, "one")
+    for kind in KINDS:
+        listed = ask_for(fake, headers, {"fault": {"kind": kind.kind}, "skip": 99}).json()
+        again = {name: listed[name] for name in ("match", "fault", "times", "skip")}
+        answer = ask_for(fake, headers, again)
+        assert (answer.status_code, answer.json()["fault"]) == (200, listed["fault"])

@@ -15,16 +15,20 @@ from hypothesis import strategies as st
 from conductor_mock.farm import actions, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, OptionsChanged
-from conductor_mock.farm.decisions import create_job, move_clock
-from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
+from conductor_mock.farm.decisions import create_job
+from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record, decode
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
-from conductor_mock.farm.state import TASK_STATUSES, State
+from conductor_mock.farm.state import State
+from conductor_mock.farm.statuses import FORCED, TaskStatus
+from conductor_mock.farm.steps import move_clock
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.farm.views import job_record
 from support.payloads import job_payloads, texts
 from support.server import START_US
+from support.states import image
 
 options = st.builds(
     Options,
@@ -40,9 +44,9 @@ machines = st.builds(
     Machine,
     name=texts,
     cores=st.integers(1, 96),
-    price=st.integers(0, 10**9),
-    preemptible_price=st.integers(0, 10**9),
-    licence_price=st.integers(0, 10**9),
+    price_micro_usd_per_hour=st.integers(0, 10**9),
+    preemptible_micro_usd_per_hour=st.integers(0, 10**9),
+    license_micro_usd_per_hour=st.integers(0, 10**9),
     speed=st.integers(1, 1000),
 )
 anchors = st.builds(
@@ -92,7 +96,7 @@ def next_command(draw_: st.DrawFn, state: State, kind: str) -> Command | None:
     if kind == "act":
         return actions.act_on_jobs(state, draw_(st.sampled_from(sorted(actions.ACTIONS))), [one])
     if kind == "force":
-        return actions.force(state, one, "000", draw_(st.sampled_from(sorted(actions.FORCED))), None)
+        return actions.force(state, one, "000", draw_(st.sampled_from(FORCED)), None)
     if kind == "claim":
         return uploads.claim(state, state.jobs[int(one)].location if state.jobs else None)
     name = f"u{one}"
@@ -123,11 +127,11 @@ def stored(state: State) -> State:
     return snapshot.read(json.loads(json.dumps(snapshot.write(state), allow_nan=False)))
 
 
-def history(state: State) -> str:
-    """What a state shows, and what comes of it; its indexes may be in another order."""
+def history(state: State) -> list[dict[str, Any]]:
+    """What a state is, and what comes of it."""
     later = deepcopy(state)
     advance(later, later.now_us + 100 * 86400 * SECOND)
-    return json.dumps([snapshot.write(state), snapshot.write(later)], indent=1)
+    return [image(state), image(later)]
 
 
 def replayed(records: Sequence[Record], state: State | None = None) -> State:
@@ -170,7 +174,7 @@ def test_jobs_are_numbered_from_one_without_gaps_and_count_their_tasks(records: 
     assert [job.seq for job in state.jobs.values()] == [record.seq for record in commands]
     for job in state.jobs.values():
         record = job_record(state, job)
-        assert sum(record[status] for status in TASK_STATUSES) == record["tasks"] == len(job.tasks)
+        assert sum(record[status] for status in TaskStatus) == record["tasks"] == len(job.tasks)
 
 
 @given(logs(), st.data())

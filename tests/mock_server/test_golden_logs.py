@@ -9,37 +9,10 @@ from typing import Any
 import pytest
 
 from conductor_mock.farm import snapshot
-from conductor_mock.farm.fold import SIMULATION_VERSION, replay
-from conductor_mock.farm.records import KINDS, Record, decode
-from conductor_mock.farm.state import State
-
-GOLDEN = Path(__file__).parent / "golden"
-LOGS = sorted(path for path in GOLDEN.glob("*.jsonl") if path.name != "records.jsonl")
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def records(path: Path) -> list[Record]:
-    return [Record(row["seq"], row["t_us"], decode(row["kind"], row["v"], row["json"])) for row in rows(path)]
-
-
-def as_json(state: State) -> Any:
-    return json.loads(json.dumps(snapshot.write(state)))
-
-
-def differences(path: str, was: Any, now: Any) -> list[str]:
-    """Where two JSON values differ, as `place: was X, is Y`."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        names = sorted(was.keys() | now.keys())
-        return [
-            line for name in names for line in differences(f"{path}/{name}", was.get(name), now.get(name))
-        ]
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        pairs = enumerate(zip(was, now, strict=True))
-        return [line for index, pair in pairs for line in differences(f"{path}/{index}", *pair)]
-    return [] if was == now else [f"{path}: was {was!r}, is {now!r}"]
+from conductor_mock.farm.fold import SIMULATION_VERSION
+from conductor_mock.farm.records import KINDS, decode
+from support.golden import FOLDER, LOGS, replayed, rows
+from support.states import differences, image
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
@@ -47,13 +20,11 @@ def test_a_stored_log_replays_to_its_stored_state(path: Path) -> None:
     stored = path.with_suffix(f".v{SIMULATION_VERSION}.json")
     assert stored.exists(), (
         f"SIMULATION_VERSION is {SIMULATION_VERSION} and {path.name} has no state of it: "
-        "run tests/mock_server/golden/record.py and read what changed"
+        "run tests/support/golden.py and read what changed"
     )
-    state = replay(records(path))
-    assert state is not None
-
+    state = replayed(path)
     was = snapshot.read(json.loads(stored.read_text(encoding="utf-8")))
-    changed = differences("", as_json(was), as_json(state))
+    changed = differences("", image(was), image(state))
 
     assert not changed, (
         f"{path.name} replays to another state, but SIMULATION_VERSION is still {SIMULATION_VERSION}. Stored accounts "
@@ -62,12 +33,12 @@ def test_a_stored_log_replays_to_its_stored_state(path: Path) -> None:
 
 
 def test_there_is_a_stored_record_of_every_kind_in_every_version() -> None:
-    stored = {(row["kind"], row["v"]) for row in rows(GOLDEN / "records.jsonl")}
+    stored = {(row["kind"], row["v"]) for row in rows(FOLDER / "records.jsonl")}
 
     assert stored == {(kind, v) for kind, cls in KINDS.items() for v in range(1, cls.version + 1)}
 
 
-@pytest.mark.parametrize("row", rows(GOLDEN / "records.jsonl"), ids=lambda row: f"{row['kind']}-v{row['v']}")
+@pytest.mark.parametrize("row", rows(FOLDER / "records.jsonl"), ids=lambda row: f"{row['kind']}-v{row['v']}")
 def test_a_stored_record_is_read_and_is_written_again_as_it_was(row: dict[str, Any]) -> None:
     command = decode(row["kind"], row["v"], row["json"])
 

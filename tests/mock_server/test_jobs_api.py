@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
-from conductor_mock.farm.state import TASK_STATUSES
+from conductor_mock.farm.statuses import TaskStatus
 from support.payloads import job_payloads
 from support.server import ApiCaller, Fake, job_file, job_payload, running
 
@@ -117,7 +117,7 @@ def test_every_field_that_clients_were_seen_to_read_is_in_the_record(fake: Fake)
         "status_description": "copying files to the render storage",
         "total_runtime": 0,
         "tasks": 1,
-        **dict.fromkeys(TASK_STATUSES, 0),
+        **{status.value: 0 for status in TaskStatus},
         "pending": 1,
     }
 
@@ -274,12 +274,12 @@ def test_a_job_without_files_does_not_wait_for_a_daemon(fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("fields", "warning"),
     [
-        ({"scout_frame": "1"}, "/scout_frame the contract knows no such field; did you mean 'scout_frames'?"),
+        ({"scout_frame": "1"}, "/scout_frame is not in the contract; did you mean 'scout_frames'?"),
         (
             {"machine_type": "x"},
-            "/machine_type the contract knows no such field; did you mean 'machine_flavor'?",
+            "/machine_type is not in the contract; did you mean 'machine_flavor'?",
         ),
-        ({"quite_another": 1}, "/quite_another the contract knows no such field"),
+        ({"quite_another": 1}, "/quite_another is not in the contract"),
         ({"project": "nobody's"}, '/project the catalogue has no project "nobody\'s"'),
         (
             {"software_package_ids": ["7208372e306614d514944938c395e0e7", "0123"]},
@@ -289,7 +289,7 @@ def test_a_job_without_files_does_not_wait_for_a_daemon(fake: Fake) -> None:
         ({"instance_type": ..., "cores": 3}, "/cores the catalogue has no instance type 'n1-standard-3'"),
         (
             {"tasks_data": [{"command": "a", "frame": "1"}]},
-            "/tasks_data/0/frame the contract knows no such field; did you mean 'frames'?",
+            "/tasks_data/0/frame is not in the contract; did you mean 'frames'?",
         ),
     ],
 )

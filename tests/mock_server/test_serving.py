@@ -212,7 +212,7 @@ def test_bytes_that_are_no_ascii_in_the_target_are_answered(server: ServedProces
 
 
 def test_a_long_url_within_the_limit_is_read(server: ServedProcess) -> None:
-    assert raw(server.port, head(f"GET /_mock/health?x={'a' * 50_000}")).status == 200
+    assert raw(server.port, head(f"GET /_mock/requests?path={'a' * 50_000}")).status == 200
 
 
 def test_an_old_client_without_a_host_is_served(server: ServedProcess) -> None:
@@ -519,7 +519,7 @@ def test_what_cannot_be_served_is_a_clear_message_and_exit_2(
     assert "/nowhere cannot be read" in refused_start(*data, "--faults", "/nowhere")
     rules = tmp_path / "rules.yaml"
     rules.write_text("- fault: {kind: status}\n- fault: {kind: fire}\n", encoding="utf-8")
-    assert "rule 2: /fault/kind must be one of status, delay" in refused_start(*data, "--faults", str(rules))
+    assert "rule 2: /fault/kind must be one of status, quota" in refused_start(*data, "--faults", str(rules))
 
 
 def test_a_directory_with_damaged_keys_is_a_clear_message_and_exit_2(

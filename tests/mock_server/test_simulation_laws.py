@@ -3,169 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import (
-    actions,
     billing,
     downloads,
     history,
     lookup,
-    outcomes,
     queues,
     snapshot,
     tasks,
-    uploads,
 )
-from conductor_mock.farm.clock import SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, Command, JobCreated, RulesChanged
-from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
-from conductor_mock.farm.state import READY, Job, State
-from support.simulated import HOUR, MACHINE, Farm, farms, job_of, payloads
-
-LOCATIONS = ["", "london"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """Time passes, then something is done: `kind` to the `job`-th job (from 1, or the last) and its `task`-th task."""
-
-    after_us: int
-    kind: str
-    job: int
-    task: int
-    choice: int
-    payload: dict[str, Any]
-
-
-FILE = {"destination": "/a", "md5": None, "st_size": 1}
-ACTS = sorted(actions.ACTIONS)
-TASK_ACTS = [name for name in ACTS if actions.ACTIONS[name].on_tasks]
-RULES: list[list[dict[str, Any]]] = [
-    [],
-    [{"match": {"frames": "1"}, "outcome": ["preempted", "failed", "success"], "duration": 40}],
-    [{"match": {}, "outcome": "failed"}],
-    [{"match": {"jid": "1"}, "duration": 0}],
-]
-REPORTS = ["downloading", "downloaded", "pending"]
-
-SUBMIT = ["submit", "submit in chunks", "submit for a daemon"]
-KINDS = [
-    *SUBMIT, *(["act", "act on task"] * 4), "force", "rules", "claim", "finish", "fail", "take", "report", "speed",
-]  # fmt: skip
-
-RETRIES = {"failed": {"max_retries": 2}, "preempted": {"max_retries": 1}}
-OUTCOMES = ["failed,success", "preempted,failed,success", "preempted,preempted", "success"]
-
-lively = st.builds(
-    lambda payload, how: {"autoretry_policy": RETRIES, "metadata": {"mock_outcome": how}, **payload},
-    payloads,
-    st.sampled_from(OUTCOMES),
-)
-"""Payloads of which most have attempts that fail and are tried again."""
-
-
-def steps(kinds: list[str]) -> st.SearchStrategy[Step]:
-    waits = st.sampled_from([0, 1, SECOND, 30 * SECOND, 60 * SECOND, 61 * SECOND, 200 * SECOND, HOUR])
-    return st.builds(
-        Step,
-        waits | st.integers(0, HOUR),
-        st.sampled_from(kinds),
-        st.integers(1, 4),
-        st.integers(0, 5),
-        st.integers(0, 11),
-        lively,
-    )
-
-
-lives = st.builds(
-    lambda first, then: first + then,
-    st.lists(steps(SUBMIT), min_size=1, max_size=3),
-    st.lists(steps(KINDS), max_size=10),
-)
-"""What happens to an account: some jobs come, then anything."""
-
-
-def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None) -> None:
-    """Let a life happen; what the state forbids is left out, as a server would refuse it."""
-    for step in life:
-        (wait or farm.advance)(step.after_us)
-        try:
-            command = commanded(farm.state, step)
-        except (StateForbidsError, InvalidRequestError, NotThereError):
-            continue
-        if command is not None:
-            farm.do(command)
-
-
-def commanded(state: State, step: Step) -> Command | None:
-    name, location = jid(min(step.job, len(state.jobs))), LOCATIONS[step.choice % 2]
-    match step.kind:
-        case "submit":
-            return job_of(1 + step.task, **step.payload, location=location)
-        case "submit in chunks":
-            return in_chunks(step, location)
-        case "submit for a daemon":
-            daemon = {"local_upload": False, "upload_files": [FILE], "location": location}
-            return job_of(step.task, **step.payload, **daemon)
-        case "act":
-            return actions.act_on_jobs(state, ACTS[step.choice % len(ACTS)], [name])
-        case "act on task":
-            return actions.act_on_tasks(
-                state, TASK_ACTS[step.choice % len(TASK_ACTS)], name, [tid(step.task)]
-            )
-        case "force":
-            status = actions.FORCED[step.choice % len(actions.FORCED)]
-            return actions.force(state, name, tid(step.task), status, None)
-        case "rules":
-            return RulesChanged(tuple(outcomes.check_rule(rule) for rule in RULES[step.choice % len(RULES)]))
-        case "speed":
-            return ClockSet(Anchor(0, state.now_us, [0, 1_000_000, 60_000_000][step.choice % 3]))
-    return by_daemon(state, step, name, location)
-
-
-def in_chunks(step: Step, location: str) -> JobCreated:
-    """A job of the documented API, whose tasks the service makes."""
-    body = {
-        "instance_type": MACHINE.name, "output_path": "/out", "command": "render -f <frame args>", "tasks_data": [],
-        "frame_range": f"1-{1 + step.choice}", "chunk_size": 1 + step.task, "location": location, **step.payload,
-    }  # fmt: skip
-    return JobCreated(body, "", MACHINE)
-
-
-def by_daemon(state: State, step: Step, name: str, location: str) -> Command | None:
-    match step.kind:
-        case "claim":
-            return uploads.claim(state, location)
-        case "finish":
-            held = step.choice % 3 > 0
-            job = lookup.upload(state, f"u{name}")
-            wanted = {"upload_files": [FILE]} if job.upload_files else {}
-            return uploads.finish(
-                state, f"u{name}", reported={}, payload=wanted, held_md5=lambda *_: "there" if held else None
-            )
-        case "fail":
-            return uploads.fail(state, f"u{name}", "no disk")
-        case "take":
-            found = next(downloads.waiting(state, location), None)
-            return None if found is None else downloads.offer(state, *found)
-    taken = [
-        (job, index)
-        for job in state.jobs.values()
-        for index, task in enumerate(job.tasks)
-        if task.download is not None and task.download.status != "pending"
-    ]
-    if not taken:
-        return None
-    job, index = taken[step.task % len(taken)]
-    status = REPORTS[step.choice % len(REPORTS)]
-    return downloads.report(state, lookup.download_id(job, index), status=status, bytes_downloaded=1)
+from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
+from support.lives import LOCATIONS, REPORTS, Step, decided, live, lives
+from support.simulated import HOUR, MACHINE, Farm, farms
 
 
 @given(farms, lives, st.data())
@@ -195,6 +51,20 @@ def test_the_same_seed_gives_the_same_life(options: dict[str, Any], life: list[S
 
 
 @given(farms, lives)
+def test_to_decide_changes_nothing_whether_it_is_allowed_or_not(
+    options: dict[str, Any], life: list[Step]
+) -> None:
+    farm = Farm(**options)
+    for step in life:
+        farm.advance(step.after_us)
+        before = farm.image()
+        command = decided(farm.state, step)
+        assert farm.image() == before
+        if command is not None:
+            farm.do(command)
+
+
+@given(farms, lives)
 def test_no_task_is_lost_and_none_has_two_machines_at_a_time(
     options: dict[str, Any], life: list[Step]
 ) -> None:
@@ -206,7 +76,7 @@ def test_no_task_is_lost_and_none_has_two_machines_at_a_time(
         assert +job.counts == Counter(task.status for task in job.tasks)
         for task in job.tasks:
             assert task.status != "running"
-            assert task.status != "pending" or job.phase != READY
+            assert task.status != "pending" or job.phase != Phase.READY
             end = 0
             for attempt in task.attempts:
                 assert attempt.ended_us is not None
@@ -240,7 +110,7 @@ def test_machines_are_given_to_whom_they_belong_at_every_moment(
 
 
 def check_machines(state: State, fleet: int) -> None:
-    ready = [job for job in state.jobs.values() if job.phase == READY]
+    ready = [job for job in state.jobs.values() if job.phase == Phase.READY]
     active = {job.number: sum(map(tasks.is_active, job.tasks)) for job in state.jobs.values()}
     assert state.active == sum(active.values())
     assert not fleet or state.active <= fleet
@@ -277,7 +147,7 @@ def test_attempts_since_a_task_was_last_started_never_go_beyond_the_policy(
     farm.until_idle()
     for job in farm.state.jobs.values():
         for task in job.tasks:
-            for outcome in ("failed", "preempted"):
+            for outcome in (Outcome.FAILED, Outcome.PREEMPTED):
                 assert tasks.tries(task, outcome) <= job.retries.get(outcome, 0) + 1
 
 
@@ -297,11 +167,17 @@ def test_costs_are_the_sum_over_the_time_that_machines_were_held(
         )
         for job in farm.state.jobs.values()
     }
-    price = {number: MACHINE.preemptible_price if job.preemptible else MACHINE.price for number, job in
-             farm.state.jobs.items()}  # fmt: skip
+    price = {
+        number: MACHINE.preemptible_micro_usd_per_hour
+        if job.preemptible
+        else MACHINE.price_micro_usd_per_hour
+        for number, job in farm.state.jobs.items()
+    }
     assert sum(usage.time_us for usage in hours) == sum(held.values())
     assert sum(usage.core_time_us for usage in hours) == MACHINE.cores * sum(held.values())
-    assert sum(usage.licence_cost for usage in hours) == MACHINE.licence_price * sum(held.values())
+    assert sum(usage.license_cost for usage in hours) == MACHINE.license_micro_usd_per_hour * sum(
+        held.values()
+    )
     assert sum(usage.instance_cost for usage in hours) == sum(
         price[number] * us for number, us in held.items()
     )
@@ -327,7 +203,7 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
 ) -> None:
     """Of what is shown at one time the last counts: several things may be done in one moment."""
     farm = Farm(**options)
-    shown: dict[tuple[int, int], tuple[str, list[str]]] = {}
+    shown: dict[tuple[int, int], tuple[JobStatus, list[TaskStatus]]] = {}
 
     def note() -> None:
         for job in farm.state.jobs.values():
@@ -347,7 +223,7 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
 
 @given(farms, lives, st.lists(st.sampled_from(REPORTS), max_size=3))
 def test_what_waits_for_daemons_is_what_a_look_at_every_job_finds(
-    options: dict[str, Any], life: list[Step], reports: list[str]
+    options: dict[str, Any], life: list[Step], reports: list[DownloadStatus]
 ) -> None:
     """The lines and the watch over leases are indexes: they follow from the rest, and are made of it again."""
     farm = Farm(**options)

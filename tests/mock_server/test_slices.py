@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import decisions, snapshot
+from conductor_mock.farm import snapshot, steps
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store import accounts as accounts_module
 from conductor_mock.store import collector
@@ -45,7 +45,7 @@ def clock(caller: Any, **body: Any) -> Any:
 
 
 def slices_of(monkeypatch: pytest.MonkeyPatch, events: int) -> None:
-    monkeypatch.setattr(decisions, "SLICE", events)
+    monkeypatch.setattr(steps, "SLICE", events)
     monkeypatch.setattr(accounts_module, "CATCH_UP", events)
 
 

@@ -12,16 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import snapshot
-from conductor_mock.farm.state import State
+from support.golden import FOLDER, SNAPSHOTS, replayed, rows
 from support.simulated import Arrival, Farm, arrivals, farms, run
+from support.states import image
 
 
 def through_text(parts: Iterator[Any]) -> list[Any]:
     return [json.loads(json.dumps(part, allow_nan=False)) for part in parts]
-
-
-def written(state: State) -> Any:
-    return json.loads(json.dumps(snapshot.write(state)))
 
 
 @given(farms, arrivals, st.integers(0, 3_600_000_000), st.integers(1, 8))
@@ -36,22 +33,27 @@ def test_a_state_comes_back_from_its_parts_however_small_they_are(
         parts = through_text(snapshot.write_parts(farm.state))
 
     assert all(len(part) <= block for part in parts if isinstance(part, list))
-    assert written(snapshot.read_parts(parts)) == written(farm.state)
+    assert image(snapshot.read_parts(parts)) == image(farm.state)
 
 
 def test_a_snapshot_of_the_first_format_is_read() -> None:
-    golden = Path(__file__).parent / "golden" / "daemons.v1.json"
+    golden = FOLDER / "daemons.v1.json"
     stored = json.loads(golden.read_text(encoding="utf-8"))
     assert stored["format"] == 1
 
-    assert written(snapshot.read(stored))["jobs"] == written(snapshot.read_parts([stored]))["jobs"]
-    assert [len(job["tasks"]) for job in written(snapshot.read(stored))["jobs"]] == [
-        len(job["tasks"]) for job in stored["jobs"]
-    ]
+    assert image(snapshot.read(stored)) == image(replayed(FOLDER / "daemons.jsonl"))
+
+
+@pytest.mark.parametrize("path", SNAPSHOTS, ids=lambda path: path.stem)
+def test_a_snapshot_of_an_older_version_is_read_as_the_state_it_was_taken_of(path: Path) -> None:
+    """The log that lies beside it says which state that was."""
+    log = FOLDER / f"{path.name.split('.')[0]}.jsonl"
+
+    assert image(snapshot.read_parts(rows(path))) == image(replayed(log))
 
 
 def test_a_snapshot_of_a_newer_format_is_refused() -> None:
-    newer = {**written(Farm().state), "format": snapshot.FORMAT + 1}
+    newer = {**Farm().stored(), "format": snapshot.FORMAT + 1}
     with pytest.raises(snapshot.SnapshotError, match=f"format {snapshot.FORMAT + 1}"):
         snapshot.read(newer)
 

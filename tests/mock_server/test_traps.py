@@ -670,8 +670,17 @@ def test_trap_31_numbers_may_be_texts_and_anything_may_be_null(fake: Fake, field
     assert {name: payload[name] for name in fields} == fields
 
 
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("query", ["", "filter=", "anything=else", "filter=&x=%ff"])
+@pytest.mark.parametrize(
+    ("query", "strict"),
+    [
+        ("", True),
+        ("filter=", True),
+        ("", False),
+        ("filter=", False),
+        ("anything=else", False),
+        ("x=%ff", False),
+    ],
+)
 def test_trap_32_the_list_of_machines_is_always_answered(query: str, strict: bool) -> None:
     with running(strict=strict) as fake:
         answer = fake.caller().get("/api/v1/instance-types", query=query)

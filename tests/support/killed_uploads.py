@@ -25,7 +25,7 @@ from conductor.lib.config import Config
 from conductor.lib.file_utils import expand_paths
 from conductor.lib.files.cache_file import CacheFile
 from conductor.lib.files.local import look_at
-from conductor.lib.files.md5_cache import Md5Cache
+from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
@@ -22,8 +20,10 @@ from conductor_mock.app import create_app, service_of
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
+from conductor_mock.store.accounts import wall_us
 from support.control import PATIENCE_S, Control
 from support.farm import HOST
+from support.server import ManualWall
 
 IN_PARTS = ("objects.put_part", "files.complete_multipart")
 UPLOADS = ("files.get_upload_urls", "objects.put", *IN_PARTS)
@@ -49,6 +49,7 @@ class Bench:
     environment: Mapping[str, str] = field(repr=False)
     folder: Path
     read_timeout: float
+    wall: ManualWall | None = None
     waits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,21 +63,40 @@ class Bench:
 
     def play(self, operation: str, rules: list[dict[str, Any]]) -> Result:
         """Ask for these faults on a fake as new, make one call, and count."""
+        return self.play_often(operation, rules, 1)[0]
+
+    def play_often(self, operation: str, rules: list[dict[str, Any]], calls: int) -> list[Result]:
+        """Ask for these faults on a fake as new, make so many calls one after another, and count after each."""
         with self._client() as client:
             client.list_projects()
             self.control.reset()
             self.control.forget_journal()  # of requests without an account, too
             if operation in IN_PARTS:
-                self._send("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
+                self.control.ask("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
             for rule in rules:
-                self._ask_for(rule)
-            return self._call(client, operation)
+                self.control.ask("POST", "/_mock/faults", rule)
+            return [self._call(client, operation) for _ in range(calls)]
 
     def play_on(self, operation: str) -> Result:
         """Make one more call, of a client that knows nothing, without any fault."""
-        self._send("DELETE", "/_mock/faults")
+        self.control.ask("DELETE", "/_mock/faults")
         with self._client() as client:
             return self._call(client, operation)
+
+    def consumed(self, kind: str, operation: str) -> int:
+        """How many requests of an operation got a fault of that kind."""
+        rules = self.control.ask("GET", "/_mock/faults")["faults"]
+        return sum(
+            rule["consumed"]
+            for rule in rules
+            if (rule["fault"]["kind"], rule["match"].get("operation")) == (kind, operation)
+        )
+
+    def _wait(self, seconds: float) -> None:
+        """Let the service's clock go on as far as a client would wait, where it is ours."""
+        self.waits.append(seconds)
+        if self.wall is not None:
+            self.wall.step(seconds)
 
     def _call(self, client: ApiClient, operation: str) -> Result:
         try:
@@ -93,7 +113,7 @@ class Bench:
 
     def _client(self) -> ApiClient:
         transport = Transport(
-            environ={}, sleep=self.waits.append, random=lambda: 0.0, read_timeout=self.read_timeout
+            environ={}, sleep=self._wait, random=lambda: 0.0, read_timeout=self.read_timeout
         )
         return ApiClient(self._config, transport=transport)
 
@@ -120,21 +140,6 @@ class Bench:
     def _asked(self, operation: str) -> int:
         return len(self.control.journal(operation))
 
-    def _ask_for(self, rule: dict[str, Any]) -> None:
-        self._send("POST", "/_mock/faults", rule)
-
-    def _send(self, method: str, path: str, body: Any = None) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.url}{path}",
-                json=body,
-                headers={"Content-Type": "application/json"},
-                timeout=PATIENCE_S,
-            )
-        assert answer.ok, answer.text
-
 
 JOB = {
     "job_title": "once",
@@ -147,11 +152,14 @@ JOB = {
 
 
 @contextmanager
-def bench_in_process(folder: Path, *, keys: bool = True) -> Iterator[Bench]:
-    """A bench behind `responses`, at speed 1: the client compares the times of jobs with its own."""
+def bench_in_process(folder: Path, *, keys: bool = True, wall: ManualWall | None = None) -> Iterator[Bench]:
+    """A bench behind `responses`, at speed 1: the client compares the times of jobs with its own.
+
+    A `wall` is the service's clock, which goes on while the client waits, and only then.
+    """
     settings = Settings(ephemeral=True, speed=1, allow_hosts=(HOST,), honour_keys=keys)
-    with in_process(settings) as fake:
-        yield Bench(fake.url, fake.environment(), folder, read_timeout=PATIENCE_S)
+    with in_process(settings, wall=wall or wall_us) as fake:
+        yield Bench(fake.url, fake.environment(), folder, read_timeout=PATIENCE_S, wall=wall)
 
 
 @contextmanager

@@ -149,10 +149,15 @@ class RawConnection:
         """Say that nothing more comes."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def answer(self, method: str = "GET") -> Answer:
-        """Read one response."""
+    def begin(self, method: str = "GET") -> http.client.HTTPResponse:
+        """Read the head of a response."""
         response = http.client.HTTPResponse(self._socket, method=method)
         response.begin()
+        return response
+
+    def answer(self, method: str = "GET") -> Answer:
+        """Read one response."""
+        response = self.begin(method)
         content = response.read()
         return Answer(response.status, dict(response.getheaders()), content)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from flask import Flask
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
+from conductor_contracts.operation import JSON
 from conductor_mock.app import close_app, create_app, service_of
 from conductor_mock.service import Service
 from conductor_mock.settings import Settings
@@ -70,6 +71,7 @@ class ApiCaller:
     private_key: str
     token: str | None = None
     contract: Contract = field(default_factory=load_contract, repr=False)
+    control: Contract = field(default_factory=load_control, repr=False)
 
     def __post_init__(self) -> None:
         self._client = self.app.test_client(use_cookies=False)
@@ -170,12 +172,12 @@ class ApiCaller:
         shown = f"{method} {path[:200]} -> {answer.status} {answer.content[:400]!r}"
         assert answer.status != 500, shown
         assert answer.headers["X-Conductor-Mock"] == "1", shown
-        operation = self.contract.find(method, path.removeprefix(ORIGIN).partition("?")[0])
-        is_json = answer.headers.get("Content-Type") == "application/json" and answer.content
-        body = json.loads(answer.content) if is_json else None
-        is_page = answer.headers.get("Content-Type", "").startswith("text/html") and answer.content
-        if operation is not None and method != "HEAD" and not is_page:
-            problems = operation.check_response(answer.status, body)
+        path = path.removeprefix(ORIGIN).partition("?")[0]
+        operation = self.contract.find(method, path) or self.control.find(method, path)
+        media_type = answer.headers.get("Content-Type", JSON).partition(";")[0]
+        body = json.loads(answer.content) if media_type == JSON and answer.content else None
+        if operation is not None and method != "HEAD":
+            problems = operation.check_response(answer.status, body, media_type)
             assert not problems, f"{shown}: {problems}"
         if answer.status >= 400 and method != "HEAD":
             problems = self.contract.check_error(body)

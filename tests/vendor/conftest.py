@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from vendor.environments import IndexUnreachableError, installed
+from support.package_index import IndexUnreachableError
+from vendor.environments import installed
 from vendor.scenarios import Scenario, Stage, named_by
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
+from support.package_index import INSTALL_S, install
+
 ROOT = Path(__file__).resolve().parents[2] / ".venv-vendor"
 CURRENT = "9.2.0"
 OLDER = ("7.0.2", "4.0.7")
-INSTALL_S = 600
 
 PINS = {"7.0.2": ("requests==2.25.1", "urllib3==1.26.20")}
 """What an old version needs in place of its own requirements from Python 3.12 on.
@@ -27,25 +26,6 @@ PINNED_FROM = (3, 12)
 
 OBSTACLES = {"4.0.7": ((3, 12), "ciocore 4.0.7 imports modules that Python 3.12 no longer has")}
 """From which Python on a version cannot run at all, and why."""
-
-_UNREACHABLE = (
-    "NewConnectionError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "ProxyError",
-    "Temporary failure in name resolution",
-    "Network is unreachable",
-    "Connection refused",
-)
-"""What pip says, among other things, when it cannot talk to its index."""
-
-
-class InstallError(Exception):
-    """The client could not be installed; the message is what pip or venv said."""
-
-
-class IndexUnreachableError(InstallError):
-    """The package index does not answer from here."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +67,9 @@ def installed(version: str, root: Path = ROOT) -> Environment:
     with FileLock(root / f"{version}.lock", timeout=INSTALL_S):
         if not environment.stamp.exists() or environment.stamp.read_text() != wanted:
             shutil.rmtree(environment.folder, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(environment.folder))
+            install(sys.executable, "-m", "venv", str(environment.folder))
             for step in _steps(version):
-                _run(str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", *step)
+                install(str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", *step)
             environment.stamp.write_text(wanted)
     return environment
 
@@ -104,16 +84,3 @@ def _steps(version: str, python: tuple[int, int] = sys.version_info[:2]) -> list
     if version not in PINS or python < PINNED_FROM:
         return [[package]]
     return [[package], ["--no-deps", *PINS[version]]]
-
-
-def _run(*command: str) -> None:
-    environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    done = subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=INSTALL_S, check=False
-    )
-    if done.returncode == 0:
-        return
-    said = (done.stdout + done.stderr)[-4000:]
-    if any(word in done.stderr for word in _UNREACHABLE):
-        raise IndexUnreachableError(f"{' '.join(command)}: the package index cannot be reached\n{said}")
-    raise InstallError(f"{' '.join(command)} failed with {done.returncode}\n{said}")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from conductor.cli import NAMES
+from support.package_index import IndexUnreachableError, InstallError
 from vendor import environments
-from vendor.environments import IndexUnreachableError, InstallError, installed, obstacle, requirements
+from vendor.environments import installed, obstacle, requirements
 from vendor.scenarios import Stage, after, scenario
 from vendor.workstation import Workstation
 
@@ -47,8 +49,13 @@ def test_only_loopback_can_be_reached(result: Json) -> None:
 def test_our_command_is_not_shadowed_by_the_vendors() -> None:
     assert importlib.util.find_spec("ciocore") is None
     assert {point.value for point in entry_points(group="console_scripts", name="conductor")} == {
-        "conductor.cli:main"
+        "conductor.__main__:main"
     }
+
+
+def test_the_vendor_brings_a_command_of_our_first_name_and_none_of_our_second(stage: Stage) -> None:
+    programs = {path.name for path in installed(environments.CURRENT).command.parent.iterdir()}
+    assert programs.intersection(NAMES) == {"conductor"}
 
 
 def test_an_environment_that_is_there_is_not_made_again(stage: Stage) -> None:

@@ -27,22 +27,22 @@ def _targets(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_targets
 def kill(jids: tuple[str, ...], task_texts: tuple[str, ...], as_json: bool) -> None:
-    """End jobs or tasks, whether they wait or run."""
+    """Kill jobs or tasks, whether they are pending or running."""
     _act("kill", jids, task_texts, as_json)
 
 
 @click.command()
 @_targets
 def hold(jids: tuple[str, ...], task_texts: tuple[str, ...], as_json: bool) -> None:
-    """Keep waiting jobs or tasks from starting."""
+    """Hold pending jobs or tasks, so that they do not start."""
     _act("hold", jids, task_texts, as_json)
 
 
 @click.command()
-@click.option("--scouts", is_flag=True, help="Let go the tasks that wait for scout frames.")
+@click.option("--scouts", is_flag=True, help="Release the tasks that wait for scout frames.")
 @_targets
 def unhold(jids: tuple[str, ...], task_texts: tuple[str, ...], as_json: bool, scouts: bool) -> None:
-    """Let jobs or tasks that are held go on."""
+    """Release jobs or tasks that are held."""
     _act("release_scouts" if scouts else "unhold", jids, task_texts, as_json)
 
 
@@ -52,7 +52,7 @@ def unhold(jids: tuple[str, ...], task_texts: tuple[str, ...], as_json: bool, sc
 @click.option("--sync", "what", flag_value="retry_sync", help="Only the synchronisation of files.")
 @_targets
 def retry(jids: tuple[str, ...], task_texts: tuple[str, ...], as_json: bool, what: str | None) -> None:
-    """Start jobs or tasks that have ended again."""
+    """Start jobs or tasks again that have ended."""
     _act(what or "retry", jids, task_texts, as_json)
 
 

@@ -14,7 +14,7 @@ from conductor.lib.exceptions import InvalidPathError
 
 @click.group()
 def catalog() -> None:
-    """Take an account's packages, projects, machines and environment along."""
+    """Export an account's packages, projects, machines and environment."""
 
 
 @catalog.command()
@@ -41,8 +41,8 @@ def export(file: Path, force: bool, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), **counts})
     else:
-        said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        click.echo(f"wrote {file}: {said}")
+        listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+        click.echo(f"wrote {file}: {listed}")
 
 
 def _text(document: dict[str, Any], file: Path) -> str:

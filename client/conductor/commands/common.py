@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
@@ -71,8 +69,8 @@ def task_numbers(texts: Iterable[str]) -> list[int]:
 def day_option(name: str, help_text: str) -> Callable[[Command], Command]:
     """Return an option that takes a day such as 2026-11-22, as a ``date`` or None."""
 
-    def as_day(_: click.Context, __: click.Parameter, given: datetime | None) -> date | None:
-        return None if given is None else given.date()
+    def as_day(_: click.Context, __: click.Parameter, day: datetime | None) -> date | None:
+        return None if day is None else day.date()
 
     return click.option(
         f"--{name}", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", callback=as_day, help=help_text
@@ -81,25 +79,12 @@ def day_option(name: str, help_text: str) -> Callable[[Command], Command]:
 
 def write_file(path: Path, content: bytes) -> None:
     """Replace a file as a whole. Raises InvalidPathError if it cannot be written."""
+    from conductor.lib.files.replacing import replace_file
+
     reason = ""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with open(handle, "wb") as stream:  # noqa: PTH123 - a descriptor, no path
-                stream.write(content)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
     if reason:
         raise InvalidPathError(f"{path} cannot be written: {reason}")
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

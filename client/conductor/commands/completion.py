@@ -17,9 +17,11 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from conductor.cli import cli
+    from conductor.cli import cli, command_name
 
     kind = get_completion_class(shell)
     if kind is None:
         raise click.ClickException(f"this version of click does not know {shell}")
-    click.echo(kind(cli, {}, "conductor", "_CONDUCTOR_COMPLETE").source())
+    name = command_name()
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"  # the one that click looks for
+    click.echo(kind(cli, {}, name, variable).source())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def config() -> None:
-    """Look at the settings."""
+    """Show the settings."""
 
 
 @config.command()
@@ -47,10 +47,10 @@ def _rows(as_json: bool) -> Iterator[dict[str, Any]]:
         elif setting.name == "thread_count" and value is None:
             value = settings.thread_count
         yield _row(setting.name, value, source, as_json)
-    given = settings.submission()
+    configured = settings.submission()
     for argument in ARGUMENTS:
-        if argument.name in given:
-            sourced = given[argument.name]
+        if argument.name in configured:
+            sourced = configured[argument.name]
             yield _row(argument.name, _as_sent(argument, sourced), sourced.source, as_json)
         else:
             default = argument.default() if callable(argument.default) else argument.default

@@ -19,7 +19,7 @@ def read_job_file(path: Path) -> dict[str, Any]:
         raise InvalidPathError(f"{path} is not UTF-8 text") from None
     content = _parse(text, path)
     if not isinstance(content, dict):
-        raise BadArgumentError(f"{path} must hold arguments by name")
+        raise BadArgumentError(f"{path} must hold the arguments of a job, as name: value")
     return content
 
 
@@ -41,5 +41,5 @@ def _explained(error: Exception) -> str:
     """Return what is wrong and where; the error's own text names a stream instead of the file."""
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deep"
-    return f"{where}{said}"
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is nested too deep"
+    return f"{where}{reason}"

@@ -54,10 +54,10 @@ class _Unreadable:
 
 def from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that options gave, as ``Submit`` takes them and checks them."""
-    given = [(argument, options.get(argument.name)) for argument in ARGUMENTS]
+    stated = [(argument, options.get(argument.name)) for argument in ARGUMENTS]
     return {
         argument.name: _read(argument, value)
-        for argument, value in given
+        for argument, value in stated
         if value is not None and value != ()
     }
 

@@ -57,11 +57,11 @@ def jobs(
     """
     from conductor.lib.jobs import list_jobs
 
-    found = list_jobs(jids=jids or None, statuses=statuses, project=project, owner=owner, since=since)
-    shown = found[-limit:] if limit else found
+    every = list_jobs(jids=jids or None, statuses=statuses, project=project, owner=owner, since=since)
+    shown = every[-limit:] if limit else every
     print_records((job.record for job in shown) if as_json else map(_job_row, shown), _JOB_COLUMNS, as_json)
-    if len(shown) < len(found):
-        click.echo(f"the last {len(shown)} of {len(found)} jobs; --limit 0 lists all", err=True)
+    if len(shown) < len(every):
+        click.echo(f"the last {len(shown)} of {len(every)} jobs; --limit 0 lists all", err=True)
 
 
 def _job_row(job: Job) -> dict[str, Any]:
@@ -87,10 +87,10 @@ def tasks(jid: str, statuses: tuple[str, ...], as_json: bool) -> None:
     from conductor.lib.tasks import list_tasks
 
     with ApiClient() as client:
-        found = list_tasks(jid, client=client)
-        if not found:
+        every = list_tasks(jid, client=client)
+        if not every:
             get_job(jid, client=client)  # raises for one that there is not
-    shown = [task for task in found if not statuses or task.status in statuses]
+    shown = [task for task in every if not statuses or task.status in statuses]
     print_records(
         (task.record for task in shown) if as_json else map(_task_row, shown), _TASK_COLUMNS, as_json
     )

@@ -26,13 +26,13 @@ def login(timeout: float, no_browser: bool, as_json: bool) -> None:
     """
     import webbrowser
 
+    from conductor.lib.browser_login import login_with_browser
     from conductor.lib.config import Config
-    from conductor.lib.login.browser import login_with_browser
     from conductor.lib.login.credentials import api_key
 
     config = Config.load()
     if api_key(config) is not None:
-        click.echo("conductor: an API key is configured, and is used rather than this login", err=True)
+        click.echo("conductor: an API key is configured, and is used instead of this login", err=True)
     done = login_with_browser(config, open_browser=_say if no_browser else webbrowser.open, timeout=timeout)
     if as_json:
         print_json({"account_id": done.account_id, "expiration": done.expiration, "path": str(done.path)})

@@ -47,12 +47,12 @@ def packages(products: tuple[str, ...], platforms: tuple[str, ...], form: str | 
     if form:
         _print_tree(PackageTree(records, products=products, platforms=accepted), form, as_json)
         return
-    found = [
+    chosen = [
         package
         for package in map(Package.from_record, records)
         if (not products or package.product in products) and (not platforms or package.platform in platforms)
     ]
-    found.sort(key=lambda package: package.order)
+    chosen.sort(key=lambda package: package.order)
     rows = (
         {
             "package_id": package.package_id,
@@ -61,9 +61,9 @@ def packages(products: tuple[str, ...], platforms: tuple[str, ...], form: str | 
             "platform": package.platform,
             "relative_path": package.record.get("relative_path"),
         }
-        for package in found
+        for package in chosen
     )
-    print_records((package.record for package in found) if as_json else rows, _COLUMNS, as_json)
+    print_records((package.record for package in chosen) if as_json else rows, _COLUMNS, as_json)
 
 
 def _print_tree(tree: PackageTree, form: str, as_json: bool) -> None:

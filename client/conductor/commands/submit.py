@@ -34,7 +34,7 @@ def submit(job_file: Path | None, dry_run: bool, as_json: bool, **options: Any) 
     if dry_run:
         click.echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2))
         return
-    with shown_progress("uploading", wanted=not as_json) as progress:
+    with shown_progress("uploading", enabled=not as_json) as progress:
         response, status = Submit(arguments, progress=progress).main()
     if as_json:
         print_json({"status_code": status, "response": response})

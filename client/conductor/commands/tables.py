@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conductor.lib.statuses import SUCCEEDED, JobStatus
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-_STYLES = {
-    **dict.fromkeys(("success", "downloaded", "reviewed", "active"), "green"),
-    **dict.fromkeys(("failed", "sync_failed", "killed"), "red"),
-    **dict.fromkeys(("preempted", "holding", "inactive"), "yellow"),
-    **dict.fromkeys(("running", "uploading", "syncing"), "cyan"),
+_STYLES: Mapping[str, str] = {
+    **dict.fromkeys((*SUCCEEDED, "active"), "green"),
+    **dict.fromkeys((JobStatus.FAILED, JobStatus.SYNC_FAILED, JobStatus.KILLED), "red"),
+    **dict.fromkeys((JobStatus.PREEMPTED, JobStatus.HOLDING, "inactive"), "yellow"),
+    **dict.fromkeys((JobStatus.RUNNING, JobStatus.UPLOADING, JobStatus.SYNCING), "cyan"),
 }
 
 
@@ -63,7 +65,7 @@ def print_plain(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
     lines += [[printable(row.get(column.key)) for column in shown] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(shown))]
     for line in lines:
-        click.echo(_GAP.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        click.echo(_GAP.join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
 def print_rich(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]], console: Console) -> None:
@@ -75,15 +77,12 @@ def print_rich(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]], con
     lines = [[Text((column.heading or column.key).upper(), style="bold") for column in shown]]
     for row in rows:
         texts = [printable(row.get(column.key)) for column in shown]
-        styles = (
-            _STYLES.get(text, "") if column.coloured else ""
-            for column, text in zip(shown, texts, strict=True)
-        )
+        styles = (_STYLES.get(text, "") if column.coloured else "" for column, text in zip(shown, texts))
         lines.append(list(map(Text, texts, styles)))
-    widths = [max(cell_len(cell.plain) for cell in cells) for cells in zip(*lines, strict=True)]
+    widths = [max(cell_len(cell.plain) for cell in cells) for cells in zip(*lines)]
     widths = _fitted(shown, widths, console.width)
     for line in lines:
-        for column, cell, width in zip(shown, line, widths, strict=True):
+        for column, cell, width in zip(shown, line, widths):
             cell.truncate(width, overflow="ellipsis")
             cell.align("right" if column.right else "left", width)
         # A line that is too long all the same is left to the terminal.
@@ -94,7 +93,7 @@ def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
     """Return the widths with those of cut columns reduced, in order, until all of them fit."""
     spare = room - sum(widths) - len(_GAP) * (len(widths) - 1)
     fitted = []
-    for column, width in zip(columns, widths, strict=True):
+    for column, width in zip(columns, widths):
         kept = min(width, max(_NARROWEST, width + spare)) if column.cut and spare < 0 else width
         spare += width - kept
         fitted.append(kept)

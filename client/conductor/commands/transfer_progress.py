@@ -14,9 +14,9 @@ LINE_SECONDS = 5.0
 
 
 @contextmanager
-def shown_progress(verb: str, *, wanted: bool = True) -> Iterator[ProgressCallback | None]:
-    """Give a callback that shows progress, or None where it is not ``wanted``. ``verb`` is such as "downloading"."""
-    if not wanted:
+def shown_progress(verb: str, *, enabled: bool = True) -> Iterator[ProgressCallback | None]:
+    """Give a callback that shows progress, or None where it is not ``enabled``. ``verb`` is such as "downloading"."""
+    if not enabled:
         yield None
     elif sys.stderr.isatty():
         with _bar(verb) as callback:

@@ -11,7 +11,7 @@ from conductor.commands.transfer_progress import shown_progress
 
 if TYPE_CHECKING:
     from conductor.lib.config import Config
-    from conductor.lib.files.md5_cache import Md5Cache
+    from conductor.lib.md5_cache import Md5Cache
 
 
 @click.command()
@@ -25,7 +25,7 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
     from conductor.lib.uploader import Uploader
 
     files = look_at(expand_paths(absolute(path) for path in paths))
-    with ApiClient() as client, shown_progress("uploading", wanted=not as_json) as progress:
+    with ApiClient() as client, shown_progress("uploading", enabled=not as_json) as progress:
         report = Uploader(client, cache=_cache(client.config), progress=progress).upload(files)
     if as_json:
         listed = [
@@ -44,7 +44,7 @@ def _cache(config: Config) -> Md5Cache | None:
     settings = config.submission()
     if "md5_caching" in settings and settings["md5_caching"].value is False:
         return None
-    from conductor.lib.files.md5_cache import user_cache
+    from conductor.lib.md5_cache import user_cache
 
     path = settings.get("database_filepath")
     return user_cache(str(path.value) if path and path.value else None)

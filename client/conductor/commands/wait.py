@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.lib.statuses import JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +59,7 @@ def outcome(jobs: Iterable[Job]) -> int:
     failed = [job for job in jobs if not job.succeeded]
     if not failed:
         return 0
-    return KILLED if all(job.status == "killed" for job in failed) else FAILED
+    return KILLED if all(job.status == JobStatus.KILLED for job in failed) else FAILED
 
 
 def _line(job: Job) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import LoginError
-from conductor.lib.wire.operations import ACCOUNTS_GET, ENV_VARS_LIST
+from conductor.lib.wire.operations import ACCOUNTS_GET
 from conductor.lib.wire.records import records_of, text
 
 
@@ -34,8 +34,8 @@ class Variable:
 
 def get_account(*, client: ApiClient | None = None) -> Account:
     """Return the account in use (wire reference 1.5, 1.6). Raises LoginError if the token names none."""
-    with client_or_own(client) as one:
-        return Account(_account_id(one), text(one.get_account(), "name"))
+    with client_or_own(client) as api:
+        return Account(_account_id(api), text(api.get_account(), "name"))
 
 
 def list_account_environment(*, client: ApiClient | None = None) -> list[Variable]:
@@ -43,16 +43,16 @@ def list_account_environment(*, client: ApiClient | None = None) -> list[Variabl
 
     A submission does not merge them by itself: ``PackageEnvironment.extend`` takes their ``as_record``.
     """
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         return [
             Variable(text(entry, "name"), text(entry, "value"), text(entry, "merge_policy"))
-            for entry in account_environment_records(one)
+            for entry in account_environment_records(api)
         ]
 
 
 def account_environment_records(client: ApiClient) -> list[dict[str, Any]]:
     """Return the ``env`` list of the account in use, as the service has it."""
-    sent = client.call(ENV_VARS_LIST)
+    sent = client.calls.env_vars_list()
     account_id = _account_id(client)
     for record in records_of(sent):
         if text(record, "account_id") == account_id:
@@ -65,5 +65,7 @@ def account_environment_records(client: ApiClient) -> list[dict[str, Any]]:
 
 def _account_id(client: ApiClient) -> str:
     if not client.account_id:
-        raise LoginError(f"{ACCOUNTS_GET.id}: the token names no account", operation=ACCOUNTS_GET.id)
+        raise LoginError(
+            f"{ACCOUNTS_GET.id}: the token names no account; use another API key", operation=ACCOUNTS_GET.id
+        )
     return client.account_id

@@ -7,7 +7,6 @@ from enum import Enum
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.wire.operations import JOBS_ACT, TASKS_ACT
 from conductor.lib.wire.records import job_id, job_ids, object_of, task_ids, text
 
 
@@ -42,13 +41,13 @@ def act_on_jobs(action: Action | str, jids: Iterable[int | str], *, client: ApiC
     The service leaves alone what cannot take the action. Raises BadArgumentError, RefusedError where nothing could
     take it, OutcomeUnknownError where no answer came: look at the jobs before doing it again.
     """
-    chosen, wanted = _action(action, tuple(Action)), job_ids(jids)
-    named = f"jobs {', '.join(wanted)}" if len(wanted) != 1 else f"job {wanted[0]}"
-    if not wanted:
+    chosen, ids = _action(action, tuple(Action)), job_ids(jids)
+    named = f"jobs {', '.join(ids)}" if len(ids) != 1 else f"job {ids[0]}"
+    if not ids:
         raise BadArgumentError.listing([Problem("jids", "none", "at least one job id")])
-    body = {"action": chosen.value, "jobids": wanted}
-    with client_or_own(client) as one:
-        sent = one.call(JOBS_ACT, body=body, about=f"{chosen} of {named}", look_for=f"the status of {named}")
+    about, advice = f"{named} ({chosen})", f"look at the status of {named} before doing it again"
+    with client_or_own(client) as api:
+        sent = api.calls.jobs_act(chosen.value, ids, about=about, advice=advice)
         return text(object_of(sent), "message", "body")
 
 
@@ -56,23 +55,19 @@ def act_on_tasks(
     action: Action | str, jid: int | str, tids: Iterable[int | str], *, client: ApiClient | None = None
 ) -> str:
     """Do something to tasks of one job, and return what the service says about it. Raises as ``act_on_jobs``."""
-    chosen, job, wanted = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
-    if not wanted:
+    chosen, job, ids = _action(action, TASK_ACTIONS), job_id(jid), task_ids(tids)
+    if not ids:
         raise BadArgumentError.listing([Problem("tids", "none", "at least one task id")])
-    body = {"action": chosen.value, "jobid": job, "taskids": wanted}
-    with client_or_own(client) as one:
-        sent = one.call(
-            TASKS_ACT,
-            body=body,
-            about=f"{chosen} of tasks of job {job}",
-            look_for=f"the status of the tasks of job {job}",
-        )
+    about = f"tasks of job {job} ({chosen})"
+    advice = f"look at the status of the tasks of job {job} before doing it again"
+    with client_or_own(client) as api:
+        sent = api.calls.tasks_act(chosen.value, job, ids, about=about, advice=advice)
         return text(object_of(sent), "message", "body")
 
 
-def _action(given: Action | str, accepted: tuple[Action, ...]) -> Action:
+def _action(name: Action | str, accepted: tuple[Action, ...]) -> Action:
     for action in accepted:
-        if given == action:
+        if name == action:
             return action
     names = ", ".join(action.value for action in accepted)
-    raise BadArgumentError.listing([Problem("action", repr(given)[:80], f"one of {names}")])
+    raise BadArgumentError.listing([Problem("action", repr(name)[:80], f"one of {names}")])

@@ -7,18 +7,16 @@ from typing import Any
 from conductor.lib.accounts import account_environment_records
 from conductor.lib.api_client import ApiClient, client_or_own
 
-CATALOG_LISTS = ("packages", "projects", "instance_types", "env_vars_configs")
-
 
 def export_catalog(*, client: ApiClient | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the account's packages, projects of every status, machines and environment, as the service has them.
 
     The environment is listed without the account's id, since another server's account has another.
     """
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         return {
-            "packages": one.list_packages(),
-            "projects": one.list_projects(()),
-            "instance_types": one.list_instance_types(),
-            "env_vars_configs": account_environment_records(one),
+            "packages": api.list_packages(),
+            "projects": api.list_projects(()),
+            "instance_types": api.list_instance_types(),
+            "env_vars_configs": account_environment_records(api),
         }

@@ -21,7 +21,7 @@ from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache
+    from conductor.lib.md5_cache import Md5Cache
 
 __all__ = ["BadArgumentError", "Submit", "set_logging"]
 
@@ -139,10 +139,10 @@ class Submit:
 
     def _paths(self) -> list[str]:
         """Return every file to upload: upload_paths, then those listed in upload_file."""
-        wanted = list(self._arguments["upload_paths"])
+        listed = list(self._arguments["upload_paths"])
         if self._arguments["upload_file"] is not None:
-            wanted += read_path_list(self._arguments["upload_file"])
-        paths = expand_paths(wanted)
+            listed += read_path_list(self._arguments["upload_file"])
+        paths = expand_paths(listed)
         if not paths and not self._arguments["upload_only"]:
             logger.info("there are no files to upload")
         return paths
@@ -158,12 +158,12 @@ class Submit:
             return files
         by_path = {file.path: file for file in files}
         for path, md5 in enforced.items():
-            found = expand_paths([path])
-            if len(found) != 1:
+            expanded = expand_paths([path])
+            if len(expanded) != 1:
                 raise InvalidPathError(
-                    f"enforced_md5s: {path!r} stands for {len(found)} files; accepted: one"
+                    f"enforced_md5s: {path!r} stands for {len(expanded)} files; accepted: a path of one file"
                 )
-            file = by_path.get(found[0]) or look_at(found)[0]
+            file = by_path.get(expanded[0]) or look_at(expanded)[0]
             by_path[file.path] = file.with_md5(md5)
         return list(by_path.values())
 
@@ -171,6 +171,6 @@ class Submit:
         if not self._arguments["md5_caching"] or self._arguments["force"]:
             return None
         # SQLite is only loaded where it is used.
-        from conductor.lib.files.md5_cache import user_cache
+        from conductor.lib.md5_cache import user_cache
 
         return user_cache(self._arguments["database_filepath"])

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from conductor.lib.exceptions import ConfigError, Problem
 from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
 from conductor.lib.values.kinds import Kind, PathText, Spot, Whole, choice
+from conductor.lib.wire.redaction import without_user
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ class Url(Kind):
         """Return the URL without a slash at its end."""
         if isinstance(value, str) and self._fits(value):
             return value.rstrip("/")
-        spot.problems.append(Problem(spot.argument, _without_user(value), self.accepts, spot.source))
+        spot.problems.append(
+            Problem(spot.argument, repr(without_user(str(value))), self.accepts, spot.source)
+        )
         return None
 
     def _fits(self, url: str) -> bool:
@@ -49,11 +52,6 @@ class Url(Kind):
             return False
         plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
         return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and url.isascii()
-
-
-def _without_user(url: object) -> str:
-    scheme, mark, rest = str(url).rpartition("@")
-    return repr(f"***@{rest}" if mark and scheme else str(url))
 
 
 class Secret(Kind):
@@ -150,10 +148,10 @@ class Config:
             _lay_over(values, layer)
         values = {name: _checked(name, sourced, problems) for name, sourced in values.items()}
         if problems:
-            lines = "\n  ".join(f"{problem}" for problem in problems)
-            raise ConfigError(
-                f"settings that cannot be used:\n  {lines}" if len(problems) > 1 else f"setting {lines}"
-            )
+            lines = [str(problem) for problem in problems]
+            if len(lines) == 1:
+                raise ConfigError(f"wrong setting {lines[0]}")
+            raise ConfigError("\n  ".join([f"{len(lines)} settings are wrong:", *lines]))
         return cls(values)
 
     def __getitem__(self, name: str) -> Any:
@@ -260,12 +258,18 @@ def _file(environ: Mapping[str, str], home: Path) -> Path | None:
 
 
 def _parsed(path: Path) -> dict[Any, Any]:
-    import yaml  # only needed by people who have a config file
-
+    try:
+        import yaml  # only needed by people who have a config file
+    except ModuleNotFoundError:
+        raise ConfigError(
+            f"{path} cannot be read without PyYAML: pip install 'conductor-mock-client[cli]'"
+        ) from None
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
     except (yaml.YAMLError, RecursionError) as error:
         # Where, but not what: the text of the error quotes the file, which may hold a key.
         mark = getattr(error, "problem_mark", None)
@@ -274,5 +278,5 @@ def _parsed(path: Path) -> dict[Any, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold settings as 'name: value', one a line")
+        raise ConfigError(f"{path} must hold settings as name: value, one on each line")
     return content

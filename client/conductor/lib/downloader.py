@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
 from conductor.lib.download.plan import Overwrite, Selection, compiled
+from conductor.lib.download.records import PAGE_TASKS, DownloadTask
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.run import DownloadRun, RunSettings
 from conductor.lib.progress import ProgressCallback
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+
+__all__ = ["DownloadReport", "Downloader", "Overwrite", "Selection"]
 
 
 class Downloader:
@@ -42,7 +44,7 @@ class Downloader:
         page_size: int = PAGE_TASKS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.api = DownloadsApi(client)
+        self.client = client
         self._settings = RunSettings(
             client=client,
             workers=client.config.thread_count,
@@ -68,7 +70,7 @@ class Downloader:
         A file or a job that fails is reported and the rest goes on. Raises BadArgumentError for what is no job,
         LoginError, and CancelledError; what is here by then stays, and the same again fetches the rest.
         """
-        chosen = [Selection.parse(one) if isinstance(one, str) else one for one in selections]
+        chosen = [Selection.parse(job) if isinstance(job, str) else job for job in selections]
         run = DownloadRun(self._settings, progress, cancellation or Cancellation())
         return run.finish(run.listed(chosen))
 
@@ -79,7 +81,7 @@ class Downloader:
         progress: ProgressCallback | None = None,
         cancellation: Cancellation | None = None,
     ) -> DownloadReport:
-        """Fetch the outputs of tasks that were handed out (``DownloadsApi.next``), kept by reports meanwhile.
+        """Fetch the outputs of tasks that were handed out by ``downloads.next``, kept by reports meanwhile.
 
         Tasks that are complete are reported; those that are not stay with the caller, as ``unfinished``, to be
         given back when it sees fit. Raises as ``download`` does, and then has given everything back.

@@ -105,11 +105,11 @@ class BadArgumentError(FixInputError, ValueError):
     @classmethod
     def listing(cls, problems: Iterable[Problem]) -> BadArgumentError:
         """Return the error for these problems, one line for each."""
-        found = tuple(problems)
-        lines = [str(problem) for problem in found]
+        listed = tuple(problems)
+        lines = [str(problem) for problem in listed]
         if len(lines) == 1:
-            return cls(f"wrong argument {lines[0]}", problems=found)
-        return cls("\n  ".join([f"{len(lines)} arguments are wrong:", *lines]), problems=found)
+            return cls(f"wrong argument {lines[0]}", problems=listed)
+        return cls("\n  ".join([f"{len(lines)} arguments are wrong:", *lines]), problems=listed)
 
 
 class ConfigError(FixInputError, ValueError):
@@ -186,7 +186,8 @@ class NotEndedError(TryAgainError):
     def after(cls, seconds: float, jids: Iterable[str]) -> NotEndedError:
         """Return the error for these jobs."""
         left = tuple(jids)
-        return cls(f"not ended after {seconds:g} s: job {', '.join(left)}", jids=left)
+        named = f"job {left[0]} has" if len(left) == 1 else f"jobs {', '.join(left)} have"
+        return cls(f"{named} not ended after {seconds:g} s", jids=left)
 
 
 class StopError(ConductorError):

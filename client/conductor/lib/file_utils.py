@@ -1,4 +1,7 @@
-"""Finding the files that upload paths mean (wire reference 6): files, directories, variables, patterns."""
+"""Finding the files that upload paths mean (wire reference 6): files, directories, variables, patterns.
+
+``look_at`` then says what they are at this moment, which is what an ``Uploader`` takes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conductor.lib.exceptions import InvalidPathError
+from conductor.lib.files.local import LocalFile, look_at
+
+__all__ = ["LocalFile", "expand_paths", "look_at", "read_path_list"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,19 +50,19 @@ def expand_paths(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
     Raises InvalidPathError listing every path that names nothing, is relative, or that the service cannot hold.
     """
-    found: dict[str, None] = {}
+    files: dict[str, None] = {}
     problems: list[str] = []
     for path in paths:
         text = os.fspath(path)
         try:
-            found.update(dict.fromkeys(_expand(text)))
+            files.update(dict.fromkeys(_expand(text)))
         except InvalidPathError as error:
             problems.append(str(error))
     if len(problems) == 1:
         raise InvalidPathError(problems[0])
     if problems:
         raise InvalidPathError("\n  ".join([f"{len(problems)} paths cannot be uploaded:", *problems]))
-    return list(found)
+    return list(files)
 
 
 def read_path_list(path: str) -> list[str]:
@@ -74,7 +80,7 @@ def _expand(text: str) -> Iterable[str]:
     if not text:
         return ()
     if "\0" in text:
-        raise InvalidPathError(f"{text!r} has a NUL in it")
+        raise InvalidPathError(f"{text!r} holds a NUL character")
     if os.path.lexists(text):
         return _existing(text)
     expanded = os.path.expandvars(text)
@@ -85,7 +91,9 @@ def _expand(text: str) -> Iterable[str]:
     hits = sorted(glob.glob(pattern))  # noqa: PTH207 - a pattern of text, whose hits must be text as it is
     if not hits:
         raise InvalidPathError(
-            f"{text!r}: no files found" if pattern != text else f"{text!r} does not exist, or may not be seen"
+            f"{text!r} matches no files"
+            if pattern != text
+            else f"{text!r} does not exist, or lies in a folder that cannot be read"
         )
     return [file for hit in hits for file in _existing(hit)]
 
@@ -96,7 +104,7 @@ def _existing(text: str) -> Iterable[str]:
     try:
         is_file, is_directory = path.is_file(), path.is_dir()
     except OSError as error:
-        raise InvalidPathError(f"{text!r} cannot be seen: {error.strerror}") from None
+        raise InvalidPathError(f"{text!r} cannot be reached: {error.strerror}") from None
     if is_file:
         return [_check(text)]
     if is_directory:
@@ -105,7 +113,7 @@ def _existing(text: str) -> Iterable[str]:
         return _below(text)
     if path.is_symlink():
         raise InvalidPathError(f"{text!r} is a broken link to {os.readlink(text)!r}")  # noqa: PTH115
-    raise InvalidPathError(f"{text!r} is neither a file nor a directory")
+    raise InvalidPathError(f"{text!r} is neither a file nor a directory, and so cannot be uploaded")
 
 
 def _below(directory: str) -> Iterator[str]:
@@ -141,7 +149,7 @@ def _check(path: str, shown: str = "") -> str:
     if not rest.startswith("/"):
         raise InvalidPathError(f"{shown!r} is relative; give the whole path, beginning with /")
     if ":" in rest:
-        raise InvalidPathError(f"{shown!r} has a colon in it, which the service does not take")
+        raise InvalidPathError(f"{shown!r} has a colon in it, which the service does not accept")
     return _unicode(absolute, shown)
 
 

@@ -9,18 +9,9 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
+from conductor.lib.statuses import JOB_ENDED, SUCCEEDED, TASK_ENDED, TaskStatus
 from conductor.lib.wire.operations import JOBS_LIST
-from conductor.lib.wire.records import job_id, job_ids, number, records_of, text
-
-TASK_STATUSES = (
-    *("pending", "holding", "running", "success"),
-    *("downloaded", "reviewed", "failed", "preempted", "killed"),
-)
-"""The states of tasks, each a counter of a job."""
-
-SUCCEEDED = frozenset({"success", "downloaded", "reviewed"})
-# The first five are what pollers stop at; a vendor tool adds preempted; a failed sync waits for a person.
-ENDED = SUCCEEDED | {"killed", "failed", "preempted", "sync_failed"}
+from conductor.lib.wire.records import job_id, job_ids, number, text
 
 # More ids than this, from the first wanted to the last, are asked for one by one.
 _SPAN = 200
@@ -30,7 +21,7 @@ _SPAN = 200
 class Job:
     """A job as it was when it was asked for.
 
-    ``status`` is one of wire reference 7.1, or one that came later. ``counts`` are tasks by state. ``created`` is the
+    ``status`` is a `JobStatus`, or one that came later. ``counts`` are tasks by `TaskStatus`. ``created`` is the
     service's text, ISO 8601 where it was seen. ``runtime`` is the sum of all tasks, in seconds. ``record`` is all that
     the service said.
     """
@@ -52,7 +43,7 @@ class Job:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Job:
         """Read a record of ``jobs.list``; what it lacks is empty or 0."""
-        counts = {name: int(number(record.get(name))) for name in TASK_STATUSES}
+        counts = {status.value: int(number(record.get(status.value))) for status in TaskStatus}
         listed = record.get("tasks")
         return cls(
             jid=text(record, "jid", "id"),
@@ -73,7 +64,7 @@ class Job:
     @property
     def finished_tasks(self) -> int:
         """How many tasks are neither waiting nor running."""
-        return sum(count for name, count in self.counts.items() if name in ENDED)
+        return sum(count for name, count in self.counts.items() if name in TASK_ENDED)
 
     @property
     def has_ended(self) -> bool:
@@ -82,7 +73,8 @@ class Job:
         A job of which a task failed or was preempted says so while others still run (wire reference 7.1), so the
         counters are asked too.
         """
-        return self.status in ENDED and not (self.counts["running"] or self.counts["pending"])
+        under_way = self.counts[TaskStatus.RUNNING] or self.counts[TaskStatus.PENDING]
+        return self.status in JOB_ENDED and not under_way
 
     @property
     def succeeded(self) -> bool:
@@ -105,14 +97,14 @@ def list_jobs(
     the service as its clients ask it to; all else, and both again, here, since a service may ignore what it does not
     know. Ids that there are not are left out.
     """
-    wanted = None if jids is None else job_ids(jids)
-    with client_or_own(client) as one:
-        records = _records(one, wanted, since)
+    ids = None if jids is None else job_ids(jids)
+    with client_or_own(client) as api:
+        records = _records(api, ids, since)
     accepted = frozenset(statuses)
     jobs = [
         job
         for job in {job.jid: job for job in map(Job.from_record, records)}.values()
-        if (wanted is None or job.jid in wanted)
+        if (ids is None or job.jid in ids)
         and (not accepted or job.status in accepted)
         and (project is None or job.project == project)
         and (owner is None or job.owner == owner)
@@ -123,20 +115,20 @@ def list_jobs(
 
 def get_job(jid: int | str, *, client: ApiClient | None = None) -> Job:
     """Return one job. Raises RefusedError if there is none of this id."""
-    found = list_jobs(jids=[jid], client=client)
-    if not found:
+    jobs = list_jobs(jids=[jid], client=client)
+    if not jobs:
         raise RefusedError(f"{JOBS_LIST.id}: there is no job {job_id(jid)}", operation=JOBS_LIST.id)
-    return found[0]
+    return jobs[0]
 
 
-def _records(client: ApiClient, wanted: list[str] | None, since: date | None) -> list[dict[str, Any]]:
-    if wanted is None:
-        return _ask(client, f"created_gt_{since.isoformat()}" if since else "")
-    found: list[dict[str, Any]] = []
-    for low, high in _ranges(sorted(map(int, wanted))):
+def _records(client: ApiClient, ids: list[str] | None, since: date | None) -> list[dict[str, Any]]:
+    if ids is None:
+        return client.list_jobs(f"created_gt_{since.isoformat()}" if since else "")
+    records: list[dict[str, Any]] = []
+    for low, high in _ranges(sorted(map(int, ids))):
         # Bounds are exclusive and padded, as the vendor's client sends them.
-        found += _ask(client, f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
-    return found
+        records += client.list_jobs(f"jid_gt_{max(low - 1, 0):05},jid_lt_{high + 1:05}")
+    return records
 
 
 def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:
@@ -144,7 +136,3 @@ def _ranges(numbers: list[int]) -> Iterable[tuple[int, int]]:
     if numbers and numbers[-1] - numbers[0] < _SPAN:
         return [(numbers[0], numbers[-1])]
     return [(number, number) for number in numbers]
-
-
-def _ask(client: ApiClient, filter_text: str) -> list[dict[str, Any]]:
-    return records_of(client.call(JOBS_LIST, query={"filter": filter_text} if filter_text else None))

@@ -9,10 +9,9 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError, TryAgainError
-from conductor.lib.jobs import ENDED
 from conductor.lib.polling import Pacer, Polling
+from conductor.lib.statuses import TASK_ENDED
 from conductor.lib.tasks import get_task
-from conductor.lib.wire.operations import LOGS_GET
 from conductor.lib.wire.records import job_id, number, object_of, task_id, text
 
 
@@ -44,10 +43,9 @@ def get_log(
 
     Raises RefusedError if the task has no log yet, which it gets when it first runs (wire reference 7.2).
     """
-    job, task = job_id(jid), task_id(tid)
-    query = {"job": job, "task": task, "num_lines[]": str(max(0, from_line))}
-    with client_or_own(client) as one:
-        sent = one.call(LOGS_GET, query=query, about=f"task {task} of job {job}")
+    begin = max(0, from_line)
+    with client_or_own(client) as api:
+        sent = api.calls.logs_get(job_id(jid), task_id(tid), begin)
     body = object_of(sent)
     logs = body.get("logs")
     first: Any = logs[0] if isinstance(logs, list) and logs else {}
@@ -56,7 +54,7 @@ def get_log(
         raise sent.unexpected("logs must be a list of objects with a list log")
     return TaskLog(
         lines=tuple(str(line).rstrip("\r\n") for line in lines),
-        next_line=max(0, from_line) + _new(body.get("new_num_lines"), len(lines)),
+        next_line=begin + _new(body.get("new_num_lines"), len(lines)),
         task_status=text(body, "task_status"),
         status_description=text(body, "status_description"),
         instance_name=text(first, "instance_name"),
@@ -90,10 +88,10 @@ def follow_log(
     pacer = Pacer(polling or Polling(longest=10.0), wait, clock)
     line = from_line
     settled = True  # so that the log of a task that ended before is complete with its first answer
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         while True:
             try:
-                log = _log_if_any(jid, tid, line, one)
+                log = _log_if_any(jid, tid, line, api)
             except TryAgainError as error:
                 pacer.failed(error)
                 pacer.pause()
@@ -101,10 +99,10 @@ def follow_log(
             pacer.answered(news=bool(log.lines))
             yield from log.lines
             line = log.next_line
-            if log.task_status in ENDED and (settled or not log.lines):
+            if log.task_status in TASK_ENDED and (settled or not log.lines):
                 return
             # Lines that came with the end may not be the last ones: those are asked for once more.
-            settled = log.task_status in ENDED
+            settled = log.task_status in TASK_ENDED
             pacer.pause()
 
 

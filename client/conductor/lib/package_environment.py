@@ -67,15 +67,15 @@ class PackageEnvironment(Mapping[str, str]):
         self._values, self._platform = values, chosen
 
     def _agreed(self, platform: str | None) -> str:
-        wanted = platform or self._platform or PLATFORMS[0]
-        if wanted not in SEPARATORS:
+        chosen = platform or self._platform or PLATFORMS[0]
+        if chosen not in SEPARATORS:
             accepted = ", ".join(SEPARATORS)
-            raise EnvironmentMergeError(f"there is no platform {wanted!r}; accepted: {accepted}")
-        if self._platform not in (None, wanted):
+            raise EnvironmentMergeError(f"there is no platform {chosen!r}; accepted: {accepted}")
+        if self._platform not in (None, chosen):
             raise EnvironmentMergeError(
-                f"variables for {wanted} cannot be added to those for {self._platform}"
+                f"variables for {chosen} cannot be added to those for {self._platform}"
             )
-        return wanted
+        return chosen
 
     def __getitem__(self, name: str) -> str:
         return SEPARATORS[self.platform].join(self._values[name].parts)
@@ -124,6 +124,6 @@ def _joined(name: str, there: _Value | None, value: str, policy: str) -> _Value:
         return _Value((value,), exclusive=False)
     if there.exclusive:
         raise EnvironmentMergeError(
-            f"{name} is exclusively {there.parts[0]!r}, so {value!r} cannot be added to it"
+            f"{name} is set exclusively to {there.parts[0]!r}, so {value!r} cannot be added to it"
         )
     return _Value((*there.parts, value) if policy == APPEND else (value, *there.parts), exclusive=False)

@@ -99,14 +99,17 @@ class PackageTree:
         products: Iterable[str] = (),
         platforms: Iterable[str] = PLATFORMS,
     ) -> None:
-        wanted, accepted = frozenset(products), frozenset(platforms)
+        names, accepted = frozenset(products), frozenset(platforms)
         packages = [Package.from_record(record) for record in records]
-        packages = sorted((one for one in packages if one.platform in accepted), key=lambda one: one.order)
+        packages = sorted(
+            (package for package in packages if package.platform in accepted),
+            key=lambda package: package.order,
+        )
         by_id = {package.package_id: package for package in packages}
         roots = [
             package
             for package in packages
-            if (len(wanted) == 1 or package.is_host) and (not wanted or package.product in wanted)
+            if (len(names) == 1 or package.is_host) and (not names or package.product in names)
         ]
         self.roots = tuple(_branch(package, by_id, frozenset()) for package in roots)
 
@@ -119,10 +122,10 @@ class PackageTree:
 
         Raises BadArgumentError if there is no such host.
         """
-        found: dict[str, list[str]] = {}
+        versions: dict[str, list[str]] = {}
         for plugin in self._root(host).plugins:
-            found.setdefault(plugin.package.product, []).append(plugin.package.version)
-        return found
+            versions.setdefault(plugin.package.product, []).append(plugin.package.version)
+        return versions
 
     def find(self, host: str, *plugins: str) -> Package:
         """Return the package at the end of a path of labels, such as ``find("maya-io 2023 linux", "arnold-maya 7.1")``.
@@ -162,10 +165,10 @@ def _labelled(label: str, branches: Iterable[Branch], what: str) -> Branch:
         package = branch.package
         for name in {package.label, f"{package.product} {package.version}".strip()}:
             by_label.setdefault(name, []).append(branch)
-    found = by_label.get(label, [])
-    if len(found) == 1:
-        return found[0]
+    matches = by_label.get(label, [])
+    if len(matches) == 1:
+        return matches[0]
     from conductor.lib.submission.arguments import closest
 
-    advice = f"{what}, with its platform" if found else f"{what}; {closest(label, by_label)}"
+    advice = f"{what}, with its platform" if matches else f"{what}; {closest(label, by_label)}"
     raise BadArgumentError.listing([Problem("package", repr(label)[:80], advice)])

@@ -65,5 +65,5 @@ def _label(package: Mapping[str, Any]) -> str:
 def _conflict(name: str, there: str, setters: list[str], value: str, label: str) -> EnvironmentMergeError:
     by = ", ".join(dict.fromkeys(setters))
     return EnvironmentMergeError(
-        f"{name} cannot be both {there!r} (set by {by}) and {value!r}, which {label} wants exclusively"
+        f"{name} cannot be both {there!r} (set by {by}) and {value!r}, which {label} sets exclusively"
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from conductor.lib.exceptions import TryAgainError
+from conductor.lib.wire.backoff import growing
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +34,14 @@ class Pacer:
     polling: Polling
     wait: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    _next: float = field(init=False)
+    _pauses: int = field(init=False, default=0)
     _away_since: float | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        self._next = self.polling.first
 
     def answered(self, *, news: bool) -> None:
         """Note an answer, and whether it brought anything."""
         self._away_since = None
         if news:
-            self._next = self.polling.first
+            self._pauses = 0
 
     def failed(self, error: TryAgainError) -> None:
         """Note that the service could not answer. Raises the error again where that has lasted too long."""
@@ -55,5 +53,7 @@ class Pacer:
 
     def pause(self, at_most: float | None = None) -> None:
         """Wait until it is time for the next question, or for ``at_most`` seconds."""
-        self.wait(self._next if at_most is None else min(self._next, at_most))
-        self._next = min(self._next * self.polling.factor, self.polling.longest)
+        polling = self.polling
+        seconds = growing(polling.first, self._pauses, polling.longest, polling.factor)
+        self._pauses += 1
+        self.wait(seconds if at_most is None else min(seconds, at_most))

@@ -8,7 +8,7 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
-from conductor.lib.jobs import ENDED
+from conductor.lib.statuses import TASK_ENDED
 from conductor.lib.wire.operations import TASKS_LIST
 from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 
@@ -17,8 +17,8 @@ from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 class Task:
     """A task as it was when it was asked for.
 
-    Only ``status`` was seen in a client of the real service; the other fields may be empty there. ``runtime`` is in
-    seconds. ``record`` is all that the service said.
+    ``status`` is a `TaskStatus`, or one that came later; it alone was seen in a client of the real service, so the
+    other fields may be empty there. ``runtime`` is in seconds. ``record`` is all that the service said.
     """
 
     jid: str
@@ -45,7 +45,7 @@ class Task:
     @property
     def has_ended(self) -> bool:
         """Whether the task neither waits nor runs."""
-        return self.status in ENDED
+        return self.status in TASK_ENDED
 
 
 def list_tasks(jid: int | str, *, client: ApiClient | None = None) -> list[Task]:
@@ -56,14 +56,14 @@ def list_tasks(jid: int | str, *, client: ApiClient | None = None) -> list[Task]
 def get_task(jid: int | str, tid: int | str, *, client: ApiClient | None = None) -> Task:
     """Return one task. Raises RefusedError if there is none of this id."""
     job, task = job_id(jid), task_id(tid)
-    for found in _ask(client, f"jobLabel_eq_{job},taskLabel_eq_{task}"):
-        if found.tid in ("", task):
-            return found
+    for listed in _ask(client, f"jobLabel_eq_{job},taskLabel_eq_{task}"):
+        if listed.tid in ("", task):
+            return listed
     raise RefusedError(f"{TASKS_LIST.id}: there is no task {task} of job {job}", operation=TASKS_LIST.id)
 
 
 def _ask(client: ApiClient | None, filter_text: str) -> list[Task]:
-    with client_or_own(client) as one:
-        sent = one.call(TASKS_LIST, query={"filter": filter_text}, base=one.config.api_url)
-        tasks = [Task.from_record(record) for record in records_of(sent)]
+    with client_or_own(client) as api:
+        sent = api.calls.tasks_list(filter_text)
+    tasks = [Task.from_record(record) for record in records_of(sent)]
     return sorted(tasks, key=lambda task: (len(task.tid), task.tid))

@@ -1,11 +1,10 @@
-"""Uploading files, and what came of it. How the work is done stands in ``upload_run``."""
+"""Uploading files, and what came of it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
+from conductor.lib.upload.context import UploadContext
+from conductor.lib.upload.progress import Meter
 from conductor.lib.upload.run import BATCH_BYTES, UploadRun
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
     from conductor.lib.upload.part_memory import PartMemory
 
 logger = logging.getLogger(__name__)
@@ -73,16 +74,31 @@ class Uploader:
         InvalidPathError name the file; errors of the service name the file that was being sent. Ctrl-C and a
         cancellation (CancelledError) end it within a second; what was sent by then is not sent again.
         """
-        wanted = list(files)
-        if not wanted:
+        listed = list(files)
+        if not listed:
             return UploadReport((), frozenset(), 0)
-        with self._run(wanted) as run:
-            run.finish(_workers(wanted, self._client.config.thread_count))
+        stop = Cancellation()
+        meter = Meter(listed, self._progress, self._clock)
+        # With connections of its own, which are broken when it is to end early.
+        with self._client.branch(stop) as client, stop.calling(client.transport.break_off):
+            context = UploadContext(client.calls, self._project, stop, meter, self._part_memory())
+            run = UploadRun(context, listed, cache=self._cache, clock=self._clock)
+            workers = _workers(listed, self._client.config.thread_count)
+            # Whoever watches or may cancel is served by the calling thread, which then must not be busy itself.
+            inline = workers == 1 and self._cancellation is None and self._progress is None
+            try:
+                with (self._cancellation or Cancellation()).calling(stop.cancel):
+                    run.finish(workers, inline=inline)
+            except CancelledError:
+                raise CancelledError(
+                    f"the upload was cancelled: {meter.done_files} of {len(listed)} files are there; "
+                    "start it again to send the rest"
+                ) from None
         report = UploadReport(
-            tuple(run.files[file.path] for file in wanted),
-            frozenset(run.sent),
-            run.bytes_sent - run.bytes_resumed,
-            run.bytes_resumed,
+            tuple(run.files[file.path] for file in listed),
+            frozenset(context.sent),
+            context.bytes_sent - context.bytes_resumed,
+            context.bytes_resumed,
         )
         logger.info(
             "%d files: %d sent (%d bytes), %d already there",
@@ -92,32 +108,6 @@ class Uploader:
             report.skipped,
         )
         return report
-
-    @contextmanager
-    def _run(self, files: list[LocalFile]) -> Iterator[UploadRun]:
-        """Give a run of its own connections, which are broken when it is to end early."""
-        stop = Cancellation()
-        given = self._cancellation or Cancellation()
-        with self._client.branch(stop) as client, stop.calling(client.transport.break_off):
-            run = UploadRun(
-                client,
-                files,
-                stop,
-                project=self._project,
-                cache=self._cache,
-                parts=self._part_memory(),
-                progress=self._progress,
-                threads_only=self._cancellation is not None or self._progress is not None,
-                clock=self._clock,
-            )
-            try:
-                with given.calling(stop.cancel):
-                    yield run
-            except CancelledError:
-                raise CancelledError(
-                    f"the upload was cancelled: {run.settled} of {len(files)} files are there; "
-                    "the same again sends the rest"
-                ) from None
 
     def _part_memory(self) -> PartMemory | None:
         if self._cache is None:

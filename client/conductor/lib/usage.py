@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -11,7 +10,6 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.wire.operations import BILLING_GET_STORAGE_USAGE, BILLING_GET_USAGE
 from conductor.lib.wire.records import number, records_of, text
 from conductor.lib.wire.transport import Sent
 
@@ -62,26 +60,23 @@ def get_compute_usage(first: date, last: date, *, client: ApiClient | None = Non
     Raises BadArgumentError if the last day is before the first.
     """
     end = _day_after(first, last)
-    bounds = [
-        {"field": "start_time", "op": ">=", "value": first.isoformat()},
-        {"field": "start_time", "op": "<", "value": end.isoformat()},
-    ]
-    query = {"filter": json.dumps(bounds), "group_by": '["start_time"]', "order_by": "start_time"}
-    with client_or_own(client) as one:
-        sent = one.call(BILLING_GET_USAGE, query=query)
+    with client_or_own(client) as api:
+        sent = api.calls.billing_get_usage(first.isoformat(), end.isoformat())
     rows = [_compute(record, sent) for record in records_of(sent)]
     # The service answers with a row of zeros where nothing ran at all, since its clients fail without any.
     return sorted((row for row in rows if row.minutes or row.cost), key=lambda row: row.start)
 
 
 def _compute(record: Mapping[str, Any], sent: Sent) -> ComputeUsage:
-    said = text(record, "start_time")
+    start_time = text(record, "start_time")
     try:
-        start = parsedate_to_datetime(said)
-    except ValueError:
+        start = parsedate_to_datetime(start_time)
+    except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
         start = None
     if start is None:
-        raise sent.unexpected(f"start_time is {said!r}, not a time such as 'Wed, 10 Apr 2024 07:00:00 GMT'")
+        raise sent.unexpected(
+            f"start_time is {start_time!r}, not a time such as 'Wed, 10 Apr 2024 07:00:00 GMT'"
+        )
     return ComputeUsage(
         start=start.replace(tzinfo=start.tzinfo or timezone.utc),
         minutes=number(record.get("minutes")),
@@ -97,8 +92,8 @@ def get_storage_usage(first: date, last: date, *, client: ApiClient | None = Non
     Raises BadArgumentError if the last day is before the first.
     """
     end = _day_after(first, last)
-    with client_or_own(client) as one:
-        sent = one.call(BILLING_GET_STORAGE_USAGE, query={"start": first.isoformat(), "end": end.isoformat()})
+    with client_or_own(client) as api:
+        sent = api.calls.billing_get_storage_usage(first.isoformat(), end.isoformat())
     record = next(iter(records_of(sent)), {})
     costs, gibs = record.get("cost_per_day") or [], record.get("gibs_per_day") or []
     if not isinstance(costs, list) or not isinstance(gibs, list) or len(costs) != len(gibs):
@@ -106,7 +101,7 @@ def get_storage_usage(first: date, last: date, *, client: ApiClient | None = Non
     return StorageUsage(
         days=tuple(
             StorageDay(first + timedelta(index), number(gib), number(cost))
-            for index, (gib, cost) in enumerate(zip(gibs, costs, strict=True))
+            for index, (gib, cost) in enumerate(zip(gibs, costs))
         ),
         cost=number(record.get("cost")),
         currency=text(record, "currency"),

@@ -31,14 +31,14 @@ def wait_for_jobs(
     Raises RefusedError if there is no such job, NotEndedError when the time is over, TryAgainError when the service was
     away for as long as ``polling`` allows.
     """
-    wanted = job_ids(jids)
+    ids = job_ids(jids)
     pacer = Pacer(polling or Polling(), wait, clock)
     deadline = None if timeout is None else clock() + timeout
     seen: list[Job] = []
-    with client_or_own(client) as one:
+    with client_or_own(client) as api:
         while True:
             try:
-                jobs = _all(wanted, one)
+                jobs = _all(ids, api)
             except TryAgainError as error:
                 pacer.failed(error)
             else:
@@ -50,16 +50,14 @@ def wait_for_jobs(
                     return jobs
             left = None if deadline is None else deadline - clock()
             if left is not None and left <= 0:
-                raise NotEndedError.after(
-                    timeout or 0, [job.jid for job in seen if not job.has_ended] or wanted
-                )
+                raise NotEndedError.after(timeout or 0, [job.jid for job in seen if not job.has_ended] or ids)
             pacer.pause(left)
 
 
-def _all(wanted: list[str], client: ApiClient) -> list[Job]:
-    found = {job.jid: job for job in list_jobs(jids=wanted, client=client)}
-    missing = [jid for jid in wanted if jid not in found]
+def _all(ids: list[str], client: ApiClient) -> list[Job]:
+    by_id = {job.jid: job for job in list_jobs(jids=ids, client=client)}
+    missing = [jid for jid in ids if jid not in by_id]
     if missing:
         named = ", ".join(missing)
         raise RefusedError(f"{JOBS_LIST.id}: there is no job {named}", operation=JOBS_LIST.id)
-    return [found[jid] for jid in wanted]
+    return [by_id[jid] for jid in ids]

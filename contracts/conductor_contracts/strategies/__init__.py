@@ -26,6 +26,7 @@ from conductor_contracts.strategies.reports import (
     upload_finishes,
     upload_progress,
 )
+from conductor_contracts.strategies.schedules import fault_schedules
 from conductor_contracts.strategies.software import environments, package_lists, packages
 from conductor_contracts.strategies.values import frame_specs, md5s
 
@@ -35,6 +36,7 @@ __all__ = [
     "completions",
     "download_reports",
     "environments",
+    "fault_schedules",
     "file_trees",
     "frame_specs",
     "job_actions",

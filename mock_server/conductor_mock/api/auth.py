@@ -27,12 +27,8 @@ def token() -> dict[str, object] | ResponseReturnValue:
     """
     if request.args.get("redirect_uri") is not None:
         return _browser_login(request.args["redirect_uri"])
-    grant_type = request.args.get("grant_type")
-    if grant_type != "client_credentials":
-        raise _wrong("grant_type", f"must be 'client_credentials', got {grant_type!r}")
-    client_id = request.args.get("client_id", "")
-    secret = request.args.get("client_secret", "")
-    if not client_id or len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
+    client_id, secret = request.args["client_id"], request.args["client_secret"]
+    if len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
         raise _wrong("client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}")
     if not secret.strip():
         raise _wrong("client_secret", "must be the private_key of the API key, got nothing")

@@ -78,7 +78,7 @@ def _usage_row(number: int, t_us: int, usage: farm.Usage) -> Json:
         "minutes": round(usage.time_us / (60 * SECOND), 4),
         "cores": round(usage.core_time_us / farm.HOUR_US, 4),
         "instance_cost": farm.dollars(usage.instance_cost),
-        "license_cost": farm.dollars(usage.licence_cost),
+        "license_cost": farm.dollars(usage.license_cost),
         "self_link": number,
     }
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import g, request
 
 from conductor_mock.context import service, warn
-from conductor_mock.errors import Detail, Refusal, bad_request, too_large
+from conductor_mock.errors import Detail, Refusal, bad_request, invalid, too_large
 
 Json = dict[str, Any]
 
@@ -41,21 +41,18 @@ def contract_body() -> Json:
     data = parse_json(raw_body())
     problems = operation.check_request(data)
     if problems:
-        raise bad_request(
-            f"{operation.id}: the request body is not valid: {_place(problems[0].path)} {problems[0].message}",
-            *(Detail(problem.path, problem.message) for problem in problems),
-        )
-    for field in operation.unknown_fields(data):
-        hint = f"; did you mean {field.closest!r}?" if field.closest else ""
-        notice(field.path, f"the contract knows no such field{hint}")
+        raise invalid(f"{operation.id}: the request body is not valid", problems)
+    for problem in operation.unknown_fields(data):
+        notice(problem.path, problem.message)
     return cast(Json, data)
 
 
 def notice(path: str, message: str) -> None:
-    """A contract warning about one place of the body; under `--strict` it refuses the request."""
+    """A contract warning about one place of the request; under `--strict` it refuses the request."""
+    problem = Detail(path, message)
     if service().settings.strict:
-        raise bad_request(f"strict: {_place(path)} {message}", Detail(path, message))
-    warn(f"{_place(path)} {message}")
+        raise invalid("strict", [problem])
+    warn(str(problem))
 
 
 def parse_json(data: bytes) -> Any:
@@ -77,10 +74,6 @@ def parse_json(data: bytes) -> Any:
     if "\\ud" in text.lower() and _has_lone_surrogate(value):
         raise _refused("a text in the body holds half of a surrogate pair, which is not a character")
     return value
-
-
-def _place(path: str) -> str:
-    return path or "the body"
 
 
 def _refused(message: str) -> Refusal:

@@ -12,12 +12,12 @@ from werkzeug.exceptions import MethodNotAllowed
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DownloadStatus
 from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
@@ -91,7 +91,7 @@ def report() -> Json:
         command = farm.report(
             account.state,
             body["download_id"],
-            status=body["status"],
+            status=DownloadStatus(body["status"]),
             bytes_downloaded=body.get("bytes_downloaded") or 0,
         )
         if command is not None:
@@ -104,7 +104,7 @@ def fail(download_id: str) -> Json:
     """A downloader gave up, with plain text as the reason: the outputs are offered again."""
     raw_body()
     with service().accounts.open(caller().account_id) as account:
-        command = farm.report(account.state, download_id, status="pending", bytes_downloaded=0)
+        command = farm.report(account.state, download_id, status=DownloadStatus.PENDING, bytes_downloaded=0)
         if command is not None:
             account.append(command)
     return {"status": "success"}
@@ -132,14 +132,7 @@ def _padded(tid: object) -> str:
 
 def _whole(name: str, default: int, most: int) -> int:
     """A query parameter that is a count; larger ones are cut to the most that is served at once."""
-    text = request.args.get(name)
-    if text is None or text == "":
-        return default
-    if not re.fullmatch(r"[1-9]\d{0,11}", text, re.ASCII):
-        raise bad_request(
-            f"{name} must be a whole number from 1, got {text[:40]!r}", Detail(name, "must be from 1")
-        )
-    return min(int(text), most)
+    return min(int(request.args.get(name) or default), most)
 
 
 def _cursor(text: str | None) -> int:

@@ -11,14 +11,16 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from conductor_mock.api import signed
+from conductor_mock.api.queries import contract_form
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.errors import Refusal, not_found
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DownloadStatus
 from conductor_mock.outputs.listing import Chosen, with_outputs
 from conductor_mock.store.account import Account
 
@@ -56,43 +58,40 @@ def hand_out() -> Response:
 @fileio.put("/api/v1/fileio/downloader/touch/<file_id>")
 def touch(file_id: str) -> Json:
     """A heartbeat."""
-    return _report(file_id, "downloading", "bytes_transferred")
+    return _report(file_id, DownloadStatus.DOWNLOADING, "bytes_transferred")
 
 
 @fileio.put("/api/v1/fileio/downloader/finish/<file_id>")
 def finish(file_id: str) -> Json:
     """The file is there; with its last file a task is downloaded."""
-    return _report(file_id, "downloaded", "bytes_downloaded")
+    return _report(file_id, DownloadStatus.DOWNLOADED, "bytes_downloaded")
 
 
 @fileio.put("/api/v1/fileio/downloader/fail/<file_id>")
 def fail(file_id: str) -> Json:
     """The daemon gave up on the file: it is offered again."""
-    return _report(file_id, "pending", "bytes_downloaded")
+    return _report(file_id, DownloadStatus.PENDING, "bytes_downloaded")
 
 
-def _report(file_id: str, status: str, field: str) -> Json:
+def _report(file_id: str, status: DownloadStatus, field: str) -> Json:
+    form = contract_form()
     match = _ID.fullmatch(file_id)
     if match is None:
         raise not_found(f"there is no download {file_id[:60]!r}")
     with service().accounts.open(caller().account_id) as account:
         try:
             command = farm.report(
-                account.state, match[1], status=status, bytes_downloaded=_bytes(field), file=int(match[2])
+                account.state,
+                match[1],
+                status=status,
+                bytes_downloaded=int(form.get(field) or 0),
+                file=int(match[2]),
             )
         except NotThereError as error:
             raise Refusal(410, f"no longer active: {error}") from None
         if command is not None:
             account.append(command)
     return {"status": "success"}
-
-
-def _bytes(field: str) -> int:
-    text = request.form.get(field) or "0"
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        message = f"must be a whole number of bytes, got {text[:40]!r}"
-        raise bad_request(f"{field} {message}", Detail(field, message))
-    return int(text)
 
 
 def _item(account: Account, job: Job, index: int, number: int) -> Json:

@@ -21,6 +21,7 @@ from conductor_mock.farm import payload as reading
 from conductor_mock.farm.decisions import create_job, held_files, job_of_key, machine_name
 from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.ids import jid as write_jid
+from conductor_mock.farm.statuses import Action
 from conductor_mock.farm.values import Machine
 
 jobs = Blueprint("jobs", __name__)
@@ -40,7 +41,7 @@ def create() -> tuple[dict[str, Any], int]:
         made = job_of_key(account.state, key, body_sha256)
     if made is not None:  # before anything else is looked at: the catalogue may have changed since
         return views.created(made), 201
-    _check_catalogue(payload)
+    _check_catalog(payload)
     _check_scouts(payload)
     command = create_job(
         payload,
@@ -89,7 +90,7 @@ def act() -> dict[str, str]:
     """Do something to whole jobs; those whose state does not allow it are left alone, and 409 if it moves none."""
     body = contract_body()
     with service().accounts.open(caller().account_id) as account:
-        command = actions.act_on_jobs(account.state, body["action"], body["jobids"])
+        command = actions.act_on_jobs(account.state, Action(body["action"]), body["jobids"])
         account.append(command)
     named = ", ".join(write_jid(number) for number in command.jobs)
     return {"body": "success", "message": f"{command.action}: {len(command.jobs)} jobs: {named}"}
@@ -110,7 +111,7 @@ def _check_scouts(payload: dict[str, Any]) -> None:
         notice("/scout_frames", f"{text[:40]!r} is no frame specification, so no task is held")
 
 
-def _check_catalogue(payload: dict[str, Any]) -> None:
+def _check_catalog(payload: dict[str, Any]) -> None:
     """Warn about ids that the catalogue does not have: a real account's are not ours."""
     offered = catalog()
     check_project(payload.get("project"), "/project")
@@ -127,23 +128,30 @@ def _machine(payload: dict[str, Any]) -> Machine:
     """The machine that a job copies; one that the catalogue does not know has no price and the reference's speed."""
     name, offered = machine_name(payload), catalog()
     packages = [offered.package(package_id) for package_id in payload.get("software_package_ids") or ()]
-    licence_price = sum(offered.licence(package["product"]) for package in packages if package is not None)
-    known = known_machine(offered, name, licence_price)
-    if known is None:
-        return Machine(name, cores=1, price=0, preemptible_price=0, licence_price=licence_price, speed=100)
-    return known
+    license_price = sum(offered.license(package["product"]) for package in packages if package is not None)
+    known = known_machine(offered, name, license_price)
+    if known is not None:
+        return known
+    return Machine(
+        name=name,
+        cores=1,
+        price_micro_usd_per_hour=0,
+        preemptible_micro_usd_per_hour=0,
+        license_micro_usd_per_hour=license_price,
+        speed=100,
+    )
 
 
-def known_machine(offered: Catalog, name: str, licence_price: int) -> Machine | None:
+def known_machine(offered: Catalog, name: str, license_micro_usd_per_hour: int) -> Machine | None:
     """The machine of a catalogue as a job copies it, with what the job's software costs on it by the hour."""
-    found = offered.machine(name)
-    if found is None:
+    machine = offered.machine(name)
+    if machine is None:
         return None
     return Machine(
         name=name,
-        cores=found.cores,
-        price=found.price_usd_per_hour,
-        preemptible_price=found.preemptible_usd_per_hour,
-        licence_price=licence_price,
-        speed=found.speed,
+        cores=machine.cores,
+        price_micro_usd_per_hour=machine.price_micro_usd_per_hour,
+        preemptible_micro_usd_per_hour=machine.preemptible_micro_usd_per_hour,
+        license_micro_usd_per_hour=license_micro_usd_per_hour,
+        speed=machine.speed,
     )

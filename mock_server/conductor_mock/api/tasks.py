@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Blueprint, request
@@ -16,6 +15,7 @@ from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm import actions, logs, lookup, views
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.state import Execution
+from conductor_mock.farm.statuses import Action
 
 tasks = Blueprint("tasks", __name__)
 task_logs = Blueprint("logs", __name__)
@@ -46,7 +46,7 @@ def act() -> dict[str, str]:
     """Do something to tasks of one job; those whose state does not allow it are left alone, 409 if it moves none."""
     body = contract_body()
     with service().accounts.open(caller().account_id) as account:
-        command = actions.act_on_tasks(account.state, body["action"], body["jobid"], body["taskids"])
+        command = actions.act_on_tasks(account.state, Action(body["action"]), body["jobid"], body["taskids"])
         account.append(command)
     lines = "".join(f"\n\t{tid(index)}" for index in command.tasks)
     message = f"{command.action}: {len(command.tasks)} tasks of job {jid(command.job)}:{lines}"
@@ -56,13 +56,7 @@ def act() -> dict[str, str]:
 @task_logs.get("/get_log_file")
 def get() -> dict[str, Any]:
     """The lines of a task's log behind those that the caller has. A task that never ran has none: 404."""
-    known = request.args.get("num_lines[]", "0")
-    if not re.fullmatch(r"\d{1,12}", known, re.ASCII):
-        message = f"must be the number of lines that you have, got {known[:40]!r}"
-        raise bad_request(f"num_lines[] {message}", Detail("num_lines[]", message))
-    for name in ("job", "task"):
-        if not request.args.get(name):
-            raise bad_request(f"{name} is missing", Detail(name, "is required"))
+    known = int(request.args.get("num_lines[]", "0"))
     read: dict[int, Execution] = {}
     said: logs.Said = {}
     while True:
@@ -75,6 +69,6 @@ def get() -> dict[str, Any]:
                 )
             executions = logs.executions(task)
             if executions == read:
-                return logs.answer(account.state, job, index, int(known), said)
+                return logs.answer(account.state, job, index, known, said)
         # What runs for real is read without the account's lock, and again if it has moved on in the meantime.
         read, said = executions, {number: service().said(one) for number, one in executions.items()}

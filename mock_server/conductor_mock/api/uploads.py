@@ -63,7 +63,7 @@ def finish(upload_id: str) -> dict[str, str]:
         return md5 if current.contents.held(account_id, [md5]) else None
 
     with current.accounts.open(account_id) as account:
-        job = lookup.upload(account.state, upload_id)
+        job, _ = lookup.upload(account.state, upload_id)
         command = farm.finish(
             account.state, upload_id, reported=reported, payload=account.payload(job), held_md5=held_md5
         )

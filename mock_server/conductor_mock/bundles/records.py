@@ -13,31 +13,33 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.catalog import CatalogError, from_document
-from conductor_mock.farm.actions import ACTIONS, FORCED
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    AttemptEnded,
     CatalogReplaced,
     ClockSet,
     Command,
-    DownloadReported,
     JobChanged,
     JobCreated,
-    JobsActed,
     OptionsChanged,
     RulesChanged,
     TaskForced,
-    TasksActed,
 )
-from conductor_mock.farm.downloads import REPORTS
-from conductor_mock.farm.outcomes import RuleError, check_rule
+from conductor_mock.farm.encoding import EncodingError, key_of
+from conductor_mock.farm.execution import ENDS
+from conductor_mock.farm.outcomes import check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
+from conductor_mock.farm.refusals import InvalidRequestError
+from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
 
 Json = dict[str, Any]
+
+_LINE: Mapping[str, type] = {"seq": int, "t_us": int, "kind": str, "v": int, "json": dict}
 
 
 def write_line(record: Record) -> bytes:
@@ -59,17 +61,33 @@ def read_line(line: bytes, number: int, contract: Contract) -> Record:
     """The record of the `number`-th line. Raises BundleError."""
     try:
         data = json.loads(line)
-        record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"command {number} cannot be read: {error}") from None
+    problem = _wrong_line(data)
+    if problem:
+        raise BundleError(f"command {number} cannot be read: {problem}")
+    if data["seq"] != number or not _is_time(data["t_us"]):
+        raise BundleError(f"command {number} has the number {data['seq']!r} and the time {data['t_us']!r}")
+    try:
+        record = Record(number, data["t_us"], decode(data["kind"], data["v"], data["json"]))
+    except EncodingError as error:
+        raise BundleError(f"command {number} cannot be read: {error}") from None
     except UnknownCommandError as error:
         raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
-    if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
-        raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
     problem = _wrong(record.command, type(record.command)) or _invalid(record.command, contract)
     if problem:
         raise BundleError(f"command {number} ({record.command.kind}): {problem}")
     return record
+
+
+def _wrong_line(data: Any) -> str | None:
+    """What a line lacks of the form that `write_line` gives it, if anything."""
+    if not isinstance(data, dict):
+        return "it is no JSON object"
+    for name, kind in _LINE.items():
+        if not isinstance(data.get(name), kind):
+            return f"its {name!r} is {str(data.get(name))[:40]!r}"
+    return None
 
 
 def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
@@ -79,7 +97,7 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
         if not isinstance(value, hint):
             return f"{place} is no {hint.__name__}"
         found = (
-            _wrong(getattr(value, field.name), hints[field.name], f"{place}/{field.name}")
+            _wrong(getattr(value, field.name), hints[field.name], f"{place}/{key_of(field)}")
             for field in fields(hint)
         )
         return next(filter(None, found), None)
@@ -134,16 +152,23 @@ def _anchor(anchor: Anchor) -> str | None:
 def _machine(machine: Machine | None) -> str | None:
     if machine is None:
         return None
-    numbers = (machine.cores, machine.price, machine.preemptible_price, machine.licence_price)
+    numbers = (
+        machine.cores,
+        machine.price_micro_usd_per_hour,
+        machine.preemptible_micro_usd_per_hour,
+        machine.license_micro_usd_per_hour,
+    )
     return None if machine.speed >= 1 and min(numbers) >= 0 else "a machine out of its range"
 
 
 def _rules(command: RulesChanged) -> str | None:
-    try:
-        for rule in command.rules:
+    for rule in command.rules:
+        for problem in load_control().schemas.check("OutcomeRule", rule):
+            return f"a rule: {problem}"
+        try:
             check_rule(rule)
-    except RuleError as error:
-        return f"a rule: {error}"
+        except InvalidRequestError as error:
+            return f"a rule: {error.path} {error}"
     return None
 
 
@@ -156,20 +181,16 @@ def _catalog(command: CatalogReplaced) -> str | None:
     return None
 
 
-def _one_of(value: str, known: Any) -> str | None:
-    return None if value in known else f"{value[:40]!r} is not known"
-
-
-CHECKS: Mapping[type[Command], Callable[[Any], str | None]] = {
+CHECKS: Mapping[type[Any], Callable[[Any], str | None]] = {
     AccountOpened: _opened,
     OptionsChanged: lambda command: _options(command.options),
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),
     JobChanged: lambda command: _machine(command.machine),
-    JobsActed: lambda command: _one_of(command.action, ACTIONS),
-    TasksActed: lambda command: _one_of(command.action, ACTIONS),
-    TaskForced: lambda command: _one_of(command.status, FORCED),
-    DownloadReported: lambda command: _one_of(command.status, REPORTS),
+    AttemptEnded: lambda command: None if command.outcome in ENDS else f"no run ends as {command.outcome}",
+    TaskForced: lambda command: (
+        None if command.status in FORCED else f"no task is forced to {command.status}"
+    ),
     RulesChanged: _rules,
     CatalogReplaced: _catalog,
 }

@@ -24,6 +24,8 @@ from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged, OutputsListed
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
+from conductor_mock.farm.frames import FramesError
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
@@ -32,10 +34,8 @@ from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Belongings
 from conductor_mock.version import version
 
-_NO_HISTORY = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError,
-)  # fmt: skip
-"""What folding commands that do not belong together raises."""
+_NO_HISTORY = (BrokenLogError, FramesError)
+"""What folding commands that do not belong together raises. Anything else is a defect of ours, and is told as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _check_state(manifest: Manifest, records: Sequence[Record]) -> State:
         advance(state, manifest.now_us)
         found = fingerprint(state)
     except _NO_HISTORY as error:
-        raise BundleError(f"its commands do not make a history: {type(error).__name__}: {error}") from None
+        raise BundleError(f"its commands do not make a history: {error}") from None
     if found != manifest.state_sha256:
         raise BundleError(
             f"its commands come to another state (sha256 {found}) than was saved ({manifest.state_sha256[:80]})"

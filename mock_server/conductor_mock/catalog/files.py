@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
+from conductor_contracts.problems import advice
 from conductor_mock.catalog.build import build
 from conductor_mock.catalog.model import LISTS, TABLES, Catalog
-from conductor_mock.catalog.problems import CatalogError, nearest
+from conductor_mock.catalog.problems import CatalogError
 from conductor_mock.catalog.validation import validate
 
 NAMES = ("gcp", "aws", "coreweave")
@@ -33,7 +34,7 @@ def named(name: str) -> Catalog:
     Raises CatalogError for another name.
     """
     if name not in NAMES:
-        raise CatalogError(f"there is no shipped catalogue {name!r}; {nearest(name, NAMES)}")
+        raise CatalogError(f"there is no shipped catalogue {name!r}{advice(name, NAMES)}")
     table = _table("default.yaml")
     if name != "gcp":
         table |= _table(f"{name}.yaml")

@@ -33,21 +33,24 @@ CUDA_CORES_PER_GIGABYTE = 160
 class Machine:
     """One instance type as the farm sees it.
 
-    `cores` is rounded up to whole ones. `memory_gb` is the decimal text of the wire, such as `7.5`. Both
-    prices are whole micro-dollars per hour. `speed` is a percentage of an 8-core machine without a GPU.
+    `cores` is rounded up to whole ones. Both prices are whole micro-dollars per hour. `speed` is a percentage of an
+    8-core machine without a GPU.
     """
 
     name: str
     cores: int
-    memory_gb: str
     gpu_count: int
-    price_usd_per_hour: MicroDollars
-    preemptible_usd_per_hour: MicroDollars
+    price_micro_usd_per_hour: MicroDollars
+    preemptible_micro_usd_per_hour: MicroDollars
     speed: int
 
     def figures(self) -> dict[str, int]:
         """What the instance-type record does not say, in the form that `machine_from` takes back."""
-        return {figure: getattr(self, figure) for figure in FIGURES}
+        return {
+            "price_usd_per_hour": self.price_micro_usd_per_hour,
+            "preemptible_usd_per_hour": self.preemptible_micro_usd_per_hour,
+            "speed": self.speed,
+        }
 
 
 FIGURES: dict[str, str] = {
@@ -55,7 +58,7 @@ FIGURES: dict[str, str] = {
     "preemptible_usd_per_hour": "whole micro-dollars per hour (380000 is 0.38 dollars)",
     "speed": "a whole percentage of an 8-core machine, at least 1",
 }
-"""The figures that a catalogue document may state, each with what it accepts."""
+"""The figures that a catalogue document may state, by their keys in it, each with what it accepts."""
 
 
 def machine_from(record: Mapping[str, Any], given: Mapping[str, int]) -> Machine:
@@ -68,18 +71,19 @@ def machine_from(record: Mapping[str, Any], given: Mapping[str, int]) -> Machine
     return Machine(
         name=record["name"],
         cores=math.ceil(Decimal(str(record["cores"]))),
-        memory_gb=str(record["memory"]),
         gpu_count=_gpu_count(record),
-        price_usd_per_hour=price,
-        preemptible_usd_per_hour=given.get("preemptible_usd_per_hour", price * PREEMPTIBLE_PERCENT // 100),
+        price_micro_usd_per_hour=price,
+        preemptible_micro_usd_per_hour=given.get(
+            "preemptible_usd_per_hour", price * PREEMPTIBLE_PERCENT // 100
+        ),
         speed=given.get("speed", _speed(record)),
     )
 
 
 def _price(record: Mapping[str, Any]) -> MicroDollars:
     cores, memory = Decimal(str(record["cores"])), Decimal(str(record["memory"]))
-    licence = WINDOWS_CORE if record["operating_system"] == "windows" else 0
-    return math.floor(cores * (CORE + licence) + memory * GIGABYTE) + _cuda_cores(record) * CUDA_CORE
+    system = WINDOWS_CORE if record["operating_system"] == "windows" else 0
+    return math.floor(cores * (CORE + system) + memory * GIGABYTE) + _cuda_cores(record) * CUDA_CORE
 
 
 def _speed(record: Mapping[str, Any]) -> int:

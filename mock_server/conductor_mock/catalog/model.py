@@ -27,7 +27,7 @@ class Catalog:
 
     `packages`, `projects` and `instance_types` are the records of wire reference 2.1, 2.2 and 2.3 in the order
     in which they are served. `env_vars` is the `env` list of 2.4, the same for every account. `machines` has
-    one entry for each instance type. `licences` gives what a product's licence costs, in micro-dollars per
+    one entry for each instance type. `licenses` gives what a product's licence costs, in micro-dollars per
     hour; a product that is not in it costs nothing.
 
     Equal catalogues have equal `sha256`. A command log refers to a catalogue by it.
@@ -38,7 +38,7 @@ class Catalog:
     instance_types: tuple[Record, ...]
     env_vars: tuple[Record, ...]
     machines: Mapping[str, Machine]
-    licences: Mapping[str, MicroDollars]
+    licenses: Mapping[str, MicroDollars]
 
     def package(self, package_id: str) -> Record | None:
         """The package with this id. None means an id that is not ours, which is no error on the wire."""
@@ -52,16 +52,9 @@ class Catalog:
         """The machine behind an `instance_type`."""
         return self.machines.get(instance_type)
 
-    def machine_for(self, machine_flavor: str, cores: int) -> Machine | None:
-        """The machine that the older pair of arguments names: `standard` and 2 are `n1-standard-2`.
-
-        None where the catalogue has no such name; the alternatives with other naming schemes have none at all.
-        """
-        return self.machine(f"n1-{machine_flavor}-{cores}")
-
-    def licence(self, product: str) -> MicroDollars:
+    def license(self, product: str) -> MicroDollars:
         """What one machine pays for an hour of this product, in micro-dollars."""
-        return self.licences.get(product, 0)
+        return self.licenses.get(product, 0)
 
     def to_document(self) -> Record:
         """The catalogue document: a JSON-ready dict that `from_document` turns into an equal catalogue."""
@@ -71,7 +64,7 @@ class Catalog:
             "instance_types": list(self.instance_types),
             "env_vars_configs": list(self.env_vars),
             "machines": {name: machine.figures() for name, machine in self.machines.items()},
-            "licences": dict(self.licences),
+            "licences": dict(self.licenses),
         }
 
     def to_json(self) -> str:
@@ -100,7 +93,7 @@ class Catalog:
                 record["name"]: machine_from(record, figures.get(record["name"], {}))
                 for record in instance_types
             },
-            licences=dict(document.get("licences", {})),
+            licenses=dict(document.get("licences", {})),
         )
 
     @classmethod

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from conductor_mock.commands.target import DefaultGroup, Target, target_options
+from conductor_mock.faults.fault import Fault
+from conductor_mock.faults.kinds import KINDS
+from conductor_mock.faults.options import default_of, meaning_of, type_of
+from conductor_mock.faults.reference import options_by_name, spelling
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _MATCH = ("operation", "method", "path")
 _COUNTS = ("times", "skip")
+_TYPES: Mapping[str, type] = {"integer": int, "number": float, "boolean": bool}
 
 
 @click.group(cls=DefaultGroup)
@@ -27,6 +36,23 @@ def show(target: Target) -> None:
     target.show(answer, map(_line, answer["faults"]) if answer["faults"] else ["no faults"])
 
 
+def _fault_options(command: F) -> F:
+    """Give a command the options of every kind of fault; one that several kinds have says what it is to each."""
+    for name, uses in reversed(options_by_name().items()):
+        words, of_type = spelling(name), _TYPES[type_of(uses[0][1])]
+        if of_type is bool:
+            words = f"{words}/--no-{words.removeprefix('--')}"
+        command = click.option(words, name, type=of_type, default=None, help=_help(uses))(command)
+    return command
+
+
+def _help(uses: Sequence[tuple[type[Fault], Field[Any]]]) -> str:
+    kinds: dict[str, list[str]] = {}
+    for kind, option in uses:
+        kinds.setdefault(f"{meaning_of(option)} [default: {default_of(option)}]", []).append(kind.kind)
+    return " ".join(f"With {', '.join(names)}: {meaning}." for meaning, names in kinds.items())
+
+
 @faults.command()
 @click.option("--operation", help="An operation of the contract, such as jobs.create.")
 @click.option("--method", help="A method; with --path.")
@@ -35,13 +61,9 @@ def show(target: Target) -> None:
     "--kind",
     default="status",
     show_default=True,
-    help="What goes wrong: status, delay, stall, reset, lost_answer, truncate, corrupt or garble.",
+    help=f"What goes wrong: {', '.join(kind.kind for kind in KINDS)}.",
 )
-@click.option("--status", type=int, help="The status to answer with.  [default: 503]")
-@click.option("--retry-after", type=int, help="With status: seconds for the Retry-After header.")
-@click.option("--seconds", type=float, help="With delay and stall: for how long.")
-@click.option("--bytes", type=int, help="With truncate and corrupt: how many.")
-@click.option("--read-body/--no-read-body", default=None, help="With reset: after the body, or before.")
+@_fault_options
 @click.option("--times", type=int, help="How often.  [default: always]")
 @click.option("--skip", type=int, help="Requests that are served before.")
 @click.option("--rule", help="A whole rule as JSON, instead of the other options.")

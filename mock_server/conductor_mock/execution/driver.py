@@ -21,12 +21,13 @@ import sqlalchemy as sa
 
 from conductor_mock.execution import collection, leftovers, recipe, runner
 from conductor_mock.execution.environment import EnvironmentProblemError
-from conductor_mock.execution.order import CANCELLED, FAILED, LOST, SUCCESS, Limits, Order, Report
+from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import State
+from conductor_mock.farm.statuses import Outcome
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
@@ -40,7 +41,6 @@ AGAIN_S = 1
 """Between two tries of what the disk or the database refused."""
 
 SHORTEST_SLEEP_S = 0.01
-STOPPED = "stopped"
 RECIPES = 8
 """Jobs whose payload is kept read: a payload may be large, and every task of its job needs it."""
 
@@ -137,13 +137,15 @@ class Driver:
             if started is None:
                 return
             report = self._run(started, workspace)
-            if report.outcome == LOST:  # what it started outlives whoever ran it
+            if report.outcome == Outcome.LOST:  # what it started outlives whoever ran it
                 leftovers.end_one(workspace)
             self._report(started, workspace, report)
         except Exception:  # a defect must not leave the task running for ever, nor stop the others
             log.exception("run %s of job %d came to no end of its own", run, one.job)
             self._end(
-                farm.Active(one.job, one.task, one.attempt, run), FAILED, reason="a defect of conductor-mock"
+                farm.Active(one.job, one.task, one.attempt, run),
+                Outcome.FAILED,
+                reason="a defect of conductor-mock",
             )
         finally:
             with self._lock:
@@ -169,13 +171,13 @@ class Driver:
         try:
             order = self._order(one, workspace)
         except (WorkspaceError, EnvironmentProblemError) as error:
-            return Report(FAILED, reason=str(error))
+            return Report(Outcome.FAILED, reason=str(error))
         if order is None:
-            return Report(CANCELLED)
+            return Report(None)
         try:
             return self._pool.executor.submit(runner.run, order).result()
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, its run is gone
-            return Report(LOST, reason=f"its executor gave it up ({type(error).__name__})")
+            return Report(Outcome.LOST, reason=f"its executor gave it up ({type(error).__name__})")
 
     def _order(self, one: farm.Active, workspace: Workspace) -> Order | None:
         with self._stores.accounts.open(self._account_id) as account:
@@ -211,10 +213,10 @@ class Driver:
     def _report(self, one: farm.Active, workspace: Workspace, report: Report) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""
         outcome, reason = report.outcome, report.reason
-        if outcome == CANCELLED and self._closing.is_set():
-            outcome, reason = STOPPED, "the server was stopped"
-        elif outcome == CANCELLED:
-            outcome, reason = LOST, "somebody ended it from outside"
+        if outcome is None and self._closing.is_set():
+            outcome, reason = Outcome.STOPPED, "the server was stopped"
+        elif outcome is None:
+            outcome, reason = Outcome.LOST, "somebody ended it from outside"
         with self._stores.accounts.open(self._account_id) as account:
             is_current = farm.is_current(account.state, one)
             now_us = account.state.now_us
@@ -223,11 +225,11 @@ class Driver:
             self._end_log(one, self._store_log(workspace, now_us))
             return
         outputs: tuple[OutputFile, ...] = ()
-        if outcome == SUCCESS and report.made:
+        if outcome == Outcome.SUCCESS and report.made:
             try:
                 outputs = self._store(workspace, output_path, report.made, now_us)
             except OSError as error:
-                outcome, reason = FAILED, f"its outputs could not be stored: {why(error)}"
+                outcome, reason = Outcome.FAILED, f"its outputs could not be stored: {why(error)}"
         self._end(
             one,
             outcome,
@@ -259,7 +261,7 @@ class Driver:
     def _end(
         self,
         one: farm.Active,
-        outcome: str,
+        outcome: Outcome,
         *,
         exit_code: int | None = None,
         reason: str = "",
@@ -306,7 +308,7 @@ class Driver:
         for one in lost:
             workspace = Workspace(self._folder / one.run)
             said = self._store_log(workspace, now_us) if workspace.log.exists() else None
-            self._end(one, LOST, reason="the server that ran it ended", log=said)
+            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=said)
         for folder in self._folder.iterdir():
             workspace = Workspace(folder)
             facts = workspace.read_run()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MIB = 1024 * 1024
+from conductor_mock.farm.statuses import Outcome
 
-SUCCESS, FAILED, LOST, CANCELLED = "success", "failed", "lost", "cancelled"
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Order:
 class Report:
     """How a run ended. `made` are the files that appeared or changed below the output folder, relative to it."""
 
-    outcome: str
+    outcome: Outcome | None
+    """Success, failed, or lost with whoever ran it; None when it was cancelled."""
     exit_code: int | None = None
     reason: str = ""
     made: tuple[str, ...] = ()

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from conductor_mock.execution import collection, processes
-from conductor_mock.execution.order import CANCELLED, FAILED, LOST, MIB, SUCCESS, Order, Report
+from conductor_mock.execution.order import MIB, Order, Report
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm.logs import shown
+from conductor_mock.farm.statuses import Outcome
 
 POLL_S = 0.05
 LOOK_S = 0.25
@@ -32,6 +33,9 @@ MIN_FREE = 256 * MIB
 NPROC_HEADROOM = 4096
 """Threads that a run may add to those that its user has: the kernel's limit is per user, so it must leave room."""
 
+_CANCELLED = "cancelled"
+"""Why a run ends that nobody wants any more."""
+
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -40,15 +44,15 @@ def run(order: Order) -> Report:
     workspace = Workspace(order.folder)
     try:
         if not workspace.claim():
-            return Report(LOST, reason="whoever ran it is gone")
+            return Report(Outcome.LOST, reason="whoever ran it is gone")
         with workspace.log.open("ab", buffering=0) as file:
             return _Run(order, workspace, _Log(file, order.limits.log)).report()
     except WorkspaceError as error:
-        return Report(FAILED, reason=str(error))
+        return Report(Outcome.FAILED, reason=str(error))
     except OSError as error:
         if workspace.is_cancelled():  # its folder may be gone
-            return Report(CANCELLED)
-        return Report(FAILED, reason=f"it could not be run: {why(error)}")
+            return Report(None)
+        return Report(Outcome.FAILED, reason=f"it could not be run: {why(error)}")
 
 
 class _Log:
@@ -104,20 +108,20 @@ class _Run:
         before = collection.look(order.output) if order.output else {}
         self._base, _ = self._size()
         if workspace.is_cancelled():
-            return Report(CANCELLED)
+            return Report(None)
         why_ended, code = self._run_command()
         if why_ended is None:  # it may have been quicker than the looks at it
             why_ended = self._over()
-        if why_ended == CANCELLED:
-            return Report(CANCELLED)
+        if why_ended == _CANCELLED:
+            return Report(None)
         if why_ended is not None or code != 0:
-            return Report(FAILED, code, why_ended or _why_it_failed(code, self._limits.output))
+            return Report(Outcome.FAILED, code, why_ended or _why_it_failed(code, self._limits.output))
         if not order.output:
-            return Report(SUCCESS, 0)
+            return Report(Outcome.SUCCESS, 0)
         collected = collection.collect(order.output, before)
         for line in collected.refused:
             self._log.note(f"[{line}]")
-        return Report(SUCCESS, 0, "", tuple(collected.made))
+        return Report(Outcome.SUCCESS, 0, "", tuple(collected.made))
 
     def _run_command(self) -> tuple[str | None, int]:
         """Run the command; why it was ended, if it was, and its exit code. All of its processes are gone then."""
@@ -186,7 +190,7 @@ class _Run:
 
     def _problem(self, pid: int) -> str | None:
         if self._workspace.is_cancelled():
-            return CANCELLED
+            return _CANCELLED
         now = time.monotonic()
         if now > self._deadline:
             return f"it took longer than {self._limits.timeout_s:g} s (--execute-timeout)"

@@ -5,85 +5,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lookup, queues, simulation, tasks, uploads
+from conductor_mock.farm import lookup, queues, recorded, simulation, tasks, uploads
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
-from conductor_mock.farm.state import ENDED, READY, Attempt, Job, State
+from conductor_mock.farm.state import Attempt, Job, State
+from conductor_mock.farm.statuses import (
+    ENDED,
+    NEVER_BEGAN,
+    STATUS_AFTER,
+    WAITS_FOR_FILES,
+    Action,
+    JobStatus,
+    Outcome,
+    Phase,
+    TaskStatus,
+)
 from conductor_mock.farm.values import Machine
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """Tasks in one of the statuses `of` become `to`. `phases` are the phases of a job that it also ends."""
+class Effect:
+    """What an action does."""
 
-    of: frozenset[str]
-    to: str
+    of: frozenset[TaskStatus] = frozenset()
+    """The statuses of the tasks that it moves,"""
+    to: TaskStatus = TaskStatus.PENDING
+    """and the one that they are moved to."""
+    phases: frozenset[Phase] = frozenset()
+    """The phases that it ends, of a job as a whole."""
+    is_restart: bool = False
+    """Whether tasks begin from the beginning, with all the retries of the job's policy."""
     on_tasks: bool = True
-    phases: frozenset[str] = frozenset()
+    """Whether single tasks take it, too."""
 
 
-_NEVER_BEGAN = frozenset({"failed", "killed"})
-"""Phases of a job that ended before its files were there: its tasks will never begin."""
-
-_WAITS_FOR_FILES = frozenset({"upload_pending", "uploading", "sync_pending", "syncing", "sync_failed"})
-
-ACTIONS: Mapping[str, Action] = {
-    "kill": Action(frozenset({"pending", "holding", "running"}), "killed", phases=_WAITS_FOR_FILES),
-    "hold": Action(frozenset({"pending"}), "holding"),
-    "unhold": Action(frozenset({"holding"}), "pending"),
-    "retry": Action(ENDED, "pending"),
-    "retry_failed": Action(frozenset({"failed"}), "pending", on_tasks=False),
-    "retry_preempted": Action(frozenset({"preempted"}), "pending", on_tasks=False),
-    "retry_sync": Action(frozenset(), "", on_tasks=False, phases=frozenset({"sync_failed"})),
-    "reviewed": Action(frozenset({"success", "downloaded"}), "reviewed"),
-    "release_scouts": Action(frozenset({"holding"}), "pending", on_tasks=False),
+ACTIONS: Mapping[Action, Effect] = {
+    Action.KILL: Effect(
+        frozenset({TaskStatus.PENDING, TaskStatus.HOLDING, TaskStatus.RUNNING}),
+        TaskStatus.KILLED,
+        WAITS_FOR_FILES,
+    ),
+    Action.HOLD: Effect(frozenset({TaskStatus.PENDING}), TaskStatus.HOLDING),
+    Action.UNHOLD: Effect(frozenset({TaskStatus.HOLDING})),
+    Action.RETRY: Effect(ENDED, is_restart=True),
+    Action.RETRY_FAILED: Effect(frozenset({TaskStatus.FAILED}), is_restart=True, on_tasks=False),
+    Action.RETRY_PREEMPTED: Effect(frozenset({TaskStatus.PREEMPTED}), is_restart=True, on_tasks=False),
+    Action.RETRY_SYNC: Effect(phases=frozenset({Phase.SYNC_FAILED}), on_tasks=False),
+    Action.REVIEWED: Effect(frozenset({TaskStatus.SUCCESS, TaskStatus.DOWNLOADED}), TaskStatus.REVIEWED),
+    Action.RELEASE_SCOUTS: Effect(frozenset({TaskStatus.HOLDING}), on_tasks=False),
 }
 
-FORCED = ("success", "failed", "preempted", "killed")
-"""Statuses that the control API may end a task with."""
+
+_OUTCOME: Mapping[TaskStatus, Outcome] = {status: outcome for outcome, status in STATUS_AFTER.items()}
+"""What becomes of the attempt under way of a task that an action puts into a status."""
 
 
-def act_on_jobs(state: State, name: str, jids: Sequence[str]) -> JobsActed:
+def act_on_jobs(state: State, action: Action, job_ids: Sequence[str]) -> JobsActed:
     """An action on whole jobs; jobs that it moves nothing of are left out.
 
-    Raises InvalidRequestError (no such action), NotThereError, StateForbidsError (it moves nothing of any of the jobs).
+    Raises NotThereError, StateForbidsError (it moves nothing of any of the jobs).
     """
-    action = _action(name, on_tasks=False)
-    jobs = [lookup.job(state, text) for text in dict.fromkeys(jids)]
-    moved = tuple(job.number for job in jobs if _moves(action, job))
+    effect = ACTIONS[action]
+    jobs = [lookup.job(state, job_id) for job_id in dict.fromkeys(job_ids)]
+    moved = tuple(job.number for job in jobs if _moves(effect, job))
     if not moved:
         states = ", ".join(map(_described, jobs[:5]))
-        raise StateForbidsError(f"{name} wants one that is {_wanted(action)}; {states}")
-    return JobsActed(name, moved)
-
-
-def act_on_tasks(state: State, name: str, text: str, tids: Sequence[str]) -> TasksActed:
-    """An action on some tasks of a job; tasks that it does not move are left out. Raises as `act_on_jobs` does."""
-    action = _action(name, on_tasks=True)
-    job = lookup.job(state, text)
-    found = [lookup.task(job, one) for one in dict.fromkeys(tids)]
-    if job.phase in _NEVER_BEGAN:
-        raise StateForbidsError(f"{name}: the tasks of job {_described(job)} will never begin")
-    moved = tuple(index for index, task in found if task.status in action.of)
-    if not moved:
-        states = ", ".join(f"{tid(index)} is {task.status}" for index, task in found[:5])
         raise StateForbidsError(
-            f"{name} wants one that is {_wanted(action)}; of job {jid(job.number)} {states}"
+            f"{action} needs a job that is {_any_of(effect.of | effect.phases)}; {states}"
         )
-    return TasksActed(name, job.number, moved)
+    return JobsActed(action, moved)
 
 
-def force(state: State, text: str, one: str, status: str, exit_code: int | None) -> TaskForced:
-    """End a task from outside. Raises InvalidRequestError, NotThereError, StateForbidsError."""
-    if status not in FORCED:
-        raise InvalidRequestError(f"must be one of {', '.join(FORCED)}, got {status[:40]!r}")
-    job = lookup.job(state, text)
-    index, task = lookup.task(job, one)
-    if job.phase not in (READY, "syncing"):
+def act_on_tasks(state: State, action: Action, job_id: str, task_ids: Sequence[str]) -> TasksActed:
+    """An action on some tasks of a job; tasks that it does not move are left out.
+
+    Raises InvalidRequestError (it is for whole jobs), NotThereError, StateForbidsError.
+    """
+    effect = ACTIONS[action]
+    if not effect.on_tasks:
+        raise InvalidRequestError(f"{action} is done to whole jobs, not to single tasks", "/action")
+    job = lookup.job(state, job_id)
+    chosen = [lookup.task(job, task_id) for task_id in dict.fromkeys(task_ids)]
+    if job.phase in NEVER_BEGAN:
+        raise StateForbidsError(f"{action}: job {_described(job)}, so its tasks will never begin")
+    moved = tuple(index for index, task in chosen if task.status in effect.of)
+    if not moved:
+        states = ", ".join(f"{tid(index)} is {task.status}" for index, task in chosen[:5])
+        raise StateForbidsError(
+            f"{action} needs a task that is {_any_of(effect.of)}; in job {jid(job.number)}, {states}"
+        )
+    return TasksActed(action, job.number, moved)
+
+
+def force(state: State, job_id: str, task_id: str, outcome: Outcome, exit_code: int | None) -> TaskForced:
+    """End a task from outside. `outcome` is one of `FORCED`. Raises NotThereError, StateForbidsError."""
+    job = lookup.job(state, job_id)
+    index, task = lookup.task(job, task_id)
+    if job.phase not in (Phase.READY, Phase.SYNCING):
         raise StateForbidsError(
             f"job {jid(job.number)} is {job.phase} ({job.note}): its tasks have not begun"
         )
@@ -91,33 +113,35 @@ def force(state: State, text: str, one: str, status: str, exit_code: int | None)
         raise StateForbidsError(
             f"task {tid(index)} of job {jid(job.number)} has ended: it is {task.status}; retry it first"
         )
-    return TaskForced(job.number, index, status, exit_code)
+    return TaskForced(job.number, index, outcome, exit_code)
 
 
 def apply_jobs(state: State, command: JobsActed) -> None:
     for number in command.jobs:
-        job = state.jobs[number]
+        job = recorded.job(state, number)
         _apply(state, job, command.action, range(len(job.tasks)))
 
 
 def apply_tasks(state: State, command: TasksActed) -> None:
-    job = state.jobs[command.job]
+    job = recorded.job(state, command.job)
+    for index in command.tasks:
+        recorded.task_job(state, command.job, index)
     _apply(state, job, command.action, command.tasks, whole=False)
 
 
-def change(state: State, text: str, *, priority: int | None, machine: Machine | None) -> JobChanged:
+def change(state: State, job_id: str, *, priority: int | None, machine: Machine | None) -> JobChanged:
     """Give a job another priority or machine; attempts under way go on as they are.
 
     Raises NotThereError, StateForbidsError.
     """
-    job = lookup.job(state, text)
+    job = lookup.job(state, job_id)
     if tasks.job_has_ended(job):
         raise StateForbidsError(f"job {jid(job.number)} has ended: {_described(job)}")
     return JobChanged(job.number, priority, machine)
 
 
 def apply_changed(state: State, command: JobChanged) -> None:
-    job = state.jobs[command.job]
+    job = recorded.job(state, command.job)
     if command.priority is not None:
         job.priority = command.priority
         simulation.enqueue(state, job)
@@ -128,9 +152,9 @@ def apply_changed(state: State, command: JobChanged) -> None:
 
 def apply_forced(state: State, command: TaskForced) -> None:
     """End the attempt that is under way, or one that begins and ends now; the auto-retry policy follows."""
-    job = state.jobs[command.job]
+    job = recorded.task_job(state, command.job, command.task)
     task = job.tasks[command.task]
-    if job.phase == "syncing":
+    if job.phase == Phase.SYNCING:
         simulation.make_ready(state, job)
     if not tasks.is_active(task):
         simulation.take_instance(
@@ -139,59 +163,53 @@ def apply_forced(state: State, command: TaskForced) -> None:
     simulation.finish(state, job, command.task, command.status, command.exit_code)
 
 
-def _apply(state: State, job: Job, name: str, chosen: Iterable[int], *, whole: bool = True) -> None:
-    action = ACTIONS[name]
+def _apply(state: State, job: Job, action: Action, chosen: Iterable[int], *, whole: bool = True) -> None:
+    effect = ACTIONS[action]
     for index in chosen:
         task = job.tasks[index]
-        if task.status not in action.of:
+        if task.status not in effect.of:
             continue
-        if name.startswith("retry"):
+        if effect.is_restart:
             tasks.restart(job, task, state.now_us)
         else:
             if tasks.is_active(task):
-                simulation.interrupt(state, job, index, action.to)
-            tasks.mark(job, task, action.to, state.now_us)
+                simulation.interrupt(state, job, index, _OUTCOME[effect.to])
+            tasks.mark(job, task, effect.to, state.now_us)
         queues.note_outputs(state, job, index)
-        if action.to == "pending":
+        if effect.to == TaskStatus.PENDING:
             simulation.want(state, job, index)
-    if whole and job.phase in action.phases:
-        _end_phase(state, job, name)
-    elif job.phase == "syncing" and all(task.status in ENDED for task in job.tasks):
+    if whole and job.phase in effect.phases:
+        _end_phase(state, job, action)
+    elif job.phase == Phase.SYNCING and all(task.status in ENDED for task in job.tasks):
         simulation.make_ready(state, job)  # nothing is left that the files would be for
     simulation.note_end(state, job)
 
 
-def _end_phase(state: State, job: Job, name: str) -> None:
-    if name == "kill":
+def _end_phase(state: State, job: Job, action: Action) -> None:
+    if action == Action.KILL:
         uploads.cancel(state, job)
         if job.tasks:
             simulation.make_ready(state, job)
         else:
-            tasks.set_phase(job, "killed", "killed before its files were there", state.now_us)
+            tasks.set_phase(job, Phase.KILLED, "killed before its files were there", state.now_us)
     else:
         simulation.begin_sync(state, job)
 
 
 def _described(job: Job) -> str:
     """A job and its status, and why it is in it where its tasks do not tell."""
-    why = f" ({job.note})" if job.phase != READY and job.note else ""
+    why = f" ({job.note})" if job.phase != Phase.READY and job.note else ""
     return f"{jid(job.number)} is {tasks.job_status(job)}{why}"
 
 
-def _moves(action: Action, job: Job) -> bool:
-    if job.phase in _NEVER_BEGAN:
+def _moves(effect: Effect, job: Job) -> bool:
+    if job.phase in NEVER_BEGAN:
         return False
-    return any(job.counts[status] for status in action.of) or job.phase in action.phases
+    return any(job.counts[status] for status in effect.of) or job.phase in effect.phases
 
 
-def _action(name: str, *, on_tasks: bool) -> Action:
-    action = ACTIONS.get(name)
-    if action is None or (on_tasks and not action.on_tasks):
-        known = [key for key, value in ACTIONS.items() if value.on_tasks or not on_tasks]
-        raise InvalidRequestError(f"must be one of {', '.join(known)}, got {name[:40]!r}")
-    return action
-
-
-def _wanted(action: Action) -> str:
-    *others, last = sorted(action.of | action.phases)
+def _any_of(statuses: Collection[TaskStatus | Phase]) -> str:
+    """Statuses as words, in the order of a job's life."""
+    words = {status.value for status in statuses}
+    *others, last = [status.value for status in JobStatus if status.value in words]
     return f"{', '.join(others)} or {last}" if others else last

@@ -24,7 +24,7 @@ class Usage:
     time_us: int = 0
     core_time_us: int = 0
     instance_cost: int = 0
-    licence_cost: int = 0
+    license_cost: int = 0
 
 
 def usage_by_hour(
@@ -39,14 +39,14 @@ def usage_by_hour(
                 usage.time_us += length
                 usage.core_time_us += length * machine.cores
                 usage.instance_cost += length * _price(job, machine)
-                usage.licence_cost += length * machine.licence_price
+                usage.license_cost += length * machine.license_micro_usd_per_hour
     return dict(sorted(hours.items()))
 
 
 def task_cost(job: Job, task: Task, now_us: int) -> int:
     """What the instances of a task cost until now, licences included: micro-dollars per hour times microseconds."""
     return sum(
-        (ended - began) * (_price(job, machine) + machine.licence_price)
+        (ended - began) * (_price(job, machine) + machine.license_micro_usd_per_hour)
         for began, ended, machine in _task_runs(job, task, now_us)
     )
 
@@ -82,4 +82,6 @@ def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
 
 
 def _price(job: Job, machine: Machine) -> int:
-    return machine.preemptible_price if job.preemptible else machine.price
+    if job.preemptible:
+        return machine.preemptible_micro_usd_per_hour
+    return machine.price_micro_usd_per_hour

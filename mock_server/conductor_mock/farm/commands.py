@@ -5,26 +5,20 @@ A command is stored as `(kind, version, JSON object)`; `records.py` reads what o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.encoding import Codec, Forms, codec_of
+from conductor_mock.farm.statuses import Action, DownloadStatus, Outcome
 from conductor_mock.farm.values import Machine, Options, OutputFile
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Json = dict[str, Any]
-
-_VALUES: Mapping[str, Callable[..., Any]] = {
-    "clock": Anchor,
-    "files": OutputFile,
-    "machine": Machine,
-    "options": Options,
-    "outputs": OutputFile,
-}
-"""The fields of commands whose JSON objects stand for values, one or several."""
 
 
 class _Plain:
@@ -33,25 +27,37 @@ class _Plain:
     __slots__ = ()
 
     def to_json(self) -> Json:
-        return {field.name: _encoded(getattr(self, field.name)) for field in fields(cast(Any, self))}
+        cls: type = type(self)
+        written: Json = _codec(cls).encode(self)
+        return written
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The command of a stored JSON object; lists become tuples again."""
-        names = [field.name for field in fields(cast(Any, cls))]
-        return cls(**{name: _decoded(data[name], _VALUES.get(name)) for name in names})
+        """The command of a stored JSON object. Raises EncodingError."""
+        this: type = cls
+        command: Self = _codec(this).decode(data)
+        return command
 
 
-def _encoded(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_encoded(one) for one in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+class _Bare(_Plain):
+    """A command of one field, whose JSON is that of the field's value."""
+
+    __slots__ = ()
+
+    def to_json(self) -> Json:
+        (written,) = super().to_json().values()
+        value: Json = written
+        return value
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        (field,) = fields(cast(Any, cls))
+        return super().from_json({field.name: data})
 
 
-def _decoded(data: Any, value: Callable[..., Any] | None) -> Any:
-    if isinstance(data, list):
-        return tuple(_decoded(one, value) for one in data)
-    return value(**data) if value is not None and data is not None else data
+@cache
+def _codec(cls: type) -> Codec:
+    return codec_of(cls, Forms())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class AccountOpened(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class OptionsChanged:
+class OptionsChanged(_Bare):
     """The server was started with other options than the account's log says."""
 
     kind: ClassVar[str] = "options.changed"
@@ -77,29 +83,15 @@ class OptionsChanged:
 
     options: Options
 
-    def to_json(self) -> Json:
-        return self.options.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OptionsChanged:
-        return cls(Options.from_json(data))
-
 
 @dataclass(frozen=True, slots=True)
-class ClockSet:
+class ClockSet(_Bare):
     """Simulated time was advanced by hand, or its speed changed; later times count from this anchor."""
 
     kind: ClassVar[str] = "clock.set"
     version: ClassVar[int] = 1
 
     clock: Anchor
-
-    def to_json(self) -> Json:
-        return self.clock.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ClockSet:
-        return cls(Anchor.from_json(dict(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +166,7 @@ class JobsActed(_Plain):
     kind: ClassVar[str] = "jobs.acted"
     version: ClassVar[int] = 1
 
-    action: str
+    action: Action
     jobs: tuple[int, ...]
 
 
@@ -185,7 +177,7 @@ class TasksActed(_Plain):
     kind: ClassVar[str] = "tasks.acted"
     version: ClassVar[int] = 1
 
-    action: str
+    action: Action
     job: int
     tasks: tuple[int, ...]
 
@@ -199,7 +191,7 @@ class TaskForced(_Plain):
 
     job: int
     task: int
-    status: str
+    status: Outcome
     exit_code: int | None
 
 
@@ -270,7 +262,7 @@ class AttemptEnded(_Plain):
     task: int
     attempt: int
     run: str
-    outcome: str
+    outcome: Outcome
     exit_code: int | None
     reason: str
     log: str | None
@@ -314,7 +306,7 @@ class DownloadReported(_Plain):
     job: int
     task: int
     file: int | None
-    status: str
+    status: DownloadStatus
     bytes_downloaded: int
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from conductor_mock.farm import lookup, simulation, tasks
 from conductor_mock.farm import payload as reading
-from conductor_mock.farm.clock import LAST_US, Anchor, ClockError, speed_millionths
-from conductor_mock.farm.commands import ClockSet, JobCreated
+from conductor_mock.farm.commands import JobCreated
 from conductor_mock.farm.frames import FramesError
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
@@ -79,40 +77,3 @@ def held_files(payload: Mapping[str, Any], command: JobCreated) -> Iterator[tupl
             for file in reading.upload_files(payload)
             if file.md5 and file.path not in missing
         )
-
-
-SLICE = 10_000
-"""What happens in one step of a long advance, about a tenth of a second's work, so that others get their turn."""
-
-
-def advance_until(state: State, wall_us: int, jid: str | None) -> tuple[ClockSet, bool]:
-    """The command for a step on the way to when a job has ended (`jid` None: until the farm is idle), and whether it is
-    the last one. The state is at the command's time already: that is how the time is found. Raises NotThereError.
-    """
-    job = None if jid is None else lookup.job(state, jid)
-    finished = simulation.run_until(state, lambda _: job is not None and tasks.job_has_ended(job), SLICE)
-    return ClockSet(Anchor(wall_us, state.now_us, state.clock.speed_millionths)), finished
-
-
-def left_to_execute(state: State, jid: str | None) -> int:
-    """How many tasks run for real, when nothing else is left to wait for until a job has ended or the farm is idle."""
-    if jid is not None and tasks.job_has_ended(lookup.job(state, jid)):
-        return 0
-    return len(state.executing)
-
-
-def move_clock(
-    state: State, wall_us: int, *, left_us: int = 0, speed: float | None = None
-) -> tuple[ClockSet, int]:
-    """The command for a step of moving simulated time on by `left_us`, and how much is left for the next step.
-
-    The last step also sets the `speed`. The state is at the command's time already, as with `advance_until`. Raises
-    ClockError, and then nothing has moved.
-    """
-    to_us = state.now_us + left_us
-    if to_us > LAST_US:
-        raise ClockError("simulated time ends with the year 9999")
-    wanted = state.clock.speed_millionths if speed is None else speed_millionths(speed)
-    finished = simulation.run(state, to_us, SLICE)
-    millionths = wanted if finished else state.clock.speed_millionths
-    return ClockSet(Anchor(wall_us, state.now_us, millionths)), to_us - state.now_us

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conductor_mock.farm import leases, lookup, queues, tasks
+from conductor_mock.farm import leases, lookup, queues, recorded, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
-from conductor_mock.farm.refusals import InvalidRequestError, NotThereError
-from conductor_mock.farm.state import DELIVERED, Download, Job, State, Task
-
-REPORTS = ("downloading", "downloaded", "pending")
+from conductor_mock.farm.refusals import NotThereError
+from conductor_mock.farm.state import Download, Job, State, Task
+from conductor_mock.farm.statuses import DELIVERED, DownloadStatus, TaskStatus
 
 
 def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
@@ -17,7 +16,7 @@ def waiting(state: State, location: str | None) -> Iterator[tuple[Job, int]]:
     for job in queues.jobs_to_deliver(state, location):
         for index in queues.tasks_to_deliver(job):
             download = job.tasks[index].download
-            if download is not None and download.status == "pending":
+            if download is not None and download.status == DownloadStatus.PENDING:
                 yield job, index
 
 
@@ -56,32 +55,30 @@ def next_file(
 
 
 def report(
-    state: State, name: str, *, status: str, bytes_downloaded: int, file: int | None = None
+    state: State, name: str, *, status: DownloadStatus, bytes_downloaded: int, file: int | None = None
 ) -> DownloadReported | None:
     """A downloader's report on the outputs with this id; None when it changes nothing.
 
-    Raises NotThereError for an unknown id, InvalidRequestError for an unknown status.
+    Raises NotThereError for an unknown id.
     """
     job, index = lookup.download(state, name)
-    if status not in REPORTS:
-        raise InvalidRequestError(f"must be one of {', '.join(REPORTS)}, got {status[:40]!r}")
     task = job.tasks[index]
     if file is not None and not (task.outputs and file < len(task.outputs)):
         raise NotThereError(f"download {name} has no file {file}")
-    if task.download is not None and task.download.status == "downloaded" and status == "downloaded":
+    if task.download is not None and task.download.status == status == DownloadStatus.DOWNLOADED:
         return None
     return DownloadReported(job.number, index, file, status, bytes_downloaded)
 
 
 def apply_listed(state: State, command: OutputsListed) -> None:
-    job = state.jobs[command.job]
+    job = recorded.task_job(state, command.job, command.task)
     job.tasks[command.task].outputs = command.files
     queues.note_outputs(state, job, command.task)
 
 
 def apply_offered(state: State, command: DownloadOffered) -> None:
-    download = _download(state, command)
-    download.status = "downloading"
+    download = recorded.download(state, command.job, command.task)
+    download.status = DownloadStatus.DOWNLOADING
     download.lease = leases.take(state.now_us, command.lease_us)
     if command.file is not None:
         download.given |= {command.file}
@@ -90,16 +87,16 @@ def apply_offered(state: State, command: DownloadOffered) -> None:
 
 
 def apply_reported(state: State, command: DownloadReported) -> None:
+    download = recorded.download(state, command.job, command.task)
     job = state.jobs[command.job]
-    _reported(state, job, job.tasks[command.task], command)
+    _reported(state, job, job.tasks[command.task], download, command)
     queues.note_outputs(state, job, command.task)
 
 
-def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> None:
-    download = _download(state, command)
+def _reported(state: State, job: Job, task: Task, download: Download, command: DownloadReported) -> None:
     download.bytes_downloaded = command.bytes_downloaded
-    if command.status == "downloading":
-        download.status = "downloading"
+    if command.status == DownloadStatus.DOWNLOADING:
+        download.status = DownloadStatus.DOWNLOADING
         if download.lease is None:  # it had run out: the downloader was slow, and is there
             length = leases.length_us(leases.DOWNLOAD_S, state.clock.speed_millionths)
             download.lease = leases.take(state.now_us, length)
@@ -107,47 +104,40 @@ def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> 
         else:
             leases.renew(download.lease, state.now_us)
         return
-    if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):
-        if (
-            download.given <= download.done
-        ):  # nobody has a file of it: whoever comes may have all that are left
-            _unlease(download, "pending")
+    file, count = command.file, len(task.outputs or ())
+    if file is not None and not _file_ended(download, file, command.status, count):
+        if download.given <= download.done:
+            # Nobody has a file of it: whoever comes may have all that are left.
+            _unlease(download, DownloadStatus.PENDING)
         return
     _unlease(download, command.status)
-    if command.status == "downloaded" and task.status == "success":
-        tasks.mark(job, task, "downloaded", state.now_us)
-    elif command.status == "pending" and task.status == "downloaded":
-        tasks.mark(job, task, "success", state.now_us)
+    if command.status == DownloadStatus.DOWNLOADED and task.status == TaskStatus.SUCCESS:
+        tasks.mark(job, task, TaskStatus.DOWNLOADED, state.now_us)
+    elif command.status == DownloadStatus.PENDING and task.status == TaskStatus.DOWNLOADED:
+        tasks.mark(job, task, TaskStatus.SUCCESS, state.now_us)
 
 
-def _unlease(download: Download, status: str) -> None:
+def _unlease(download: Download, status: DownloadStatus) -> None:
     download.status = status
     download.lease = None
 
 
-def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:
-    """Note one file of a file-by-file download; whether that ends the download of the task."""
-    assert command.file is not None  # noqa: S101 - the caller asked
-    if command.status == "downloaded":
-        download.done |= {command.file}
+def _file_ended(download: Download, file: int, status: DownloadStatus, count: int) -> bool:
+    """Note one file of a file-by-file download; whether that ends the download of the task, of `count` files."""
+    if status == DownloadStatus.DOWNLOADED:
+        download.done |= {file}
         return len(download.done) == count
-    download.given -= {command.file}
+    download.given -= {file}
     return False
 
 
 def _free_file(task: Task) -> int | None:
     download = task.download
-    if task.status != "success" or download is None:
+    if task.status != TaskStatus.SUCCESS or download is None:
         return None
-    if download.status == "pending" and task.outputs is None:
+    if download.status == DownloadStatus.PENDING and task.outputs is None:
         return 0
-    by_file = download.status == "pending" or bool(download.given)
+    by_file = download.status == DownloadStatus.PENDING or bool(download.given)
     if not by_file or task.outputs is None:
         return None
     return next((number for number in range(len(task.outputs)) if number not in download.given), None)
-
-
-def _download(state: State, command: DownloadOffered | DownloadReported) -> Download:
-    download = state.jobs[command.job].tasks[command.task].download
-    assert download is not None  # noqa: S101 - decided on a task that has one, under the same lock
-    return download

@@ -34,15 +34,13 @@ from conductor_mock.farm.commands import (
     UploadProgressed,
 )
 from conductor_mock.farm.frames import parse_or_none
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State, Task, Upload
+from conductor_mock.farm.statuses import Phase, TaskStatus
 
 SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
-
-
-class BrokenLogError(ValueError):
-    """A log whose commands do not follow each other: a gap, a step back in time, no opening command."""
 
 
 def replay(records: Iterable[Record], state: State | None = None) -> State | None:
@@ -174,7 +172,6 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         phase=phase,
         note=note,
         phases=[(state.now_us, phase)],
-        tasks=[],
         warnings=command.warnings,
         upload=Upload() if waits_for_daemon else None,
         retries=reading.retries(payload),
@@ -187,29 +184,29 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
     queues.note_upload(state, job)
     if command.idempotency_key is not None:
         state.keys[command.idempotency_key] = (command.body_sha256, job.number)
-    if phase == "syncing":
+    if phase == Phase.SYNCING:
         simulation.begin_sync(state, job)
 
 
 def _tasks(payload: Mapping[str, Any]) -> list[Task]:
     """The tasks of a new job: those with a scout frame start, others are held; none: all start (wire reference 7.3)."""
     scouts = reading.scouts(payload)
-    found = [Task(command, frames) for command, frames in reading.tasks(payload)]
+    found = [Task(command, frames, TaskStatus.PENDING) for command, frames in reading.tasks(payload)]
     if scouts is None:
         return found
     chosen = [(frames := parse_or_none(task.frames)) is not None and frames.meets(scouts) for task in found]
     if any(chosen):
         for task, is_scout in zip(found, chosen, strict=True):
             task.scout = is_scout
-            task.status = "pending" if is_scout else "holding"
+            task.status = TaskStatus.PENDING if is_scout else TaskStatus.HOLDING
     return found
 
 
-def _first_phase(command: JobCreated, *, waits_for_daemon: bool) -> tuple[str, str]:
+def _first_phase(command: JobCreated, *, waits_for_daemon: bool) -> tuple[Phase, str]:
     """What keeps a new job from its tasks, and why (wire reference 7.2, step 1)."""
     if command.missing:
         shown = ", ".join(command.missing[:3]) + (" ..." if len(command.missing) > 3 else "")
-        return "sync_failed", f"{len(command.missing)} files were never uploaded: {shown}"
+        return Phase.SYNC_FAILED, f"{len(command.missing)} files were never uploaded: {shown}"
     if waits_for_daemon:
-        return "upload_pending", "waiting for an uploader daemon"
-    return "syncing", ""
+        return Phase.UPLOAD_PENDING, "waiting for an uploader daemon"
+    return Phase.SYNCING, ""

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conductor_mock.farm import tasks
-from conductor_mock.farm.execution import NO_FAULT_OF_ITS_OWN
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.statuses import NO_FAULT_OF_ITS_OWN, STATUS_AFTER, JobStatus, TaskStatus
 
 
-def task_status_at(job: Job, task: Task, t_us: int) -> str:
+def task_status_at(job: Job, task: Task, t_us: int) -> TaskStatus:
     """The status of a task at a time after its job was created."""
     status = _first_status(job, task)
     for when, what in sorted(_changes(task), key=lambda change: change[0]):
@@ -21,7 +21,7 @@ def task_status_at(job: Job, task: Task, t_us: int) -> str:
     return status
 
 
-def job_status_at(state: State, job: Job, t_us: int) -> tuple[str, list[str]]:
+def job_status_at(state: State, job: Job, t_us: int) -> tuple[JobStatus, list[TaskStatus]]:
     """The status of a job, and of each of its tasks. Raises InvalidRequestError for a time beyond its life so far."""
     if not job.created_us <= t_us <= state.now_us:
         raise InvalidRequestError("at must be a time from the creation of the job to now")
@@ -30,23 +30,24 @@ def job_status_at(state: State, job: Job, t_us: int) -> tuple[str, list[str]]:
     return tasks.status_of(phase, Counter(statuses)), statuses
 
 
-def _first_status(job: Job, task: Task) -> str:
-    return "holding" if any(one.scout for one in job.tasks) and not task.scout else "pending"
+def _first_status(job: Job, task: Task) -> TaskStatus:
+    has_scouts = any(other.scout for other in job.tasks)
+    return TaskStatus.HOLDING if has_scouts and not task.scout else TaskStatus.PENDING
 
 
-def _changes(task: Task) -> Iterator[tuple[int, str]]:
+def _changes(task: Task) -> Iterator[tuple[int, TaskStatus]]:
     marks = task.marks or []
     for number, attempt in enumerate(task.attempts):
-        yield attempt.started_us, "running"
+        yield attempt.started_us, TaskStatus.RUNNING
         if attempt.ended_us is None:
             break
         later = task.attempts[number + 1].assigned_us if number + 1 < len(task.attempts) else None
         started_again = later is not None and not any(attempt.ended_us <= when <= later for when, _ in marks)
         waits = (
             later is None
-            and task.status == "pending"
+            and task.status == TaskStatus.PENDING
             and not any(when >= attempt.ended_us for when, _ in marks)
         )
         again = started_again or waits or attempt.outcome in NO_FAULT_OF_ITS_OWN
-        yield attempt.ended_us, "pending" if again else attempt.outcome
+        yield attempt.ended_us, TaskStatus.PENDING if again else STATUS_AFTER[attempt.outcome]
     yield from marks

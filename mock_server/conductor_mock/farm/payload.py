@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor_mock.farm.frames import Frames, FramesError, chunks, parse, parse_or_none, write
+from conductor_mock.farm.statuses import Outcome
 from conductor_mock.md5 import canonical
 
 DEFAULT_PRIORITY = 5
@@ -96,12 +97,12 @@ def with_frames(command: str, frames: str) -> str:
     return command.replace(FRAME_PLACEHOLDER, frames)
 
 
-def retries(payload: Mapping[str, Any]) -> dict[str, int]:
+def retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:
     """The auto-retry policy: outcome -> how often a task is started again (wire reference 7.4)."""
     policy = payload.get("autoretry_policy") or {}
     return {
         outcome: int((policy.get(outcome) or {}).get("max_retries") or 0)
-        for outcome in ("failed", "preempted")
+        for outcome in (Outcome.FAILED, Outcome.PREEMPTED)
         if policy.get(outcome)
     }
 

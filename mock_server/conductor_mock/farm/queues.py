@@ -10,11 +10,14 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.statuses import DownloadStatus, TaskStatus, UploadStatus
+
+_SUCCESS, _PENDING = TaskStatus.SUCCESS, DownloadStatus.PENDING  # a million tasks ask for them
 
 
 def note_upload(state: State, job: Job) -> None:
     """The upload of a job has another status."""
-    waits = job.upload is not None and job.upload.status == "pending"
+    waits = job.upload is not None and job.upload.status == UploadStatus.PENDING
     _stand(state.to_bring.setdefault(job.location, []), job.number, waits=waits)
 
 
@@ -62,9 +65,9 @@ def rebuild(state: State) -> None:
 def _has_something(task: Task) -> bool:
     """Whether a downloader may be handed outputs of the task, or one more of its files."""
     download = task.download
-    if task.status != "success" or download is None:
+    if task.status != _SUCCESS or download is None:
         return False
-    return download.status == "pending" or len(download.given) not in (0, len(task.outputs or ()))
+    return download.status == _PENDING or len(download.given) not in (0, len(task.outputs or ()))
 
 
 def _stand(line: list[int], number: int, *, waits: bool) -> None:

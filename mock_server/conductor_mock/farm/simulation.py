@@ -23,9 +23,13 @@ from collections.abc import Callable
 
 from conductor_mock.farm import outcomes, queues, tasks
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.state import READY, Attempt, Execution, Job, Mail, State
+from conductor_mock.farm.state import Attempt, Execution, Job, Mail, State
+from conductor_mock.farm.statuses import Outcome, Phase, TaskStatus
 
 Event = tuple[int, int, int, int, int]
+
+_PENDING, _RUNNING = TaskStatus.PENDING, TaskStatus.RUNNING
+_READY, _SUCCESS = Phase.READY, Outcome.SUCCESS  # a million tasks ask for them
 
 SYNCED, BEGUN, ENDED = range(3)
 
@@ -69,7 +73,7 @@ def run_until(state: State, done: Callable[[State], bool], most: int) -> bool:
 
 def begin_sync(state: State, job: Job) -> None:
     """The files of a job are in place: they are copied to the render storage."""
-    tasks.set_phase(job, "syncing", "copying files to the render storage", state.now_us)
+    tasks.set_phase(job, Phase.SYNCING, "copying files to the render storage", state.now_us)
     job.syncs += 1
     job.synced_us = state.now_us + SYNC_US + job.upload_size * SECOND // SYNC_BYTES_PER_S
     heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
@@ -77,27 +81,26 @@ def begin_sync(state: State, job: Job) -> None:
 
 def make_ready(state: State, job: Job) -> None:
     """The tasks of a job may start."""
-    tasks.set_phase(job, READY, "", state.now_us)
+    tasks.set_phase(job, Phase.READY, "", state.now_us)
     job.syncs += 1  # a sync under way counts no more
     job.synced_us = None
-    for index, task in enumerate(job.tasks):
-        if task.status == "pending":
-            heapq.heappush(job.waiting, index)
+    job.waiting = [index for index, task in enumerate(job.tasks) if task.status == _PENDING]
     enqueue(state, job)
     note_end(state, job)  # an upload-only job has nothing left to do
 
 
 def enqueue(state: State, job: Job) -> None:
     """Let a job be looked at when slots are given out; once is enough."""
-    if job.phase == READY and job.waiting and job.queued != job.priority:
+    if job.phase == _READY and job.waiting and job.queued != job.priority:
         job.queued = job.priority
         heapq.heappush(state.queue, (-job.priority, job.number))
 
 
 def want(state: State, job: Job, index: int) -> None:
-    """A task waits for an instance."""
-    heapq.heappush(job.waiting, index)
-    enqueue(state, job)
+    """A task waits for an instance; one whose job is not ready does so later."""
+    if job.phase == _READY:
+        heapq.heappush(job.waiting, index)
+        enqueue(state, job)
 
 
 def give_slots(state: State) -> None:
@@ -109,7 +112,7 @@ def give_slots(state: State) -> None:
         if priority != -job.priority:
             continue  # an entry from before its priority changed
         job.queued = None
-        if job.phase != READY:
+        if job.phase != _READY:
             continue  # it was killed
         index = _next_waiting(job)
         if index is None or (job.max_instances and job.active >= job.max_instances):
@@ -131,29 +134,29 @@ def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
     job.active += 1
 
 
-def interrupt(state: State, job: Job, index: int, outcome: str) -> None:
+def interrupt(state: State, job: Job, index: int, outcome: Outcome) -> None:
     """The attempt under way ends from outside, and its instance is given back."""
     _give_back(state, job, index, outcome, None)
 
 
-def start_again(state: State, job: Job, index: int, outcome: str) -> None:
+def start_again(state: State, job: Job, index: int, outcome: Outcome) -> None:
     """The attempt under way ends as `outcome` through no fault of its own: the task waits for another instance."""
     _give_back(state, job, index, outcome, None)
-    tasks.move(job, job.tasks[index], "pending")
+    tasks.move(job, job.tasks[index], TaskStatus.PENDING)
     want(state, job, index)
 
 
-def finish(state: State, job: Job, index: int, outcome: str, exit_code: int | None) -> None:
+def finish(state: State, job: Job, index: int, outcome: Outcome, exit_code: int | None) -> None:
     """The present attempt of a task ends as `outcome`; it is retried if the job's policy still allows that."""
     task = job.tasks[index]
     _give_back(state, job, index, outcome, exit_code)
-    if outcome in ("failed", "preempted") and tasks.tries(task, outcome) <= job.retries.get(outcome, 0):
-        tasks.move(job, task, "pending")
+    if outcome in job.retries and tasks.tries(task, outcome) <= job.retries[outcome]:
+        tasks.move(job, task, TaskStatus.PENDING)
         want(state, job, index)
         return
     tasks.settle(job, task, outcome)
     queues.note_outputs(state, job, index)
-    if outcome == "success" and task.scout:
+    if outcome == _SUCCESS and task.scout:
         _scout_succeeded(state, job)
     note_end(state, job)
 
@@ -172,8 +175,8 @@ def note_end(state: State, job: Job) -> None:
 def release_held(state: State, job: Job) -> None:
     """The tasks that were held may start."""
     for index, task in enumerate(job.tasks):
-        if task.status == "holding":
-            tasks.mark(job, task, "pending", state.now_us)
+        if task.status == TaskStatus.HOLDING:
+            tasks.mark(job, task, TaskStatus.PENDING, state.now_us)
             heapq.heappush(job.waiting, index)
     enqueue(state, job)
 
@@ -181,11 +184,12 @@ def release_held(state: State, job: Job) -> None:
 def rebuild(state: State) -> None:
     """Make the indexes and the events of a state that was read from a snapshot."""
     for job in state.jobs.values():
-        job.waiting = [
-            index
-            for index, task in enumerate(job.tasks)
-            if task.status == "pending" and not tasks.is_active(task)
-        ]
+        if job.phase == _READY:
+            job.waiting = [
+                index
+                for index, task in enumerate(job.tasks)
+                if task.status == _PENDING and not tasks.is_active(task)
+            ]
         for index, task in enumerate(job.tasks):
             if tasks.is_active(task):
                 state.active += 1
@@ -193,7 +197,7 @@ def rebuild(state: State) -> None:
                 _plan(state, job, index, task.attempts[-1])
                 if task.attempts[-1].execution is not None:
                     state.executing[job.number, index] = len(task.attempts)
-        if job.phase == "syncing" and job.synced_us is not None:
+        if job.phase == Phase.SYNCING and job.synced_us is not None:
             heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
         enqueue(state, job)
 
@@ -202,7 +206,7 @@ def _handle(state: State, event: Event) -> None:
     _, kind, number, index, attempt_number = event
     job = state.jobs[number]
     if kind == SYNCED:
-        if job.phase == "syncing" and job.syncs == index:
+        if job.phase == Phase.SYNCING and job.syncs == index:
             make_ready(state, job)
         return
     task = job.tasks[index]
@@ -210,13 +214,13 @@ def _handle(state: State, event: Event) -> None:
         return  # it was killed, or forced to end, since
     attempt = task.attempts[-1]
     if kind == BEGUN:
-        tasks.move(job, task, "running")
+        tasks.move(job, task, _RUNNING)
         _plan(state, job, index, attempt)
     else:
         finish(state, job, index, attempt.planned, attempt.exit_code)
 
 
-def _give_back(state: State, job: Job, index: int, outcome: str, exit_code: int | None) -> None:
+def _give_back(state: State, job: Job, index: int, outcome: Outcome, exit_code: int | None) -> None:
     attempt = job.tasks[index].attempts[-1]
     state.executing.pop((job.number, index), None)
     attempt.ended_us, attempt.outcome, attempt.exit_code = state.now_us, outcome, exit_code
@@ -231,7 +235,7 @@ def _next_waiting(job: Job) -> int | None:
     """The lowest task that waits; entries of tasks that were held, killed or started since are dropped."""
     while job.waiting:
         task = job.tasks[job.waiting[0]]
-        if task.status == "pending" and not tasks.is_active(task):
+        if task.status == _PENDING and not tasks.is_active(task):
             return job.waiting[0]
         heapq.heappop(job.waiting)
     return None
@@ -260,16 +264,16 @@ def _assign(state: State, job: Job, index: int) -> None:
 
 def _execute(state: State, job: Job, index: int, plan: outcomes.Plan) -> None:
     """Give a task an instance on which it runs for real: of the plan only a preemption counts."""
-    preempted = plan.outcome == "preempted"
+    preempted = plan.outcome == Outcome.PREEMPTED
     attempt = Attempt(
         assigned_us=state.now_us,
         started_us=state.now_us,
         ends_us=state.now_us + plan.duration_us if preempted else None,
-        planned=plan.outcome if preempted else "",
+        planned=plan.outcome if preempted else Outcome.UNKNOWN,
         execution=Execution(),
     )
     take_instance(state, job, index, attempt)
-    tasks.move(job, job.tasks[index], "running")
+    tasks.move(job, job.tasks[index], _RUNNING)
     state.executing[job.number, index] = len(job.tasks[index].attempts)
     _plan(state, job, index, attempt)
 

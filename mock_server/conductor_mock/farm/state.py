@@ -1,37 +1,37 @@
 """The state of one account: the fold of its log, kept in memory and in snapshots.
 
-A snapshot is the truth after an upgrade (design, rule 4), so the JSON form (`snapshot.py`) is a file format.
+A snapshot is the truth after an upgrade (design, rule 4). `snapshot.py` writes every field that is stated here, so a
+field needs no more than its line; a new one goes behind those that are there and has a default, which is what a
+snapshot of before has. What is DERIVED is not written: it follows from the rest, and is made again (`indexes.py`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import Any
 
 from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.statuses import (
+    DownloadStatus,
+    JobStatus,
+    Outcome,
+    Phase,
+    TaskStatus,
+    UploadStatus,
+)
 from conductor_mock.farm.values import Machine, Options, OutputFile
 
 Json = dict[str, Any]
+_DERIVED = "derived"
+DERIVED: Mapping[str, Any] = {_DERIVED: True}
+"""The metadata of a field that follows from the others."""
 
-JOB_STATUSES = (
-    "upload_pending", "uploading", "sync_pending", "syncing", "sync_failed", "pending", "holding", "running",
-    "success", "downloaded", "failed", "preempted", "killed", "reviewed",
-)  # fmt: skip
-"""Wire reference 7.1, in the order of a job's life."""
 
-TASK_STATUSES = (
-    "pending", "holding", "running", "success", "downloaded", "failed", "preempted", "killed", "reviewed",
-)  # fmt: skip
-"""Wire reference 7.2; the job record has one counter for each."""
-
-ENDED = frozenset({"success", "downloaded", "failed", "preempted", "killed", "reviewed"})
-DELIVERED = frozenset({"success", "downloaded", "reviewed"})
-"""Statuses of a task that has outputs."""
-
-READY = "ready"
-"""The phase of a job whose files are in place: its status is that of its tasks."""
+def is_derived(field_: Field[Any]) -> bool:
+    """Whether a field follows from the others."""
+    return bool(field_.metadata.get(_DERIVED))
 
 
 @dataclass(slots=True)
@@ -44,80 +44,74 @@ class Lease:
 
 @dataclass(slots=True)
 class Execution:
-    """What is known of an attempt that runs for real: the name of its run once it was started, how it ended.
-
-    `log` is the base64 md5 of what it said, empty if that was not kept; None until all of it was said. `reason` says
-    why it ended, where there is more to say than an exit code.
-    """
+    """What is known of an attempt that runs for real."""
 
     run: str = ""
+    """The name of its run, once it was started."""
     log: str | None = None
+    """The base64 md5 of its output, empty if that was not kept; None until all of it is known."""
     reason: str = ""
+    """Why it ended, where there is more to tell than an exit code."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One run of a task on an instance of its own.
-
-    The instance was taken at `assigned_us` and has booted at `started_us`; the attempt will end at `ends_us` as
-    `planned`. `ended_us` and `outcome` are what became of it; None and `running` until then. `machine` counts the
-    machines that its job had before the one that the attempt has (`Job.machine_of`). An attempt with an `execution`
-    runs for real: unless it is to be preempted nobody knows when it ends, so `ends_us` is None.
-    """
+    """One run of a task on an instance of its own."""
 
     assigned_us: int
+    """When the instance was taken."""
     started_us: int
+    """When the instance has booted."""
     ends_us: int | None
-    planned: str
+    """When the attempt will end as `planned`; None where nobody knows, since it runs for real."""
+    planned: Outcome
     exit_code: int | None = None
     ended_us: int | None = None
-    outcome: str = "running"
+    """When it did end as `outcome`; None until then."""
+    outcome: Outcome = Outcome.RUNNING
     machine: int = 0
+    """How many machines its job had before the one that the attempt has (`Job.machine_of`)."""
     execution: Execution | None = None
+    """None for an attempt that is simulated."""
 
 
 @dataclass(slots=True)
 class Download:
-    """What became of the outputs of a task's last attempt: wanted, on their way, or delivered.
+    """What became of the outputs of a task's last attempt."""
 
-    `given` and `done` are the numbers of the files that a file-by-file daemon (wire reference 2.21) took and brought.
-    """
-
-    status: str = "pending"
+    status: DownloadStatus = DownloadStatus.PENDING
     lease: Lease | None = None
     bytes_downloaded: int = 0
     given: frozenset[int] = frozenset()
+    """The numbers of the files that a file-by-file daemon (wire reference 2.21) took."""
     done: frozenset[int] = frozenset()
+    """The numbers of the files that it brought."""
 
 
 @dataclass(slots=True)
 class Task:
-    """One command of a job. `frames` is the text that the submitter gave, or empty.
-
-    `outputs` are stored when first listed and never drawn again (design, rule 8); None until then. `tries_from` is the
-    number of attempts before somebody last started the task again: the auto-retry policy counts from there. `marks`
-    are the changes of status that no attempt shows, `(t_us, status)`: held, released, killed, downloaded, reviewed.
-    """
+    """One command of a job."""
 
     command: str
     frames: str
-    status: str = "pending"
+    """The text that the submitter gave, or empty."""
+    status: TaskStatus
     scout: bool = False
     attempts: tuple[Attempt, ...] = ()
     tries_from: int = 0
-    marks: list[tuple[int, str]] | None = None
+    """The number of attempts before somebody last started the task again: the auto-retry policy counts from there."""
+    marks: list[tuple[int, TaskStatus]] | None = None
+    """The changes of status that no attempt shows, `(t_us, status)`: held, released, killed, downloaded, reviewed."""
     outputs: tuple[OutputFile, ...] | None = None
+    """Stored when first listed and never drawn again (design, rule 8); None until then."""
     download: Download | None = None
 
 
 @dataclass(slots=True)
 class Upload:
-    """The files of a job that an uploader daemon brings (wire reference 2.12, 2.13).
+    """The files of a job that an uploader daemon brings (wire reference 2.12, 2.13)."""
 
-    `status` is pending, claimed, finished, failed or cancelled.
-    """
-
-    status: str = "pending"
+    status: UploadStatus = UploadStatus.PENDING
     lease: Lease | None = None
     bytes_to_send: int = 0
     bytes_sent: int = 0
@@ -125,21 +119,11 @@ class Upload:
 
 @dataclass(slots=True)
 class Job:
-    """One accepted job. `seq` is its command in the log, where the payload can be read again.
-
-    `phase` is `ready`, or what keeps the job from its tasks: upload_pending, uploading, syncing, sync_failed, failed,
-    killed; `phases` is its history, `(t_us, phase)`. `retries` is the auto-retry policy: how often a task that failed
-    or was preempted is started again. `max_instances` 0 is no limit. `ran_us` is how long its ended
-    attempts ran, `ended_us` when nothing was left to do. `machine` is what the next attempts get,
-    `former_machines` are those before it. `counts` is how many tasks are in each status, kept by `tasks.move`;
-    `waiting` (a heap of tasks), `queued` (the priority with which the job stands in the queue),
-    `active` (instances) and `syncs` belong to `simulation`; `to_deliver` (a flag for each task) and `undelivered`
-    (how many are set) belong to `queues`. `lost` counts runs that went down with their server, so that their tasks
-    were started again.
-    """
+    """One accepted job."""
 
     number: int
     seq: int
+    """Its command in the log, where the payload can be read again."""
     created_us: int
     title: str
     owner: str
@@ -150,32 +134,54 @@ class Job:
     preemptible: bool
     local_upload: bool
     machine: Machine
+    """What its next attempts get."""
     metadata: Json
     environment: Mapping[str, str]
     upload_files: int
+    """How many files were uploaded for it, or are to be."""
     upload_size: int
-    phase: str
+    """The bytes of those files."""
+    phase: Phase
     note: str
-    tasks: list[Task]
+    """Why it is in its phase, in words; empty where the tasks tell."""
+    tasks: list[Task] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+    """What the contract does not know in its payload."""
     upload: Upload | None = None
-    retries: Mapping[str, int] = field(default_factory=dict)
+    retries: Mapping[Outcome, int] = field(default_factory=dict)
+    """The auto-retry policy: how often a task that ended so is started again."""
     max_instances: int = 0
+    """0 is no limit."""
     scouts_left: int = 0
+    """How many scouts have to succeed until the other tasks are released."""
     notify: tuple[str, ...] = ()
+    """Who gets a mail when it ends."""
     ran_us: int = 0
+    """How long its ended attempts ran."""
     ended_us: int | None = None
-    phases: list[tuple[int, str]] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    waiting: list[int] = field(default_factory=list)
-    queued: int | None = None
-    to_deliver: bytearray = field(default_factory=bytearray)
-    undelivered: int = 0
-    active: int = 0
+    """When nothing was left to do."""
+    phases: list[tuple[int, Phase]] = field(default_factory=list)
+    """The history of `phase`, `(t_us, phase)`."""
+    counts: Counter[TaskStatus] = field(default_factory=Counter, metadata=DERIVED)
+    """How many tasks are in each status, kept by `tasks.move`."""
+    waiting: list[int] = field(default_factory=list, metadata=DERIVED)
+    """A heap of tasks that wait for an instance, for `simulation`; some may not wait any more."""
+    queued: int | None = field(default=None, metadata=DERIVED)
+    """The priority with which it stands in `State.queue`, for `simulation`."""
+    to_deliver: bytearray = field(default_factory=bytearray, metadata=DERIVED)
+    """A flag for each task that has something for a downloader, for `queues`; empty if none ever had."""
+    undelivered: int = field(default=0, metadata=DERIVED)
+    """How many of those flags are set, for `queues`."""
+    active: int = field(default=0, metadata=DERIVED)
+    """Its instances, for `simulation`."""
     syncs: int = 0
+    """How often its files began to be copied, or that was given up: the present one is of this number."""
     synced_us: int | None = None
+    """When they will be copied; None while nothing is."""
     former_machines: list[Machine] = field(default_factory=list)
+    """Those before `machine`."""
     lost: int = 0
+    """How many runs went down with their server, so that their tasks were started again."""
 
     def machine_of(self, attempt: Attempt) -> Machine:
         """The machine that an attempt has or had, whatever the job's is now."""
@@ -189,27 +195,18 @@ class Mail:
 
     t_us: int
     job: int
-    status: str
+    status: JobStatus
     to: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class State:
-    """One account at simulated time `now_us`, after the `seq`-th command of its log.
-
-    `catalog_seq` is the command that gave the account a catalogue of its own, if one did.
-    `rules` say how tasks go (`outcomes`); `outbox` holds the mails that jobs caused when they ended. `events`, `queue`
-    (of jobs that want a slot) and `active` (instances) belong to `simulation` and follow from the rest; `happened`
-    counts what it has done since the state was made or read, so that work can be cut into slices.
-    `keys` are the Idempotency-Keys that made a job: `(sha256 of the request's body, number of the job)`.
-    `leased` and `watched` are indexes of what has a lease, for `leases`; `to_bring` and `to_deliver` (jobs of each
-    location) of what daemons may be handed, for `queues`. `executing` are the attempts under way that run for real,
-    (job, task) -> number, in the order of their start.
-    """
+    """One account at simulated time `now_us`, after the `seq`-th command of its log."""
 
     client_id: str
     account_id: str
     key_sha256: str
+    """Of the private key that opened it."""
     options: Options
     clock: Anchor
     opened_us: int
@@ -217,18 +214,31 @@ class State:
     seq: int
     jobs: dict[int, Job] = field(default_factory=dict)
     catalog_seq: int | None = None
+    """The command that gave the account a catalogue of its own, if one did."""
     rules: tuple[Json, ...] = ()
+    """How tasks go (`outcomes`)."""
     outbox: list[Mail] = field(default_factory=list)
+    """The mails that jobs caused when they ended, the last ones."""
     keys: dict[str, tuple[str, int]] = field(default_factory=dict)
-    events: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    queue: list[tuple[int, int]] = field(default_factory=list)
-    active: int = 0
-    happened: int = 0
-    leased: set[tuple[int, int]] = field(default_factory=set)
-    watched: list[tuple[int, int, int]] = field(default_factory=list)
-    to_bring: dict[str, list[int]] = field(default_factory=dict)
-    to_deliver: dict[str, list[int]] = field(default_factory=dict)
-    executing: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The Idempotency-Keys that made a job: `(sha256 of the request's body, number of the job)`."""
+    events: list[tuple[int, int, int, int, int]] = field(default_factory=list, metadata=DERIVED)
+    """A heap of what is to happen, for `simulation`; some may not happen any more."""
+    queue: list[tuple[int, int]] = field(default_factory=list, metadata=DERIVED)
+    """A heap of the jobs that want an instance, for `simulation`; some may not want one any more."""
+    active: int = field(default=0, metadata=DERIVED)
+    """Instances in use, for `simulation`."""
+    happened: int = field(default=0, metadata=DERIVED)
+    """How much `simulation` has done since the state was made or read, so that work can be cut into slices."""
+    leased: set[tuple[int, int]] = field(default_factory=set, metadata=DERIVED)
+    """What is watched because it had a lease, for `leases`."""
+    watched: list[tuple[int, int, int]] = field(default_factory=list, metadata=DERIVED)
+    """A heap of when to look at which lease, for `leases`."""
+    to_bring: dict[str, list[int]] = field(default_factory=dict, metadata=DERIVED)
+    """The jobs of each location whose files wait for an uploader, for `queues`."""
+    to_deliver: dict[str, list[int]] = field(default_factory=dict, metadata=DERIVED)
+    """The jobs of each location that have something for a downloader, for `queues`."""
+    executing: dict[tuple[int, int], int] = field(default_factory=dict, metadata=DERIVED)
+    """The attempts under way that run for real, (job, task) -> number, in the order of their start."""
 
     @property
     def next_job_number(self) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup, queues, simulation, tasks
+from conductor_mock.farm import leases, lookup, queues, recorded, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State, Upload
+from conductor_mock.farm.statuses import Phase, UploadStatus
+
+_OVER = frozenset({UploadStatus.FINISHED, UploadStatus.FAILED, UploadStatus.CANCELLED})
+_GIVEN_UP = _OVER - {UploadStatus.FINISHED}
 
 
 def claim(state: State, location: str | None) -> UploadClaimed | None:
@@ -23,8 +27,8 @@ def claim(state: State, location: str | None) -> UploadClaimed | None:
 
 def progress(state: State, name: str, *, bytes_to_send: int, bytes_sent: int) -> UploadProgressed | None:
     """A report on an upload under way; one on an upload that has ended changes nothing. Raises NotThereError."""
-    job = lookup.upload(state, name)
-    if _upload(job).status in ("finished", "failed", "cancelled"):
+    job, upload = lookup.upload(state, name)
+    if upload.status in _OVER:
         return None
     return UploadProgressed(job.number, bytes_to_send, bytes_sent)
 
@@ -44,11 +48,10 @@ def finish(
     that was declared for the path and is held, else None. A second `finish` changes nothing: an answer may have been
     lost. Raises NotThereError, StateForbidsError.
     """
-    job = lookup.upload(state, name)
-    upload = _upload(job)
-    if upload.status == "finished":
+    job, upload = lookup.upload(state, name)
+    if upload.status == UploadStatus.FINISHED:
         return None
-    if upload.status in ("failed", "cancelled"):
+    if upload.status in _GIVEN_UP:
         raise StateForbidsError(
             f"upload {name} has {upload.status}: {job.note}; it cannot be finished any more"
         )
@@ -62,58 +65,55 @@ def finish(
 
 def fail(state: State, name: str, message: str) -> UploadFailed | None:
     """A daemon gave up. A second `fail` changes nothing. Raises NotThereError, StateForbidsError."""
-    job = lookup.upload(state, name)
-    upload = _upload(job)
-    if upload.status in ("failed", "cancelled"):
+    job, upload = lookup.upload(state, name)
+    if upload.status in _GIVEN_UP:
         return None
-    if upload.status == "finished":
+    if upload.status == UploadStatus.FINISHED:
         raise StateForbidsError(f"upload {name} was finished before; job {jid(job.number)} has its files")
     return UploadFailed(job.number, message)
 
 
 def apply_claimed(state: State, command: UploadClaimed) -> None:
-    job = state.jobs[command.job]
-    upload = _upload(job)
-    upload.status = "claimed"
+    job, upload = recorded.upload(state, command.job)
+    upload.status = UploadStatus.CLAIMED
     upload.lease = leases.take(state.now_us, command.lease_us)
     leases.watch(state, job.number)
     queues.note_upload(state, job)
-    tasks.set_phase(job, "uploading", "an uploader daemon is bringing the files", state.now_us)
+    tasks.set_phase(job, Phase.UPLOADING, "an uploader daemon is bringing the files", state.now_us)
 
 
 def apply_progressed(state: State, command: UploadProgressed) -> None:
-    upload = _upload(state.jobs[command.job])
+    _, upload = recorded.upload(state, command.job)
     upload.bytes_to_send, upload.bytes_sent = command.bytes_to_send, command.bytes_sent
     if upload.lease is not None:
         leases.renew(upload.lease, state.now_us)
 
 
 def apply_finished(state: State, command: UploadFinished) -> None:
-    job = state.jobs[command.job]
+    job, upload = recorded.upload(state, command.job)
     if command.problems:
-        _end(state, job, "failed")
-        tasks.set_phase(job, "failed", "; ".join(command.problems[:5]), state.now_us)
+        _end(state, job, upload, UploadStatus.FAILED)
+        tasks.set_phase(job, Phase.FAILED, "; ".join(command.problems[:5]), state.now_us)
         simulation.note_end(state, job)
     else:
-        _end(state, job, "finished")
+        _end(state, job, upload, UploadStatus.FINISHED)
         simulation.begin_sync(state, job)
 
 
 def apply_failed(state: State, command: UploadFailed) -> None:
-    job = state.jobs[command.job]
-    _end(state, job, "failed")
-    tasks.set_phase(job, "failed", command.message or "the uploader daemon gave no reason", state.now_us)
+    job, upload = recorded.upload(state, command.job)
+    _end(state, job, upload, UploadStatus.FAILED)
+    tasks.set_phase(job, Phase.FAILED, command.message or "the uploader daemon gave no reason", state.now_us)
     simulation.note_end(state, job)
 
 
 def cancel(state: State, job: Job) -> None:
     """The job was killed: nobody is to bring its files any more."""
-    if job.upload is not None and job.upload.status in ("pending", "claimed"):
-        _end(state, job, "cancelled")
+    if job.upload is not None and job.upload.status not in _OVER:
+        _end(state, job, job.upload, UploadStatus.CANCELLED)
 
 
-def _end(state: State, job: Job, status: str) -> None:
-    upload = _upload(job)
+def _end(state: State, job: Job, upload: Upload, status: UploadStatus) -> None:
     upload.status = status
     upload.lease = None
     queues.note_upload(state, job)
@@ -133,8 +133,3 @@ def _problem(
             + ", got none"
         )
     return None
-
-
-def _upload(job: Job) -> Upload:
-    assert job.upload is not None  # noqa: S101 - `lookup.upload` found the job by its upload
-    return job.upload

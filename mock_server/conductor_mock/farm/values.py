@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from conductor_mock.farm.encoding import stored_as
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What decides a run besides requests.
-
-    `fleet` is the most instances at once (0: no limit); `provider` is the style of upload URLs (wire reference 2.6),
-    `gcs` or `s3`; files over `part_size` bytes are uploaded in parts. With `release_scouts` the tasks that wait for
-    scouts start when every scout has succeeded, else somebody must release them. `execute` is how many tasks run for
-    real at once, as processes of the server's machine; 0 simulates them.
-    """
+    """What decides a run besides requests."""
 
     simulation_version: int
     catalog_sha256: str
     seed: int
     fleet: int
+    """The most instances at once; 0 is no limit."""
     provider: str
+    """The style of upload URLs (wire reference 2.6), `gcs` or `s3`."""
     part_size: int
+    """Files of more bytes are uploaded in parts."""
     release_scouts: bool
+    """Whether tasks that wait for scouts start when every scout has succeeded; else somebody must release them."""
     execute: int = 0
+    """How many tasks run for real at once, as processes of the server's machine; 0 simulates them."""
 
     def to_json(self) -> dict[str, Any]:
+        """As they are shown."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Options:
-        return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """The machine of a job, copied when the job is accepted, so that a later catalogue changes nothing.
 
-    Money is in micro-dollars per hour; `licence_price` is for the job's software on one such machine. `speed` is in
-    per cent of a reference machine. An unknown instance type has no price and the speed of the reference.
+    An unknown instance type has no price and the speed of the reference.
     """
 
     name: str
     cores: int
-    price: int
-    preemptible_price: int
-    licence_price: int
+    price_micro_usd_per_hour: int = field(metadata=stored_as("price"))
+    preemptible_micro_usd_per_hour: int = field(metadata=stored_as("preemptible_price"))
+    license_micro_usd_per_hour: int = field(metadata=stored_as("licence_price"))
+    """For the job's software on one such machine."""
     speed: int
+    """Per cent of a reference machine."""
 
 
 @dataclass(frozen=True, slots=True)

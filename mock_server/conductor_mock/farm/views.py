@@ -8,7 +8,8 @@ from typing import Any
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.state import TASK_STATUSES, Job, State, Task
+from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.statuses import TaskStatus
 from conductor_mock.farm.values import OutputFile
 
 Json = dict[str, Any]
@@ -42,7 +43,7 @@ def job_record(state: State, job: Job) -> Json:
         "status_description": tasks.description(job),
         "total_runtime": job.ran_us // SECOND,
         "tasks": len(job.tasks),
-        **{status: job.counts[status] for status in TASK_STATUSES},
+        **{status.value: job.counts[status] for status in TaskStatus},
     }
 
 

@@ -1,4 +1,4 @@
-"""The way back to a client over a socket, for faults that break it (`breakage.Wire`)."""
+"""The way back to a client over a socket (`fault.Wire`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 import time
 from typing import NoReturn
 
-from conductor_mock.faults.breakage import GARBAGE
 from conductor_mock.serving.framing import Body, Connection
 
 _GLANCE_S = 0.05
@@ -23,11 +22,9 @@ class SocketWire:
         self._connection = connection
         self._body = body
 
-    def read_rest(self) -> None:
-        self._body.drain()
-
-    def hold_back(self, seconds: float) -> None:
+    def hold_back(self, seconds: float) -> bool:
         """Wait. Ends when the client goes away or the server stops, which shuts the socket for reading."""
+        self._body.drain()
         sock, end = self._connection.socket, time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_READ)
@@ -35,24 +32,32 @@ class SocketWire:
                 if not selector.select(left):
                     continue
                 if not _peek(sock):
-                    return
+                    return False
                 threading.Event().wait(min(left, _GLANCE_S))
+        return True
 
     def stall(self, seconds: float) -> NoReturn:
         self.hold_back(seconds)
-        self.close()
+        self._hang_up()
 
-    def reset(self) -> NoReturn:
+    def reset(self, *, read_body: bool) -> NoReturn:
+        if read_body:
+            self._body.drain()
         self._connection.broken = True
-        self.close()
+        self._hang_up()
 
     def close(self) -> NoReturn:
+        self._body.drain()
+        self._hang_up()
+
+    def garble(self, junk: bytes) -> NoReturn:
+        self._body.drain()
+        self._connection.wfile.write(junk)
+        self._hang_up()
+
+    def _hang_up(self) -> NoReturn:
         # cheroot takes this for a client that went away, and closes the connection without a word.
         raise ConnectionAbortedError(errno.ECONNABORTED, "a fault was asked for")
-
-    def garble(self) -> NoReturn:
-        self._connection.wfile.write(GARBAGE)
-        self.close()
 
 
 def _peek(sock: socket.socket) -> bytes:

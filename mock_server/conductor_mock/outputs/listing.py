@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from conductor_mock.farm.commands import OutputsListed
-from conductor_mock.farm.state import DELIVERED, Job, State
+from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DELIVERED
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.outputs.drawing import Sketch, draw_outputs, sketch
 from conductor_mock.store.account import Account

@@ -53,8 +53,8 @@ def _finish(response: Response) -> Response:
 
 
 def _entry(response: Response) -> dict[str, Any]:
-    rule = g.get("fault")
-    fault = {} if rule is None else {"fault": {"id": rule.number, "kind": rule.fault.kind}}
+    hit = g.get("fault")
+    fault = {} if hit is None else {"fault": {"id": hit.rule, "kind": hit.kind}}
     return {
         "time": datetime.fromtimestamp(service().wall() / 1_000_000, timezone.utc).isoformat(
             timespec="milliseconds"

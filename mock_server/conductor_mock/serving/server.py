@@ -18,8 +18,9 @@ from typing import Any
 from flask import Flask
 
 from conductor_mock.app import close_app, service_of
-from conductor_mock.faults.breakage import WIRE
+from conductor_mock.faults.middleware import WIRE
 from conductor_mock.faults.socket_wire import SocketWire
+from conductor_mock.serving.answer import Answer, App
 from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
 from conductor_mock.store.keys import Keys, write_private
 from conductor_mock.version import version
@@ -126,30 +127,16 @@ def write_ready_file(path: Path, server: Server) -> None:
 class _Drain:
     """Reads what the app left of a request's body before the answer goes out, or closes the connection."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        held: list[Any] = []
-
-        def hold(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
-            held[:] = [status, headers, exc_info]
-            return _no_write
-
         given = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
         environ[WIRE] = SocketWire(environ[CONNECTION], given)
-        body = self._app(environ, hold)
-        status, headers, exc_info = held
+        answer = Answer.of(self._app, environ)
         if not given.drain():
-            headers = [*headers, ("Connection", "close")]
-        start_response(status, headers, exc_info)
-        return body
-
-
-def _no_write(_: bytes) -> object:
-    raise NotImplementedError("the app answers with an iterable, never with write()")
+            answer = answer.with_header("Connection", "close")
+        return answer.send(start_response)
 
 
 def _log_server_error(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:

@@ -137,6 +137,10 @@ class Accounts:
                 raise WrongKeyError(client_id)
         return account_id
 
+    def unused(self, client_id: str, private_key: str) -> State:
+        """The state that an account would begin with now, kept nowhere: for whoever looks at one before it is used."""
+        return follow(None, self._first(client_id, account_id_of(client_id), _hash(private_key)))
+
     def was_opened_with(self, account_id: str, private_key: str) -> bool:
         """Whether this is the first private key of an account: no other one opens it, beside the server's own."""
         with self.open(account_id) as account:

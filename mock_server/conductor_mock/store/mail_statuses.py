@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from conductor_mock.farm.state import Mail
 from conductor_mock.store.database import MAIL_STATUSES, Database
 
-WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
+STATES = WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
     "waiting", "sending", "sent", "failed", "unknown", "replayed",
 )  # fmt: skip
 """`failed` is given up, `unknown` was being sent when the server stopped, `replayed` came with a bundle: none of the
@@ -46,8 +46,8 @@ def keys(outbox: Iterable[Mail]) -> list[Key]:
     seen: Counter[Key] = Counter()
     found = []
     for mail in outbox:
-        first = Key(mail.job, mail.t_us, mail.status)
-        found.append(Key(mail.job, mail.t_us, mail.status, seen[first]))
+        first = Key(mail.job, mail.t_us, mail.status.value)
+        found.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
         seen[first] += 1
     return found
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.daemons.loop import PASSING
-from conductor.lib.download.calls import PAGE_TASKS, DownloadsApi, DownloadTask
+from conductor.lib.download.records import PAGE_TASKS, DownloadTask, next_tasks
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.task_reports import TaskReports
 from conductor.lib.downloader import Downloader
 from conductor.lib.progress import ProgressCallback
+from conductor.lib.wire.backoff import growing
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +50,15 @@ class DownloaderDaemon:
         self._downloader, self._cancellation = downloader, cancellation
         self._location, self._count = location, count
         self._progress, self._on_report, self._clock = progress, on_report, clock
-        self._api: DownloadsApi = downloader.api
-        self._reports = TaskReports(downloader.api, wanted=True)
+        self._calls = downloader.client.calls
+        self._reports = TaskReports(self._calls, enabled=True)
         self._held: dict[str, _Held] = {}
         self._failures: dict[str, int] = {}
 
     def work(self) -> bool:
         """Fetch what the service hands out. Return whether there was any. Raises what ``download_tasks`` does."""
         self._let_go(held for held in self._held.values() if held.until <= self._clock())
-        tasks = self._api.next(self._location, count=self._count)
+        tasks = next_tasks(self._calls, self._location, count=self._count)
         if not tasks:
             return False
         report = self._downloader.download_tasks(
@@ -81,14 +82,17 @@ class DownloaderDaemon:
 
     def _hold(self, task: DownloadTask) -> None:
         failures = self._failures[task.download_id] = self._failures.get(task.download_id, 0) + 1
-        seconds = min(LONGEST_HOLD_SECONDS, HOLD_SECONDS * 2.0 ** min(failures - 1, 20))
+        seconds = growing(HOLD_SECONDS, failures - 1, LONGEST_HOLD_SECONDS)
         self._held[task.download_id] = _Held(task, self._clock() + seconds)
         logger.warning(
-            "job %s task %s is not complete; it goes back in %.0f s", task.job_id, task.task_id, seconds
+            "job %s task %s is not downloaded completely; it is given back to the service in %.0f s",
+            task.job_id,
+            task.task_id,
+            seconds,
         )
 
     def _let_go(self, held: Iterable[_Held]) -> None:
-        tasks = [one.task for one in held]
+        tasks = [entry.task for entry in held]
         self._reports.give_back(tasks)
         for task in tasks:
             del self._held[task.download_id]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import OutcomeUnknownError, TryAgainError, UnexpectedAnswerError
+from conductor.lib.wire.backoff import growing
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +33,14 @@ class Pace:
 
     def pause(self, failures: int, draw: Callable[[], float]) -> float:
         """Return the time until the next question; ``draw`` gives a number in [0, 1)."""
-        if failures == 0:
-            wanted = self.idle
-        else:
-            wanted = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        return wanted * (0.75 + 0.5 * draw())
+        middle = growing(self.first, failures - 1, self.longest) if failures else self.idle
+        return middle * (0.75 + 0.5 * draw())
 
 
 class Daemon:
     """Calls ``work`` again and again: it returns whether there was anything to do.
 
-    ``said`` is called with what the daemon is at, in a few words. ``wait`` (seconds), ``draw`` and ``clock``
+    ``on_status`` is called with what the daemon is at, in a few words. ``wait`` (seconds), ``draw`` and ``clock``
     (seconds) can be replaced in tests.
     """
 
@@ -52,14 +50,14 @@ class Daemon:
         cancellation: Cancellation,
         *,
         pace: Pace | None = None,
-        said: Callable[[str], None] = lambda _: None,
+        on_status: Callable[[str], None] = lambda _: None,
         wait: Callable[[float], object] | None = None,
         draw: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work, self._cancellation = work, cancellation
         self._pace = pace or Pace()
-        self._said = said
+        self._on_status = on_status
         self._wait = wait or cancellation.wait
         self._draw, self._clock = draw, clock
 
@@ -91,5 +89,7 @@ class Daemon:
 
     def _rest(self, failures: int) -> None:
         pause = self._pace.pause(failures, self._draw)
-        self._said(f"the server is away: next try in {pause:.0f} s" if failures else "waiting for work")
+        self._on_status(
+            f"the service is unavailable: next try in {pause:.0f} s" if failures else "waiting for work"
+        )
         self._wait(pause)

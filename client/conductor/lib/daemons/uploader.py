@@ -14,11 +14,12 @@ from conductor.lib.daemons.loop import PASSING
 from conductor.lib.exceptions import ConductorError, FileChangedError, LoginError, RefusedError
 from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.progress import Progress, ProgressCallback
-from conductor.lib.upload.calls import ClaimedUpload, UploadsApi
+from conductor.lib.upload.claims import ClaimedUpload, next_claim
 from conductor.lib.uploader import Uploader, UploadReport
+from conductor.lib.wire.calls import Calls
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ _PREFIX = "Uploader ERROR: "
 
 
 @dataclass(frozen=True)
-class Brought:
+class UploadOutcome:
     """What became of the files of one job: what was sent, or why not."""
 
     upload: ClaimedUpload
@@ -55,19 +56,19 @@ class UploaderDaemon:
         cache: Md5Cache | None = None,
         fail_on_stop: bool = False,
         progress: ProgressCallback | None = None,
-        on_brought: Callable[[Brought], None] = lambda _: None,
+        on_outcome: Callable[[UploadOutcome], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._cancellation = client, cancellation
-        self._api = UploadsApi(client)
+        self._calls = client.calls
         self._location, self._cache, self._fail_on_stop = location, cache, fail_on_stop
-        self._progress, self._on_brought, self._clock = progress, on_brought, clock
+        self._progress, self._on_outcome, self._clock = progress, on_outcome, clock
         self._claimed: ClaimedUpload | None = None
         self._attempts = 0
 
     def work(self) -> bool:
         """Bring the files of a job. Return whether there was one. Raises PASSING, LoginError, CancelledError."""
-        claimed = self._claimed or self._api.next(self._location)
+        claimed = self._claimed or next_claim(self._calls, self._location)
         if claimed is None:
             return False
         if self._claimed is None:
@@ -75,7 +76,7 @@ class UploaderDaemon:
             logger.info("upload %s: %d files", claimed.id, len(claimed.files))
         self._attempts += 1
         try:
-            self._on_brought(Brought(claimed, self._bring(claimed)))
+            self._on_outcome(UploadOutcome(claimed, self._bring(claimed)))
         except (CancelledError, LoginError):
             raise
         except PASSING as error:
@@ -95,12 +96,14 @@ class UploaderDaemon:
         if self._fail_on_stop:
             self._say_failed(claimed, f"{_PREFIX}the daemon was stopped before all files were there")
         else:
-            logger.warning("upload %s is not complete; the service offers it again in a while", claimed.id)
+            logger.warning("upload %s is not complete; the service will offer it again", claimed.id)
 
     def _bring(self, claimed: ClaimedUpload) -> UploadReport:
         """Make the service have the files, and say so."""
         files = look_at(claimed.files)
-        keeper = _Keeper(self._api, claimed.id, sum(file.size for file in files), self._progress, self._clock)
+        keeper = _Keeper(
+            self._calls, claimed.id, sum(file.size for file in files), self._progress, self._clock
+        )
         keeper.say(0)
         uploader = Uploader(
             self._client,
@@ -111,7 +114,7 @@ class UploaderDaemon:
         )
         report = uploader.upload(files)
         self._check(claimed, report.files)
-        self._api.finish(claimed.id, {file.path: file.md5 or "" for file in report.files})
+        self._calls.uploads_finish(claimed.id, {file.path: file.md5 or "" for file in report.files})
         return report
 
     def _check(self, claimed: ClaimedUpload, files: tuple[LocalFile, ...]) -> None:
@@ -128,15 +131,15 @@ class UploaderDaemon:
 
     def _fail(self, claimed: ClaimedUpload, error: ConductorError) -> None:
         self._say_failed(claimed, f"{_PREFIX}{error}")
-        self._on_brought(Brought(claimed, error=error))
+        self._on_outcome(UploadOutcome(claimed, error=error))
 
     def _say_failed(self, claimed: ClaimedUpload, reason: str) -> None:
         try:
-            self._api.fail(claimed.id, reason)
+            self._calls.uploads_fail(claimed.id, reason)
         except LoginError:
             raise
         except ConductorError as error:
-            logger.warning("upload %s: the failure could not be reported: %s", claimed.id, error)
+            logger.warning("upload %s failed, which could not be reported: %s", claimed.id, error)
 
 
 class _Keeper:
@@ -144,27 +147,27 @@ class _Keeper:
 
     def __init__(
         self,
-        api: UploadsApi,
+        calls: Calls,
         upload_id: str,
         size: int,
         progress: ProgressCallback | None,
         clock: Callable[[], float],
     ) -> None:
-        self._api, self._id, self._size = api, upload_id, size
+        self._calls, self._id, self._size = calls, upload_id, size
         self._progress, self._clock = progress, clock
-        self._said = clock()
+        self._last_told = clock()
 
     def __call__(self, progress: Progress) -> None:
         if self._progress:
             self._progress(progress)
-        if self._clock() - self._said >= REPORT_SECONDS:
+        if self._clock() - self._last_told >= REPORT_SECONDS:
             self.say(progress.done_bytes)
 
     def say(self, sent: int) -> None:
         """Tell the service. Raises RefusedError where the claim is no longer ours; what passes is left to pass."""
-        self._said = self._clock()
+        self._last_told = self._clock()
         try:
-            self._api.update(self._id, bytes_to_send=self._size, bytes_sent=sent)
+            self._calls.uploads_update(self._id, bytes_to_send=self._size, bytes_sent=sent)
         except (RefusedError, LoginError, CancelledError):
             raise
         except ConductorError as error:

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation, CancelledError
-from conductor.lib.download.calls import DownloadFile, DownloadsApi
 from conductor.lib.download.partial_file import PartialFile, RangeIgnoredError
 from conductor.lib.download.plan import Overwrite, Placed
+from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.report import FileResult, FileStatus
 from conductor.lib.download.safe_paths import UnsafePathError, check_way
 from conductor.lib.exceptions import (
@@ -24,6 +24,7 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
+from conductor.lib.wire.calls import Calls
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +45,15 @@ def check_md5(path: Path, *, size: int, md5: str | None) -> LocalFile | None:
     read.
     """
     try:
-        found = LocalFile(str(path), path.stat())
-        if found.size != size or md5 is None:
-            return found if found.size == size else None
-        found = hash_file(str(path))
+        here = LocalFile(str(path), path.stat())
+        if here.size != size or md5 is None:
+            return here if here.size == size else None
+        here = hash_file(str(path))
     except (FileNotFoundError, FileChangedError):
         return None
     except OSError as error:
         raise InvalidPathError(f"{path} cannot be read: {error.strerror}") from None
-    return found if found.md5 == md5 else None
+    return here if here.md5 == md5 else None
 
 
 class FileFetcher:
@@ -63,13 +64,13 @@ class FileFetcher:
 
     def __init__(
         self,
-        api: DownloadsApi,
+        calls: Calls,
         *,
         overwrite: Overwrite,
         cancellation: Cancellation,
         renew: Callable[[DownloadFile], DownloadFile],
     ) -> None:
-        self._api = api
+        self._calls = calls
         self._overwrite = overwrite
         self._cancellation = cancellation
         self._renew = renew
@@ -120,9 +121,9 @@ class FileFetcher:
                     partial.discard()
                 raise
             check_way(placed.folder, placed.parts)
-            found = LocalFile(str(placed.path), partial.put_in_place())
+            fetched = LocalFile(str(placed.path), partial.put_in_place())
         if file.md5:
-            self.seen.append(found.with_md5(file.md5))
+            self.seen.append(fetched.with_md5(file.md5))
         return FileStatus.FETCHED
 
     def _is_here(self, placed: Placed, known: LocalFile | None) -> bool:
@@ -133,10 +134,10 @@ class FileFetcher:
         file = placed.file
         if known is not None:
             return known.size == file.size and known.md5 == file.md5
-        found = check_md5(placed.path, size=file.size, md5=file.md5)
-        if found is not None and found.md5:
-            self.seen.append(found)
-        return found is not None
+        here = check_md5(placed.path, size=file.size, md5=file.md5)
+        if here is not None and here.md5:
+            self.seen.append(here)
+        return here is not None
 
     def _complete(self, partial: PartialFile, file: DownloadFile) -> None:
         """Fetch what is missing until the whole is right. Raises what the last attempt did."""
@@ -160,7 +161,7 @@ class FileFetcher:
         furthest, renewed = partial.count, False
         while True:
             try:
-                return self._api.fetch(file, partial)
+                self._calls.objects_get(file.url, partial, about=repr(file.relative_path))
             except RefusedError as error:
                 if error.status == _RANGE_NOT_SATISFIABLE and partial.count:
                     partial.start_over()
@@ -175,6 +176,8 @@ class FileFetcher:
             except TryAgainError:
                 if partial.count <= furthest:
                     raise
+            else:
+                return
             self._cancellation.check()
             furthest = max(furthest, partial.count)
 
@@ -183,7 +186,7 @@ class FileFetcher:
             return self._renew(file)
         except (TryAgainError, RefusedError) as error:
             raise RefusedError(
-                f"{refusal}; a new URL could not be had: {error}",
+                f"{refusal}; a new URL could not be got: {error}",
                 operation=refusal.operation,
                 status=refusal.status,
                 attempts=refusal.attempts,

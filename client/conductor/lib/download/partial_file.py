@@ -6,9 +6,7 @@ from writing it together: the second waits, and then finds the file in its place
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
 import io
 import os
 import re
@@ -17,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from conductor.lib.exceptions import TryAgainError
+from conductor.lib.files.digests import Md5, hashed_name
 from conductor.lib.files.hashing import BUFFER_BYTES
+from conductor.lib.files.replacing import put_in_place
 
 SUFFIX = ".conductor-part"
 _POLL_SECONDS = 0.2
@@ -32,8 +32,8 @@ class RangeIgnoredError(TryAgainError):
 
 def partial_path(target: Path, md5: str | None) -> Path:
     """Return the name that the file has until it is whole; short, since the file's own may be as long as any."""
-    digest = hashlib.sha256(f"{target.name}\0{md5}".encode()).hexdigest()
-    return target.with_name(f".{digest[:32]}{SUFFIX}")
+    name = hashed_name(f"{target.name}\0{md5}")
+    return target.with_name(f".{name[:32]}{SUFFIX}")
 
 
 class PartialFile:
@@ -58,7 +58,7 @@ class PartialFile:
         self._got = got
         self.received = 0
         self._stream = _open_alone(self.path, wait)
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = Md5()
         self._count = 0
         try:
             self._read_what_is_there()
@@ -74,7 +74,7 @@ class PartialFile:
     @property
     def actual_md5(self) -> str:
         """The md5 (base64) of the bytes that are here."""
-        return base64.b64encode(self._digest.digest()).decode()
+        return self._digest.text
 
     @property
     def right(self) -> bool:
@@ -98,7 +98,7 @@ class PartialFile:
         """Forget the bytes that are here."""
         self._stream.seek(0)
         self._stream.truncate()
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = Md5()
         self._count = 0
 
     def missing(self) -> Mapping[str, str]:
@@ -134,15 +134,10 @@ class PartialFile:
 
         Returns the stat that belongs to these bytes.
         """
-        os.fsync(self._stream.fileno())
-        if sys.platform == "win32":
-            self.close()  # there an open file cannot be renamed
-            self.path.replace(self.target)
-            return self.target.stat()
-        self.path.replace(self.target)
-        found = os.fstat(self._stream.fileno())
+        put_in_place(self._stream, self.path, self.target)
+        stat = self.target.stat() if self._stream.closed else os.fstat(self._stream.fileno())
         self.close()
-        return found
+        return stat
 
     def discard(self) -> None:
         """Remove what is here, and close."""

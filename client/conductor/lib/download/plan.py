@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from conductor.lib.download.calls import DownloadFile
+from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.safe_paths import Claims, is_windows, output_folder, safe_parts
 from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.values.frames import parse_frames
-from conductor.lib.wire.records import job_id as checked_job_id
+from conductor.lib.wire.records import job_id
 
 MAX_TASKS = 1_000_000
 
@@ -41,8 +41,8 @@ class Selection:
 
         Raises BadArgumentError for a range that makes no sense; the vendor's client then takes the whole job.
         """
-        job_id, colon, tasks = text.strip().partition(":")
-        return cls(checked_job_id(job_id), parse_task_ids([tasks]) if colon else None)
+        job, colon, tasks = text.strip().partition(":")
+        return cls(job_id(job), parse_task_ids([tasks]) if colon else None)
 
 
 def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:
@@ -55,9 +55,13 @@ def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:
         try:
             ranges = parse_frames(text)
         except ValueError as error:
-            raise BadArgumentError(f"tasks: {error}; accepted: such as 3, 1-10, 1-10x3 or 1,4,7-9") from None
+            raise BadArgumentError(
+                f"tasks: {error}; accepted: tasks such as 3, 1-10, 1-10x3 or 1,4,7-9"
+            ) from None
         if not ranges or any(span.start < 0 or len(span) > MAX_TASKS for span in ranges):
-            raise BadArgumentError(f"tasks: {text!r} names no tasks; accepted: such as 3, 1-10 or 1,4,7-9")
+            raise BadArgumentError(
+                f"tasks: {text!r} names no tasks; accepted: tasks such as 3, 1-10 or 1,4,7-9"
+            )
         for span in ranges:
             numbers.update(span)
     return tuple(f"{number:03d}" for number in sorted(numbers))
@@ -102,10 +106,10 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
-        raise BadArgumentError(f"regex: {pattern!r} is no regular expression: {error}") from None
+        raise BadArgumentError(f"regex: {pattern!r} is not a regular expression: {error}") from None
 
 
-def wanted_files(files: Iterable[DownloadFile], pattern: re.Pattern[str] | None) -> tuple[DownloadFile, ...]:
+def chosen_files(files: Iterable[DownloadFile], pattern: re.Pattern[str] | None) -> tuple[DownloadFile, ...]:
     """Return the files in whose path (output path and relative path) the expression is found; all without one."""
     if pattern is None:
         return tuple(files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from conductor.lib.download.calls import DownloadFile, DownloadTask
+from conductor.lib.download.records import DownloadFile, DownloadTask
 from conductor.lib.exceptions import ConductorError
 
 

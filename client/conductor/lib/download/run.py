@@ -15,34 +15,30 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import Empty
 from typing import TYPE_CHECKING
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.download.calls import DownloadFile, DownloadsApi, DownloadStatus, DownloadTask
 from conductor.lib.download.file import FileFetcher
-from conductor.lib.download.plan import Overwrite, Placed, Placement, Selection, wanted_files
+from conductor.lib.download.plan import Overwrite, Placed, Placement, Selection, chosen_files
 from conductor.lib.download.progress import TICK_SECONDS, DownloadTally
+from conductor.lib.download.records import DownloadFile, DownloadStatus, DownloadTask, pages
 from conductor.lib.download.report import DownloadReport, FileResult, FileStatus
 from conductor.lib.download.safe_paths import UnsafePathError
 from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
-from conductor.lib.work_pool import WorkPool
+from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache  # SQLite is only loaded where it is used
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60.0
 # So many files in a row that found no server mean that the rest will find none either.
 HOPELESS_FILES = 16
-
-# A piece of work returns what the coordinating thread is to do with its result.
-_Then = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -79,16 +75,16 @@ class DownloadRun:
         self._stop = Cancellation()
         # With connections of its own, which are broken when it is to end early.
         self._client = settings.client.branch(self._stop)
-        self._api = DownloadsApi(self._client)
+        self._calls = self._client.calls
         self._placement = Placement(settings.destination, portable_names=settings.portable_names)
         self._fetcher = FileFetcher(
-            self._api, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
+            self._calls, overwrite=settings.overwrite, cancellation=self._stop, renew=self._renew
         )
-        self._reports = TaskReports(self._api, wanted=settings.reports)
+        self._reports = TaskReports(self._calls, enabled=settings.reports)
         self._tally = DownloadTally(progress, settings.clock)
         self._owner = threading.get_ident()
         self._source: Iterator[DownloadTask] = iter(())
-        self._queue: deque[Callable[[], _Then]] = deque()
+        self._queue: deque[Work] = deque()
         self._seen: set[str] = set()
         self._active: dict[str, TaskUnderWay] = {}
         self._unreported: dict[str, TaskUnderWay] = {}
@@ -100,10 +96,10 @@ class DownloadRun:
 
     def listed(self, selections: Iterable[Selection]) -> Iterator[DownloadTask]:
         """Yield the tasks of jobs, page by page; a job that cannot be listed is noted, and the next one taken."""
-        for one in selections:
+        limit = self._settings.page_size
+        for selection in selections:
             try:
-                pages = self._api.pages(one.job_id, one.task_ids, limit=self._settings.page_size)
-                for page in pages:
+                for page in pages(self._calls, selection.job_id, selection.task_ids, limit=limit):
                     yield from page.tasks
             except (RefusedError, TryAgainError) as error:
                 self._errors.append(error)
@@ -120,7 +116,7 @@ class DownloadRun:
             self._cancellation.calling(self._stop.cancel),
         ):
             try:
-                with WorkPool[_Then](max(least, self._settings.workers)) as pool:
+                with WorkPool[Then](max(least, self._settings.workers)) as pool:
                     self._work(pool)
             except BaseException:
                 self._settle_with_the_service()
@@ -131,76 +127,79 @@ class DownloadRun:
         self._tally.show()
         return DownloadReport(tuple(self._results), tuple(self._unfinished), tuple(self._errors))
 
-    def _work(self, pool: WorkPool[_Then]) -> None:
+    def _work(self, pool: WorkPool[Then]) -> None:
         try:
             with self._stop.calling(pool.wake):
-                while self._hand_out(pool):
-                    try:
-                        pool.take(TICK_SECONDS)()
-                    except Empty:
-                        self._cancellation.check()
-                    self._keep(pool)
-                    self._tally.show_sometimes()
+                work_through(
+                    pool,
+                    self._next_work,
+                    tick=TICK_SECONDS,
+                    when_quiet=self._cancellation.check,
+                    each_time=partial(self._keep_and_show, pool),
+                )
         except BaseException:
             self._stop.cancel()
             raise
 
-    def _hand_out(self, pool: WorkPool[_Then]) -> bool:
-        """Give the pool what it has room for. Return whether anything is still to come back."""
-        while pool.room:
+    def _next_work(self) -> Work | None:
+        """Return what is to be done next, looking at the next task when nothing is left; None if there is no task."""
+        self._cancellation.check()
+        while not self._queue:
+            if not self._take_task():
+                return None
             self._cancellation.check()
-            if self._queue:
-                pool.give(self._queue.popleft())
-            elif not self._take_task():
-                break
-        return pool.pending > 0
+        return self._queue.popleft()
+
+    def _keep_and_show(self, pool: WorkPool[Then]) -> None:
+        self._keep(pool)
+        self._tally.show_sometimes()
 
     def _take_task(self) -> bool:
         """Queue the files of the next task. Return whether there was one."""
         record = next(self._source, None)
         if record is None:
             return False
-        files = wanted_files(record.files, self._settings.pattern)
-        unwanted = record.files and not files and not self._handed_out
-        if record.download_id in self._seen or unwanted:
+        files = chosen_files(record.files, self._settings.pattern)
+        passed_over = record.files and not files and not self._handed_out
+        if record.download_id in self._seen or passed_over:
             return True  # on two pages, or as if it had not been listed
         self._seen.add(record.download_id)
         task = TaskUnderWay(record, left=len(files), told=self._settings.clock())
         self._active[record.download_id] = task
         self._tally.expect(len(files), sum(file.size for file in files))
-        placed = self._place(task, files)
-        known = self._known(placed)
-        for one in placed:
-            self._queue.append(partial(self._fetch, task, one, known.get(str(one.path))))
+        places = self._place(task, files)
+        known = self._known(places)
+        for placed in places:
+            self._queue.append(partial(self._fetch, task, placed, known.get(str(placed.path))))
         if not files:
             self._ended(task)
         return True
 
     def _place(self, task: TaskUnderWay, files: Iterable[DownloadFile]) -> list[Placed]:
-        placed = []
+        places = []
         for file in files:
             try:
-                placed.append(self._placement.place(file))
+                places.append(self._placement.place(file))
             except UnsafePathError as error:
                 self._settle(task, FileResult(file, "", FileStatus.REFUSED, str(error)))
-        return placed
+        return places
 
-    def _known(self, placed: list[Placed]) -> dict[str, LocalFile]:
+    def _known(self, places: list[Placed]) -> dict[str, LocalFile]:
         """Return, by path, what the md5 cache knows of files that are there."""
         cache = self._settings.cache
         if cache is None or self._settings.overwrite is not Overwrite.CHANGED:
             return {}
         there = []
-        for one in placed:
+        for placed in places:
             try:
-                there.append(LocalFile(str(one.path), one.path.stat()))
+                there.append(LocalFile(str(placed.path), placed.path.stat()))
             except OSError:
                 continue  # not there, or of no use: whoever fetches it says so
         return cache.known(there) if there else {}
 
-    def _fetch(self, task: TaskUnderWay, placed: Placed, known: LocalFile | None) -> _Then:
+    def _fetch(self, task: TaskUnderWay, placed: Placed, known: LocalFile | None) -> Then:
         if self._hopeless:
-            reason = "not tried, since one file after another found no server"
+            reason = "not tried, since the service could not be reached for one file after another"
             return partial(
                 self._settle, task, FileResult(placed.file, str(placed.path), FileStatus.FAILED, reason)
             )
@@ -250,7 +249,7 @@ class DownloadRun:
             self._unreported[task.record.download_id] = task
             self._queue.appendleft(partial(self._report, task, status))
 
-    def _report(self, task: TaskUnderWay, status: DownloadStatus) -> _Then:
+    def _report(self, task: TaskUnderWay, status: DownloadStatus) -> Then:
         return partial(self._reported, task, status, self._reports.tell(task, status))
 
     def _reported(self, task: TaskUnderWay, status: DownloadStatus, error: ConductorError | None) -> None:
@@ -261,7 +260,7 @@ class DownloadRun:
         if error is not None:
             self._errors.append(error)
 
-    def _keep(self, pool: WorkPool[_Then]) -> None:
+    def _keep(self, pool: WorkPool[Then]) -> None:
         """Say of tasks that were handed out that they are still wanted."""
         if not self._handed_out:
             return
@@ -273,7 +272,7 @@ class DownloadRun:
 
     def _settle_with_the_service(self) -> None:
         """Report what is complete and give back what is not, by connections that are not broken."""
-        reports = TaskReports(DownloadsApi(self._settings.client), wanted=self._settings.reports)
+        reports = TaskReports(self._settings.client.calls, enabled=self._settings.reports)
         for task in self._unreported.values():
             if not task.failed and reports.tell(task, DownloadStatus.DOWNLOADED) is not None:
                 return
@@ -289,9 +288,9 @@ class DownloadRun:
 
     def _renew(self, file: DownloadFile) -> DownloadFile:
         """Return the file with a URL that is valid now. Raises RefusedError if the service lists it no longer."""
-        wanted = (file.task_id, file.relative_path, file.md5)
-        for page in self._api.pages(file.job_id, [file.task_id]):
+        identity = (file.task_id, file.relative_path, file.md5)
+        for page in pages(self._calls, file.job_id, [file.task_id]):
             for other in (other for task in page.tasks for other in task.files):
-                if (other.task_id, other.relative_path, other.md5) == wanted:
+                if (other.task_id, other.relative_path, other.md5) == identity:
                     return other
         raise RefusedError(f"{file.relative_path!r} is no longer an output of task {file.task_id}")

@@ -94,7 +94,7 @@ def output_folder(
         destination = home / "CONDUCTOR_DOWNLOADS"
     parts = safe_parts(job_id, windows=windows)
     if len(parts) != 1:
-        raise UnsafePathError(f"the job id {job_id!r} is no name")
+        raise UnsafePathError(f"the job id {job_id!r} is not the name of a folder")
     return destination / parts[0]
 
 
@@ -107,15 +107,15 @@ def check_way(folder: Path, parts: tuple[str, ...]) -> None:
     for number, part in enumerate(parts, 1):
         way = way / part
         try:
-            found = way.lstat()
+            stat = way.lstat()
         except FileNotFoundError:
             return
         except NotADirectoryError:
-            raise UnsafePathError(f"{way.parent} is no folder") from None
-        if stat_modes.S_ISLNK(found.st_mode) or getattr(found, "st_file_attributes", 0) & _REPARSE_POINT:
+            raise UnsafePathError(f"{way.parent} is not a folder") from None
+        if stat_modes.S_ISLNK(stat.st_mode) or getattr(stat, "st_file_attributes", 0) & _REPARSE_POINT:
             raise UnsafePathError(f"{way} is a link")
-        if number == len(parts) and not stat_modes.S_ISREG(found.st_mode):
-            raise UnsafePathError(f"{way} is there and is no regular file")
+        if number == len(parts) and not stat_modes.S_ISREG(stat.st_mode):
+            raise UnsafePathError(f"{way} is there already and is not a regular file")
 
 
 class Claims:

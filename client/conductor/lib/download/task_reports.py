@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conductor.lib.cancellation import CancelledError
-from conductor.lib.download.calls import DownloadsApi, DownloadStatus, DownloadTask
+from conductor.lib.download.records import DownloadStatus, DownloadTask
 from conductor.lib.exceptions import ConductorError, LoginError
+from conductor.lib.wire.calls import Calls
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +35,13 @@ class TaskUnderWay:
 class TaskReports:
     """Tells the service, or does not, if it is not to know. Safe to use from several threads."""
 
-    def __init__(self, api: DownloadsApi, *, wanted: bool) -> None:
-        self._api = api
-        self.wanted = wanted
+    def __init__(self, calls: Calls, *, enabled: bool) -> None:
+        self._calls = calls
+        self._enabled = enabled
 
     def tell(self, task: TaskUnderWay, status: DownloadStatus) -> ConductorError | None:
         """Report a task, its files on the disk before. Return what went wrong. Raises LoginError, CancelledError."""
-        if not self.wanted:
+        if not self._enabled:
             return None
         if status is DownloadStatus.DOWNLOADED:
             for folder in task.folders:
@@ -56,18 +57,20 @@ class TaskReports:
 
     def give_back(self, records: Iterable[DownloadTask]) -> None:
         """Put tasks back, as far as the server can be told: one that cannot be reached is not asked again."""
-        if not self.wanted:
+        if not self._enabled:
             return
         for record in records:
             try:
                 self._send(record, DownloadStatus.PENDING)
             except ConductorError as error:
-                logger.warning("what was not downloaded could not be given back: %s", error)
+                logger.warning(
+                    "tasks that were not downloaded could not be given back to the service: %s", error
+                )
                 return
 
     def _send(self, record: DownloadTask, status: DownloadStatus) -> None:
         size = 0 if status is DownloadStatus.DOWNLOADED else record.size
-        self._api.report(record.download_id, status, bytes_to_download=size)
+        self._calls.downloads_report(record.download_id, status.value, bytes_to_download=size)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
+from conductor.lib.files.digests import Md5
 from conductor.lib.files.local import LocalFile, changed, describe
 
 # One buffer of this size for each thread: large enough that hashing, not reading, takes the time.
@@ -36,12 +35,12 @@ def hash_file(path: str, check: Callable[[], None] = lambda: None) -> LocalFile:
 
 def md5_of(stream: io.RawIOBase, size: int, check: Callable[[], None] = lambda: None) -> str:
     """Return the md5 of what is left of an unbuffered stream; ``size`` only guides the buffer."""
-    digest = hashlib.md5(usedforsecurity=False)
+    digest = Md5()
     buffer = memoryview(bytearray(min(max(size, 1) + 1, BUFFER_BYTES)))
     while count := stream.readinto(buffer):
         digest.update(buffer[:count])
         check()
-    return base64.b64encode(digest.digest()).decode()
+    return digest.text
 
 
 def contradiction(file: LocalFile, during: str) -> FileChangedError | None:

@@ -68,12 +68,12 @@ def look_at(paths: Iterable[str]) -> list[LocalFile]:
     problems: list[str] = []
     for path in paths:
         try:
-            found = Path(path).stat()
+            stat = Path(path).stat()
         except OSError as error:
             problems.append(f"{path}: {error.strerror}")
             continue
-        if stat_modes.S_ISREG(found.st_mode):
-            files.append(LocalFile(path, found))
+        if stat_modes.S_ISREG(stat.st_mode):
+            files.append(LocalFile(path, stat))
         else:
             problems.append(f"{path}: not a regular file")
     if problems:

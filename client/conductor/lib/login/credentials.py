@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import logging
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +21,9 @@ from typing import Any
 
 from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
+from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.file_lock import locked
+from conductor.lib.files.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class ApiKey:
             or not private_key
         ):
             raise ConfigError(
-                f"{source} holds no API key: accepted is JSON with the texts client_id and private_key, "
+                f"{source} holds no API key; accepted: JSON with the texts client_id and private_key, "
                 "or base64 of that JSON"
             )
         return cls(client_id, private_key)
@@ -94,7 +93,7 @@ def api_key(config: Config) -> ApiKey | None:
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{origin} holds no API key: it is not text") from None
+        raise ConfigError(f"{origin} holds no API key: it is not UTF-8 text") from None
     return ApiKey.parse(text, origin)
 
 
@@ -150,7 +149,7 @@ class TokenStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            logger.warning("%s cannot be used and is ignored: %s", self.path, type(error).__name__)
+            logger.warning("%s holds no usable token and is ignored (%s)", self.path, type(error).__name__)
             return None
         return Token(token, expiration, owner) if speakable(token) and isinstance(owner, str) else None
 
@@ -160,7 +159,7 @@ class TokenStore:
         try:
             self._save(content)
         except OSError as error:
-            logger.warning("the token is not kept: %s: %s", self.path, error.strerror)
+            logger.warning("the token cannot be kept for the next run: %s: %s", self.path, error.strerror)
 
     def write_browser_login(self, token: Token, scope: list[str]) -> None:
         """Replace the file, readable by its owner only. Raises ConfigError for a folder that cannot be written.
@@ -177,7 +176,7 @@ class TokenStore:
 
     def _save(self, content: dict[str, Any]) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(self.path, json.dumps(content))
+        replace_file(self.path, json.dumps(content).encode(), private=True)
 
 
 def _document(token: Token, scope: str | list[str]) -> dict[str, Any]:
@@ -187,21 +186,6 @@ def _document(token: Token, scope: str | list[str]) -> dict[str, Any]:
         "expiration": token.expiration,
         "scope": scope,
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    # mkstemp makes the file with mode 0600, so that it is never readable by others, not even for a moment.
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor, no path
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def speakable(token: object) -> bool:
@@ -283,7 +267,7 @@ class TokenSource:
     def _bought(self, key: ApiKey) -> Token:
         text, seconds = self._fetch(key)
         if not speakable(text):
-            raise LoginError("auth.token: the server's access_token is no text that fits into a header")
+            raise LoginError("auth.token: the access_token of the service does not fit into a header")
         token = Token(text, int(self._now()) + seconds, fingerprint(key, self._api_url))
         self._store.write(token)
         logger.debug("auth.token: a new token, valid for %d s", seconds)
@@ -302,4 +286,4 @@ class TokenSource:
 
 def fingerprint(key: ApiKey, api_url: str) -> str:
     """Return a text that tells keys and servers apart without giving either away."""
-    return hashlib.sha256(f"{api_url}\0{key.client_id}".encode()).hexdigest()[:32]
+    return hashed_name(f"{api_url}\0{key.client_id}")[:32]

@@ -21,7 +21,7 @@ _FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobQuery:
     """What is looked for. Times are epoch seconds by the service's clock, with some room on both sides.
 
     ``ours`` are ids of jobs that are known to come from other submissions.
@@ -56,33 +56,33 @@ class Sighting:
         return self.certain + self.possible
 
 
-def search(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Sighting:
+def search(records: Iterable[Mapping[str, Any]], query: JobQuery) -> Sighting:
     """Return what the records of a job list say about a submission."""
     certain: list[str] = []
     possible: list[str] = []
     for record in records:
         jid = str(record.get("jid") or record.get("id") or "?")
-        if jid in wanted.ours or not _may_be(record, wanted):
+        if jid in query.ours or not _may_be(record, query):
             continue
-        (certain if _is(record, wanted) else possible).append(jid)
+        (certain if _is(record, query) else possible).append(jid)
     return Sighting(tuple(certain), tuple(possible))
 
 
-def _may_be(record: Mapping[str, Any], wanted: Wanted) -> bool:
+def _may_be(record: Mapping[str, Any], query: JobQuery) -> bool:
     """Whether title and time do not speak against it."""
     title = record.get("title")
-    if title is not None and wanted.title and str(title).strip() != wanted.title.strip():
+    if title is not None and query.title and str(title).strip() != query.title.strip():
         return False
     created = epoch_of(record.get("created"))
-    return created is None or created >= wanted.earliest
+    return created is None or created >= query.earliest
 
 
-def _is(record: Mapping[str, Any], wanted: Wanted) -> bool:
+def _is(record: Mapping[str, Any], query: JobQuery) -> bool:
     """Whether everything speaks for it."""
     created = epoch_of(record.get("created"))
-    if not wanted.title or record.get("title") is None or created is None or created > wanted.latest:
+    if not query.title or record.get("title") is None or created is None or created > query.latest:
         return False
-    payload = wanted.payload
+    payload = query.payload
     if str(payload.get("owner") or "") not in [str(record.get(name)) for name in _OWNERS]:
         return False
     shared = [name for name in _TRAITS if payload.get(name) and record.get(name)]
@@ -101,6 +101,6 @@ def epoch_of(value: Any) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
             return None
     return when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp()

@@ -25,13 +25,13 @@ class Arguments:
         return self.values[name]
 
 
-def resolve(given: Mapping[str, Any], config: Mapping[str, Sourced] | None = None) -> Arguments:
+def resolve(args: Mapping[str, Any], config: Mapping[str, Sourced] | None = None) -> Arguments:
     """Check what was given and fill in the rest from the config and the defaults.
 
     None counts as not given. Raises BadArgumentError with everything that is wrong.
     """
     problems: list[Problem] = []
-    own = _named(given, problems)
+    own = _named(args, problems)
     configured = {
         name: sourced
         for name, sourced in (config or {}).items()
@@ -50,13 +50,13 @@ def resolve(given: Mapping[str, Any], config: Mapping[str, Sourced] | None = Non
     return _completed(values)
 
 
-def _named(given: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+def _named(args: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     """Return what was given by documented name, without the Nones."""
-    if not isinstance(given, Mapping):
-        raise BadArgumentError.listing([Problem("args", shown(given), "a dictionary of arguments")])
+    if not isinstance(args, Mapping):
+        raise BadArgumentError.listing([Problem("args", shown(args), "a dictionary of arguments")])
     own: dict[str, Any] = {}
     spelling: dict[str, str] = {}
-    for name, value in given.items():
+    for name, value in args.items():
         argument = BY_NAME.get(name)
         if argument is None:
             problems.append(Problem(str(name), shown(value), f"no such argument; {closest(name, BY_NAME)}"))
@@ -87,19 +87,19 @@ def _checked(
     return {**base, **value} if isinstance(base, dict) else [*base, *value]
 
 
-def _contradictions(values: Mapping[str, Any], given: Iterable[str]) -> Iterable[Problem]:
+def _contradictions(values: Mapping[str, Any], names: Iterable[str]) -> Iterable[Problem]:
     """Yield what is wrong between arguments, in the order of wire reference 3.4.
 
     An argument that was given but did not pass its own check counts as there.
     """
-    there = frozenset(given) - {name for name in ("upload_only",) if values.get(name) is False}
+    there = frozenset(names) - {name for name in ("upload_only",) if values.get(name) is False}
     yield from _work_contradictions(there)
     yield from _machine_contradictions(values, there)
 
 
 def _work_contradictions(there: frozenset[str]) -> Iterable[Problem]:
     def without(*names: str, reason: str) -> Iterable[Problem]:
-        return [Problem(name, "it", f"nothing, {reason}") for name in names if name in there]
+        return [Problem(name, "a value", f"nothing, {reason}") for name in names if name in there]
 
     def needed(*names: str, reason: str) -> Iterable[Problem]:
         return [

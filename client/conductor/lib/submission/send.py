@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from conductor.lib.exceptions import (
@@ -32,9 +31,10 @@ from conductor.lib.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from conductor.lib.submission.job_search import Sighting, Wanted, epoch_of, search
-from conductor.lib.wire.operations import JOBS_CREATE, JOBS_LIST
-from conductor.lib.wire.transport import JSON, Call, Sent, Tokens, Transport
+from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, search
+from conductor.lib.wire.calls import Calls
+from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
 
@@ -83,31 +83,15 @@ class Ledger:
 
 
 class Submission:
-    """One job on its way to the service at ``url``. ``key`` is a new one unless given."""
+    """One job on its way to the service. ``key`` is its Idempotency-Key, a new one unless given."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        tokens: Tokens,
-        url: str,
-        payload: Mapping[str, Any],
-        *,
-        ledger: Ledger,
-        key: str = "",
-    ) -> None:
-        self._transport, self._tokens, self._url, self._ledger = transport, tokens, url, ledger
+    def __init__(self, calls: Calls, payload: Mapping[str, Any], *, ledger: Ledger, key: str = "") -> None:
+        self._calls, self._transport, self._ledger = calls, calls.transport, ledger
         self._payload = payload
         self._title = str(payload.get("job_title") or "")
-        self._started = transport.now()
-        self._call = Call(
-            JOBS_CREATE,
-            f"{url}{JOBS_CREATE.path}",
-            headers=JSON,
-            body=json.dumps(payload).encode(),
-            tokens=tokens,
-            look_for=f"a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path},",
-            key=key or str(uuid4()),
-        )
+        self._started = self._transport.now()
+        # Made once: the same bytes with the same key are one job, however often they are sent.
+        self._body, self._key = json.dumps(payload).encode(), key or str(uuid4())
 
     def send(self) -> Answered:
         """Return the service's answer and its status. Raises the errors of ``exceptions``."""
@@ -122,9 +106,16 @@ class Submission:
     def _post(self) -> Answered | ConductorError:
         """Send the job. Return the answer, or OutcomeUnknownError; raise what is certain to have made no job."""
         try:
-            return self._read(self._transport.send(self._call))
+            return self._create()
         except OutcomeUnknownError as error:
             return error
+
+    def _create(self) -> Answered:
+        advice = (
+            f"look for a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path}, "
+            "before submitting again"
+        )
+        return self._read(self._calls.jobs_create(self._body, key=self._key, advice=advice))
 
     def _read(self, sent: Sent) -> Answered:
         if sent.answer.status == 204:
@@ -154,7 +145,7 @@ class Submission:
                 self._transport.pause(wait)
             sighting = self._look()
             if isinstance(sighting, ConductorError):
-                return _unknown(lost, f"the job list could not be looked at: {sighting}")
+                return _unknown(lost, f"the job list could not be read: {sighting}")
             if sighting.found and self._ledger.is_alone(self._title):
                 return self._found(sighting.found)
             if sighting.candidates:
@@ -163,12 +154,12 @@ class Submission:
         return self._absent(lost)
 
     def _honours_keys(self) -> bool:
-        return self._transport.honours_keys(self._url)
+        return self._transport.honours_keys(self._calls.url)
 
     def _repeat(self) -> Answered | ConductorError:
         """Send the job once more with its key, to a service that honours it; return the error of that."""
         try:
-            return self._read(self._transport.send(self._call))
+            return self._create()
         except ConductorError as error:
             logger.warning("%s", error)
             return error
@@ -183,7 +174,7 @@ class Submission:
             return error
         return search(
             records,
-            Wanted(
+            JobQuery(
                 self._payload,
                 earliest=self._started + skew - SLACK,
                 latest=self._transport.now() + skew + SLACK,
@@ -194,8 +185,7 @@ class Submission:
     def _list(self, skew: float) -> tuple[list[dict[str, Any]], float]:
         """Return the jobs of these days, and by how many seconds the service's clock is ahead of ours."""
         day = datetime.fromtimestamp(self._started + skew - 2 * _DAY, timezone.utc).date()
-        url = f"{self._url}{JOBS_LIST.path}?filter={quote(f'created_gt_{day.isoformat()}', safe='')}"
-        sent = self._transport.send(Call(JOBS_LIST, url, headers=JSON, tokens=self._tokens))
+        sent = self._calls.jobs_list(f"created_gt_{day.isoformat()}")
         body = sent.json()
         records = body.get("data") if isinstance(body, dict) else None
         records = [records] if isinstance(records, dict) else records  # one job alone may come so
@@ -206,7 +196,7 @@ class Submission:
 
     def _found(self, jid: str) -> Answered:
         self._ledger.note(jid)
-        logger.warning("jobs.create: the answer was lost, and the job is there: %s", jid)
+        logger.warning("jobs.create: the answer was lost, but the job was made: %s", jid)
         return {"body": "job submitted.", "jobid": jid, "status": "success", "uri": f"/jobs/{jid}"}, 201
 
     def _absent(self, lost: OutcomeUnknownError) -> ConductorError:
@@ -215,7 +205,7 @@ class Submission:
             return _unknown(lost, f"{looked}, but it may still be made")
         kind: type[TryAgainError] = UnreachableError if lost.status is None else BusyError
         return kind(
-            f"{_first_sentence(lost)}; {looked}: nothing was made, submit again",
+            f"{_first_sentence(lost)}; {looked}: no job was made, submit again",
             operation=lost.operation,
             status=lost.status,
             attempts=lost.attempts,
@@ -223,10 +213,12 @@ class Submission:
         )
 
 
-def _unknown(lost: OutcomeUnknownError, found: str, candidates: tuple[str, ...] = ()) -> OutcomeUnknownError:
+def _unknown(
+    lost: OutcomeUnknownError, findings: str, candidates: tuple[str, ...] = ()
+) -> OutcomeUnknownError:
     """Return the error again, with what was found out since."""
     return OutcomeUnknownError(
-        f"{lost}; {found}",
+        f"{lost}; {findings}",
         operation=lost.operation,
         status=lost.status,
         attempts=lost.attempts,

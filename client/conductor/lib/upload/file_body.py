@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation
+from conductor.lib.files.digests import Md5
 from conductor.lib.files.local import LocalFile, changed, describe
 
 DURING = "between hashing and upload"
@@ -38,7 +37,7 @@ class FileBody(io.RawIOBase):
         super().__init__()
         stop.check()
         self._file, self._length, self._left, self._stop = file, length, length, stop
-        self._digest = hashlib.md5(usedforsecurity=False) if check_md5 else None
+        self._digest = Md5() if check_md5 else None
         self._tell_read = tell_read
         try:
             self._stream = Path(file.path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
@@ -62,9 +61,8 @@ class FileBody(io.RawIOBase):
     def _check_md5(self) -> None:
         if self._digest is None:
             return
-        md5 = base64.b64encode(self._digest.digest()).decode()
-        if md5 != self._file.md5:
-            raise changed(self._file, f"md5 {md5}", DURING)
+        if self._digest.text != self._file.md5:
+            raise changed(self._file, f"md5 {self._digest.text}", DURING)
 
     def readable(self) -> bool:
         """Say that this can be read."""

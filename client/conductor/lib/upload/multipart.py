@@ -6,29 +6,34 @@ All methods but the pieces of work (``_put``, ``_renew``, ``_complete``) run in 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from conductor.lib.exceptions import FileChangedError, RefusedError
 from conductor.lib.files.local import LocalFile
+from conductor.lib.transfers.work_pool import Then
+from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.plan import MultiPart, UploadPlan
 from conductor.lib.upload.refusals import explained, may_have_expired
-
-if TYPE_CHECKING:
-    from conductor.lib.upload.run import UploadRun
+from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
 
-Then = Callable[[], None]
+
+def etag_of(sent: Sent, number: int, path: str) -> str:
+    """Return the ETag of a part that was sent, without quotes. Raises UnexpectedAnswerError if there is none."""
+    etag = sent.answer.headers.get("ETag", "").strip('"')
+    if not etag:
+        raise sent.unexpected(f"no ETag for part {number} of {path}")
+    return etag
 
 
 class MultipartUpload:
-    """One file of a run, in parts."""
+    """One file of an upload, in parts."""
 
-    def __init__(self, run: UploadRun, plan: MultiPart, file: LocalFile) -> None:
-        self._run, self._plan, self._file = run, plan, file
+    def __init__(self, upload: UploadContext, plan: MultiPart, file: LocalFile) -> None:
+        self._upload, self._plan, self._file = upload, plan, file
         self._etags: dict[int, str] = {}
         self._under_way: set[int] = set()
         self._refused: set[int] = set()
@@ -39,13 +44,13 @@ class MultipartUpload:
 
     def begin(self) -> None:
         """Send the parts, but for those that an earlier upload sent."""
-        memory = self._run.part_memory
+        memory = self._upload.part_memory
         self._etags = memory.etags(self._plan, self._md5) if memory else {}
         self._resumed = sum(self._size(number) for number in self._etags)
         if self._resumed:
             logger.info("%s: %d bytes were sent before", self._file.path, self._resumed)
         for number in self._etags:
-            self._run.meter.part_done(self._piece(number), self._size(number))
+            self._upload.meter.part_done(self._piece(number), self._size(number))
         self._send(self._plan.urls)
         self._complete_if_all_there()
 
@@ -63,22 +68,25 @@ class MultipartUpload:
         for number in sorted(numbers):
             if number not in self._etags and number not in self._under_way:
                 self._under_way.add(number)
-                self._run.send(partial(self._put, number))
+                self._upload.to_send.append(partial(self._put, number))
 
     def _put(self, number: int) -> Then:
         plan, file = self._plan, self._file
         offset = (number - 1) * plan.part_size
         size = min(plan.part_size, file.size - offset)
-        tell = partial(self._run.meter.sending, self._piece(number))
-        body = partial(FileBody, file, offset, size, self._run.stop, tell_read=tell)
+        tell = partial(self._upload.meter.sending, self._piece(number))
+        body = partial(FileBody, file, offset, size, self._upload.stop, tell_read=tell)
         try:
-            etag = self._run.client.put_part(plan.urls[number], file.path, body, size=size, number=number)
+            sent = self._upload.calls.objects_put_part(
+                plan.urls[number], body, size=size, about=f"{file.path} (part {number})"
+            )
         except (RefusedError, FileChangedError) as error:
             if not may_have_expired(file, error):
                 raise explained(file, error) from None
             return partial(self._was_refused, plan, number, error)
-        if self._run.part_memory:  # here, before this thread sends another part
-            self._run.part_memory.remember(plan, self._md5, number, etag)
+        etag = etag_of(sent, number, file.path)
+        if self._upload.part_memory:  # here, before this thread sends another part
+            self._upload.part_memory.remember(plan, self._md5, number, etag)
         return partial(self._stored, plan, number, etag)
 
     def _stored(self, plan: MultiPart, number: int, etag: str) -> None:
@@ -88,7 +96,7 @@ class MultipartUpload:
             return
         self._may_renew = True
         self._etags[number] = etag
-        self._run.meter.part_done(self._piece(number), self._size(number))
+        self._upload.meter.part_done(self._piece(number), self._size(number))
         self._complete_if_all_there()
 
     def _was_refused(self, plan: MultiPart, number: int, error: RefusedError | FileChangedError) -> None:
@@ -101,10 +109,10 @@ class MultipartUpload:
         self._refused.add(number)
         if not self._renewing:
             self._renewing, self._may_renew = True, False
-            self._run.send(self._renew)
+            self._upload.to_send.append(self._renew)
 
     def _renew(self) -> Then:
-        return partial(self._renewed, self._run.ask([self._file]))
+        return partial(self._renewed, self._upload.ask([self._file]))
 
     def _renewed(self, plan: UploadPlan) -> None:
         self._renewing = False
@@ -122,17 +130,19 @@ class MultipartUpload:
     def _drop_etags(self, plan: MultiPart) -> None:
         self._etags.clear()
         self._resumed = 0
-        if self._run.part_memory:
-            self._run.part_memory.forget(plan, self._md5)
+        if self._upload.part_memory:
+            self._upload.part_memory.forget(plan, self._md5)
 
     def _complete_if_all_there(self) -> None:
         if len(self._etags) == len(self._plan.urls) and not self._under_way:
-            self._run.send(self._complete)
+            self._upload.to_send.append(self._complete)
 
     def _complete(self) -> Then:
         plan, file = self._plan, self._file
         try:
-            self._run.client.complete_multipart(plan.upload_id, file.path, self._md5, dict(self._etags))
+            self._upload.calls.files_complete_multipart(
+                plan.upload_id, self._md5, dict(self._etags), about=file.path
+            )
         except RefusedError as error:
             if self._resumed:  # the service may have dropped parts of an earlier day
                 return self._begin_again
@@ -144,7 +154,7 @@ class MultipartUpload:
         self._send(self._plan.urls)
 
     def _was_stored(self) -> None:
-        if self._run.part_memory:
-            self._run.part_memory.forget(self._plan, self._md5)
-        self._run.bytes_resumed += self._resumed
-        self._run.stored(self._file, tuple(self._piece(number) for number in self._plan.urls))
+        if self._upload.part_memory:
+            self._upload.part_memory.forget(self._plan, self._md5)
+        pieces = tuple(self._piece(number) for number in self._plan.urls)
+        self._upload.stored(self._file, pieces, self._resumed)

@@ -7,11 +7,11 @@ it begins a new one, all parts are sent.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from pathlib import Path
 
 from conductor.lib.files.cache_file import CacheFile, prune
+from conductor.lib.files.digests import hashed_name
 from conductor.lib.upload.plan import MultiPart
 
 
@@ -49,8 +49,8 @@ class PartMemory:
         def delete(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM parts WHERE upload = ?", (key,))
 
-        self._file.write(delete, "parts of an upload are not forgotten")
+        self._file.write(delete, "the parts of an upload that is over stay in the cache")
 
     def _key(self, plan: MultiPart, md5: str) -> str:
         text = "\n".join((self._origin, plan.upload_id, md5, str(plan.part_size), str(len(plan.urls))))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashed_name(text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conductor.lib.wire.records import signed_url
+from conductor.lib.wire.transport import Sent
 
 
 def is_s3_style(url: str) -> bool:
@@ -45,10 +46,25 @@ class UploadPlan:
     multi: tuple[MultiPart, ...] = ()
 
 
-def parse_plan(body: Any, sizes: Mapping[str, int]) -> UploadPlan:
-    """Read the answer to a request for these paths, with their sizes in bytes.
+def plan_of(sent: Sent, sizes: Mapping[str, int]) -> UploadPlan:
+    """Read the answer of ``files.get_upload_urls`` for these paths, with their sizes in bytes.
 
-    Missing, null and empty all mean that nothing is wanted. Raises ValueError that says what is wrong.
+    The plan holds only those whose content the service does not have. Raises UnexpectedAnswerError for an answer that
+    breaks the protocol.
+    """
+    if sent.answer.status == 204 or not sent.answer.content:
+        return UploadPlan()
+    try:
+        return _plan(sent.json(), sizes)
+    except ValueError as error:
+        reason = str(error)
+    raise sent.unexpected(reason)
+
+
+def _plan(body: Any, sizes: Mapping[str, int]) -> UploadPlan:
+    """Read the body; missing, null and empty all mean that nothing is to be sent.
+
+    Raises ValueError that says what is wrong.
     """
     if not body:
         return UploadPlan()
@@ -88,8 +104,8 @@ def _multi(record: dict[str, Any], sizes: Mapping[str, int]) -> MultiPart:
         raise ValueError(f"partSize of {path} must be a whole number from 1")
     parts = _records(record, "parts")
     urls: dict[Any, str] = {part.get("partNumber"): signed_url(part.get("url")) for part in parts}
-    wanted = max(1, -(-sizes[path] // part_size))
-    if len(parts) != wanted or set(urls) != set(range(1, wanted + 1)):
+    count = max(1, -(-sizes[path] // part_size))
+    if len(parts) != count or set(urls) != set(range(1, count + 1)):
         raise ValueError(
             f"the {len(parts)} parts of {path}, each of {part_size} bytes, do not make its {sizes[path]} bytes"
         )

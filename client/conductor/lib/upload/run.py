@@ -7,28 +7,21 @@ thread, a batch or two of answers, and one block of each file that is being sent
 
 from __future__ import annotations
 
-import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conductor.lib.api_client import ApiClient
-from conductor.lib.cancellation import Cancellation
-from conductor.lib.exceptions import FileChangedError, RefusedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
-from conductor.lib.progress import ProgressCallback
-from conductor.lib.upload.file_body import FileBody
+from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
+from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.multipart import MultipartUpload
-from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
-from conductor.lib.upload.progress import Meter
-from conductor.lib.upload.refusals import explained, may_have_expired
-from conductor.lib.work_pool import WorkPool
+from conductor.lib.upload.plan import UploadPlan
+from conductor.lib.upload.single import SingleUpload
 
 if TYPE_CHECKING:
-    from conductor.lib.files.md5_cache import Md5Cache
-    from conductor.lib.upload.part_memory import PartMemory
+    from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
 
 # The service takes up to 20 files at a time (wire reference 2.5).
 BATCH_FILES = 20
@@ -37,88 +30,63 @@ BATCH_BYTES = 64 * 1024 * 1024
 # How often what was hashed is remembered: a client that is killed has so much to hash again at most.
 REMEMBER_SECONDS = 1.0
 
-# A piece of work returns what the coordinating thread is to do with its result.
-Then = Callable[[], None]
-
 
 class UploadRun:
-    """One upload. Everything but the pieces of work (``_hash``, ``_ask``, ``_put``) runs in the calling thread."""
+    """One upload. Everything but the pieces of work (``_hash``, ``_ask``) runs in the calling thread."""
 
     def __init__(
         self,
-        client: ApiClient,
+        context: UploadContext,
         files: list[LocalFile],
-        stop: Cancellation,
         *,
-        project: str | None,
         cache: Md5Cache | None,
-        parts: PartMemory | None,
-        progress: ProgressCallback | None,
-        threads_only: bool,
         clock: Callable[[], float],
     ) -> None:
-        self.client, self.stop, self.part_memory = client, stop, parts
-        self._wanted, self._project, self._cache, self._clock = files, project, cache, clock
-        self._threads_only = threads_only
-        self.meter = Meter(files, progress, clock)
+        self._context, self._meter = context, context.meter
+        self._all, self._cache, self._clock = files, cache, clock
         self._seen: set[str] = set()
         self._to_hash: deque[list[LocalFile]] = deque()
         self._to_ask: deque[LocalFile] = deque()
-        self._to_send: deque[Callable[[], Then]] = deque()
         self._new: list[LocalFile] = []
         self._remembered = clock()
         self.files: dict[str, LocalFile] = {}
-        self.sent: set[str] = set()
-        self.bytes_sent = 0
-        self.bytes_resumed = 0
+        """The files whose md5s are known, by path."""
 
-    @property
-    def settled(self) -> int:
-        """How many files the service is known to have."""
-        return self.meter.done_files
-
-    def finish(self, workers: int) -> None:
+    def finish(self, workers: int, *, inline: bool) -> None:
         """Do all the work there is."""
         self._seen_ns = self._cache.now_ns() if self._cache else 0
-        known = self._cache.known(self._wanted) if self._cache else {}
-        self.hashed(known.values())
-        self._to_hash.extend(_batches(file for file in self._wanted if file.path not in known))
-        inline = workers == 1 and not self._threads_only
+        known = self._cache.known(self._all) if self._cache else {}
+        self._hashed(known.values())
+        self._to_hash.extend(_batches(file for file in self._all if file.path not in known))
+        stop = self._context.stop
         try:
-            with WorkPool[Then](workers, inline=inline) as pool, self.stop.calling(pool.wake):
-                self._work(pool)
+            with WorkPool[Then](workers, inline=inline) as pool, stop.calling(pool.wake):
+                self._meter.report()
+                try:
+                    work_through(
+                        pool,
+                        partial(self._next_work, pool),
+                        tick=self._meter.interval,
+                        when_quiet=stop.check,
+                        each_time=self._now_and_then,
+                    )
+                    self._meter.report()
+                except BaseException:
+                    stop.cancel()
+                    raise
         finally:
             self._remember()
 
-    def _work(self, pool: WorkPool[Then]) -> None:
-        try:
-            self.meter.report()
-            while self._hand_out(pool):
-                try:
-                    pool.take(self.meter.interval)()
-                except queue.Empty:
-                    self.stop.check()
-                if self._clock() - self._remembered >= REMEMBER_SECONDS:
-                    self._remember()
-                self.meter.report_now_and_then()
-            self.meter.report()
-        except BaseException:
-            self.stop.cancel()
-            raise
-
-    def _hand_out(self, pool: WorkPool[Then]) -> bool:
-        """Give the pool what it has room for. Return whether anything is still to come back."""
-        while pool.room:
-            if self._to_send:
-                pool.give(self._to_send.popleft())
-            elif self._batch_is_ready(pool):
-                batch = [self._to_ask.popleft() for _ in range(min(BATCH_FILES, len(self._to_ask)))]
-                pool.give(partial(self._ask, batch))
-            elif self._to_hash:
-                pool.give(partial(self._hash, self._to_hash.popleft()))
-            else:
-                break
-        return pool.pending > 0
+    def _next_work(self, pool: WorkPool[Then]) -> Work | None:
+        """Return what is furthest along of what is to be done, None if nothing is at the moment."""
+        if self._context.to_send:
+            return self._context.to_send.popleft()
+        if self._batch_is_ready(pool):
+            batch = [self._to_ask.popleft() for _ in range(min(BATCH_FILES, len(self._to_ask)))]
+            return partial(self._ask, batch)
+        if self._to_hash:
+            return partial(self._hash, self._to_hash.popleft())
+        return None
 
     def _batch_is_ready(self, pool: WorkPool[Then]) -> bool:
         if not self._to_ask:
@@ -126,79 +94,40 @@ class UploadRun:
         full = len(self._to_ask) >= BATCH_FILES or sum(file.size for file in self._to_ask) >= BATCH_BYTES
         return full or (not self._to_hash and pool.idle)
 
-    def send(self, piece: Callable[[], Then]) -> None:
-        """Let a piece of work be done by the next thread that is free."""
-        self._to_send.append(piece)
+    def _now_and_then(self) -> None:
+        if self._clock() - self._remembered >= REMEMBER_SECONDS:
+            self._remember()
+        self._meter.report_now_and_then()
 
-    def hashed(self, files: Iterable[LocalFile], *, new: bool = False) -> None:
+    def _hash(self, batch: list[LocalFile]) -> Then:
+        files = [hash_file(file.path, self._context.stop.check) for file in batch]
+        return partial(self._hashed, files, new=True)
+
+    def _hashed(self, files: Iterable[LocalFile], *, new: bool = False) -> None:
         """Take files with their md5s; those whose content was not seen before are asked about."""
         for file in files:
             self.files[file.path] = file
             if new:
                 self._new.append(file)
             if file.md5 in self._seen:
-                self.meter.settle(file)
+                self._meter.settle(file)
             else:
                 self._seen.add(file.md5 or "")
                 self._to_ask.append(file)
 
-    def _hash(self, batch: list[LocalFile]) -> Then:
-        files = [hash_file(file.path, self.stop.check) for file in batch]
-        return partial(self.hashed, files, new=True)
-
     def _ask(self, batch: list[LocalFile]) -> Then:
-        return partial(self._planned, self.ask(batch), batch)
-
-    def ask(self, files: list[LocalFile]) -> UploadPlan:
-        """Ask where these files go. A piece of work, or a part of one."""
-        asked = {file.path: (file.md5 or "", file.size) for file in files}
-        return self.client.get_upload_urls(asked, self._project)
+        return partial(self._planned, self._context.ask(batch), batch)
 
     def _planned(self, plan: UploadPlan, batch: list[LocalFile]) -> None:
-        wanted = {single.path: single for single in plan.single}
-        parts = {multi.path: multi for multi in plan.multi}
+        single = {part.path: part for part in plan.single}
+        multi = {parts.path: parts for parts in plan.multi}
         for file in batch:
-            if file.path in wanted:
-                self.send(partial(self._put, wanted[file.path], file))
-            elif file.path in parts:
-                self.begin_parts(parts[file.path], file)
+            if file.path in single:
+                SingleUpload(self._context, file).begin(single[file.path])
+            elif file.path in multi:
+                MultipartUpload(self._context, multi[file.path], file).begin()
             else:
-                self.meter.settle(file)
-
-    def begin_parts(self, plan: MultiPart, file: LocalFile) -> None:
-        """Send a file in parts, but for those that are known to be there."""
-        MultipartUpload(self, plan, file).begin()
-
-    def _put(self, plan: SinglePart, file: LocalFile, *, again: bool = False) -> Then:
-        body = partial(
-            FileBody,
-            file,
-            0,
-            file.size,
-            self.stop,
-            check_md5=not plan.checked,
-            tell_read=partial(self.meter.sending, file.path),
-        )
-        try:
-            self.client.put_object(plan.url, file.path, body, size=file.size, md5=file.md5 or "")
-        except (RefusedError, FileChangedError) as error:
-            if not again and may_have_expired(file, error):
-                return partial(self._put_again, self.ask([file]), file)
-            raise explained(file, error) from None
-        return partial(self.stored, file)
-
-    def _put_again(self, plan: UploadPlan, file: LocalFile) -> None:
-        """Send to another URL what was refused, unless somebody else sent it meanwhile."""
-        if plan.single:
-            self.send(partial(self._put, plan.single[0], file, again=True))
-        else:
-            self._planned(plan, [file])
-
-    def stored(self, file: LocalFile, pieces: tuple[str, ...] = ()) -> None:
-        """Take note that the service has a file that was sent, in these pieces if in several."""
-        self.meter.settle(file, pieces)
-        self.sent.add(file.path)
-        self.bytes_sent += file.size
+                self._meter.settle(file)
 
     def _remember(self) -> None:
         self._remembered = self._clock()

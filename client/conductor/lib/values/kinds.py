@@ -6,8 +6,6 @@ A check returns the value in the form that the rest of the library uses. What is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import reprlib
@@ -16,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.lib.exceptions import Problem
-from conductor.lib.values.frames import ACCEPTED as ACCEPTED_FRAMES
-from conductor.lib.values.frames import parse_frames
+from conductor.lib.files.digests import is_md5
+from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
@@ -119,14 +117,7 @@ def choice(*options: str) -> Text:
 
 def md5() -> Text:
     """Return the kind of an md5 as the service writes it: base64 of the 16 raw bytes (wire reference 4)."""
-    return Text("base64 of the 16 bytes of an md5, such as '1B2M2Y8AsgTpgAmY7PhCfg=='", False, _is_md5)
-
-
-def _is_md5(text: str) -> bool:
-    try:
-        return len(text) == 24 and len(base64.b64decode(text, validate=True)) == 16
-    except binascii.Error:
-        return False
+    return Text("base64 of the 16 bytes of an md5, such as '1B2M2Y8AsgTpgAmY7PhCfg=='", False, is_md5)
 
 
 @dataclass(frozen=True)

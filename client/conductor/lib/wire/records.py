@@ -38,10 +38,10 @@ def text(record: Mapping[str, Any], *names: str) -> str:
 def number(value: object) -> float:
     """Return a number given as such or as text; 0 for what is none."""
     try:
-        found = float(value)  # type: ignore[arg-type]
+        result = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return 0.0
-    return found if math.isfinite(found) else 0.0
+    return result if math.isfinite(result) else 0.0
 
 
 def signed_url(url: object) -> str:
@@ -56,34 +56,34 @@ def signed_url(url: object) -> str:
     raise ValueError("a signed URL is not absolute")  # and not shown: it may be a valid one to somebody
 
 
-def job_id(given: object) -> str:
+def job_id(value: object) -> str:
     """Return a job id as the service writes it: at least five digits (wire reference 0.6).
 
     Raises BadArgumentError for what holds anything but digits.
     """
-    return _padded(given, 5, "job", "a job id such as 00012 or 12")
+    return _padded(value, 5, "job", "a job id such as 00012 or 12")
 
 
-def task_id(given: object) -> str:
+def task_id(value: object) -> str:
     """Return a task id as the service writes it: at least three digits (wire reference 0.6).
 
     Raises BadArgumentError for what holds anything but digits.
     """
-    return _padded(given, 3, "task", "a task id such as 003 or 3")
+    return _padded(value, 3, "task", "a task id such as 003 or 3")
 
 
-def job_ids(given: Iterable[object]) -> list[str]:
+def job_ids(values: Iterable[object]) -> list[str]:
     """Return job ids as the service writes them, each once, in the order given."""
-    return list(dict.fromkeys(map(job_id, given)))
+    return list(dict.fromkeys(map(job_id, values)))
 
 
-def task_ids(given: Iterable[object]) -> list[str]:
+def task_ids(values: Iterable[object]) -> list[str]:
     """Return task ids as the service writes them, each once, in the order given."""
-    return list(dict.fromkeys(map(task_id, given)))
+    return list(dict.fromkeys(map(task_id, values)))
 
 
-def _padded(given: object, width: int, what: str, accepted: str) -> str:
-    digits = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+def _padded(value: object, width: int, what: str, accepted: str) -> str:
+    digits = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
-        raise BadArgumentError.listing([Problem(what, repr(given)[:80], accepted)])
+        raise BadArgumentError.listing([Problem(what, repr(value)[:80], accepted)])
     return f"{int(digits):0{width}}"

@@ -39,6 +39,12 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
+def without_user(url: str) -> str:
+    """Return a URL with what stands before its host, a name and perhaps a password, hidden."""
+    user, _, rest = url.rpartition("@")
+    return f"{HIDDEN}@{rest}" if user else url
+
+
 def scrub_urls(text: str, known_paths: Iterable[str] = ()) -> str:
     """Return the text with every query hidden, and every URL path that does not begin with a known one.
 

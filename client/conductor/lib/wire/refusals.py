@@ -16,7 +16,7 @@ from conductor.lib.exceptions import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from conductor.lib.wire.operations import AUTH_TOKEN, Operation
+from conductor.lib.wire.operations import AUTH_TOKEN, Operation, Origin
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 from conductor.lib.wire.redaction import host_of, scrub
 from conductor.lib.wire.retry import Doubt, not_acted_on
@@ -28,7 +28,7 @@ _CREDENTIALS = "the key is read from CONDUCTOR_API_KEY, or from the file that CO
 class Attempted:
     """The call that failed: what it was, about what, to which host, how often it was sent.
 
-    ``look_for`` completes "... before submitting again" where repeating may do harm. ``doubt`` is what all attempts
+    ``advice`` says what to look at where repeating may do harm. ``doubt`` is what all attempts
     together leave open: that the last one did nothing says nothing of those before.
     """
 
@@ -36,8 +36,7 @@ class Attempted:
     host: str
     attempts: int
     about: str = ""
-    look_for: str = ""
-    authorised: bool = True
+    advice: str = ""
     doubt: Doubt = Doubt.NONE
     secrets: tuple[str, ...] = ()
 
@@ -84,11 +83,12 @@ def _error_for_failure(failure: Failure, attempted: Attempted) -> ConductorError
 
 def _error_for_answer(answer: Answer, attempted: Attempted) -> ConductorError:
     status = answer.status
-    said = answer.message()
-    reason = f"{attempted.host} answered {_name(status)}{f': {said}' if said else ''}"
+    message = answer.message()
+    reason = f"{attempted.host} answered {_name(status)}{f': {message}' if message else ''}"
     if attempted.attempts > 1:
         reason += f" ({_times(attempted.attempts)})"
-    if status in (401, 403) and attempted.authorised:
+    signed = attempted.operation.origin is Origin.SIGNED
+    if status in (401, 403) and not signed:
         return _make(LoginError, attempted, f"{reason}; {_CREDENTIALS}", status)
     if attempted.operation == AUTH_TOKEN and status == 400:
         return _make(LoginError, attempted, f"{reason}; {_CREDENTIALS}", status)
@@ -118,12 +118,14 @@ def unexpected(reason: str, answer: Answer, attempted: Attempted) -> ConductorEr
         )
     acted = Acted.YES if attempted.operation.changes_state else Acted.NO
     text = f"the answer of {attempted.host} breaks the protocol: {reason}"
+    if attempted.operation.origin is not Origin.SIGNED:
+        text += "; check that CONDUCTOR_URL names the service, and that no proxy answers in its place"
     return _make(UnexpectedAnswerError, attempted, text, answer.status, acted)
 
 
 def _unknown(attempted: Attempted, text: str, acted: Acted, status: int | None = None) -> ConductorError:
     known = "it was acted on" if acted is Acted.YES else "it is unknown whether it was acted on"
-    advice = f"; look for {attempted.look_for} before submitting again" if attempted.look_for else ""
+    advice = f"; {attempted.advice}" if attempted.advice else ""
     error = _make(OutcomeUnknownError, attempted, f"{text}; {known}{advice}", status, acted)
     if isinstance(error, OutcomeUnknownError):
         error.under_way = acted is not Acted.YES and attempted.doubt is Doubt.OPEN

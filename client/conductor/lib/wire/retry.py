@@ -27,6 +27,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum, IntEnum
 
+from conductor.lib.wire.backoff import growing
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 
@@ -49,7 +50,7 @@ class RetryPolicy:
 
     def backoff(self, retries: int, random: Callable[[], float]) -> float:
         """Return the wait before the retry with this number; ``random`` gives a number in [0, 1)."""
-        return random() * min(self.cap, self.base * 2.0**retries)
+        return random() * growing(self.base, retries, self.cap)
 
 
 class Do(Enum):
@@ -153,6 +154,6 @@ def retry_after(answer: Answer, now: Callable[[], float]) -> float | None:
         return float(text)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
         return None
     return max(0.0, when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() - now())

@@ -28,13 +28,13 @@ import urllib3
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
 from conductor.lib.wire.connections import Adapter, OpenConnections
-from conductor.lib.wire.operations import AUTH_TOKEN, Operation, known_paths
+from conductor.lib.wire.operations import Operation, known_paths
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
 from conductor.lib.wire.refusals import Attempted, error_for, unexpected
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
-from conductor.version import version
+from conductor.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ SENT_BYTES = 256 * 1024
 RECEIVED_BYTES = 64 * 1024
 # Also the time that each block of an upload may take, since urllib3 keeps it until the body is sent.
 CONNECT_SECONDS = 20.0
-JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 IDEMPOTENCY_KEY = "Idempotency-Key"
 # What a service that honours keys names the header in, on every answer. The real service is not known to.
 ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
@@ -75,10 +74,10 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """One request to be made, as often as it takes.
+    """One request to be made, as often as it takes. Made by ``calls`` alone.
 
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
-    takes the body of a success, whose answer then has no content. ``about`` and ``look_for`` complete error
+    takes the body of a success, whose answer then has no content. ``about`` and ``advice`` complete error
     messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
     call be repeated where the service said that it honours keys.
     """
@@ -91,7 +90,7 @@ class Call:
     into: Sink | None = field(default=None, repr=False)
     tokens: Tokens | None = None
     about: str = ""
-    look_for: str = ""
+    advice: str = ""
     key: str = ""
 
 
@@ -347,8 +346,7 @@ def _attempted(call: Call, attempts: int, token: str, doubt: Doubt) -> Attempted
         host=host_of(call.url),
         attempts=attempts,
         about=call.about,
-        look_for=call.look_for,
-        authorised=call.tokens is not None or call.operation == AUTH_TOKEN,
+        advice=call.advice,
         doubt=doubt,
         secrets=(token,),
     )
@@ -365,7 +363,9 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
         path = environ.get(name)
         if path:
             if not Path(path).exists():
-                raise ConfigError(f"{name} is {path!r}, which does not exist")
+                raise ConfigError(
+                    f"{name} is {path!r}, which does not exist; unset it, or name a file of certificates"
+                )
             return path
     return True
 
@@ -373,6 +373,6 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
 def user_agent() -> str:
     """Return ``conductor-client/VERSION (python V; SYSTEM RELEASE)`` (form of wire reference 0.4)."""
     return (
-        f"conductor-client/{version()} "
+        f"conductor-client/{VERSION} "
         f"(python {platform.python_version()}; {platform.system()} {platform.release()})"
     )

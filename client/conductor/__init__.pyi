@@ -1,0 +1,65 @@
+# The exported names, and where each is at home: the one list of them, which type checkers and editors read as it is and
+# `__init__.py` at run time. One name a line; docs/reference/library.md explains each.
+from conductor.lib.accounts import Account as Account
+from conductor.lib.accounts import Variable as Variable
+from conductor.lib.accounts import get_account as get_account
+from conductor.lib.accounts import list_account_environment as list_account_environment
+from conductor.lib.actions import Action as Action
+from conductor.lib.actions import act_on_jobs as act_on_jobs
+from conductor.lib.actions import act_on_tasks as act_on_tasks
+from conductor.lib.api_client import ApiClient as ApiClient
+from conductor.lib.api_client import request_instance_types as request_instance_types
+from conductor.lib.api_client import request_jobs as request_jobs
+from conductor.lib.api_client import request_projects as request_projects
+from conductor.lib.api_client import request_software_packages as request_software_packages
+from conductor.lib.browser_login import Login as Login
+from conductor.lib.browser_login import login_with_browser as login_with_browser
+from conductor.lib.cancellation import Cancellation as Cancellation
+from conductor.lib.cancellation import CancelledError as CancelledError
+from conductor.lib.catalog_export import export_catalog as export_catalog
+from conductor.lib.conductor_submit import Submit as Submit
+from conductor.lib.conductor_submit import set_logging as set_logging
+from conductor.lib.config import Config as Config
+from conductor.lib.downloader import Downloader as Downloader
+from conductor.lib.exceptions import BadArgumentError as BadArgumentError
+from conductor.lib.exceptions import BusyError as BusyError
+from conductor.lib.exceptions import ConductorError as ConductorError
+from conductor.lib.exceptions import ConfigError as ConfigError
+from conductor.lib.exceptions import EnvironmentMergeError as EnvironmentMergeError
+from conductor.lib.exceptions import FileChangedError as FileChangedError
+from conductor.lib.exceptions import FixInputError as FixInputError
+from conductor.lib.exceptions import InvalidPathError as InvalidPathError
+from conductor.lib.exceptions import LoginError as LoginError
+from conductor.lib.exceptions import NotEndedError as NotEndedError
+from conductor.lib.exceptions import OutcomeUnknownError as OutcomeUnknownError
+from conductor.lib.exceptions import RefusedError as RefusedError
+from conductor.lib.exceptions import StopError as StopError
+from conductor.lib.exceptions import TryAgainError as TryAgainError
+from conductor.lib.exceptions import UnexpectedAnswerError as UnexpectedAnswerError
+from conductor.lib.exceptions import UnreachableError as UnreachableError
+from conductor.lib.file_utils import expand_paths as expand_paths
+from conductor.lib.jobs import Job as Job
+from conductor.lib.jobs import get_job as get_job
+from conductor.lib.jobs import list_jobs as list_jobs
+from conductor.lib.logs import TaskLog as TaskLog
+from conductor.lib.logs import follow_log as follow_log
+from conductor.lib.logs import get_log as get_log
+from conductor.lib.package_environment import PackageEnvironment as PackageEnvironment
+from conductor.lib.package_tree import Package as Package
+from conductor.lib.package_tree import PackageTree as PackageTree
+from conductor.lib.package_utils import merge_package_environments as merge_package_environments
+from conductor.lib.polling import Polling as Polling
+from conductor.lib.progress import Progress as Progress
+from conductor.lib.tasks import Task as Task
+from conductor.lib.tasks import get_task as get_task
+from conductor.lib.tasks import list_tasks as list_tasks
+from conductor.lib.uploader import Uploader as Uploader
+from conductor.lib.usage import ComputeUsage as ComputeUsage
+from conductor.lib.usage import StorageDay as StorageDay
+from conductor.lib.usage import StorageUsage as StorageUsage
+from conductor.lib.usage import get_compute_usage as get_compute_usage
+from conductor.lib.usage import get_storage_usage as get_storage_usage
+from conductor.lib.waiting import wait_for_jobs as wait_for_jobs
+
+__all__: list[str]
+__version__: str

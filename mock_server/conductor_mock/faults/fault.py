@@ -1,0 +1,97 @@
+"""What a kind of fault is: one class, which says everything of it.
+
+    @dataclass(frozen=True, slots=True)
+    class Delay(Fault):
+        "The right answer, so many wall seconds late."     its row in docs/reference/server.md
+
+        kind = "delay"                                      its name in rules
+        seconds: float = wall_seconds(default=1.0, ...)     an option: its schema, command line, documentation
+
+        def answer(self, first, exchange):                  what becomes of the answer
+            exchange.wire.hold_back(self.seconds)
+            return first
+
+A request that fits a rule passes three methods, each of which has a default:
+
+    choose    does it get the fault? Those that count, or remember, answer from what they remembered
+    prepare   before it is carried out; a Refusal here is the answer, and that is all
+    answer    on the answer's way out: change it, hold it back, lose it, or carry the request out again
+
+Where nothing is to be carried out and `prepare` refused nothing, the request is refused with 503 in between: the
+journal shows that, and so does an answer that cannot be broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
+from typing import Any, ClassVar, NoReturn, Protocol
+
+from conductor_mock.serving.answer import Answer
+
+
+class Wire(Protocol):
+    """The way back to the client. What never returns raises an error that its server takes for a lost client.
+
+    Each reads what is left of the request's body first, unless told not to: the client has then sent everything.
+    """
+
+    def hold_back(self, seconds: float) -> bool:
+        """Let wall time pass; False at once when the client goes away or the server stops."""
+
+    def stall(self, seconds: float) -> NoReturn:
+        """Say nothing for so long, or until the client goes away; then close."""
+
+    def reset(self, *, read_body: bool) -> NoReturn:
+        """Break the connection with a TCP reset."""
+
+    def close(self) -> NoReturn:
+        """Close the connection."""
+
+    def garble(self, junk: bytes) -> NoReturn:
+        """Send this in place of an answer, and close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that was carried out, as a fault sees it: the way back, the environ, and how to carry it out again."""
+
+    wire: Wire
+    environ: dict[str, Any]
+    again: Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A kind of fault with all of its options, which are its fields (`options`)."""
+
+    kind: ClassVar[str]
+    carried_out: ClassVar[int] = 1
+    """How often the request is carried out: 0, 1 or 2."""
+
+    def choose(self, memory: Any, now_s: float) -> tuple[Any, Fault | None]:
+        """What to remember, and what a request that fits gets: this fault, another one, or None to be served.
+
+        `memory` is what the last call remembered, None at first. `now_s` is wall time. Decides, and changes nothing.
+        """
+        return memory, self
+
+    def prepare(self, environ: dict[str, Any]) -> None:
+        """Look at a request before it is carried out. Raises Refusal, which is then the answer."""
+
+    def answer(self, first: Answer, exchange: Exchange) -> Answer:
+        """What to send instead of the app's answer; does not return where nothing is to be sent."""
+        return first
+
+    @classmethod
+    def options(cls) -> tuple[Field[Any], ...]:
+        """Its options, in order."""
+        return fields(cls)
+
+    @classmethod
+    def effect(cls) -> str:
+        """What the client gets, in a sentence: the class's docstring."""
+        return " ".join((cls.__doc__ or "").split())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **{option.name: getattr(self, option.name) for option in self.options()}}

@@ -1,0 +1,77 @@
+"""One rule: which requests get a fault, how many of them, and how many have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_mock.faults.fault import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request as rules see it: its operation (None where there is none), and wall time."""
+
+    operation: str | None
+    method: str
+    path: str
+    now_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A request that gets a fault: the number of the rule, the kind that was asked for, and what it gets."""
+
+    rule: int
+    kind: str
+    fault: Fault
+
+
+@dataclass(slots=True)
+class Rule:
+    """One fault. `seen` counts the requests that fitted, `consumed` those that got the fault."""
+
+    number: int
+    operation: str | None
+    method: str | None
+    path: re.Pattern[str] | None
+    fault: Fault
+    times: int | None
+    skip: int
+    seen: int = 0
+    consumed: int = 0
+    memory: Any = None
+    """What the fault remembers of the requests before."""
+
+    def take(self, asked: RequestInfo) -> Hit | None:
+        """What the request gets by this rule, None if nothing; counts it if it fits."""
+        if not self._fits(asked):
+            return None
+        self.seen += 1
+        if self.seen <= self.skip or (self.times is not None and self.consumed >= self.times):
+            return None
+        self.memory, fault = self.fault.choose(self.memory, asked.now_s)
+        if fault is None:
+            return None
+        self.consumed += 1
+        return Hit(self.number, self.fault.kind, fault)
+
+    def _fits(self, asked: RequestInfo) -> bool:
+        if self.operation is not None and self.operation != asked.operation:
+            return False
+        if self.method is not None and self.method != asked.method:
+            return False
+        return self.path is None or self.path.fullmatch(asked.path) is not None
+
+    def to_json(self) -> dict[str, Any]:
+        match = {"operation": self.operation, "method": self.method, "path": self.path and self.path.pattern}
+        return {
+            "id": self.number,
+            "match": {name: value for name, value in match.items() if value is not None},
+            "fault": self.fault.to_json(),
+            "times": self.times,
+            "skip": self.skip,
+            "seen": self.seen,
+            "consumed": self.consumed,
+        }

@@ -1,0 +1,361 @@
+"""What each kind of fault does, over a socket and as the requests library sees it in process: the same."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import IncompleteRead
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import requests
+
+from conductor_mock.app import create_app, service_of
+from conductor_mock.commands.faults import add as faults_add
+from conductor_mock.faults import kinds
+from conductor_mock.faults.fault import Exchange, Fault
+from conductor_mock.faults.kinds import BY_NAME, KINDS, duplicate
+from conductor_mock.faults.kinds.drip import Drip
+from conductor_mock.faults.options import meaning_of, type_of
+from conductor_mock.faults.reference import options_by_name
+from conductor_mock.inprocess import in_process
+from conductor_mock.serving.answer import Answer
+from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
+from support.served import PATIENCE_S, RawConnection, token
+from support.server import candidate, job_payload, md5_of
+
+BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True)
+class World:
+    """A fake that is asked as the default account, and its port where it has one."""
+
+    session: requests.Session
+    url: str
+    port: int = 0
+
+    def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return self.session.request(method, f"{self.url}{path}", json=body, timeout=PATIENCE_S)
+
+    def fault(self, kind: str, operation: str = "jobs.create", **rule: Any) -> None:
+        options = {
+            option.name: rule.pop(option.name) for option in BY_NAME[kind].options() if option.name in rule
+        }
+        fault = {"match": {"operation": operation}, "fault": {"kind": kind, **options}, "times": 1, **rule}
+        answer = self.ask("POST", "/_mock/faults", fault)
+        assert answer.status_code == 200, answer.text
+
+    def submit(self, **headers: str) -> requests.Response:
+        return self.session.post(f"{self.url}/jobs/", json=job_payload(), headers=headers, timeout=PATIENCE_S)
+
+    def upload_url(self, content: bytes) -> str:
+        body = {"upload_files": [candidate("/proj/a.ma", content)]}
+        answer = self.ask("POST", "/api/v2/files/get_upload_urls", body)
+        return str(answer.json()["singlePartURLs"][0]["preSignedURL"])
+
+    def files(self) -> dict[str, str]:
+        return {file["path"]: file["md5"] for file in self.ask("GET", "/_mock/files").json()["files"]}
+
+    def jobs(self) -> int:
+        return len(self.ask("GET", "/api/v1/jobs").json()["data"])
+
+    def journal(self, operation: str = "jobs.create") -> list[dict[str, Any]]:
+        entries = self.ask("GET", f"/_mock/requests?operation={operation}").json()["requests"]
+        return [entry.get("fault") for entry in entries]
+
+
+def world(session: requests.Session, url: str, key: str, port: int = 0) -> World:
+    session.trust_env = False
+    session.headers["Authorization"] = f"Bearer {token(session, url, json.loads(key))}"
+    return World(session, url, port)
+
+
+@contextmanager
+def over_a_socket(**settings: Any) -> Iterator[World]:
+    app = create_app(Settings(ephemeral=True, speed=0, **settings))
+    with Server(app) as server, requests.Session() as session:
+        yield world(session, server.url, service_of(app).keys.api_key(), server.port)
+
+
+@contextmanager
+def in_this_process(**settings: Any) -> Iterator[World]:
+    options = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",), **settings)
+    with in_process(options) as fake, requests.Session() as session:
+        yield world(session, fake.url, service_of(fake.app).keys.api_key())
+
+
+@pytest.fixture(params=[over_a_socket, in_this_process], ids=["socket", "in process"])
+def here(request: pytest.FixtureRequest) -> Iterator[World]:
+    with request.param() as opened:
+        yield opened
+
+
+# What every kind does to a job that is submitted
+
+
+def refused(status: int, **headers: str) -> Callable[[requests.Response], None]:
+    """An answer in the one shape of errors, which names the rule."""
+
+    def check(answer: requests.Response) -> None:
+        assert answer.status_code == status
+        assert answer.json()["message"].startswith("fault 1 was asked for: ")
+        assert headers.items() <= dict(answer.headers).items()
+
+    return check
+
+
+def named(jobid: str) -> Callable[[requests.Response], None]:
+    """An answer as it should be, about this job."""
+
+    def check(answer: requests.Response) -> None:
+        assert (answer.status_code, answer.json()["jobid"]) == (201, jobid)
+
+    return check
+
+
+def unreadable(answer: requests.Response) -> None:
+    """An answer that is no JSON, of the length that it promised."""
+    assert (answer.status_code, len(answer.content)) == (201, int(answer.headers["Content-Length"]))
+    with pytest.raises(ValueError, match="utf-8"):
+        json.loads(answer.content)
+
+
+def broken(_: requests.Response) -> NoReturn:
+    """No answer at all."""
+    pytest.fail("there was an answer")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind with some options, how the client sees it, and how many requests are served before."""
+
+    kind: str
+    seen: Callable[[requests.Response], None]
+    options: dict[str, Any] = field(default_factory=dict)
+    before: int = 0
+
+    def __str__(self) -> str:
+        return " ".join([self.kind, *(f"{name}={value}" for name, value in self.options.items())])
+
+
+CASES = [
+    Case("status", refused(503)),
+    Case("status", refused(429, **{"Retry-After": "7"}), {"status": 429, "retry_after": 7}),
+    Case("quota", refused(429, **{"Retry-After": "3600"}), {"requests": 2, "seconds": 3600}, before=2),
+    Case("delay", named("00001"), {"seconds": 0.01}),
+    Case("drip", named("00001"), {"bytes_per_second": 1 << 20}),
+    Case("stall", broken, {"seconds": 0}),
+    Case("reset", broken),
+    Case("reset", broken, {"read_body": False}),
+    Case("lost_answer", broken),
+    Case("truncate", broken),
+    Case("truncate", broken, {"bytes": 0}),
+    Case("corrupt", unreadable),
+    Case("garble", broken),
+    Case("duplicate", named("00002")),
+]
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {case.kind for case in CASES} == set(BY_NAME)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_fault_is_what_its_kind_says_and_so_is_what_becomes_of_the_request(here: World, case: Case) -> None:
+    here.fault(case.kind, **case.options)
+    carried_out = BY_NAME[case.kind].carried_out
+    for _ in range(case.before):
+        assert here.submit().status_code == 201, "it is served"
+    if case.seen is broken:
+        with pytest.raises((*BROKEN, requests.ReadTimeout)):
+            here.submit()
+    else:
+        case.seen(here.submit())
+    assert here.jobs() == case.before + carried_out
+    assert here.submit().status_code == 201, "the next one is served"
+    assert here.jobs() == case.before + carried_out + 1
+    mark = {"id": 1, "kind": case.kind}
+    assert here.journal() == [None] * case.before + [mark] * max(1, carried_out) + [None]
+    (rule,) = here.ask("GET", "/_mock/faults").json()["faults"]
+    assert (rule["seen"], rule["consumed"]) == (case.before + 2, 1)
+
+
+# What is made of the kinds
+
+
+def test_every_class_of_a_kind_is_registered() -> None:
+    names = [f"{kinds.__name__}.{found.name}" for found in pkgutil.iter_modules(kinds.__path__)]
+    classes = {
+        value
+        for module in map(importlib.import_module, names)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert classes == set(KINDS), "KINDS in faults/kinds/__init__.py lists every kind"
+    assert sorted(BY_NAME) == sorted(kind.kind for kind in KINDS), "no name stands for two kinds"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_a_kind_says_what_the_client_gets(kind: type[Fault]) -> None:
+    assert not kind.effect().startswith(f"{kind.__name__}("), "its docstring is its row of the documents"
+    assert kind.effect().endswith(".")
+    assert all(meaning_of(option) for option in kind.options())
+
+
+@pytest.mark.parametrize("name", options_by_name())
+def test_an_option_has_one_type_whatever_the_kind(name: str) -> None:
+    assert len({type_of(option) for _, option in options_by_name()[name]}) == 1, (
+        "the command line has one of it"
+    )
+
+
+def test_an_option_of_a_kind_has_no_name_that_means_something_else_on_the_command_line() -> None:
+    names = [option.name for option in faults_add.params]
+    assert len(names) == len(set(names))
+    assert set(options_by_name()) <= set(names)
+
+
+# What only one of them does
+
+
+def test_a_reset_is_a_reset() -> None:
+    with over_a_socket() as here:
+        here.fault("reset")
+        with pytest.raises(requests.ConnectionError) as caught:
+            here.submit()
+    assert "ConnectionResetError" in repr(caught.value)
+
+
+def test_a_stall_says_nothing_until_the_client_goes_and_lets_the_server_stop() -> None:
+    with ExitStack() as left, ExitStack() as opened:
+        here = opened.enter_context(over_a_socket())
+        here.fault("stall", seconds=600, times=2)
+        with pytest.raises(requests.ReadTimeout):
+            here.session.post(f"{here.url}/jobs/", json=job_payload(), timeout=0.05)
+        connection = left.enter_context(RawConnection(here.port))
+        head = f"GET /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{here.port}\r\n"
+        here.fault("stall", "jobs.list", seconds=600)
+        authorization = f"Authorization: {here.session.headers['Authorization']!s}\r\n\r\n"
+        connection.send((head + authorization).encode())
+        opened.close()
+        # Its request was stalled, or about to be: the server has stopped, and that ended it.
+        assert connection.is_closed()
+
+
+def test_a_drip_lets_every_byte_wait_its_time_and_sends_them_all() -> None:
+    waits: list[float] = []
+
+    class Patient:
+        def hold_back(self, seconds: float) -> bool:
+            waits.append(seconds)
+            return True
+
+    body = [b"a" * 25, b"b" * 10, b"c" * 3]
+    answer = Answer("200 OK", [], body)
+    exchange = Exchange(Patient(), {}, lambda: answer)  # type: ignore[arg-type]  # the only part that a drip uses
+    drops = list(Drip(bytes_per_second=100).answer(answer, exchange).body)
+
+    assert b"".join(drops) == b"".join(body)
+    assert max(map(len, drops)) == 10
+    assert waits == [len(drop) / 100 for drop in drops[:-1]]
+
+
+def test_a_drip_begins_at_once_and_lets_the_server_stop() -> None:
+    with ExitStack() as left, ExitStack() as opened:
+        here = opened.enter_context(over_a_socket())
+        here.fault("drip", "jobs.list", bytes_per_second=1)
+        connection = left.enter_context(RawConnection(here.port))
+        head = f"GET /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{here.port}\r\n"
+        authorization = f"Authorization: {here.session.headers['Authorization']!s}\r\n\r\n"
+        connection.send((head + authorization).encode())
+        response = left.enter_context(connection.begin())
+        assert (response.status, response.read(1)) == (200, b"{")
+        opened.close()
+        with pytest.raises(IncompleteRead):
+            response.read()
+
+
+def test_a_job_sent_twice_with_a_key_is_one_job(here: World) -> None:
+    here.fault("duplicate")
+    answer = here.submit(**{"Idempotency-Key": "once"})
+    assert (answer.status_code, answer.json()["jobid"]) == (201, "00001")
+    assert here.jobs() == 1
+    assert here.journal() == [{"id": 1, "kind": "duplicate"}] * 2
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
+def test_a_file_sent_twice_is_read_once_and_stored(here: World, chunked: bool) -> None:
+    content = bytes(range(256)) * 5000
+    url = here.upload_url(content)
+    here.fault("duplicate", "objects.put")
+    data = (content[start : start + 100_000] for start in range(0, len(content), 100_000))
+    answer = here.session.put(url, data=data if chunked else content, timeout=PATIENCE_S)
+    assert answer.status_code == 200
+    assert here.files() == {"/proj/a.ma": md5_of(content)}
+    assert here.journal("objects.put") == [{"id": 1, "kind": "duplicate"}] * 2
+
+
+def test_a_body_too_large_to_be_kept_is_refused_and_nothing_is_done(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicate, "MAX_BODY", 10)
+    here.fault("duplicate")
+    answer = here.submit()
+    assert answer.status_code == 413
+    assert "at most 10 bytes" in answer.json()["message"]
+    assert (here.jobs(), len(here.journal())) == (0, 1)
+
+
+def test_what_is_carried_out_again_gets_no_other_fault(here: World) -> None:
+    here.fault("duplicate")
+    here.fault("status")
+    assert here.submit().status_code == 201
+    assert here.submit().status_code == 503
+    assert here.jobs() == 2
+
+
+def test_an_output_can_be_dripped_and_asked_for_twice(here: World) -> None:
+    url = output_url(here)
+    right = here.session.get(url, timeout=PATIENCE_S).content
+    here.fault("drip", "objects.get", bytes_per_second=1 << 30)
+    here.fault("duplicate", "objects.get")
+    assert [here.session.get(url, timeout=PATIENCE_S).content for _ in range(2)] == [right, right]
+
+
+def output_url(here: World) -> str:
+    """Where an output of a job lies."""
+    here.submit()
+    here.ask("POST", "/_mock/clock", {"until": "idle"})
+    (task,) = here.ask("POST", "/jobs/00001/downloads", {"tids": None}).json()["downloads"]
+    return str(task["files"][0]["url"])
+
+
+def test_an_output_can_be_spoiled_and_cut(here: World) -> None:
+    url = output_url(here)
+    right = here.session.get(url, timeout=PATIENCE_S).content
+    here.fault("corrupt", "objects.get", bytes=3)
+    here.fault("truncate", "objects.get", bytes=10)
+    spoiled = here.session.get(url, timeout=PATIENCE_S).content
+    assert len(spoiled) == len(right)
+    assert sum(one != other for one, other in zip(spoiled, right, strict=True)) == 3
+    with pytest.raises(BROKEN):
+        here.session.get(url, timeout=PATIENCE_S)
+
+
+def test_rules_of_a_file_are_there_from_the_start(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "- match: {operation: jobs.create}\n  fault: {kind: status, status: 429, retry_after: 1}\n  times: 1\n"
+        '- {"match": {"operation": "jobs.list"}, "fault": {"kind": "status"}, "times": 1}\n',
+        encoding="utf-8",
+    )
+    with in_this_process(faults=rules) as here:
+        assert here.ask("GET", "/api/v1/jobs").status_code == 503
+        assert [here.submit().status_code for _ in range(2)] == [429, 201]
