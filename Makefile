@@ -33,7 +33,7 @@ serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data 
 check: $(VENV)/.dev ## lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy client mock_server contracts tests benchmarks
+	$(BIN)/mypy client mock_server contracts tests benchmarks docs
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## put the code into its one form
