@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from conductor_contracts.contract import load, load_control
+from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
+from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
@@ -78,14 +79,19 @@ def show_command(operation: str) -> None:
     found = contract.operations.get(operation)
     if found is None:
         raise click.UsageError(f"no operation {operation!r}; known are {', '.join(contract.operations)}")
-    for line in _description(found):
+    for line in _description(found, contract):
         click.echo(line)
-    rows = [
-        (row.part, row.name, row.grade, row.source)
-        for row in contract.fidelity()
-        if row.operation == operation
-    ]
-    _echo_table(("part", "name", "evidence", "source"), rows)
+    rows = [row for row in contract.fidelity() if row.operation == operation]
+    _echo_table(
+        ("part", "name", "evidence", "source"), [(row.part, row.name, row.grade, row.source) for row in rows]
+    )
+    click.echo("\nevidence")
+    _echo_list(
+        [(grade, text) for grade, text in contract.grades.items() if grade in {row.grade for row in rows}]
+    )
+    click.echo("\ntags of the sources (docs/wire-protocol.md#tags)")
+    used = {tag for row in rows for tag in tags_of(row.source)}
+    _echo_list([(f"[{tag.name}]", tag.means) for tag in contract.tags if tag.name in used])
     click.echo("\ninteractions")
     for interaction in load_interactions():
         if interaction.operation == operation:
@@ -112,13 +118,22 @@ def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def _description(operation: Operation) -> list[str]:
+def _echo_list(rows: Sequence[tuple[str, str]]) -> None:
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        click.echo(f"  {name.ljust(width)}  {text}")
+
+
+def _description(operation: Operation, contract: Contract) -> list[str]:
+    traps = ", ".join(map(str, operation.traps))
     return [
         f"{operation.id}: {operation.method} {operation.path}",
         operation.summary,
         operation.description,
-        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}; retry {operation.retry}",
-        f"clients {', '.join(operation.clients)}; traps {', '.join(map(str, operation.traps)) or 'none'}",
+        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}",
+        f"retry {operation.retry}: {contract.retries[operation.retry]}",
+        f"clients {', '.join(operation.clients)}",
+        f"traps {traps} (of section 9 of docs/wire-protocol.md)" if traps else "traps none",
         "",
     ]
 

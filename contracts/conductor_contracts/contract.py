@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from conductor_contracts.evidence import Evidence, evidence
+from conductor_contracts.evidence import Evidence, Tag, evidence
 from conductor_contracts.operation import FORM, JSON, Operation, Parameter, query_schema_name
 from conductor_contracts.problems import Problem
 from conductor_contracts.references import resolve
@@ -64,6 +64,23 @@ class Contract:
     def check_error(self, body: Any) -> list[Problem]:
         """Say where the body of a refusal departs from the one error shape, whatever the route."""
         return self.schemas.check(_ERROR, body)
+
+    @property
+    def grades(self) -> Mapping[str, str]:
+        """What each grade of evidence means, the best one first."""
+        grades: Mapping[str, str] = self.document["info"]["x-grades"]
+        return grades
+
+    @property
+    def tags(self) -> list[Tag]:
+        """The tags of sources, and what each stands for."""
+        return [Tag(str(name), **tag) for name, tag in self.document["info"]["x-tags"].items()]
+
+    @property
+    def retries(self) -> Mapping[str, str]:
+        """What each way of repeating an operation means."""
+        retries: Mapping[str, str] = self.document["info"]["x-retries"]
+        return retries
 
     def fidelity(self) -> list[Evidence]:
         """Every operation, parameter and field of the service with the grade and source of its evidence."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_contracts.operation import Operation
 from conductor_contracts.references import resolve
+
+
+@dataclass(frozen=True)
+class Tag:
+    """Who vouches for what a source says: ``[cio9]``. ``grade`` is that of what it vouches for."""
+
+    name: str
+    grade: str
+    means: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,11 @@ class Evidence:
 def evidence(document: Mapping[str, Any], operations: Iterable[Operation]) -> list[Evidence]:
     """The rows of all operations of a document in which everything says on what it stands."""
     return [row for operation in operations for row in _rows(document, operation)]
+
+
+def tags_of(source: str) -> list[str]:
+    """The names of the tags in a source, without the words that say more: ``[cio9 downloader]`` is ``cio9``."""
+    return [match.partition(" ")[0] for match in re.findall(r"\[([^]]+)\]", source)]
 
 
 def _rows(document: Mapping[str, Any], operation: Operation) -> Iterator[Evidence]:

@@ -13,20 +13,13 @@ from conductor_contracts.evidence import Evidence
 from conductor_contracts.markdown import anchor, bullets, table
 from conductor_contracts.operation import Operation
 
-GRADES = {
-    "ran": "seen while the vendor's client ran against a server",
-    "client": "read in the source of a client",
-    "docs": "promised by the vendor's documentation",
-    "inferred": "a reasoned guess that no client proves",
-}
-
 _HEAD = """\
 # How faithful the fake is, and on what evidence
 
 <!-- Written by `python -m conductor_contracts fidelity`; change openapi.yaml, not this page. -->
 
 The service has no public specification. What follows is what its clients and its documentation show, and how
-well each part is known. Sources name sections of the wire reference, with its tags."""
+well each part is known. Sources name sections of the [wire reference](wire-protocol.md), with its [tags](#tags)."""
 
 
 def fidelity_page(contract: Contract) -> str:
@@ -75,7 +68,13 @@ def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> It
     yield "## Grades"
     total = Counter(row.grade for rows in by_operation.values() for row in rows if not _is_refusal(row))
     yield table(
-        ("grade", "meaning", "rows"), [(grade, text, str(total[grade])) for grade, text in GRADES.items()]
+        ("grade", "meaning", "rows"),
+        [(grade, text, str(total[grade])) for grade, text in contract.grades.items()],
+    )
+    yield "## Tags"
+    yield "What stands behind a source in brackets; more of each is told [there](wire-protocol.md#tags)."
+    yield table(
+        ("tag", "grade", "stands for"), [(f"[{one.name}]", one.grade, one.means) for one in contract.tags]
     )
     yield "## Operations"
     yield "How many rows each operation has in every grade, its refusals not counted."
@@ -83,8 +82,8 @@ def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> It
     for name, operation in contract.operations.items():
         counts = Counter(row.grade for row in by_operation[name] if not _is_refusal(row))
         cells = (f"[{name}](#{anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
-        lines.append((*cells, *(str(counts[grade]) for grade in GRADES)))
-    yield table(("operation", "request", "grade", *(f"rows {grade}" for grade in GRADES)), lines)
+        lines.append((*cells, *(str(counts[grade]) for grade in contract.grades)))
+    yield table(("operation", "request", "grade", *(f"rows {grade}" for grade in contract.grades)), lines)
 
 
 def _section(operation: Operation, rows: Sequence[Evidence]) -> Iterator[str]:

@@ -50,9 +50,9 @@ def show(value: Any) -> str:
         # A long text is cut before it is quoted, so that the work does not grow with it.
         return clip(json.dumps(value[: MAX_SHOWN + 1], ensure_ascii=False))
     if isinstance(value, dict):
-        return f"an object of {_count(len(value), 'field')}"
+        return f"an object of {count(len(value), 'field')}"
     if isinstance(value, (list, tuple)):
-        return f"a list of {_count(len(value), 'item')}"
+        return f"a list of {count(len(value), 'item')}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, (bool, int, float)):
@@ -79,5 +79,6 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     return near[0] if near else None
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things, as in ``1 job`` and ``2 jobs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

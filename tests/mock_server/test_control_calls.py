@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from conductor_contracts.contract import load as load_contract
 from conductor_contracts.contract import load_control
-from conductor_contracts.fidelity import GRADES
 from conductor_contracts.operation import Operation
 from conductor_mock.farm import actions, outcomes
 from conductor_mock.farm.clock import MAX_ADVANCE_S, MAX_SPEED
@@ -175,7 +175,7 @@ def test_the_closest_call_is_named_where_there_is_none(shared_fake: Fake) -> Non
         (list(SCHEMAS["OutcomeRule"]["properties"]["match"]["properties"]), list(outcomes.MATCHERS)),
         (list(SCHEMAS["Options"]["properties"]), list(Options.__dataclass_fields__)),
         (SCHEMAS["MailDelivery"]["properties"]["state"]["enum"], list(mail_statuses.STATES)),
-        (SCHEMAS["Evidence"]["properties"]["grade"]["enum"], list(GRADES)),
+        (SCHEMAS["Evidence"]["properties"]["grade"]["enum"], list(load_contract().grades)),
     ],
     ids=str,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
 
 
@@ -36,7 +37,7 @@ def save(target: Target, file: Path, with_files: bool, force: bool) -> None:
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from None
     size = file.stat().st_size
-    target.show({"file": str(file), "size": size}, [f"saved {size} bytes to {file}"])
+    target.show({"file": str(file), "size": size}, [f"saved {count(size, 'byte')} to {file}"])
 
 
 @bundle.command()
@@ -49,7 +50,8 @@ def replay(target: Target, file: Path) -> None:
             answer = target.send("bundle", source, "application/zip")
     except OSError as error:
         raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from None
-    counts = f"{answer['jobs']} jobs, {answer['outputs']} outputs and {answer['files']} uploaded files"
+    jobs, outputs = count(answer["jobs"], "job"), count(answer["outputs"], "output")
+    counts = f"{jobs}, {outputs} and {count(answer['files'], 'uploaded file')}"
     target.show(
         answer, [f"the account {answer['account']} has {counts}; its clock is frozen at {answer['now']}"]
     )
