@@ -203,7 +203,7 @@ def test_jobs_are_listed_and_one_is_shown_with_its_tasks(caller: ApiCaller) -> N
     lines = said("jobs", "1").splitlines()
 
     assert lines[0] == "00001  success  first  (3 success)"
-    assert lines[1:] == [f"  00{n}  success  frames {n}  1 attempts  r {n}" for n in range(3)]
+    assert lines[1:] == [f"  00{n}  success  frames {n}  1 attempt  r {n}" for n in range(3)]
 
 
 def test_a_reset_makes_the_account_as_new(caller: ApiCaller) -> None:
@@ -227,7 +227,7 @@ def test_an_account_is_saved_to_a_file_and_replayed_from_it(caller: ApiCaller, t
     assert b"content" in parts_of(file.read_bytes()).values()
     assert b"content" not in parts_of(small).values()
     assert "is not empty: it has 2 jobs" in refused
-    assert shown.startswith("the account conductor-mock has 2 jobs, 0 outputs and 1 uploaded files")
+    assert shown.startswith("the account conductor-mock has 2 jobs, 0 outputs and 1 uploaded file")
     assert answered("jobs") == jobs
     assert [path.name for path in tmp_path.iterdir()] == ["bug.bundle"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from conductor_contracts.problems import count
 from conductor_mock.api.offered import known_machine
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
@@ -42,7 +43,9 @@ def get(jid: str) -> dict[str, Any]:
         state = account.state
         found = state.jobs.get(int(jid)) if jid.isascii() and jid.isdigit() and len(jid) < 19 else None
         if found is None:
-            raise not_found(f"there is no job {jid[:40]!r} in this account; it has {len(state.jobs)} jobs")
+            raise not_found(
+                f"there is no job {jid[:40]!r} in this account; it has {count(len(state.jobs), 'job')}"
+            )
         record = views.control_job(found, state.client_id, account.payload(found))
         return record if "at" not in request.args else {**record, **_then(state, found, _time("at"))}
 
