@@ -9,7 +9,7 @@ Tasks are by far the most, so each is a list in which trailing values that are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -43,7 +43,7 @@ _PLAIN = (
     "local_upload", "metadata", "environment", "upload_files", "upload_size", "phase", "note", "max_instances",
     "scouts_left", "ran_us", "ended_us", "syncs", "synced_us",
 )  # fmt: skip
-_ONE = {status: status for status in TASK_STATUSES}
+_ONE: Mapping[str, str] = {status: status for status in TASK_STATUSES}
 _ATTEMPT = ("assigned_us", "started_us", "ends_us", "planned", "exit_code", "ended_us", "outcome")
 _REAL = len(_ATTEMPT) + 1
 """Where an attempt that runs for real has what is known of that; the machine comes before."""
