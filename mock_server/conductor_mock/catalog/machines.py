@@ -53,7 +53,7 @@ class Machine:
         }
 
 
-FIGURES: dict[str, str] = {
+FIGURES: Mapping[str, str] = {
     "price_usd_per_hour": "whole micro-dollars per hour (380000 is 0.38 dollars)",
     "preemptible_usd_per_hour": "whole micro-dollars per hour (380000 is 0.38 dollars)",
     "speed": "a whole percentage of an 8-core machine, at least 1",
