@@ -29,6 +29,7 @@ from conductor_mock.api import (
     uploads,
 )
 from conductor_mock.api.idempotency import announce
+from conductor_mock.api.marking import mark_request
 from conductor_mock.api.queries import check_query
 from conductor_mock.api.refusals import handle_errors
 from conductor_mock.auth.authentication import identify
@@ -36,7 +37,6 @@ from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service,
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import Detail, Refusal, unauthorized
-from conductor_mock.faults.marking import mark_request
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests

@@ -150,4 +150,4 @@ _FORMS = Forms(
     wrapped={Attempt: _shared, Download: _short},
     is_trusted=True,
 )
-_STATE, _JOB, _TASK = (codec_of(cls, _FORMS) for cls in (State, Job, Task))
+_STATE, _JOB, _TASK = codec_of(State, _FORMS), codec_of(Job, _FORMS), codec_of(Task, _FORMS)

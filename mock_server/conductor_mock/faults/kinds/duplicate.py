@@ -8,7 +8,7 @@ from werkzeug.wsgi import get_input_stream
 
 from conductor_mock.errors import Refusal
 from conductor_mock.faults.fault import Exchange, Fault
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 MAX_BODY = 128 << 20
 """Bytes of a request that are kept in memory for its second time; as much as a body of JSON may have by default."""
