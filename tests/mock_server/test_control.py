@@ -468,7 +468,6 @@ def guarded(
     return response.status_code
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -491,10 +490,10 @@ def guarded(
     ],
     ids=lambda headers: "=".join(next(iter(headers.items()))),
 )
-def test_no_web_page_reaches_the_control_api(
-    shared_fake: Fake, method: str, path: str, headers: Mapping[str, str]
-) -> None:
-    assert guarded(shared_fake, method, path, headers) == 403
+def test_no_web_page_reaches_the_control_api(shared_fake: Fake, headers: Mapping[str, str]) -> None:
+    answered = {(method, path): guarded(shared_fake, method, path, headers) for method, path in CALLS}
+
+    assert {which: status for which, status in answered.items() if status != 403} == {}
 
 
 @pytest.mark.parametrize(
