@@ -45,9 +45,9 @@ def test_every_command_of_a_group_is_named() -> None:
             assert re.search(rf"`{name} {inner}\b", SERVER), f"{name} {inner}"
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_is_explained(option: str) -> None:
-    assert f"`{option}`" in SERVER
+def test_every_option_is_explained() -> None:
+    assert OPTIONS
+    assert [option for option in OPTIONS if f"`{option}`" not in SERVER] == []
 
 
 def test_a_page_without_a_place_for_a_table_is_not_written() -> None:

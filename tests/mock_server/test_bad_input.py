@@ -365,7 +365,6 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
 @pytest.mark.parametrize(
     "path",
     [
@@ -378,10 +377,11 @@ QUERIES = [
         "/nowhere",
     ],
 )
-def test_an_odd_query_is_answered(shared_fake: Fake, path: str, query: str) -> None:
-    answer = shared_fake.caller().get(path, environ={"QUERY_STRING": query})
+def test_an_odd_query_is_answered(shared_fake: Fake, path: str) -> None:
+    caller = shared_fake.caller()
+    answered = {query: caller.get(path, environ={"QUERY_STRING": query}).status for query in QUERIES}
 
-    assert answer.status in (200, 400, 404)
+    assert set(answered.values()) <= {200, 400, 404}, answered
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=40))
