@@ -10,7 +10,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
@@ -31,7 +31,7 @@ from conductor_mock.api import (
 )
 from conductor_mock.api.idempotency import announce
 from conductor_mock.api.queries import check_query
-from conductor_mock.auth.authentication import authenticate
+from conductor_mock.auth.authentication import authenticate, guarded_elsewhere
 from conductor_mock.context import EXTENSION, service, warn
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
@@ -45,6 +45,7 @@ from conductor_mock.errors import (
     too_large,
     unavailable,
 )
+from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.faults.marking import mark_request
@@ -99,7 +100,7 @@ def make_app(opened: Service) -> Flask:
     record_requests(app)
     app.before_request(_check_framing)
     app.before_request(authenticate)
-    app.before_request(mark_request)
+    app.before_request(_asked_for_fault)
     app.before_request(check_query)
     app.after_request(_announce)
     for blueprint in BLUEPRINTS:
@@ -152,6 +153,18 @@ def _check_framing() -> None:
     if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
+
+
+def _asked_for_fault() -> None:
+    """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
+    if guarded_elsewhere():
+        return
+    identity = g.get("identity")
+    client_id = request.args.get("client_id")
+    account = identity.account_id if identity else (request.view_args or {}).get("account_id")
+    if account is None and client_id:
+        account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
+    mark_request(account or "")
 
 
 def _announce(response: Response) -> Response:

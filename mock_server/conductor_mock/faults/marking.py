@@ -1,4 +1,4 @@
-"""Which request gets a fault: decided in the app, which knows whose it is and what operation."""
+"""Which request gets a fault: decided inside the app, where its operation is known."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from dataclasses import replace
 
 from flask import g, request
 
-from conductor_mock.auth.authentication import guarded_elsewhere
 from conductor_mock.context import now_s, service
 from conductor_mock.errors import Refusal
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.faults.middleware import HIT
 from conductor_mock.faults.rule import Hit, RequestInfo
 
 
-def mark_request() -> None:
-    """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
-    if guarded_elsewhere():
-        return
+def mark_request(account_id: str) -> None:
+    """Mark a request that gets a fault of the account ("": of none). Raises Refusal where it is not carried out."""
     if HIT in request.environ:  # it is carried out once more
         g.fault = request.environ[HIT]
         return
     asked = RequestInfo(request.endpoint, request.method, request.path, now_s())
-    hit = service().faults.take(_account(), asked)
+    hit = service().faults.take(account_id, asked)
     if hit is None:
         return
     g.fault = hit
@@ -37,14 +33,3 @@ def mark_request() -> None:
 
 def _asked_for(hit: Hit, what: str) -> str:
     return f"fault {hit.rule} was asked for: {what}"
-
-
-def _account() -> str:
-    identity = g.get("identity")
-    if identity is not None:
-        return str(identity.account_id)
-    client_id = request.args.get("client_id")
-    account = (request.view_args or {}).get("account_id")
-    if account is None and client_id:
-        account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
-    return account or ""
