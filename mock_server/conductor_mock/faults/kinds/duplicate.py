@@ -28,7 +28,6 @@ class Duplicate(Fault):
     def prepare(self, environ: dict[str, Any]) -> None:
         """Read the body, which comes only once, into something that can be read twice."""
         environ["wsgi.input"] = _kept(get_input_stream(environ))
-        environ["wsgi.input_terminated"] = True
 
     def answer(self, first: Answer, exchange: Exchange) -> Answer:
         """Do it again."""
