@@ -74,11 +74,6 @@ def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
     return Refusal(415, message, (Detail("Content-Type", message),))
 
 
-def not_implemented(message: str) -> Refusal:
-    """Part of the design, not of this version."""
-    return Refusal(501, message)
-
-
 def unavailable(message: str) -> Refusal:
     """Try again later."""
     return Refusal(503, message, (), {"Retry-After": "1"})

@@ -426,7 +426,7 @@ def small_catalogue() -> Catalog:
         projects=({"name": "default", "id": "7", "status": "active"},),
         instance_types=(),
         env_vars=({"name": "TZ", "value": "UTC", "merge_policy": "exclusive"},),
-        machines={"n1-standard-8": Machine("n1-standard-8", 8, 0, 379_998, 113_999, 100)},
+        machines={"n1-standard-8": Machine("n1-standard-8", 8, 379_998, 113_999, 100)},
         licenses={"maya-io": 0},
     )
 

@@ -65,7 +65,7 @@ def get() -> dict[str, Any]:
         if not request.args.get(name):
             raise bad_request(f"{name} is missing", Detail(name, "is required"))
     read: dict[int, Execution] = {}
-    said: logs.Said = {}
+    log_lines: logs.LogLines = {}
     while True:
         with service().accounts.open(caller().account_id) as account:
             job = lookup.job(account.state, request.args["job"])
@@ -76,6 +76,7 @@ def get() -> dict[str, Any]:
                 )
             executions = logs.executions(task)
             if executions == read:
-                return logs.answer(account.state, job, index, int(known), said)
+                return logs.answer(account.state, job, index, int(known), log_lines)
         # What runs for real is read without the account's lock, and again if it has moved on in the meantime.
-        read, said = executions, {number: service().said(one) for number, one in executions.items()}
+        read = executions
+        log_lines = {number: service().log_lines(execution) for number, execution in executions.items()}

@@ -61,13 +61,13 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     rule: Mapping[str, Any] = next(
         (rule for rule in state.rules if fits(rule["match"], job, index, task)), {}
     )
-    wanted = rule.get("outcome") or _from_metadata(job, task)
+    given = rule.get("outcome") or _from_metadata(job, task)
     seconds = rule.get("duration")
     if seconds is None:
         seconds = _metadata_duration(job, task)
     duration_us = _drawn_duration_us(state, job, index) if seconds is None else round(seconds * SECOND)
-    if wanted:
-        outcomes = [wanted] if isinstance(wanted, str) else wanted
+    if given:
+        outcomes = [given] if isinstance(given, str) else given
         outcome = Outcome(outcomes[min(attempt, len(outcomes)) - 1])
     else:
         outcome = _drawn_outcome(state, job, index, attempt)
@@ -94,7 +94,7 @@ def check_rule(rule: Any) -> dict[str, Any]:
     match = rule.get("match", {})
     _check_match(match)
     if "outcome" not in rule and "duration" not in rule:
-        raise RuleError("", "must say an outcome, a duration, or both")
+        raise RuleError("", "needs an outcome, a duration, or both")
     _check_outcome(rule)
     _check_duration(rule)
     code = rule.get("exit_code", 1)
@@ -113,7 +113,7 @@ def _check_match(match: Any) -> None:
             if not isinstance(value, dict):
                 raise RuleError("/match/metadata", "must be an object")
         elif not isinstance(value, str):
-            raise RuleError(f"/match/{key}", f"must be a text, got {str(value)[:40]}")
+            raise RuleError(f"/match/{key}", f"must be text, got {str(value)[:40]}")
         if key == "frames":
             try:
                 parse(value)
@@ -122,11 +122,11 @@ def _check_match(match: Any) -> None:
 
 
 def _check_outcome(rule: Mapping[str, Any]) -> None:
-    wanted = rule.get("outcome", Outcome.SUCCESS)
-    outcomes = [wanted] if isinstance(wanted, str) else wanted
+    given = rule.get("outcome", Outcome.SUCCESS)
+    outcomes = [given] if isinstance(given, str) else given
     if not isinstance(outcomes, list) or not outcomes or any(outcome not in DRAWN for outcome in outcomes):
         raise RuleError(
-            "/outcome", f"must be one of {', '.join(DRAWN)}, or a list of them, got {str(wanted)[:80]}"
+            "/outcome", f"must be one of {', '.join(DRAWN)}, or a list of them, got {str(given)[:80]}"
         )
 
 
@@ -137,8 +137,8 @@ def _check_duration(rule: Mapping[str, Any]) -> None:
 
 
 def _match_frames(job: Job, index: int, task: Task, value: str) -> bool:
-    frames, wanted = parse_or_none(task.frames), parse_or_none(value)
-    return frames is not None and wanted is not None and frames.meets(wanted)
+    frames, named = parse_or_none(task.frames), parse_or_none(value)
+    return frames is not None and named is not None and frames.meets(named)
 
 
 _MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
@@ -149,7 +149,7 @@ _MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
     "project": lambda job, index, task, value: job.project == value,
     "owner": lambda job, index, task, value: job.owner == value,
     "metadata": lambda job, index, task, value: all(
-        job.metadata.get(key) == one for key, one in value.items()
+        job.metadata.get(key) == expected for key, expected in value.items()
     ),
 }
 
@@ -177,8 +177,8 @@ def _metadata_is_for(job: Job, task: Task) -> bool:
     text = job.metadata.get(METADATA_FRAMES)
     if text is None:
         return True
-    wanted, frames = parse_or_none(str(text)), parse_or_none(task.frames)
-    return wanted is not None and frames is not None and wanted.meets(frames)
+    named, frames = parse_or_none(str(text)), parse_or_none(task.frames)
+    return named is not None and frames is not None and named.meets(frames)
 
 
 def _drawn_duration_us(state: State, job: Job, index: int) -> int:

@@ -46,11 +46,11 @@ class ServerOptions:
 
     def options_after(self, logged: Options, account_id: str) -> Options:
         """The options of an account whose log says `logged`."""
-        said = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
+        given = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
         return replace(
             logged,
             simulation_version=SIMULATION_VERSION,
             catalog_sha256=self.catalog_sha256,
             execute=self.execute_of(account_id),
-            **{name: value for name, value in said.items() if value is not None},
+            **{name: value for name, value in given.items() if value is not None},
         )
