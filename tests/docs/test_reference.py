@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor_mock.cli import LaterOption, main
+from conductor_mock.cli import main
 from conductor_mock.faults.reference import written
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,7 +29,7 @@ OPTIONS = sorted(
         option.opts[0]
         for command in every_command(main)
         for option in command.params
-        if isinstance(option, click.Option) and not isinstance(option, LaterOption)
+        if isinstance(option, click.Option)
     }
 )
 

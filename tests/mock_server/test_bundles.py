@@ -52,7 +52,7 @@ def busy(fake: Fake) -> ApiCaller:
         metadata={"shot": "sq010"},
     )
     caller.post("/_mock/clock", {"until": "idle"}, query=ask)
-    answer = caller.request("PUT", "/_mock/catalog", body=small_catalogue(), query=ask)
+    answer = caller.request("PUT", "/_mock/catalog", body=small_catalog(), query=ask)
     assert answer.status == 200, answer
     caller.submit(job_title="held", scout_frames="1", tasks_data=job_tasks(3))
     caller.submit(job_title="killed")
@@ -65,7 +65,7 @@ def busy(fake: Fake) -> ApiCaller:
     return caller
 
 
-def small_catalogue() -> dict[str, Any]:
+def small_catalog() -> dict[str, Any]:
     document = default_catalog().to_document()
     alone = [package for package in document["packages"] if not package["plugins"]]
     return {**document, "projects": document["projects"][:1], "packages": alone[:3]}
@@ -192,7 +192,7 @@ def test_uploads_that_are_not_in_the_bundle_are_wanted_again(fake: Fake, other: 
     assert second.upload_url("/proj/a.ma", b"scene")
 
 
-def test_large_commands_and_accounts_of_their_own_catalogue_come_along(fake: Fake, other: Fake) -> None:
+def test_large_commands_and_accounts_of_their_own_catalog_come_along(fake: Fake, other: Fake) -> None:
     first = fake.caller()
     first.submit(tasks_data=job_tasks(3000))
 
@@ -215,7 +215,7 @@ def test_an_account_that_is_not_empty_is_left_alone(fake: Fake, other: Fake, wha
     elif what == "rule":
         second.post("/_mock/outcomes", {"outcome": "success"}, query=ask)
     else:
-        second.request("PUT", "/_mock/catalog", body=small_catalogue(), query=ask)
+        second.request("PUT", "/_mock/catalog", body=small_catalog(), query=ask)
     before = state_of(other, second), stored(other)
     answer = replay(second, data)
 
@@ -629,7 +629,7 @@ def test_files_is_yes_or_no(fake: Fake) -> None:
     assert "files" in answer.faults
 
 
-def test_an_account_that_is_new_again_has_no_old_catalogue(fake: Fake) -> None:
+def test_an_account_that_is_new_again_has_no_old_catalog(fake: Fake) -> None:
     caller = fake.caller()
     ask = {"account": "studio"}
     document = default_catalog().to_document()

@@ -39,7 +39,6 @@ class Machine:
 
     name: str
     cores: int
-    gpu_count: int
     price_micro_usd_per_hour: MicroDollars
     preemptible_micro_usd_per_hour: MicroDollars
     speed: int
@@ -71,7 +70,6 @@ def machine_from(record: Mapping[str, Any], given: Mapping[str, int]) -> Machine
     return Machine(
         name=record["name"],
         cores=math.ceil(Decimal(str(record["cores"]))),
-        gpu_count=_gpu_count(record),
         price_micro_usd_per_hour=price,
         preemptible_micro_usd_per_hour=given.get(
             "preemptible_usd_per_hour", price * PREEMPTIBLE_PERCENT // 100

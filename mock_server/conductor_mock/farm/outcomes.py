@@ -53,13 +53,13 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     rule: Mapping[str, Any] = next(
         (rule for rule in state.rules if fits(rule["match"], job, index, task)), {}
     )
-    wanted = rule.get("outcome") or _from_metadata(job, task)
+    given = rule.get("outcome") or _from_metadata(job, task)
     seconds = rule.get("duration")
     if seconds is None:
         seconds = _metadata_duration(job, task)
     duration_us = _drawn_duration_us(state, job, index) if seconds is None else round(seconds * SECOND)
-    if wanted:
-        outcomes = [wanted] if isinstance(wanted, str) else wanted
+    if given:
+        outcomes = [given] if isinstance(given, str) else given
         outcome = Outcome(outcomes[min(attempt, len(outcomes)) - 1])
     else:
         outcome = _drawn_outcome(state, job, index, attempt)
@@ -91,8 +91,8 @@ def check_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _match_frames(job: Job, index: int, task: Task, value: str) -> bool:
-    frames, wanted = parse_or_none(task.frames), parse_or_none(value)
-    return frames is not None and wanted is not None and frames.meets(wanted)
+    frames, named = parse_or_none(task.frames), parse_or_none(value)
+    return frames is not None and named is not None and frames.meets(named)
 
 
 MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
@@ -103,7 +103,7 @@ MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
     "project": lambda job, index, task, value: job.project == value,
     "owner": lambda job, index, task, value: job.owner == value,
     "metadata": lambda job, index, task, value: all(
-        job.metadata.get(key) == one for key, one in value.items()
+        job.metadata.get(key) == expected for key, expected in value.items()
     ),
 }
 
@@ -131,8 +131,8 @@ def _metadata_is_for(job: Job, task: Task) -> bool:
     text = job.metadata.get(METADATA_FRAMES)
     if text is None:
         return True
-    wanted, frames = parse_or_none(str(text)), parse_or_none(task.frames)
-    return wanted is not None and frames is not None and wanted.meets(frames)
+    named, frames = parse_or_none(str(text)), parse_or_none(task.frames)
+    return named is not None and frames is not None and named.meets(frames)
 
 
 def _drawn_duration_us(state: State, job: Job, index: int) -> int:

@@ -82,7 +82,10 @@ def read_parts(parts: Iterable[Any]) -> State:
     rest = iter(parts)
     account = next(rest)
     if account["format"] > FORMAT:
-        raise SnapshotError(f"the snapshot has format {account['format']}, this version reads {FORMAT}")
+        raise SnapshotError(
+            f"the snapshot was written by a newer conductor-mock: it has format {account['format']}, this version "
+            f"reads up to {FORMAT}"
+        )
     try:
         state = _read_state(account, rest)
     except EncodingError as error:
