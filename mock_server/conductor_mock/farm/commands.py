@@ -58,7 +58,9 @@ class _Bare(_Plain):
 
 @cache
 def _codec(cls: type) -> Codec:
-    return codec_of(cls, Forms())
+    return codec_of(
+        cls, Forms(omitted=lambda _, part: not part.compare)
+    )  # what says nothing new is not stored
 
 
 @dataclass(frozen=True, slots=True)
