@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,17 @@ _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=os.environ.get("CI") == "true")
 settings.register_profile("fuzz", _UNTIMED, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes that tests start, and xdist's, the usual Ctrl-C and somewhere to keep what they compile."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells leave it to what runs in their background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # not beside the sources then: some 150 processes are started
+        folder = str(config.rootpath / ".pytest_cache" / "compiled")
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
