@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -214,9 +215,10 @@ def test_a_package_that_is_its_own_plugin_is_an_error() -> None:
 
 
 def test_a_long_circle_is_found_without_recursion() -> None:
+    length = sys.getrecursionlimit() + 200
     ring = [
-        package(f"{index:032x}", f"p{index}", plugins=[f"{(index + 1) % 3000:032x}"], plugin_hosts=[])
-        for index in range(3000)
+        package(f"{index:032x}", f"p{index}", plugins=[f"{(index + 1) % length:032x}"], plugin_hosts=[])
+        for index in range(length)
     ]
     ring[5]["plugins"] = []
     chain = errors({**document(), "packages": ring, "licences": {}})
