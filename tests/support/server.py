@@ -213,6 +213,10 @@ class Fake:
         """A caller without a token."""
         return ApiCaller(self.app, "studio", "the key of the studio")
 
+    def crash(self) -> None:
+        """Have the server end as in a crash: what is in memory is lost, and no snapshot is taken of it."""
+        vars(self.service.accounts)["close"] = lambda: None
+
 
 @contextmanager
 def running(wall: ManualWall | None = None, **settings: Any) -> Iterator[Fake]:

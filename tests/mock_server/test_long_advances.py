@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,11 +11,17 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import snapshot, steps
+from conductor_mock.farm import steps
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.state import State
+from conductor_mock.farm.statuses import TaskStatus
 from conductor_mock.store import accounts as accounts_module
 from conductor_mock.store import collector
 from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.database import Database
+from conductor_mock.store.log import Log
+from conductor_mock.store.objects import ObjectStore
+from support import states
 from support.server import Fake, ManualWall, job_payload, running
 
 PATIENCE_S = 30
@@ -34,8 +39,13 @@ def submit(fake: Fake, tasks: int = 40) -> Any:
 def image(fake: Fake, client_id: str = "studio") -> Any:
     """Everything that an account is, but for how many commands made it so."""
     with fake.service.accounts.open(account_id(client_id)) as account:
-        written = snapshot.write(account.state)
-    return {**json.loads(json.dumps(written)), "seq": None}
+        return {**states.image(account.state), "seq": None}
+
+
+def stored_snapshot(folder: Path) -> State | None:
+    """The snapshot of the account that a server left behind."""
+    with Database(f"sqlite:///{folder / 'conductor.db'}") as database:
+        return Log(database, ObjectStore(folder)).load_snapshot(account_id("studio"))
 
 
 def clock(caller: Any, **body: Any) -> Any:
@@ -190,8 +200,7 @@ def test_what_the_slices_reached_is_there_after_a_crash(
         fake.service.accounts.give_way = crash
         with pytest.raises(AssertionError, match="CrashError"):
             clock(caller, advance=3600)
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()  # so that no snapshot is taken at the stop
+        fake.crash()
     with running(data_dir=tmp_path) as fake:
         assert image(fake) == reached[-1]
         clock(fake.caller(), advance=7200)
@@ -207,11 +216,11 @@ def test_a_snapshot_is_taken_after_a_number_of_events(
     with running(data_dir=tmp_path) as fake:
         caller = submit(fake, tasks=60)
         clock(caller, advance=3600)
-        accounts: Any = fake.service.accounts
-        kept = accounts._log.load_snapshot(account_id("studio"))
         before = image(fake)
-        accounts._slots.clear()
-        assert kept.jobs[1].counts["success"] > 0
+        fake.crash()
+    kept = stored_snapshot(tmp_path)
+    assert kept is not None
+    assert kept.jobs[1].counts[TaskStatus.SUCCESS] > 0
     with running(data_dir=tmp_path) as fake:
         assert image(fake) == before
 
