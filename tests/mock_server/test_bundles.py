@@ -381,7 +381,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "an action that is none": (kind("jobs.acted", action="explode"), "'explode' is not known"),
     "an action on a job that is none": (kind("jobs.acted", jobs=[99]), "is about job 99, and there are 3 jobs"),
     "a claim on a job without an upload": (kind("upload.claimed", job=1), "upload of job 1, which has none"),
-    "outputs of a task that is none": (kind("outputs.listed", task=99, files=[]), "is about task 99 of job 1, which has 4 tasks"),
+    "outputs of a task that is none": (kind("outputs.listed", task=99, files=[]), "task 99 of job 1, which has 4"),
     "a run that never was": (
         put(3, kind="attempt.started", v=1, json={"job": 1, "task": 0, "attempt": 1, "run": "x"}),
         "which never ran for real",

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated
 from conductor_mock.farm.fold import replay
@@ -23,6 +22,7 @@ from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseErro
 from conductor_mock.store.log import INLINE_BYTES, Log
 from conductor_mock.store.objects import ObjectStore
 from support.server import START_US, job_payload
+from support.states import image
 
 
 @dataclass
@@ -143,7 +143,7 @@ def test_a_snapshot_replaces_the_one_before_it_and_says_what_is_left_over(tmp_pa
 
         found = stored.log.load_snapshot("5001")
         assert found is not None
-        assert snapshot.write(found) == snapshot.write(late)
+        assert image(found) == image(late)
         assert len(left_over) == 1
         assert stored.log.save_snapshot(late) != left_over
 
