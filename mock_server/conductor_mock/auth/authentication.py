@@ -1,4 +1,4 @@
-"""Who may call what: every operation wants a bearer token, but for the exceptions listed here."""
+"""Who may call what: every operation wants a bearer token, unless its `security` in the contract says otherwise."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from conductor_mock.auth.tokens import Identity, TokenError
 from conductor_mock.context import now_s, service
 from conductor_mock.errors import unauthorized
 
-NO_TOKEN = {
-    "auth.token": "this is where tokens come from",
-    "companion.login": "this is where the companion's tokens come from",
-    "objects.put": "the URL is signed; one upload style sends a token along, the other none (trap 10)",
-    "objects.put_part": "the URL is signed",
-    "objects.get": "the URL is signed",
-    "static": "pages and their files",
-}
-OPTIONAL_TOKEN = {
-    "packages.list": "the desktop companion asks without one (wire reference 2.1)",
-}
 GUARDED_ELSEWHERE = frozenset({"control", "pages"})
 """Blueprints with a rule of their own."""
 
@@ -30,12 +19,14 @@ def guarded_elsewhere() -> bool:
 
 def authenticate() -> None:
     """Set `g.identity` from the Authorization header, or refuse (401) and say what is wrong with it."""
-    endpoint = request.endpoint
-    if endpoint is None or endpoint in NO_TOKEN or guarded_elsewhere():
+    if request.endpoint is None or guarded_elsewhere():
+        return
+    rule = service().contract.operations[request.endpoint].authentication
+    if rule == "never":
         return
     header = request.headers.get("Authorization")
     if header is None:
-        if endpoint in OPTIONAL_TOKEN:
+        if rule == "optional":
             return
         raise unauthorized(
             "the Authorization header is missing; send 'Bearer TOKEN' with one from /api/oauth_jwt"
