@@ -144,8 +144,7 @@ def _authenticate() -> None:
     if request.endpoint is None or guarded_elsewhere():
         return
     current = service()
-    operation = current.contract.operations.get(request.endpoint)
-    rule = "required" if operation is None else operation.authentication
+    rule = current.contract.operations[request.endpoint].authentication
     identity = identify(rule, request.headers.get("Authorization"), current.tokens, now_s=now_s())
     if identity is None:
         return

@@ -15,7 +15,7 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
 
 EXTENSION = "conductor_mock"
-GUARDED_ELSEWHERE = frozenset({"control", "pages", "static"})
+GUARDED_ELSEWHERE = frozenset({"control", "pages"})
 """Blueprints with a rule of their own."""
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
@@ -39,7 +39,7 @@ def caller() -> Identity:
 
 def guarded_elsewhere() -> bool:
     """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
-    return request.endpoint in GUARDED_ELSEWHERE or not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
+    return not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
 
 
 def speaker(header: str) -> Identity:
