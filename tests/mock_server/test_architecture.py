@@ -67,8 +67,8 @@ def test_the_server_does_not_import_the_client(path: Path) -> None:
 
 CHANGEABLE = {
     "set", "list", "dict", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict", "WeakValueDictionary",
-    "WeakKeyDictionary", "WeakSet", "Lock", "RLock", "Condition", "Event", "Semaphore", "Barrier", "Queue", "SimpleQueue",
-    "local", "ContextVar", "count", "cycle", "iter", "Random", "open",
+    "WeakKeyDictionary", "WeakSet", "Lock", "RLock", "Condition", "Event", "Semaphore", "Barrier", "Queue",
+    "SimpleQueue", "local", "ContextVar", "count", "cycle", "iter", "Random", "open",
 }  # fmt: skip
 """What is called to make something that can be changed, or that somebody can wait for."""
 
