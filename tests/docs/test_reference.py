@@ -11,7 +11,7 @@ import pytest
 
 from conductor.lib.submission import arguments
 from conductor_mock.app import close_app, create_app
-from conductor_mock.cli import LaterOption, main
+from conductor_mock.cli import main
 from conductor_mock.faults.rules import KINDS
 from conductor_mock.outputs.commands import reference as reference_of_outputs
 
@@ -32,7 +32,7 @@ OPTIONS = sorted(
         option.opts[0]
         for command in every_command(main)
         for option in command.params
-        if isinstance(option, click.Option) and not isinstance(option, LaterOption)
+        if isinstance(option, click.Option)
     }
 )
 

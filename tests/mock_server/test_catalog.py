@@ -384,16 +384,6 @@ def test_lookups_find_by_name_and_answer_none_for_strangers() -> None:
     assert catalog.licence("acme-render") == 0
 
 
-@pytest.mark.parametrize(
-    ("flavor", "cores"), [("standard", 2), ("highmem", 96), ("highcpu", 16), ("ultramem", 40)]
-)
-def test_flavor_and_cores_name_a_machine(flavor: str, cores: int) -> None:
-    machine = default().machine_for(flavor, cores)
-    assert machine is not None
-    assert (machine.name, machine.cores) == (f"n1-{flavor}-{cores}", cores)
-    assert default().machine_for(flavor, 3) is None
-
-
 def test_projects_are_active_but_for_the_archive() -> None:
     status = {project["name"]: project["status"] for project in default().projects}
     assert status == {"default": "active", "demo": "active", "training": "active", "archive": "inactive"}
@@ -426,7 +416,7 @@ def small_catalogue() -> Catalog:
         projects=({"name": "default", "id": "7", "status": "active"},),
         instance_types=(),
         env_vars=({"name": "TZ", "value": "UTC", "merge_policy": "exclusive"},),
-        machines={"n1-standard-8": Machine("n1-standard-8", 8, "30", 0, 379_998, 113_999, 100)},
+        machines={"n1-standard-8": Machine("n1-standard-8", 8, 0, 379_998, 113_999, 100)},
         licences={"maya-io": 0},
     )
 

@@ -33,13 +33,12 @@ CUDA_CORES_PER_GIGABYTE = 160
 class Machine:
     """One instance type as the farm sees it.
 
-    `cores` is rounded up to whole ones. `memory_gb` is the decimal text of the wire, such as `7.5`. Both
-    prices are whole micro-dollars per hour. `speed` is a percentage of an 8-core machine without a GPU.
+    `cores` is rounded up to whole ones. Both prices are whole micro-dollars per hour. `speed` is a percentage of an
+    8-core machine without a GPU.
     """
 
     name: str
     cores: int
-    memory_gb: str
     gpu_count: int
     price_usd_per_hour: MicroDollars
     preemptible_usd_per_hour: MicroDollars
@@ -68,7 +67,6 @@ def machine_from(record: Mapping[str, Any], given: Mapping[str, int]) -> Machine
     return Machine(
         name=record["name"],
         cores=math.ceil(Decimal(str(record["cores"]))),
-        memory_gb=str(record["memory"]),
         gpu_count=_gpu_count(record),
         price_usd_per_hour=price,
         preemptible_usd_per_hour=given.get("preemptible_usd_per_hour", price * PREEMPTIBLE_PERCENT // 100),

@@ -52,13 +52,6 @@ class Catalog:
         """The machine behind an `instance_type`."""
         return self.machines.get(instance_type)
 
-    def machine_for(self, machine_flavor: str, cores: int) -> Machine | None:
-        """The machine that the older pair of arguments names: `standard` and 2 are `n1-standard-2`.
-
-        None where the catalogue has no such name; the alternatives with other naming schemes have none at all.
-        """
-        return self.machine(f"n1-{machine_flavor}-{cores}")
-
     def licence(self, product: str) -> MicroDollars:
         """What one machine pays for an hour of this product, in micro-dollars."""
         return self.licences.get(product, 0)

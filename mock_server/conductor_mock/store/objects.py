@@ -84,10 +84,6 @@ class ObjectStore:
     def has(self, md5: bytes) -> bool:
         return self.path(md5).exists()
 
-    def size(self, md5: bytes) -> int:
-        """Bytes of a stored content. Raises FileNotFoundError."""
-        return self.path(md5).stat().st_size
-
     def open(self, md5: bytes) -> IO[bytes]:
         """A stored content for reading. Raises FileNotFoundError."""
         return self.path(md5).open("rb")
@@ -137,11 +133,6 @@ class ObjectStore:
         """Store a content that nothing refers to yet. Raises as `receive` does."""
         with self.receive(stream, md5=md5, size=size) as content, content.placed():
             return
-
-    def put_bytes(self, data: bytes) -> bytes:
-        """Store a content that nothing refers to yet, and answer its md5."""
-        with self.write([data]) as content, content.placed():
-            return content.md5
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `placing` alone and knows that nothing refers to it."""
