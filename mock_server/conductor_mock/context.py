@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
-from conductor_mock.auth.authentication import bearer
+from conductor_mock.auth.authentication import identify
 from conductor_mock.auth.tokens import Identity
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.served import ServedCatalog
@@ -29,7 +29,7 @@ def service_of(app: Flask) -> Service:
 
 def service() -> Service:
     """The parts of the server that answers this request."""
-    return service_of(current_app)
+    return cast(Service, current_app.extensions[EXTENSION])
 
 
 def caller() -> Identity:
@@ -44,7 +44,7 @@ def guarded_elsewhere() -> bool:
 
 def speaker(header: str) -> Identity:
     """Whom the token in an Authorization header speaks for. Refuses (401)."""
-    return bearer(header, service().tokens, now_s=now_s())
+    return identify(header, service().tokens, now_s=now_s())
 
 
 def origin() -> str:
