@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conductor.commands.common import print_json
+from conductor.commands.common import LocalPath, print_json
 from conductor.commands.transfer_progress import shown_progress, size_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def download_options(command: Command) -> Command:
             "-o",
             "--destination",
             "--output-path",
-            type=click.Path(path_type=Path),
+            type=LocalPath(),
             metavar="DIR",
             help="Put files into DIR/JOB; by default into each job's own output path.",
         ),

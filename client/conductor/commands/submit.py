@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import json_option, print_json
+from conductor.commands.common import LocalPath, json_option, print_json
 from conductor.commands.job_file import read_job_file
 from conductor.commands.job_options import argument_options, from_options
 from conductor.commands.transfer_progress import shown_progress
@@ -17,9 +17,7 @@ from conductor.lib.submission.arguments import BY_NAME
 
 
 @click.command()
-@click.option(
-    "--file", "job_file", type=click.Path(path_type=Path), help="Arguments of the job, as JSON or YAML."
-)
+@click.option("--file", "job_file", type=LocalPath(), help="Arguments of the job, as JSON or YAML.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @argument_options
 @json_option

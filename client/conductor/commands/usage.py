@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import day_option, json_option, print_json, write_file
+from conductor.commands.common import LocalPath, day_option, json_option, print_json, write_file
 from conductor.commands.tables import Column, print_table
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ _STORAGE = (Column("day"), Column("gib", heading="GiB", right=True), Column("cos
 @day_option("until", "The last day.  [default: today, UTC]")
 @click.option("--storage", is_flag=True, help="Storage instead of rendering.")
 @click.option("--plot", is_flag=True, help="Draw the costs by day instead of a table.")
-@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Draw them into this file.")
+@click.option("--png", type=LocalPath(), help="Draw them into this file.")
 @json_option
 def usage(
     since: date | None, until: date | None, storage: bool, plot: bool, png: Path | None, as_json: bool

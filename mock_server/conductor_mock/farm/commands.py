@@ -58,9 +58,8 @@ class _Bare(_Plain):
 
 @cache
 def _codec(cls: type) -> Codec:
-    return codec_of(
-        cls, Forms(omitted=lambda _, part: not part.compare)
-    )  # what says nothing new is not stored
+    # What does not make two records different is no part of their JSON.
+    return codec_of(cls, Forms(omitted=lambda _, part: not part.compare))
 
 
 @dataclass(frozen=True, slots=True)

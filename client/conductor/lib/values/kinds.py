@@ -15,10 +15,13 @@ from typing import Any
 
 from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
+from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
-_ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
+# A share of Windows is a server and a folder of it; one alone is no path.
+_ABSOLUTE = re.compile(r"/|\\\\[^\\/]+[\\/]+[^\\/]|[A-Za-z]:[\\/]")
+_SEPARATORS = re.compile(r"[/\\]")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -106,8 +109,15 @@ def email() -> Text:
 
 
 def absolute_path() -> Text:
-    """Return the kind of an absolute path of any system, as text."""
-    return Text("an absolute path", blank=False, fits=lambda text: _ABSOLUTE.match(text) is not None)
+    """Return the kind of an absolute path of any system, as text.
+
+    None with ``..`` in it: downloads, which go where the farm says, refuse to climb (see ``download.safe_paths``).
+    """
+
+    def fits(text: str) -> bool:
+        return _ABSOLUTE.match(text) is not None and ".." not in _SEPARATORS.split(text)
+
+    return Text("an absolute path without ..", blank=False, fits=fits)
 
 
 def choice(*options: str) -> Text:
@@ -196,7 +206,7 @@ class Frames(Kind):
 
 @dataclass(frozen=True)
 class PathText(Kind):
-    """A path on this machine: text or an ``os.PathLike`` of text. Whether it exists is seen when expanding."""
+    """A path on this machine: text or an ``os.PathLike`` of text, ``~`` for a home. What is there is seen later."""
 
     @property
     def accepts(self) -> str:
@@ -207,6 +217,6 @@ class PathText(Kind):
         """Return the path as text."""
         path = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(path, str) and "\0" not in path:
-            return path
+            return home_expanded(path)
         spot.refuse(value, self.accepts)
         return None
