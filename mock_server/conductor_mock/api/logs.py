@@ -27,7 +27,7 @@ def get() -> dict[str, Any]:
         if not request.args.get(name):
             raise bad_request(f"{name} is missing", Detail(name, "is required"))
     read: dict[int, Execution] = {}
-    said: farm.Said = {}
+    lines: farm.Said = {}
     while True:
         with service().accounts.open(caller().account_id) as account:
             job = lookup.job(account.state, request.args["job"])
@@ -38,6 +38,7 @@ def get() -> dict[str, Any]:
                 )
             executions = farm.executions(task)
             if executions == read:
-                return farm.answer(account.state, job, index, int(known), said)
+                return farm.answer(account.state, job, index, int(known), lines)
         # What runs for real is read without the account's lock, and again if it has moved on in the meantime.
-        read, said = executions, {number: service().said(one) for number, one in executions.items()}
+        read = executions
+        lines = {number: service().log_lines(execution) for number, execution in executions.items()}
