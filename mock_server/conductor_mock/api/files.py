@@ -30,7 +30,7 @@ def get_upload_urls() -> dict[str, object] | Response:
     wanted = _by_path(body["upload_files"])
     account_id = caller().account_id
     with service().accounts.open(account_id) as account:
-        options, offered = account.state.options, service().catalog_of(account).catalog
+        options, offered = account.state.options, service().catalogs.of(account).catalog
     check_project(offered, body.get("project"), "/project")
     missing = _missing(account_id, [(path, entry["hash"]) for path, entry in wanted.items()])
     if not missing:

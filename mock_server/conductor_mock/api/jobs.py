@@ -45,7 +45,7 @@ def create() -> tuple[dict[str, Any], int]:
 def _accept(account: Account, submission: Submission, body_sha256: str, key: str | None) -> Job:
     """The job of a submission. Refuses (400), under `--strict`, what the catalogue does not have."""
     current = service()
-    offered = current.catalog_of(account).catalog
+    offered = current.catalogs.of(account).catalog
     check_project(offered, submission.payload.get("project"), "/project")
     machine = machine_of(offered, submission)
     _check_scouts(submission)
