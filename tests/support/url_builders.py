@@ -1,4 +1,4 @@
-"""Apps of tests in half the time: Werkzeug compiles two functions for every rule of every app, here for each rule once."""
+"""Apps in half the time: Werkzeug compiles two functions for every rule of every app, here once for each rule."""
 
 from __future__ import annotations
 
