@@ -153,9 +153,8 @@ def _authenticate(opened: Service) -> None:
         return
     operation = opened.contract.operations.get(request.endpoint)
     rule = "required" if operation is None else operation.authentication
-    if (
-        rule == "never"
-    ):  # nor is one looked at: an upload style sends it to signed URLs, the other not (trap 10)
+    # Where none is needed none is looked at: one upload style sends it to signed URLs, the other does not (trap 10).
+    if rule == "never":
         return
     header = request.headers.get("Authorization")
     if rule == "optional" and header is None:

@@ -44,16 +44,16 @@ class MailStatus:
 def keys(outbox: Iterable[Mail]) -> list[Key]:
     """The key of each mail of an outbox, in its order."""
     seen: Counter[Key] = Counter()
-    found = []
+    numbered = []
     for mail in outbox:
         first = Key(mail.job, mail.t_us, mail.status)
-        found.append(Key(mail.job, mail.t_us, mail.status, seen[first]))
+        numbered.append(Key(mail.job, mail.t_us, mail.status, seen[first]))
         seen[first] += 1
-    return found
+    return numbered
 
 
 class MailStatuses:
-    """The deliveries of every account of one server."""
+    """What is known of the mails of every account of one server."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,11 +70,11 @@ class MailStatuses:
             for row in rows
         }
 
-    def note(self, account_id: str, key: Key, delivery: MailStatus) -> None:
+    def note(self, account_id: str, key: Key, status: MailStatus) -> None:
         """Remember how far a mail is; it is on disk when this returns."""
         with self._database.write() as connection:
             connection.execute(MAIL_STATUSES.delete().where(*_is(account_id, key)))
-            connection.execute(MAIL_STATUSES.insert().values(_row(account_id, key, delivery)))
+            connection.execute(MAIL_STATUSES.insert().values(_row(account_id, key, status)))
 
     def settle(self) -> None:
         """At a start: what was being sent when the server stopped may have arrived, and is not sent again."""
@@ -106,15 +106,15 @@ def _is(account_id: str, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _row(account_id: str, key: Key, delivery: MailStatus) -> dict[str, object]:
+def _row(account_id: str, key: Key, status: MailStatus) -> dict[str, object]:
     return {
         "account": account_id,
         "job": key.job,
         "t_us": key.t_us,
         "status": key.status,
         "nth": key.nth,
-        "state": delivery.state,
-        "tries": delivery.tries,
-        "error": delivery.error,
-        "next_us": delivery.next_us,
+        "state": status.state,
+        "tries": status.tries,
+        "error": status.error,
+        "next_us": status.next_us,
     }
