@@ -17,6 +17,7 @@ from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
+from conductor_contracts.text_files import TextFileError, read_text
 from conductor_contracts.verify import Outcome, VerificationError, verify
 
 
@@ -141,7 +142,10 @@ def _description(operation: Operation, contract: Contract) -> list[str]:
 def _api_key(path: Path | None) -> dict[str, str]:
     """The API key of a file or of CONDUCTOR_API_KEY. Raises UsageError, never quoting it."""
     where = str(path) if path else "CONDUCTOR_API_KEY"
-    text = path.read_text(encoding="utf-8") if path else os.environ.get("CONDUCTOR_API_KEY", "")
+    try:
+        text = read_text(path) if path else os.environ.get("CONDUCTOR_API_KEY", "")
+    except TextFileError as error:
+        raise click.UsageError(f"{where} {error}") from None
     if not text.strip():
         raise click.UsageError(f"{where} holds no API key; give --api-key-file or set CONDUCTOR_API_KEY")
     key = _decoded(text)
@@ -156,6 +160,7 @@ def _api_key(path: Path | None) -> dict[str, str]:
 
 def _decoded(text: str) -> Any:
     """Raw JSON, its real line breaks dropped, or base64 of JSON (wire reference 1.7); None if neither."""
+    text = text.lstrip("\ufeff")
     for candidate in (text, text.replace("\r", "").replace("\n", "")):
         try:
             return json.loads(candidate)

@@ -41,10 +41,8 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
 
 def _cache(config: Config) -> Md5Cache | None:
     """Return what remembers md5s and parts, unless the settings say to do without."""
-    settings = config.submission()
-    if "md5_caching" in settings and settings["md5_caching"].value is False:
+    if config.argument("md5_caching") is False:
         return None
     from conductor.lib.md5_cache import user_cache
 
-    path = settings.get("database_filepath")
-    return user_cache(str(path.value) if path and path.value else None)
+    return user_cache(config.argument("database_filepath") or None)
