@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +18,21 @@ _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=os.environ.get("CI") == "true")
 settings.register_profile("fuzz", _UNTIMED, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes that tests start, and xdist's, the usual Ctrl-C and somewhere to keep what they compile."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as shells leave it to what runs in their background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", ""
+    ):  # not beside the sources then: some 150 processes are started
+        folder = str(config.rootpath / ".pytest_cache" / "compiled")
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -29,3 +48,15 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _url_builders() -> Iterator[None]:
+    """Hundreds of apps have the same rules. The client is also tested where there is no server."""
+    if find_spec("werkzeug") is None:
+        yield
+        return
+    from support.url_builders import compiled_once
+
+    with compiled_once():
+        yield

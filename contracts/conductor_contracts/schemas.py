@@ -146,10 +146,6 @@ class SchemaSet:
         for name in named:
             if name in value:
                 yield from self._explain(f"{address}/properties/{name}", value[name], pointer(path, name))
-        if schema.get("additionalProperties") is False:
-            for name in value:
-                if name not in named:
-                    yield Problem(pointer(path, name), f"is not known; accepted are {', '.join(named)}")
         if isinstance(schema.get("additionalProperties"), dict):
             accepts = self._validators[f"{address}/additionalProperties"].is_valid
             for name, item in value.items():

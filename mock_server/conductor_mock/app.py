@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -28,15 +29,15 @@ from conductor_mock.api import (
     tasks,
     uploads,
 )
-from conductor_mock.api.idempotency import announce
+from conductor_mock.api.idempotency import announcement
+from conductor_mock.api.marking import mark_request
 from conductor_mock.api.queries import check_query
 from conductor_mock.api.refusals import handle_errors
 from conductor_mock.auth.authentication import identify
-from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service, service_of
+from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import Detail, Refusal, unauthorized
-from conductor_mock.faults.marking import mark_request
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
@@ -87,12 +88,14 @@ def make_app(opened: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = opened.settings.max_json_bytes
     app.url_map.strict_slashes = False  # a redirect of a chunked body cannot be replayed (trap 26)
     app.url_map.merge_slashes = False
-    record_requests(app)
+    # So that nobody takes the fake for the service, and a client knows what it may repeat.
+    headers = {"X-Conductor-Mock": "1", **announcement(honoured=opened.settings.honour_keys)}
+    record_requests(app, opened)
     app.before_request(_check_framing)
-    app.before_request(_authenticate)
+    app.before_request(partial(_authenticate, opened))
     app.before_request(mark_request)
     app.before_request(check_query)
-    app.after_request(_announce)
+    app.after_request(partial(_announce, headers))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     handle_errors(app)
@@ -120,16 +123,21 @@ class _OneSlash:
             path = path.replace("//", "/")
         environ["PATH_INFO"] = path
         environ.setdefault("wsgi.file_wrapper", _file_wrapper)
-        # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
-        environ["QUERY_STRING"] = quote(
-            environ.get("QUERY_STRING", "").encode("latin-1"), safe=string.printable
-        )
+        query = environ.get("QUERY_STRING", "")
+        if not (query.isascii() and query.isprintable()):
+            # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
+            environ["QUERY_STRING"] = quote(query.encode("latin-1"), safe=string.printable)
         return self._app(environ, start_response)
 
 
 def _file_wrapper(file: IO[bytes], _: int = 0) -> FileWrapper:
     """Files go out in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
     return FileWrapper(file, 1 << 18)
+
+
+def _announce(headers: Mapping[str, str], response: Response) -> Response:
+    response.headers.update(headers)
+    return response
 
 
 def _check_framing() -> None:
@@ -139,24 +147,21 @@ def _check_framing() -> None:
         raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
 
 
-def _authenticate() -> None:
+def _authenticate(opened: Service) -> None:
     """Set `g.identity` to whom the request speaks for, by the rule of its operation, or refuse (401)."""
     if request.endpoint is None or guarded_elsewhere():
         return
-    current = service()
-    operation = current.contract.operations.get(request.endpoint)
-    rule = "required" if operation is None else operation.authentication
-    identity = identify(rule, request.headers.get("Authorization"), current.tokens, now_s=now_s())
-    if identity is None:
+    rule = opened.contract.operations[request.endpoint].authentication
+    if (
+        rule == "never"
+    ):  # nor is one looked at: an upload style sends it to signed URLs, the other not (trap 10)
         return
-    if not current.accounts.knows(identity.account_id):
+    header = request.headers.get("Authorization")
+    if rule == "optional" and header is None:
+        return
+    identity = identify(header, opened.tokens, now_s=now_s())
+    if not opened.accounts.knows(identity.account_id):
         raise unauthorized(
             "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
         )
     g.identity = identity
-
-
-def _announce(response: Response) -> Response:
-    response.headers["X-Conductor-Mock"] = "1"  # so that nobody takes the fake for the service
-    announce(response)
-    return response

@@ -46,19 +46,6 @@ class Unusable(click.ClickException):
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class LaterOption(click.Option):
-    """An option of the design that this version does not fill: refused when given, with that reason."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs |= {"hidden": True, "expose_value": False, "callback": _refuse_later}
-        super().__init__(*args, **kwargs)
-
-
-def _refuse_later(_: click.Context, option: click.Parameter, value: object) -> None:
-    if value:
-        raise click.BadParameter("is not part of this version", param=option)
-
-
 def server_options(command: F) -> F:
     """The options that `serve` and `run` share."""
     options = [

@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
-from conductor_mock.auth.authentication import bearer
+from conductor_mock.auth.authentication import identify
 from conductor_mock.auth.tokens import Identity
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.served import ServedCatalog
@@ -15,7 +15,7 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
 
 EXTENSION = "conductor_mock"
-GUARDED_ELSEWHERE = frozenset({"control", "pages", "static"})
+GUARDED_ELSEWHERE = frozenset({"control", "pages"})
 """Blueprints with a rule of their own."""
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
@@ -29,7 +29,7 @@ def service_of(app: Flask) -> Service:
 
 def service() -> Service:
     """The parts of the server that answers this request."""
-    return service_of(current_app)
+    return cast(Service, current_app.extensions[EXTENSION])
 
 
 def caller() -> Identity:
@@ -39,12 +39,12 @@ def caller() -> Identity:
 
 def guarded_elsewhere() -> bool:
     """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
-    return request.endpoint in GUARDED_ELSEWHERE or not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
+    return not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
 
 
 def speaker(header: str) -> Identity:
     """Whom the token in an Authorization header speaks for. Refuses (401)."""
-    return bearer(header, service().tokens, now_s=now_s())
+    return identify(header, service().tokens, now_s=now_s())
 
 
 def origin() -> str:

@@ -98,15 +98,15 @@ class Service:
         if self.mailer is not None:
             self.mailer.start()
 
-    def said(self, execution: Execution) -> list[str]:
-        """The lines that a run for real has said so far; only whole ones while it goes on."""
+    def log_lines(self, execution: Execution) -> list[str]:
+        """The lines that a run for real has logged so far; only whole ones while it goes on."""
         if execution.log:
             try:
                 return _lines(self.objects.read(from_base64(execution.log)), is_whole=True)
             except FileNotFoundError:  # the account was reset in the meantime
                 return []
         if execution.log is None and execution.run and self.driver is not None:
-            return _lines(self.driver.said(execution.run), is_whole=False)
+            return _lines(self.driver.logged(execution.run), is_whole=False)
         return []
 
     def close(self) -> None:
@@ -232,8 +232,8 @@ def _assemble(
     )
 
 
-def _lines(said: bytes, *, is_whole: bool) -> list[str]:
-    lines = said.decode("utf-8", "replace").split("\n")
+def _lines(logged: bytes, *, is_whole: bool) -> list[str]:
+    lines = logged.decode("utf-8", "replace").split("\n")
     last = lines.pop()  # what follows the last line end: nothing, or a line that is not whole yet
     if is_whole and last:
         lines.append(last)

@@ -336,16 +336,16 @@ def test_a_chart_shows_what_it_is_given() -> None:
     assert bars_in(bar_chart(many, "")) >= WIDTH - 100
 
 
-def answer_catalogue(mock: responses.RequestsMock) -> None:
+def answer_catalog(mock: responses.RequestsMock) -> None:
     mock.add("GET", f"{URL}/api/v1/projects/", json={"data": [{"name": "é", "status": "active"}]})
     mock.add("GET", f"{URL}/api/v1/instance-types", json={"data": [{"name": "m"}]})
     mock.add("GET", f"{URL}/api/v1/integrations/env-vars-configs", json={"data": []})
 
 
-def test_a_catalogue_is_written_as_json_or_yaml_and_never_over_a_file(
+def test_a_catalog_is_written_as_json_or_yaml_and_never_over_a_file(
     mock: responses.RequestsMock, tmp_path: Path
 ) -> None:
-    answer_catalogue(mock)
+    answer_catalog(mock)
     expected = {
         "packages": [],
         "projects": [{"name": "é", "status": "active"}],

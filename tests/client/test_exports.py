@@ -34,12 +34,13 @@ def test_the_public_modules_are_those_of_the_reference() -> None:
     assert modules == first_column(LIBRARY.partition("## The modules")[2])
 
 
-@pytest.mark.parametrize("name", conductor.__all__)
-def test_every_exported_name_is_there_and_at_home_in_a_public_module(name: str) -> None:
-    assert name in dir(conductor)
-    value = getattr(conductor, name)
-    if name != "__version__":
-        assert re.fullmatch(r"conductor\.lib\.[a-z0-9_]+", value.__module__)
+def test_every_exported_name_is_there_and_at_home_in_a_public_module() -> None:
+    assert set(conductor.__all__) <= set(dir(conductor))
+    homes = {name: getattr(conductor, name).__module__ for name in conductor.__all__ if name != "__version__"}
+    assert {
+        name: home for name, home in homes.items() if not re.fullmatch(r"conductor\.lib\.[a-z0-9_]+", home)
+    } == {}
+    assert isinstance(conductor.__version__, str)
 
 
 def test_another_name_is_an_attribute_error() -> None:

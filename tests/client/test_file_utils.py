@@ -298,15 +298,15 @@ file_names = st.text(st.characters(exclude_characters="/:\0", codec="utf-8"), mi
 
 @given(st.sets(file_names, min_size=1, max_size=6))
 def test_every_file_of_a_directory_is_found_once_and_is_found_again_by_its_own_name(
-    tmp_path_factory: pytest.TempPathFactory, wanted: set[str]
+    tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
     root = tmp_path_factory.mktemp("any")
-    for name in wanted:
+    for name in names:
         (root / name).touch()
-    found = expand_paths([root])
-    assert {Path(path).name for path in found} == wanted
-    assert found == sorted(found, key=lambda path: Path(path).name)
-    assert expand_paths(found) == found
+    files = expand_paths([root])
+    assert {Path(path).name for path in files} == names
+    assert files == sorted(files, key=lambda path: Path(path).name)
+    assert expand_paths(files) == files
 
 
 @given(

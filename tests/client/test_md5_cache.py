@@ -155,9 +155,9 @@ def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> Non
         )
         for start in range(4)
     ]
-    said = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, said
-    assert said == [""] * 4
+    complaints = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, complaints
+    assert complaints == [""] * 4
     assert set(cache_at(cache, files).known(files)) == set(paths)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from support.wire_table import NAMES
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@cache
 def drawn(strategy: st.SearchStrategy[Any], number: int = 250) -> list[Any]:
-    """The same examples of a strategy in every run."""
+    """The same examples of a strategy in every run, drawn once for all tests; not to be changed."""
     found: list[Any] = []
 
     @settings(calm, max_examples=number, derandomize=True, database=None, phases=(Phase.generate,))
@@ -34,6 +36,7 @@ def drawn(strategy: st.SearchStrategy[Any], number: int = 250) -> list[Any]:
     return found
 
 
+PAYLOADS = contract.payloads()
 PATHS = ("/proj/a.ma", "/proj/textures", "/proj/b.ma")
 MD5 = "kAFQmDzST7DWlj99KOF/cg=="
 
@@ -95,7 +98,7 @@ def test_the_dialects_of_real_clients_are_all_drawn() -> None:
             job.get("tasks_data") and job.get("command") == ""
         ),
     }
-    jobs = drawn(contract.payloads())
+    jobs = drawn(PAYLOADS)
     assert [name for name, fits in dialects.items() if not any(fits(job) for job in jobs)] == []
 
 

@@ -24,15 +24,15 @@ OPTIONS = [
 ]
 
 
-def section(name: str) -> str:
+def section(name: str | None) -> str:
     found = re.search(rf"^### `conductor {name}`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert found
     return found[1]
 
 
-@pytest.mark.parametrize(("name", "spelling"), OPTIONS)
-def test_every_option_is_explained(name: str, spelling: str) -> None:
-    assert f"`{spelling}`" in section(name)
+def test_every_option_is_explained() -> None:
+    assert OPTIONS
+    assert [(name, spelling) for name, spelling in OPTIONS if f"`{spelling}`" not in section(name)] == []
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:

@@ -9,9 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor_contracts.contract import load_control
-from conductor_contracts.control_reference import control_table
-from conductor_mock.cli import LaterOption, main
+from conductor_mock.cli import main
 from conductor_mock.faults.reference import written
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,7 +29,7 @@ OPTIONS = sorted(
         option.opts[0]
         for command in every_command(main)
         for option in command.params
-        if isinstance(option, click.Option) and not isinstance(option, LaterOption)
+        if isinstance(option, click.Option)
     }
 )
 
@@ -47,18 +45,9 @@ def test_every_command_of_a_group_is_named() -> None:
             assert re.search(rf"`{name} {inner}\b", SERVER), f"{name} {inner}"
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_is_explained(option: str) -> None:
-    assert f"`{option}`" in SERVER
-
-
-def test_the_table_of_control_calls_is_the_one_that_their_contract_makes() -> None:
-    assert control_table(load_control()) in SERVER, "write it with: python -m conductor_contracts control"
-
-
-def test_the_tables_of_faults_are_made_of_the_kinds() -> None:
-    command = "python -m conductor_mock.faults.reference docs/reference/server.md"
-    assert written(SERVER) == SERVER, f"run: {command}"
+def test_every_option_is_explained() -> None:
+    assert OPTIONS
+    assert [option for option in OPTIONS if f"`{option}`" not in SERVER] == []
 
 
 def test_a_page_without_a_place_for_a_table_is_not_written() -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,10 +54,26 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path / "disk")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServedProcess]:
-    with served(tmp_path / "served") as process:
-        yield process
+@dataclass(frozen=True)
+class Performance:
+    """The quick start on a stage of its own, run once against a server of its own, which still runs."""
+
+    server: ServedProcess
+    stage: Stage
+    finished: Finished
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """The job that the server recorded."""
+        return Control(self.server.url).job(printed(self.finished)[1]["jobid"])
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
+    folder = tmp_path_factory.mktemp("quickstart")
+    stage = Stage(folder / "disk")
+    with served(folder / "served") as server:
+        yield Performance(server, stage, run_quickstart(server, stage))
 
 
 def run_quickstart(server: ServedProcess, stage: Stage) -> Finished:
@@ -70,23 +87,21 @@ def printed(finished: Finished) -> tuple[int, dict[str, Any]]:
     return int(code), ast.literal_eval(response)
 
 
-def test_the_quick_start_prints_201_and_the_documented_response(server: ServedProcess, stage: Stage) -> None:
-    finished = run_quickstart(server, stage)
-    assert printed(finished) == (201, ANSWER)
+def test_the_quick_start_prints_201_and_the_documented_response(done: Performance) -> None:
+    assert printed(done.finished) == (201, ANSWER)
 
 
-def test_the_quick_start_logs_its_requests_and_no_secret(server: ServedProcess, stage: Stage) -> None:
-    log = run_quickstart(server, stage).stderr
+def test_the_quick_start_logs_its_requests_and_no_secret(done: Performance) -> None:
+    log = done.finished.stderr
     assert "jobs.create -> 201" in log
     assert "Traceback" not in log
-    assert server.api_key["private_key"] not in log
+    assert done.server.api_key["private_key"] not in log
     assert "eyJ" not in log, "a token"
     assert "signature" not in log.lower()
 
 
-def test_the_recorded_job_says_what_the_document_says(server: ServedProcess, stage: Stage) -> None:
-    _, response = printed(run_quickstart(server, stage))
-    payload = Control(server.url).job(response["jobid"])["payload"]
+def test_the_recorded_job_says_what_the_document_says(done: Performance) -> None:
+    stage, payload = done.stage, done.job["payload"]
     scene = f"vray -display=0 -sceneFile={stage.project}/batman_{{}}.vrscene"
     image = f"-imgFile={stage.project}/output/output.exr"
     files = payload.pop("upload_files")
@@ -132,36 +147,29 @@ def _by_destination(entry: dict[str, Any]) -> str:
     return str(entry["destination"])
 
 
-def test_the_recorded_job_has_a_task_for_each_scene_and_no_warning(
-    server: ServedProcess, stage: Stage
-) -> None:
-    _, response = printed(run_quickstart(server, stage))
-    job = Control(server.url).job(response["jobid"])
-    assert [(task["tid"], task["frames"]) for task in job["tasks"]] == [("000", "8"), ("001", "24")]
-    assert job["warnings"] == []
+def test_the_recorded_job_has_a_task_for_each_scene_and_no_warning(done: Performance) -> None:
+    assert [(task["tid"], task["frames"]) for task in done.job["tasks"]] == [("000", "8"), ("001", "24")]
+    assert done.job["warnings"] == []
 
 
-def test_the_server_holds_every_file_as_it_is_on_disk_and_no_other(
-    server: ServedProcess, stage: Stage
-) -> None:
-    printed(run_quickstart(server, stage))
-    assert Control(server.url).files() == {str(path): facts(path) for path in stage.inputs}
-    objects = server.ready_file.parent / "data" / "objects"
-    contents = {path.read_bytes() for path in stage.inputs}
+def test_the_server_holds_every_file_as_it_is_on_disk_and_no_other(done: Performance) -> None:
+    assert Control(done.server.url).files() == {str(path): facts(path) for path in done.stage.inputs}
+    objects = done.server.ready_file.parent / "data" / "objects"
+    contents = {path.read_bytes() for path in done.stage.inputs}
     assert contents <= {path.read_bytes() for path in objects.glob("*/*")}
 
 
-def test_a_second_run_sends_no_file_again_and_makes_a_second_job(server: ServedProcess, stage: Stage) -> None:
-    printed(run_quickstart(server, stage))
-    control = Control(server.url)
+def test_a_second_run_sends_no_file_again_and_makes_a_second_job(done: Performance) -> None:
+    control = Control(done.server.url)
     control.forget_journal()
-    assert printed(run_quickstart(server, stage))[1]["jobid"] == "00002"
+    assert printed(run_quickstart(done.server, done.stage))[1]["jobid"] == "00002"
     assert control.journal("objects.put") == []
     first, second = control.jobs()
     assert first["payload"]["tasks_data"] == second["payload"]["tasks_data"]
 
 
-def test_the_second_sample_of_the_document_lists_the_packages_by_path(server: ServedProcess) -> None:
+def test_the_second_sample_of_the_document_lists_the_packages_by_path(done: Performance) -> None:
+    server = done.server
     sample = """
 from conductor.lib import api_client
 

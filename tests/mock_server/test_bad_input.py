@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.operation import Operation
-from conductor_mock.farm import snapshot
+from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
 from conductor_mock.wire.json_text import MAX_DEPTH
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, running
+from support.states import image
 
 JSON_ROUTES = ["/jobs/", "/api/v2/files/get_upload_urls", "/_mock/clock"]
 JSON_OPERATIONS = [one for one in load_contract().operations.values() if one.request_schema]
@@ -187,10 +188,9 @@ def test_a_payload_with_a_few_odd_values_is_taken_or_refused_and_hurts_nobody(
     assert len(jobs) == (answer.status == 201)
     assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
     with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
-        before = json.dumps(snapshot.write(account.state))
-    shared_fake.service.accounts.drop_states()  # so that the log is read again
-    with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
-        assert json.dumps(snapshot.write(account.state)) == before
+        again = replay(account.records())
+        assert again is not None
+        assert image(again) == image(account.state)
 
 
 def examples_of(operation: Operation, contract: Contract) -> list[Any]:
@@ -365,7 +365,6 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
 @pytest.mark.parametrize(
     "path",
     [
@@ -378,10 +377,11 @@ QUERIES = [
         "/nowhere",
     ],
 )
-def test_an_odd_query_is_answered(shared_fake: Fake, path: str, query: str) -> None:
-    answer = shared_fake.caller().get(path, environ={"QUERY_STRING": query})
+def test_an_odd_query_is_answered(shared_fake: Fake, path: str) -> None:
+    caller = shared_fake.caller()
+    answered = {query: caller.get(path, environ={"QUERY_STRING": query}).status for query in QUERIES}
 
-    assert answer.status in (200, 400, 404)
+    assert set(answered.values()) <= {200, 400, 404}, answered
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=40))

@@ -71,7 +71,7 @@ def test_a_log_that_was_tampered_with_comes_to_a_state_or_is_refused_as_broken(l
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (UploadClaimed(99, 1), "job 99, where there are 12"),
+        (UploadClaimed(99, 1), "job 99, and there are 12 jobs"),
         (UploadClaimed(1, 1), "an upload of job 1, which has none"),
         (TasksActed(Action.KILL, 1, (0, 6)), "task 6 of job 1, which has 6"),
         (TasksActed(Action.KILL, 1, (-1,)), "task -1 of job 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -214,9 +215,10 @@ def test_a_package_that_is_its_own_plugin_is_an_error() -> None:
 
 
 def test_a_long_circle_is_found_without_recursion() -> None:
+    length = sys.getrecursionlimit() + 200
     ring = [
-        package(f"{index:032x}", f"p{index}", plugins=[f"{(index + 1) % 3000:032x}"], plugin_hosts=[])
-        for index in range(3000)
+        package(f"{index:032x}", f"p{index}", plugins=[f"{(index + 1) % length:032x}"], plugin_hosts=[])
+        for index in range(length)
     ]
     ring[5]["plugins"] = []
     chain = errors({**document(), "packages": ring, "licences": {}})
@@ -503,7 +505,7 @@ def test_figures_must_be_whole_numbers_of_known_machines() -> None:
     assert_only_error({**document(), "machines": []}, "/machines", "object")
 
 
-def test_licences_must_be_whole_numbers_and_should_be_of_known_products() -> None:
+def test_licenses_must_be_whole_numbers_and_should_be_of_known_products() -> None:
     assert_only_error(set_at(document(), "/licences/acme", 0.15), "/licences/acme", "micro-dollars")
     assert_only_error(set_at(document(), "/licences/acme", -1), "/licences/acme", "micro-dollars")
     assert_only_error({**document(), "licences": 7}, "/licences", "object")
@@ -527,7 +529,7 @@ def places(value: object, path: str = "") -> list[str]:
 
 
 @given(place=st.sampled_from([place for place in places(document()) if place]), value=JSON)
-def test_whatever_stands_wherever_is_judged_and_what_passes_makes_a_catalogue(
+def test_whatever_stands_wherever_is_judged_and_what_passes_makes_a_catalog(
     place: str, value: object
 ) -> None:
     changed = set_at(document(), place, value)
@@ -542,7 +544,7 @@ def test_validation_never_raises(value: object) -> None:
     assert all(problem.message for problem in validate(value))
 
 
-def test_shipped_catalogues_are_not_changed_by_validation() -> None:
+def test_shipped_catalogs_are_not_changed_by_validation() -> None:
     before = default().to_json()
     validate(named("gcp").to_document())
     assert default().to_json() == before

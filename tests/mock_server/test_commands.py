@@ -99,7 +99,7 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
         (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
         (["clock", "--account", "*"], "account must be the client_id of one account"),
         (["jobs", "99"], "there is no job '99'"),
-        (["faults", "add", "--operation", "jobs.explode"], "must be an operation of the contract"),
+        (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
         (["faults", "add", "--path", "("], "not a regular expression"),
         (["faults", "add", "--kind", "explosion"], "/fault/kind must be one of"),

@@ -40,6 +40,15 @@ def test_the_app_serves_the_calls_of_the_control_contract_under_their_names(fake
     assert routes_of(fake, control=True) == agreed(load_control())
 
 
+def test_modules_blueprints_and_functions_are_named_as_the_operations(fake: Fake) -> None:
+    """`jobs.list` is `list_` (Python has a `list`) of the blueprint `jobs` in `api/jobs.py`."""
+    for operation in load_contract().operations:
+        resource, _, verb = operation.partition(".")
+        view = fake.app.view_functions[operation]
+        assert (view.__module__, view.__name__.rstrip("_")) == (f"conductor_mock.api.{resource}", verb)
+        assert fake.app.blueprints[resource].import_name == view.__module__
+
+
 def test_the_other_spellings_of_a_path_mean_the_same_operation(fake: Fake) -> None:
     adapter = fake.app.url_map.bind("127.0.0.1")
     for operation in load_contract().operations.values():

@@ -25,9 +25,9 @@ from conductor_mock.faults.kinds.drip import Drip
 from conductor_mock.faults.options import meaning_of, type_of
 from conductor_mock.faults.reference import options_by_name
 from conductor_mock.inprocess import in_process
-from conductor_mock.serving.answer import Answer
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
+from conductor_mock.wire.answer import Answer
 from support.served import PATIENCE_S, RawConnection, token
 from support.server import candidate, job_payload, md5_of
 

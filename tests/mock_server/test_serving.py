@@ -30,7 +30,17 @@ from conductor_mock.serving.server import MAX_HEAD_BYTES, AddressError, Server, 
 from conductor_mock.settings import Settings
 from conductor_mock.store.durable import write_private
 from conductor_mock.wire.md5 import to_base64
-from support.served import PATIENCE_S, RawConnection, ServedProcess, command, raw, run_cli, served, token
+from support.served import (
+    PATIENCE_S,
+    RawConnection,
+    ServedProcess,
+    command,
+    raw,
+    run_cli,
+    said_by,
+    served,
+    token,
+)
 from support.server import candidate, job_payload, md5_of
 
 MIB = 1 << 20
@@ -480,7 +490,9 @@ def test_a_port_in_use_is_a_clear_message_and_exit_2(
     assert "in use" in said
 
 
-def test_a_directory_in_use_is_a_clear_message_and_exit_2(tmp_path: Path) -> None:
+def test_a_directory_in_use_is_a_clear_message_and_exit_2(
+    tmp_path: Path, refused_start: Callable[..., str]
+) -> None:
     with served(tmp_path) as running:
         data = tmp_path / "data"
         other = (
@@ -490,10 +502,9 @@ def test_a_directory_in_use_is_a_clear_message_and_exit_2(tmp_path: Path) -> Non
             f"sqlite:///{data / 'conductor.db'}",
         )
         for where in (("--data-dir", str(data)), other):
-            finished = run_cli("serve", "--port", "0", *where)
-            assert finished.returncode == 2
-            assert "is in use by another conductor-mock server" in finished.stderr
-            assert "Traceback" not in finished.stderr
+            said = refused_start("--port", "0", *where)
+            assert "is in use by another conductor-mock server" in said
+            assert "Traceback" not in said
         assert running.process.poll() is None
 
 
@@ -558,24 +569,29 @@ def test_run_answers_a_signal_as_shells_do() -> None:
 
 
 def test_run_says_when_there_is_no_such_command() -> None:
-    finished = run_cli("run", "--", "no-such-command-anywhere")
+    finished = said_by("run", "--", "no-such-command-anywhere")
 
-    assert (finished.returncode, "cannot run no-such-command-anywhere" in finished.stderr) == (2, True)
+    assert (finished.exit_code, "cannot run no-such-command-anywhere" in finished.stderr) == (2, True)
 
 
-def test_run_leaves_no_server_behind() -> None:
+def test_run_leaves_no_server_behind(capfd: pytest.CaptureFixture[str]) -> None:
     program = 'import os; print(os.environ["CONDUCTOR_URL"])'
-    url = run_cli("run", "--", sys.executable, "-c", program).stdout.strip()
+    assert said_by("run", "--", sys.executable, "-c", program).exit_code == 0
+    url = capfd.readouterr().out.strip()
 
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(urlsplit(url).port or 0)), timeout=PATIENCE_S)
 
 
-def test_run_keeps_what_is_in_a_data_directory(tmp_path: Path) -> None:
+def test_run_keeps_what_is_in_a_data_directory(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     program = 'import os; print(os.environ["CONDUCTOR_API_KEY"])'
-    run = ("run", "--data-dir", str(tmp_path), "--", sys.executable, "-c", program)
+    keys = []
+    for _ in range(2):
+        said_by("run", "--data-dir", str(tmp_path), "--", sys.executable, "-c", program)
+        keys.append(capfd.readouterr().out)
 
-    assert run_cli(*run).stdout == run_cli(*run).stdout
+    assert "PRIVATE" in keys[0].upper()
+    assert keys[0] == keys[1]
 
 
 def test_env_prints_what_a_shell_can_evaluate(tmp_path: Path) -> None:
@@ -590,9 +606,9 @@ def test_env_prints_what_a_shell_can_evaluate(tmp_path: Path) -> None:
 
 
 def test_env_without_a_server_says_what_to_do(tmp_path: Path) -> None:
-    finished = run_cli("env", "--data-dir", str(tmp_path / "nowhere"))
+    finished = said_by("env", "--data-dir", str(tmp_path / "nowhere"))
 
-    assert finished.returncode == 2
+    assert finished.exit_code == 2
     assert "start 'conductor-mock serve' first" in finished.stderr
 
 
@@ -601,14 +617,14 @@ def test_the_hint_of_a_throw_away_server_names_no_other_key(server: ServedProces
 
 
 def test_env_reads_the_ready_file_of_a_throw_away_server(server: ServedProcess, tmp_path: Path) -> None:
-    said = run_cli("env", "--ready-file", str(server.ready_file))
+    said = said_by("env", "--ready-file", str(server.ready_file))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.ready["env"].items()]
 
     assert said.stdout.splitlines() == exports
-    both = run_cli("env", "--ready-file", str(server.ready_file), "--url", server.url)
-    assert (both.returncode, "give it alone" in both.stderr) == (2, True)
-    gone = run_cli("env", "--ready-file", str(tmp_path / "gone"))
-    assert (gone.returncode, "is the server running?" in gone.stderr) == (2, True)
+    both = said_by("env", "--ready-file", str(server.ready_file), "--url", server.url)
+    assert (both.exit_code, "give it alone" in both.stderr) == (2, True)
+    gone = said_by("env", "--ready-file", str(tmp_path / "gone"))
+    assert (gone.exit_code, "is the server running?" in gone.stderr) == (2, True)
 
 
 def test_a_server_can_be_started_and_stopped_in_a_process_again_and_again() -> None:

@@ -25,7 +25,7 @@ from conductor_contracts.contract import load as load_contract
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from support.served import PATIENCE_S, RawConnection, raw, run_cli, served, token
+from support.served import PATIENCE_S, RawConnection, raw, said_by, served, token
 from support.server import ORIGIN, Answer, ApiCaller, Fake, candidate, job_file, job_payload, md5_of, running
 
 CONTENT = b"what is in the file"
@@ -175,7 +175,7 @@ def records(caller: ApiCaller, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def assert_catalogue_refused(caller: ApiCaller, change: Callable[[dict[str, Any]], None]) -> None:
+def assert_catalog_refused(caller: ApiCaller, change: Callable[[dict[str, Any]], None]) -> None:
     """A catalogue that sets the trap is not taken, so the server cannot come to serve it."""
     document = caller.get("/_mock/catalog").json()
     assert caller.put("/_mock/catalog", json.dumps(document).encode()).status == 200
@@ -385,7 +385,7 @@ def test_trap_14_people_are_told_127_0_0_1_and_never_localhost(tmp_path: Path) -
             started.url,
             *(started.ready["env"][f"CONDUCTOR_{name}URL"] for name in ("", "API_", "AUTH_")),
         ]
-        printed = run_cli("env", "--data-dir", str(tmp_path / "data")).stdout
+        printed = said_by("env", "--data-dir", str(tmp_path / "data")).stdout
         with started.session() as session:
             told.append(upload_url(session, started.url, CONTENT))
 
@@ -394,7 +394,7 @@ def test_trap_14_people_are_told_127_0_0_1_and_never_localhost(tmp_path: Path) -
         assert "localhost" not in said
         assert "//localhost" not in printed
         assert "CONDUCTOR_URL=http://127.0.0.1:8089" in printed
-    assert "//localhost" not in run_cli("serve", "--help").stdout
+    assert "//localhost" not in said_by("serve", "--help").stdout
 
 
 @pytest.mark.parametrize("query", ["all=true,", "all=true%2C", "all=true", "all="])
@@ -433,7 +433,7 @@ PACKAGE_TRAPS: Mapping[str, Callable[[dict[str, Any]], None]] = {
 def test_trap_16_a_package_that_breaks_clients_is_never_served(
     fake: Fake, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    assert_catalogue_refused(fake.caller(), lambda document: change(document["packages"][0]))
+    assert_catalog_refused(fake.caller(), lambda document: change(document["packages"][0]))
 
 
 def test_trap_17_instance_types_can_be_sorted_and_shown(fake: Fake) -> None:
@@ -464,7 +464,7 @@ MACHINE_TRAPS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 def test_trap_17_a_list_of_machines_that_breaks_clients_is_never_served(
     fake: Fake, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    assert_catalogue_refused(fake.caller(), change)
+    assert_catalog_refused(fake.caller(), change)
 
 
 def test_trap_18_the_account_id_of_an_environment_is_the_text_of_the_claim(fake: Fake) -> None:

@@ -217,6 +217,10 @@ class Fake:
         """A caller without a token."""
         return ApiCaller(self.app, "studio", "the key of the studio")
 
+    def crash(self) -> None:
+        """Have the server end as in a crash: what is in memory is lost, and no snapshot is taken of it."""
+        self.service.accounts.drop_states()
+
 
 @contextmanager
 def running(

@@ -65,7 +65,10 @@ def test_an_environment_that_is_there_is_not_made_again(stage: Stage) -> None:
     assert first.stamp.stat().st_mtime_ns == made
 
 
-def test_an_install_that_fails_is_told_with_what_pip_said(tmp_path: Path) -> None:
+def test_an_install_that_fails_is_told_with_what_pip_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # an index that knows nothing, and answers at once
     with pytest.raises(InstallError, match="no-such-version") as caught:
         installed("no-such-version", tmp_path)
     assert not isinstance(caught.value, IndexUnreachableError)

@@ -6,7 +6,9 @@ was lost. With `honour_keys` off it ignores them and says nothing, as the real s
 
 from __future__ import annotations
 
-from flask import Response, request
+from collections.abc import Mapping
+
+from flask import request
 
 from conductor_mock.context import service
 from conductor_mock.errors import wrong_value
@@ -31,7 +33,6 @@ def idempotency_key() -> str | None:
     return key
 
 
-def announce(response: Response) -> None:
-    """Say in an answer that keys are honoured."""
-    if service().settings.honour_keys:
-        response.headers[ANNOUNCEMENT] = HEADER
+def announcement(*, honoured: bool) -> Mapping[str, str]:
+    """The headers by which every answer says that keys are honoured, if they are."""
+    return {ANNOUNCEMENT: HEADER} if honoured else {}

@@ -21,7 +21,7 @@ def get() -> dict[str, Any]:
     """The lines of a task's log behind those that the caller has. A task that never ran has none: 404."""
     known = int(request.args.get("num_lines[]", "0"))
     read: dict[int, Execution] = {}
-    said: farm.Said = {}
+    log_lines: farm.LogLines = {}
     while True:
         with service().accounts.open(caller().account_id) as account:
             job = lookup.job(account.state, request.args["job"])
@@ -32,6 +32,7 @@ def get() -> dict[str, Any]:
                 )
             executions = farm.executions(task)
             if executions == read:
-                return farm.answer(account.state, job, index, known, said)
+                return farm.answer(account.state, job, index, known, log_lines)
         # What runs for real is read without the account's lock, and again if it has moved on in the meantime.
-        read, said = executions, {number: service().said(one) for number, one in executions.items()}
+        read = executions
+        log_lines = {number: service().log_lines(execution) for number, execution in executions.items()}

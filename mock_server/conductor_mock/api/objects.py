@@ -36,8 +36,9 @@ def put(account_id: str, md5: str) -> Response:
         count = store_upload(account_id, request.stream, md5=digest, size=grant.size)
     except WrongContentError as error:
         raise _not_stored(error) from None
-    g.stored = {"size": count, "md5": to_base64(digest)}
-    return Response(headers={"ETag": f'"{md5}"', "x-goog-hash": f"md5={to_base64(digest)}"})
+    text = to_base64(digest)
+    g.stored = {"size": count, "md5": text}
+    return Response(headers={"ETag": f'"{md5}"', "x-goog-hash": f"md5={text}"})
 
 
 def store_upload(account_id: str, stream: Readable, *, md5: bytes, size: int | None) -> int:

@@ -6,23 +6,12 @@ from conductor_mock.auth.tokens import Identity, TokenError, Tokens
 from conductor_mock.errors import unauthorized
 
 
-def identify(rule: str, header: str | None, tokens: Tokens, *, now_s: float) -> Identity | None:
-    """Whom an Authorization header speaks for where `rule` is `required`, `optional` or `never`; None: for nobody.
-
-    Refuses (401), and says what is wrong with the header. Where no token is ever needed none is looked at: one upload
-    style sends it to a signed URL, the other does not (trap 10).
-    """
-    if rule == "never" or (rule == "optional" and header is None):
-        return None
+def identify(header: str | None, tokens: Tokens, *, now_s: float) -> Identity:
+    """Whom an Authorization header speaks for. Refuses (401), and says what is wrong with it."""
     if header is None:
         raise unauthorized(
             "the Authorization header is missing; send 'Bearer TOKEN' with one from /api/oauth_jwt"
         )
-    return bearer(header, tokens, now_s=now_s)
-
-
-def bearer(header: str, tokens: Tokens, *, now_s: float) -> Identity:
-    """Whom the token in an Authorization header speaks for. Refuses (401)."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthorized("the Authorization header must be 'Bearer TOKEN'")

@@ -170,9 +170,11 @@ def _rules(command: RulesChanged) -> str | None:
         for problem in load_control().schemas.check("OutcomeRule", rule):
             return f"a rule: {problem}"
         try:
-            check_rule(rule)
+            kept = check_rule(rule)
         except InvalidRequestError as error:
             return f"a rule: {error.path} {error}"
+        if kept != rule:
+            return "a rule that is not in the form in which rules are kept"
     return None
 
 

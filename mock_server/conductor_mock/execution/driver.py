@@ -77,8 +77,8 @@ class Driver:
         self._thread = threading.Thread(target=self._drive, name="driver", daemon=True)
         self._thread.start()
 
-    def said(self, run: str) -> bytes:
-        """What a run under way has said so far; nothing when there is no such run."""
+    def logged(self, run: str) -> bytes:
+        """What a run under way has logged so far; nothing when there is no such run."""
         try:
             return Workspace(self._folder / run).log.read_bytes()
         except FileNotFoundError:
@@ -281,12 +281,12 @@ class Driver:
 
         self._insist(append)
 
-    def _end_log(self, one: farm.Active, said: str | None) -> None:
-        """Log what a run said that the farm had ended."""
+    def _end_log(self, one: farm.Active, log: str | None) -> None:
+        """Keep the log of a run that the farm had ended."""
 
         def append() -> None:
             with self._stores.accounts.open(self._account_id) as account:
-                command = farm.note_log(account.state, one, said)
+                command = farm.note_log(account.state, one, log)
                 if command is not None:
                     account.append(command)
 
@@ -302,14 +302,14 @@ class Driver:
                     return None
 
     def _report_lost(self) -> None:
-        """End the runs of an earlier server in the log, with what they had said, and remove their folders."""
+        """End the runs of an earlier server in the log, with what they had logged, and remove their folders."""
         with self._stores.accounts.open(self._account_id) as account:
             lost = [one for one in farm.active(account.state) if one.run]
             now_us = account.state.now_us
         for one in lost:
             workspace = Workspace(self._folder / one.run)
-            said = self._store_log(workspace, now_us) if workspace.log.exists() else None
-            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=said)
+            logged = self._store_log(workspace, now_us) if workspace.log.exists() else None
+            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=logged)
         for folder in self._folder.iterdir():
             workspace = Workspace(folder)
             facts = workspace.read_run()

@@ -136,7 +136,9 @@ def change(state: State, job_id: str, *, priority: int | None, machine: Machine 
     """
     job = lookup.job(state, job_id)
     if tasks.job_has_ended(job):
-        raise StateForbidsError(f"job {jid(job.number)} has ended: {_described(job)}")
+        raise StateForbidsError(
+            f"job {_described(job)}: it has ended, so another priority or machine would change nothing"
+        )
     return JobChanged(job.number, priority, machine)
 
 

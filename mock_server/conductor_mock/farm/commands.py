@@ -255,7 +255,7 @@ class AttemptEnded(_Plain):
     """A run has ended.
 
     `outcome` is success, failed, lost (the server that ran it is gone) or stopped (that server was asked to stop);
-    `reason` says in words what the exit code does not. `log` is the base64 md5 of what the run said, and `outputs` are
+    `reason` says in words what the exit code does not. `log` is the base64 md5 of what the run printed, `outputs` are
     the files that a success left; their contents are in the object store.
     """
 
@@ -275,7 +275,7 @@ class AttemptEnded(_Plain):
 
 @dataclass(frozen=True, slots=True)
 class AttemptLogged(_Plain):
-    """What a run said that the farm had ended (killed, preempted, forced): its base64 md5, None if it was not kept."""
+    """The log of a run that the farm had ended (killed, preempted, forced): its base64 md5, None if it was not kept."""
 
     kind: ClassVar[str] = "attempt.logged"
     version: ClassVar[int] = 1

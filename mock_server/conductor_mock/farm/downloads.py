@@ -37,14 +37,14 @@ def offer(state: State, job: Job, index: int, file: int | None = None) -> Downlo
 
 
 def next_file(
-    state: State, location: str | None, wanted: Callable[[Job], bool]
+    state: State, location: str | None, is_included: Callable[[Job], bool]
 ) -> tuple[Job, int, int | None] | None:
     """For a file-by-file daemon: a task and the number of a file of it that nobody has yet.
 
     The number is None when the task's outputs were not listed yet, so that their count is not known.
     """
     for job in queues.jobs_to_deliver(state, location):
-        if not wanted(job):
+        if not is_included(job):
             continue
         for index in queues.tasks_to_deliver(job):
             task = job.tasks[index]
@@ -64,7 +64,8 @@ def report(
     job, index = lookup.download(state, name)
     task = job.tasks[index]
     if file is not None and not (task.outputs and file < len(task.outputs)):
-        raise NotThereError(f"download {name} has no file {file}")
+        count = len(task.outputs or ())
+        raise NotThereError(f"download {name} has no file {file}: it has {count}, counted from 0")
     if task.download is not None and task.download.status == status == DownloadStatus.DOWNLOADED:
         return None
     return DownloadReported(job.number, index, file, status, bytes_downloaded)

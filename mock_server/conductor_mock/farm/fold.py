@@ -188,7 +188,8 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
 
 
 def _tasks(submission: Submission) -> list[Task]:
-    """The tasks of a new job: those with a scout frame start, the rest are held; none with one: all start (7.3)."""
+    """The tasks of a new job: those with a scout frame start, the rest are held; none with one: all start (wire
+    reference 7.3)."""
     scouts = submission.scouts
     new = [Task(command, frames, TaskStatus.PENDING) for command, frames in submission.tasks]
     if scouts is None:

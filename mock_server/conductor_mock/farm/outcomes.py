@@ -37,6 +37,8 @@ METADATA_FRAMES = "mock_frames"
 
 _SCALE = 1 << 64
 
+_SUCCESS, _FAILED, _PREEMPTED = DRAWN  # a million attempts ask for them
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -53,22 +55,22 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     rule: Mapping[str, Any] = next(
         (rule for rule in state.rules if fits(rule["match"], job, index, task)), {}
     )
-    wanted = rule.get("outcome") or _from_metadata(job, task)
-    seconds = rule.get("duration")
-    if seconds is None:
-        seconds = _metadata_duration(job, task)
+    given, seconds = rule.get("outcome"), rule.get("duration")
+    if job.metadata:
+        given = given or _from_metadata(job, task)
+        seconds = _metadata_duration(job, task) if seconds is None else seconds
     duration_us = _drawn_duration_us(state, job, index) if seconds is None else round(seconds * SECOND)
-    if wanted:
-        outcomes = [wanted] if isinstance(wanted, str) else wanted
+    if given:
+        outcomes = [given] if isinstance(given, str) else given
         outcome = Outcome(outcomes[min(attempt, len(outcomes)) - 1])
     else:
         outcome = _drawn_outcome(state, job, index, attempt)
-    if outcome == Outcome.PREEMPTED:
+    if outcome == _PREEMPTED:
         duration_us = (
             duration_us * draw(state.options.seed, job.number, index, attempt, "preempted at") // _SCALE
         )
         return Plan(outcome, duration_us, None)
-    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == Outcome.FAILED else 0)
+    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == _FAILED else 0)
 
 
 def fits(match: Mapping[str, Any], job: Job, index: int, task: Task) -> bool:
@@ -91,8 +93,8 @@ def check_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _match_frames(job: Job, index: int, task: Task, value: str) -> bool:
-    frames, wanted = parse_or_none(task.frames), parse_or_none(value)
-    return frames is not None and wanted is not None and frames.meets(wanted)
+    frames, named = parse_or_none(task.frames), parse_or_none(value)
+    return frames is not None and named is not None and frames.meets(named)
 
 
 MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
@@ -103,7 +105,7 @@ MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
     "project": lambda job, index, task, value: job.project == value,
     "owner": lambda job, index, task, value: job.owner == value,
     "metadata": lambda job, index, task, value: all(
-        job.metadata.get(key) == one for key, one in value.items()
+        job.metadata.get(key) == expected for key, expected in value.items()
     ),
 }
 
@@ -131,8 +133,8 @@ def _metadata_is_for(job: Job, task: Task) -> bool:
     text = job.metadata.get(METADATA_FRAMES)
     if text is None:
         return True
-    wanted, frames = parse_or_none(str(text)), parse_or_none(task.frames)
-    return wanted is not None and frames is not None and wanted.meets(frames)
+    named, frames = parse_or_none(str(text)), parse_or_none(task.frames)
+    return named is not None and frames is not None and named.meets(frames)
 
 
 def _drawn_duration_us(state: State, job: Job, index: int) -> int:
@@ -143,6 +145,6 @@ def _drawn_duration_us(state: State, job: Job, index: int) -> int:
 
 def _drawn_outcome(state: State, job: Job, index: int, attempt: int) -> Outcome:
     if not job.preemptible:
-        return Outcome.SUCCESS
+        return _SUCCESS
     drawn = draw(state.options.seed, job.number, index, attempt, "preempted")
-    return Outcome.PREEMPTED if drawn * 100 < PREEMPTION_PERCENT * _SCALE else Outcome.SUCCESS
+    return _PREEMPTED if drawn * 100 < PREEMPTION_PERCENT * _SCALE else _SUCCESS

@@ -15,7 +15,7 @@ class BrokenLogError(ValueError):
 def job(state: State, number: int) -> Job:
     """The job that a command names. Raises BrokenLogError."""
     if number not in state.jobs:
-        raise BrokenLogError(f"a command is about job {number}, where there are {len(state.jobs)}")
+        raise BrokenLogError(f"a command is about job {number}, and there are {len(state.jobs)} jobs")
     return state.jobs[number]
 
 
@@ -23,7 +23,9 @@ def task_job(state: State, number: int, index: int) -> Job:
     """The job whose task a command names. Raises BrokenLogError."""
     named = job(state, number)
     if not 0 <= index < len(named.tasks):
-        raise BrokenLogError(f"a command is about task {index} of job {number}, which has {len(named.tasks)}")
+        raise BrokenLogError(
+            f"a command is about task {index} of job {number}, which has {len(named.tasks)} tasks"
+        )
     return named
 
 
@@ -37,28 +39,28 @@ def upload(state: State, number: int) -> tuple[Job, Upload]:
 
 def download(state: State, number: int, index: int) -> Download:
     """The outputs of a task that a command hands out. Raises BrokenLogError."""
-    found = task_job(state, number, index).tasks[index].download
-    if found is None:
+    outputs = task_job(state, number, index).tasks[index].download
+    if outputs is None:
         raise BrokenLogError(f"a command is about outputs of task {index} of job {number}, which has none")
-    return found
+    return outputs
 
 
 def execution(state: State, number: int, index: int, attempt: int) -> Execution:
     """What is known of an attempt (from 1) that runs or ran for real. Raises BrokenLogError."""
     attempts = task_job(state, number, index).tasks[index].attempts
-    found = attempts[attempt - 1].execution if 1 <= attempt <= len(attempts) else None
-    if found is None:
+    known = attempts[attempt - 1].execution if 1 <= attempt <= len(attempts) else None
+    if known is None:
         raise BrokenLogError(
             f"a command is about attempt {attempt} of task {index} of job {number}, which never ran for real"
         )
-    return found
+    return known
 
 
 def current_execution(state: State, number: int, index: int, attempt: int) -> Execution:
     """What is known of an attempt that is under way for real. Raises BrokenLogError."""
-    found = execution(state, number, index, attempt)
+    known = execution(state, number, index, attempt)
     if state.executing.get((number, index)) != attempt:
         raise BrokenLogError(
             f"a command is about attempt {attempt} of task {index} of job {number}, which has ended"
         )
-    return found
+    return known

@@ -82,7 +82,10 @@ def read_parts(parts: Iterable[Any]) -> State:
     rest = iter(parts)
     account = next(rest)
     if account["format"] > FORMAT:
-        raise SnapshotError(f"the snapshot has format {account['format']}, this version reads {FORMAT}")
+        raise SnapshotError(
+            f"the snapshot was written by a newer conductor-mock: it has format {account['format']}, this version "
+            f"reads up to {FORMAT}"
+        )
     try:
         state = _read_state(account, rest)
     except EncodingError as error:
@@ -150,4 +153,4 @@ _FORMS = Forms(
     wrapped={Attempt: _shared, Download: _short},
     is_trusted=True,
 )
-_STATE, _JOB, _TASK = (codec_of(cls, _FORMS) for cls in (State, Job, Task))
+_STATE, _JOB, _TASK = codec_of(State, _FORMS), codec_of(Job, _FORMS), codec_of(Task, _FORMS)

@@ -52,9 +52,8 @@ def finish(
     if upload.status == UploadStatus.FINISHED:
         return None
     if upload.status in _GIVEN_UP:
-        raise StateForbidsError(
-            f"upload {name} has {upload.status}: {job.note}; it cannot be finished any more"
-        )
+        why = f"has failed ({job.note})" if upload.status == UploadStatus.FAILED else "went with its job"
+        raise StateForbidsError(f"upload {name} {why}; it cannot be finished any more")
     problems = []
     for file in reading.upload_files(payload):
         problem = _problem(file, reported.get(file.path), held_md5)
@@ -125,11 +124,11 @@ def _problem(
     enforced = file.md5
     if enforced and reported and reported != enforced:
         return f"{file.path}: expected md5 {enforced} (enforced at submission), got {reported}"
-    wanted = enforced or reported
-    if held_md5(file.path, wanted) is None:
+    md5 = enforced or reported
+    if held_md5(file.path, md5) is None:
         return (
             f"{file.path}: expected its content in the store"
-            + (f" (md5 {wanted})" if wanted else "")
+            + (f" (md5 {md5})" if md5 else "")
             + ", got none"
         )
     return None

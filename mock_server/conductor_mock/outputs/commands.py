@@ -133,12 +133,12 @@ def read(command: str, output_path: str) -> RenderCommand:
     that names a picture under `output_path` counts.
     """
     words = list(_words(command))
-    said = _Said(words)
+    given = _Options(words)
     rows = (_convention(words), CONVENTIONS[-1])
-    target = next(filter(None, (_target(row, said) for row in rows)), None)
+    target = next(filter(None, (_target(row, given) for row in rows)), None)
     return RenderCommand(
         target or _picture_among(words, output_path),
-        next(filter(None, (_frames(row, said) for row in rows)), None),
+        next(filter(None, (_frames(row, given) for row in rows)), None),
     )
 
 
@@ -227,7 +227,7 @@ _OPTION = re.compile(r"(--?[A-Za-z][A-Za-z0-9_-]*)(?:[=:](.*))?", re.DOTALL)
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
-class _Said:
+class _Options:
     """The options of a command with the words after each; of an option that is given twice the later one counts."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -238,7 +238,7 @@ class _Said:
             if (match := _OPTION.fullmatch(word)) is not None
         }
 
-    def one(self, options: Iterable[str]) -> str | None:
+    def value_of(self, options: Iterable[str]) -> str | None:
         """The value of the first of the options that has one."""
         return next((values[0] for values in map(self._values, options) if values), None)
 
@@ -262,9 +262,9 @@ class _Said:
         return list(following)
 
 
-def _target(convention: Convention, said: _Said) -> Target | None:
-    file, prefix = said.one(convention.file), said.one(convention.prefix)
-    name, folder = said.one(convention.name), said.one(convention.folder)
+def _target(convention: Convention, given: _Options) -> Target | None:
+    file, prefix = given.value_of(convention.file), given.value_of(convention.prefix)
+    name, folder = given.value_of(convention.name), given.value_of(convention.folder)
     path = file or prefix or name
     if folder is None:
         return None if not path else Target(path, prefix=not file and bool(prefix))
@@ -289,14 +289,16 @@ def _picture_among(words: Iterable[str], output_path: str) -> Target | None:
     return Target(pictures[-1]) if pictures else None
 
 
-def _frames(convention: Convention, said: _Said) -> Frames | None:
-    span = said.several(convention.span)
+def _frames(convention: Convention, given: _Options) -> Frames | None:
+    span = given.several(convention.span)
     if len(span) > 1:
         return _between(*span)
-    text = (span and span[0]) or said.one(convention.frames)
+    text = (span and span[0]) or given.value_of(convention.frames)
     if text:
         return _specified(text.replace(";", ",").replace("..", "-"))
-    return _between(said.one(convention.first), said.one(convention.last), said.one(convention.step))
+    return _between(
+        given.value_of(convention.first), given.value_of(convention.last), given.value_of(convention.step)
+    )
 
 
 def _specified(text: str) -> Frames | None:

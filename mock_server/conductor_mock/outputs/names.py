@@ -37,17 +37,17 @@ def output_names(command: str, frames: str, *, task: int, output_path: str, titl
 
     The frames are those that the task names, else those of its command, else none: then the task's id is in the name.
     """
-    said = read(command, output_path)
-    place = _place(said.target, output_path, title)
-    shown = _frames(frames, said)
+    render = read(command, output_path)
+    place = _place(render.target, output_path, title)
+    shown = _frames(frames, render)
     names = [OutputName(_path(place, frame, task, alone=len(shown) == 1), frame) for frame in shown]
     return list({name.path: name for name in names}.values())
 
 
-def _frames(frames: str, said: RenderCommand) -> Sequence[int | None]:
+def _frames(frames: str, render: RenderCommand) -> Sequence[int | None]:
     found = parse_or_none(frames)
     if found is None or not found.ranges:
-        found = said.frames
+        found = render.frames
     return list(islice(found or (), MAX_PICTURES)) or [None]
 
 

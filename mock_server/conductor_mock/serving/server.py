@@ -19,12 +19,12 @@ from flask import Flask
 
 from conductor_mock.context import service_of
 from conductor_mock.faults.middleware import WIRE
-from conductor_mock.serving.answer import App
 from conductor_mock.serving.framing import REQUEST, Body, Gateway, Listener
 from conductor_mock.serving.wire import SocketWire
 from conductor_mock.store.durable import write_private
 from conductor_mock.store.keys import Keys
 from conductor_mock.version import version
+from conductor_mock.wire.answer import App
 
 log = logging.getLogger(__name__)
 

@@ -139,8 +139,13 @@ class Database:
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
+        self._writer: sa.Connection | None = None
         self.engine = self._connect(parsed)
         try:
+            if (
+                self.backend == "sqlite"
+            ):  # to take one from the pool and give it back costs as much as a commit
+                self._writer = self.engine.connect()
             self._check_version()
         except sa.exc.SQLAlchemyError as error:
             self.close()
@@ -207,8 +212,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: on disk when the block ends, undone when it raises. One at a time."""
-        with self._write_lock, self.engine.begin() as connection:
-            yield connection
+        with self._write_lock:
+            if self._writer is None:
+                with self.engine.begin() as connection:
+                    yield connection
+            else:
+                with self._writer.begin():
+                    yield self._writer
 
     def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
@@ -225,6 +235,8 @@ class Database:
 
     def close(self) -> None:
         """Give the database back."""
+        if self._writer is not None:
+            self._writer.close()
         if self._held is not None:
             self._held.close()
         if hasattr(self, "engine"):

@@ -48,17 +48,18 @@ class NewFile:
 
         A folder that is not there yet is made by `folders`, if they are given.
         """
+        folder = target.parent
         try:
             self._path.replace(target)
         except FileNotFoundError:  # the first file of its folder
             if folders is None:
                 raise
-            folders.make(target.parent)
+            folders.make(folder)
             self._path.replace(target)
         self._placed = True
-        fsync_folder(target.parent)
+        fsync_folder(folder)
         if folders is not None:
-            folders.wait_for(target.parent)
+            folders.wait_for(folder)
 
 
 class Folders:

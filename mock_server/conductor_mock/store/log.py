@@ -22,6 +22,7 @@ from conductor_mock.store.objects import ObjectStore
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024
+_INSERT = LOG.insert()
 
 _KIND_IN_USE = "command/"
 """`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
@@ -112,7 +113,7 @@ class Log:
             with self._database.write() as connection:
                 bodies = _forget(connection, account_id)
                 self._database.insert_new(connection, _in_use(notes))
-                connection.execute(LOG.insert(), list(rows))
+                connection.execute(_INSERT, list(rows))
                 also(connection)
         return bodies
 
@@ -191,7 +192,7 @@ class Log:
         note = _note(row)
         if note not in self._noted:
             self._database.insert_new(connection, _in_use([note]))
-        connection.execute(LOG.insert(), row)
+        connection.execute(_INSERT, row)
 
     def _record(self, row: Any) -> Record:
         data = json.loads(self._objects.read(from_base64(row.body_md5)) if row.body_md5 else row.json)

@@ -24,6 +24,9 @@ _SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&
 
 def mask_text(text: str) -> str:
     """`text` with the values of secret JSON fields and query parameters replaced by `***`."""
+    folded = text.casefold()
+    if not any(name in folded for name in _SECRET_FIELDS):  # as in most texts, which are long
+        return text
     text = _SECRET_JSON_IN_TEXT.sub(rf'\1\\"{MASK}\\"', _SECRET_JSON.sub(rf'\1"{MASK}"', text))
     return _SECRET_QUERY.sub(rf"\1{MASK}", text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -84,10 +84,6 @@ class ObjectStore:
     def has(self, md5: bytes) -> bool:
         return self.path(md5).exists()
 
-    def size(self, md5: bytes) -> int:
-        """Bytes of a stored content. Raises FileNotFoundError."""
-        return self.path(md5).stat().st_size
-
     def open(self, md5: bytes) -> IO[bytes]:
         """A stored content for reading. Raises FileNotFoundError."""
         return self.path(md5).open("rb")
@@ -96,38 +92,38 @@ class ObjectStore:
         """A stored content, whole. Raises FileNotFoundError."""
         return self.path(md5).read_bytes()
 
-    @contextmanager
-    def receive(self, stream: Readable, *, md5: bytes, size: int | None = None) -> Iterator[NewContent]:
-        """Read a content of this md5 and size, in constant memory; it is stored if the block places it.
+    def receive(
+        self, stream: Readable, *, md5: bytes, size: int | None = None
+    ) -> AbstractContextManager[NewContent]:
+        """`write` of a stream, if it is a content of this md5 and size.
 
-        Raises WrongContentError for another md5 or size (reading stops at the first byte too many), OSError when the
-        disk refuses. In each case, and when the block does not place it, nothing stays behind.
+        Raises WrongContentError for another md5 or size (reading stops at the first byte too many); nothing stays then.
         """
-        with self.write(blocks_of(stream), most=size) as content:
-            if size is not None and content.size != size:
-                raise WrongContentError(f"the body has {content.size} bytes, declared were {size}")
-            if content.md5 != md5:
-                raise WrongContentError(
-                    f"the body's md5 is {to_base64(content.md5)}, declared was {to_base64(md5)} "
-                    f"({content.size} bytes)"
-                )
-            yield content
+        return self.write(blocks_of(stream), md5=md5, size=size)
 
     @contextmanager
-    def write(self, blocks: Iterable[bytes], *, most: int | None = None) -> Iterator[NewContent]:
-        """A content made of blocks; it is stored if the block of the statement places it, else nothing stays behind.
-
-        Raises WrongContentError for more than `most` bytes, OSError when the disk refuses.
+    def write(
+        self, blocks: Iterable[bytes], *, md5: bytes | None = None, size: int | None = None
+    ) -> Iterator[NewContent]:
+        """A content made of blocks, in constant memory; it is stored if the block of the statement places it, else
+        nothing stays behind. `md5` and `size` are as in `receive`. Raises OSError when the disk refuses.
         """
-        size = 0
+        count = 0
         with NewFile(self._incoming) as file, Digest() as digest:
             for block in blocks:
-                size += len(block)
-                if most is not None and size > most:
-                    raise WrongContentError(f"the body is larger than the declared {most} bytes")
+                count += len(block)
+                if size is not None and count > size:
+                    raise WrongContentError(f"the body is larger than the declared {size} bytes")
                 digest.update(block)
                 file.write(block)
-            yield NewContent(digest.digest(), size, file, self)
+            new = NewContent(digest.digest(), count, file, self)
+            if size is not None and count != size:
+                raise WrongContentError(f"the body has {count} bytes, declared were {size}")
+            if md5 is not None and new.md5 != md5:
+                raise WrongContentError(
+                    f"the body's md5 is {to_base64(new.md5)}, declared was {to_base64(md5)} ({count} bytes)"
+                )
+            yield new
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
@@ -137,11 +133,6 @@ class ObjectStore:
         """Store a content that nothing refers to yet. Raises as `receive` does."""
         with self.receive(stream, md5=md5, size=size) as content, content.placed():
             return
-
-    def put_bytes(self, data: bytes) -> bytes:
-        """Store a content that nothing refers to yet, and answer its md5."""
-        with self.write([data]) as content, content.placed():
-            return content.md5
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import snapshot, steps
+from conductor_mock.farm import steps
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import TaskStatus
@@ -20,6 +19,7 @@ from conductor_mock.store import accounts as accounts_module
 from conductor_mock.store import collector, snapshots
 from conductor_mock.store.slots import Slot
 from conductor_mock.store.snapshots import Snapshots
+from support import states
 from support.server import Fake, ManualWall, job_payload, running
 
 PATIENCE_S = 30
@@ -37,8 +37,7 @@ def submit(fake: Fake, tasks: int = 40) -> Any:
 def image(fake: Fake, client_id: str = "studio") -> Any:
     """Everything that an account is, but for how many commands made it so."""
     with fake.service.accounts.open(account_id(client_id)) as account:
-        written = snapshot.write(account.state)
-    return {**json.loads(json.dumps(written)), "seq": None}
+        return {**states.image(account.state), "seq": None}
 
 
 def clock(caller: Any, **body: Any) -> Any:
@@ -207,7 +206,7 @@ def test_what_the_slices_reached_is_there_after_a_crash(
         turns.do = crash
         with pytest.raises(AssertionError, match="CrashError"):
             clock(caller, advance=3600)
-        fake.service.accounts.drop_states()  # so that no snapshot is taken at the stop
+        fake.crash()
     with running(data_dir=tmp_path) as fake:
         assert image(fake) == reached[-1]
         clock(fake.caller(), advance=7200)
@@ -225,7 +224,7 @@ def test_a_snapshot_is_taken_after_a_number_of_events(
         clock(caller, advance=3600)
         kept = fake.service.log.load_snapshot(account_id("studio"))
         before = image(fake)
-        fake.service.accounts.drop_states()
+        fake.crash()
         assert kept is not None
         assert kept.jobs[1].counts[TaskStatus.SUCCESS] > 0
     with running(data_dir=tmp_path) as fake:
