@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import absolute, json_option, print_json
+from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
         ]
         print_json({"files": listed, "bytes_sent": report.bytes_sent, "bytes_resumed": report.bytes_resumed})
     else:
-        click.echo(
-            f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there"
-        )
+        echo(f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there")
 
 
 def _cache(config: Config) -> Md5Cache | None:
