@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import click
 
 from conductor.commands.failures import guarded
+from conductor.commands.printing import guarded_output
 from conductor.version import VERSION
 
 
@@ -86,6 +87,11 @@ class Commands(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, listed.help) for name, listed in COMMANDS.items()])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command, and let its output be what it may."""
+        with guarded_output("conductor"):
+            return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every failure becomes a line and an exit code."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from conductor_contracts.printing import Commands, echo, visible
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
@@ -29,6 +30,7 @@ from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.store.masking import mask_text
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 
@@ -138,7 +140,7 @@ def server_options(command: F) -> F:
     return command
 
 
-@click.group(commands=COMMANDS)
+@click.group(cls=Commands, commands=COMMANDS)
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""
@@ -160,10 +162,10 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
     with EndingSignals() as signals, _open_server(host, port, options) as server:
         if ready_file is not None:
             _write_ready(ready_file, server)
-        click.echo(f"conductor-mock {version()} at {server.url}", err=True)
-        click.echo(_hint(server, ready_file, options), err=True)
+        echo(f"conductor-mock {version()} at {server.url}", err=True)
+        echo(_hint(server, ready_file, options), err=True)
         signals.next()
-        click.echo("stopping", err=True)
+        echo("stopping", err=True)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -196,7 +198,10 @@ def demo(folder: Path | None) -> None:
 
     try:
         place = folder or Path(tempfile.mkdtemp(prefix="conductor-demo-"))
-        run_demo(Console(width=None if sys.stdout.isatty() else 160, highlight=False), place.resolve())
+        run_demo(
+            Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160, highlight=False),
+            place.resolve(),
+        )
     except DemoError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -222,7 +227,7 @@ def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None
     else:
         variables = read_ready_file(ready_file)["env"]
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        echo(f"export {name}={shlex.quote(value)}", raw=True)
 
 
 def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
@@ -331,9 +336,20 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: E
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
-        _JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        _JsonLines() if form == "json" else _TextLines("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler])
+
+
+class _TextLines(logging.Formatter):
+    """A record on one line, whatever requests put into it; no secrets; what belongs to a traceback is indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return visible(mask_text(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:
+        lines = mask_text(super().formatException(ei)).split("\n")
+        return "\n".join(f"  {visible(line)}" for line in lines)
 
 
 class _JsonLines(logging.Formatter):
@@ -342,8 +358,8 @@ class _JsonLines(logging.Formatter):
             "time": record.created,
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": mask_text(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = mask_text(self.formatException(record.exc_info))
         return json.dumps(line)

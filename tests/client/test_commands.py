@@ -21,8 +21,8 @@ from rich.console import Console
 
 from conductor.cli import COMMANDS, cli
 from conductor.commands.common import write_file
-from conductor.commands.failures import BROKEN_PIPE
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
+from conductor.commands.printing import BROKEN_PIPE
 from conductor.commands.wait import bars
 from conductor.lib.exceptions import InvalidPathError
 from conductor.lib.jobs import Job

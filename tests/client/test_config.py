@@ -64,7 +64,7 @@ def test_the_file_is_the_first_readable_one_of_the_list(home: Path) -> None:
     (home / "b.yml").write_text("priority: 1")
     (home / "c.yml").write_text("priority: 2")
     config = load(home, "priority: 3", CONFIG=f"{home}/missing.yml:{home}/b.yml:{home}/c.yml")
-    assert config.submission()["priority"].value == 1
+    assert config.submission()["priority"].value == "1"
     with pytest.raises(ConfigError, match="missing"):
         load(home, CONFIG=f"{home}/missing.yml")
 

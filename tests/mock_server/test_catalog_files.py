@@ -177,9 +177,11 @@ def test_version_numbers_without_quotes_in_yaml_are_explained(tmp_path: Path) ->
     assert "/packages/0/major_version: 2018 must be text, in quotes" in message
 
 
-def test_a_date_in_yaml_is_explained(tmp_path: Path) -> None:
-    text = "projects: [{id: '1', name: default, status: active, since: 2019-05-02}]"
-    assert "/projects/0/since" in refusal(write(tmp_path, "dates.yaml", text))
+@pytest.mark.parametrize("text", ["2019-05-02", "0010", "1:30", "on", "1_000", "0x10"])
+def test_text_in_yaml_needs_no_quotes(tmp_path: Path, text: str) -> None:
+    project = f"projects: [{{id: '1', name: default, status: active, since: {text}}}]"
+    (read,) = load(write(tmp_path, "own.yaml", project)).projects
+    assert read["since"] == text
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_a_file_that_is_no_catalog_is_refused_by_name(
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
-    assert "missing.yaml: No such file" in refusal(tmp_path / "missing.yaml")
+    assert "missing.yaml cannot be read: No such file" in refusal(tmp_path / "missing.yaml")
     assert str(tmp_path) in refusal(tmp_path)
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("projects: [gr\u00f6\u00dfe]".encode("latin-1"))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from conductor.commands.common import LocalPath, json_option, print_json, write_file
+from conductor.commands.printing import echo
 from conductor.lib.exceptions import InvalidPathError
 
 
@@ -42,7 +43,7 @@ def export(file: Path, force: bool, as_json: bool) -> None:
         print_json({"file": str(file), **counts})
     else:
         listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        click.echo(f"wrote {file}: {listed}")
+        echo(f"wrote {file}: {listed}")
 
 
 def _text(document: dict[str, Any], file: Path) -> str:

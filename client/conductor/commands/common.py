@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from conductor.commands.printing import echo
 from conductor.commands.tables import Column, print_table
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError, Problem
 
@@ -28,7 +29,7 @@ def json_option(command: Command) -> Command:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, default=str))
+    echo(json.dumps(value, default=str), raw=True)
 
 
 def print_records(

@@ -12,6 +12,7 @@ import click
 from conductor.commands.common import LocalPath, json_option, print_json
 from conductor.commands.job_file import read_job_file
 from conductor.commands.job_options import argument_options, from_options
+from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress
 from conductor.lib.submission.arguments import BY_NAME
 
@@ -30,16 +31,16 @@ def submit(job_file: Path | None, dry_run: bool, as_json: bool, **options: Any) 
 
     arguments = _arguments(job_file, options)
     if dry_run:
-        click.echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2))
+        echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2), raw=True)
         return
     with shown_progress("uploading", enabled=not as_json) as progress:
         response, status = Submit(arguments, progress=progress).main()
     if as_json:
         print_json({"status_code": status, "response": response})
     elif response.get("jobid"):
-        click.echo(f"submitted job {response['jobid']} ({status})")
+        echo(f"submitted job {response['jobid']} ({status})")
     else:
-        click.echo(f"{response.get('message', 'submitted')} ({status})")
+        echo(f"{response.get('message', 'submitted')} ({status})")
 
 
 def _arguments(job_file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from conductor.commands.common import LocalPath, day_option, json_option, print_json, write_file
+from conductor.commands.printing import can_show, echo
 from conductor.commands.tables import Column, print_table
 
 Row = dict[str, Any]
@@ -45,7 +46,7 @@ def usage(
 
         title = f"{'storage' if storage else 'rendering'}, {first} to {last}"
         write_file(png, bar_chart(_days(rows, first, last), title))
-        click.echo(f"wrote {png}", err=True)
+        echo(f"wrote {png}", err=True)
     if as_json:
         print_json(rows)
     elif plot:
@@ -87,13 +88,14 @@ def _days(rows: Iterable[Row], first: date, last: date) -> list[tuple[str, float
     return [(day, costs.get(day, 0.0)) for day in days]
 
 
-def _draw(days: list[tuple[str, float]], write: Callable[[str], None] = click.echo) -> None:
+def _draw(days: list[tuple[str, float]], write: Callable[[str], None] = echo) -> None:
     import shutil
 
+    block = "█" if can_show("█") else "#"
     most = max((cost for _, cost in days), default=0.0)
     width = max(10, min(100, shutil.get_terminal_size().columns) - 24)
     for day, cost in days:
-        bar = "█" * round(width * cost / most) if most else ""
+        bar = block * round(width * cost / most) if most else ""
         write(f"{day}  {_shown(cost):>9}  {bar}".rstrip())
 
 

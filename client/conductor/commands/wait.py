@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.commands.printing import echo
 from conductor.lib.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def wait(
         print_json([job.record for job in ended])
     else:
         for job in ended:
-            click.echo(_line(job))
+            echo(_line(job))
     ctx.exit(outcome(ended))
 
 
@@ -74,7 +75,7 @@ def _progress() -> Iterator[Callable[[list[Job]], None]]:
         return
     from rich.console import Console
 
-    with bars(Console(stderr=True)) as show:
+    with bars(Console(file=sys.stderr)) as show:
         yield show
 
 
@@ -113,7 +114,7 @@ def _lines() -> Callable[[list[Job]], None]:
         for job in jobs:
             line = _line(job)
             if last.get(job.jid) != line and not job.has_ended:
-                click.echo(f"job {line}", err=True)
+                echo(f"job {line}", err=True)
             last[job.jid] = line
 
     return show

@@ -16,6 +16,7 @@ from conductor.lib.exceptions import InvalidPathError
 from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.files.patterns import is_pattern, matches
+from conductor.lib.files.text_file import NotTextError, read_text
 
 __all__ = ["LocalFile", "expand_paths", "look_at", "read_path_list"]
 
@@ -57,11 +58,11 @@ def read_path_list(path: str) -> list[str]:
     A line is the path as it stands if that is there; else blanks around it are no part of it.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path))
     except OSError as error:
         raise InvalidPathError(f"upload_file {path!r} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidPathError(f"upload_file {path!r} is not UTF-8 text") from None
+    except NotTextError as error:
+        raise InvalidPathError(f"upload_file {path!r} {error}") from None
     # Only what ends a line in a text file: U+2028 and its like may be part of a name.
     return [_written(line) for line in text.split("\n") if line.strip()]
 

@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol, TypeVar
 import click
 import requests
 
+from conductor_contracts.printing import echo
 from conductor_mock.settings import DEFAULT_PORT
 
 CONNECT_S = 10
@@ -72,10 +73,10 @@ class Target:
     def show(self, answer: Any, lines: Iterable[str]) -> None:
         """Print an answer: as it came with `--json`, else in words."""
         if self.as_json:
-            click.echo(json.dumps(answer, indent=2))
+            echo(json.dumps(answer, indent=2), raw=True)
         else:
             for line in lines:
-                click.echo(line)
+                echo(line)
 
     def _send(
         self,

@@ -17,6 +17,7 @@ from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
 from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
+from conductor.lib.values.written import Written, place_of
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 # A share of Windows is a server and a folder of it; one alone is no path.
@@ -47,7 +48,11 @@ class Spot:
 
     def refuse(self, value: object, accepted: str) -> None:
         """Report that the value here is wrong and what would be right."""
-        self.problems.append(Problem(self.argument, shown(value), accepted, self.source))
+        self.problems.append(Problem(self.argument, shown(value), accepted, self.origin(value)))
+
+    def origin(self, value: object) -> str:
+        """Return where a value came from: its line, where it is written in a file."""
+        return place_of(value) or self.source
 
 
 class Kind:
@@ -86,7 +91,7 @@ class Text(Kind):
     def check(self, value: Any, spot: Spot) -> str | None:
         """Return the text."""
         if isinstance(value, str) and self._accepts(value):
-            return value
+            return str(value)
         spot.refuse(value, self.accepts)
         return None
 
@@ -140,9 +145,13 @@ class Flag(Kind):
         return "True or False"
 
     def check(self, value: Any, spot: Spot) -> bool | None:
-        """Return the truth value; numbers and texts are refused, since 'false' would be true."""
-        if isinstance(value, bool):
-            return value
+        """Return the truth value; numbers and texts are refused, since 'false' would be true.
+
+        What a file has without quotes is read as ``from_text`` does.
+        """
+        read = self.from_text(value) if isinstance(value, Written) else value
+        if isinstance(read, bool):
+            return read
         spot.refuse(value, self.accepts)
         return None
 
@@ -197,7 +206,7 @@ class Frames(Kind):
         try:
             if isinstance(value, str):
                 parse_frames(value)
-                return value
+                return str(value)
         except ValueError:
             pass
         spot.refuse(value, self.accepts)
@@ -217,6 +226,6 @@ class PathText(Kind):
         """Return the path as text."""
         path = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(path, str) and "\0" not in path:
-            return home_expanded(path)
+            return home_expanded(str(path))
         spot.refuse(value, self.accepts)
         return None
