@@ -36,7 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """With --durations: how many tests each folder has, and the seconds that they took, over all workers."""
     if config.getoption("durations") is None:
