@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,6 +34,22 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = str(config.rootpath / ".pytest_cache" / "compiled")
         os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """With --durations: how many tests each folder has, and the seconds that they took, over all workers."""
+    if config.getoption("durations") is None:
+        return
+    tests: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if isinstance(report, pytest.TestReport):
+            suite = "/".join(report.nodeid.split("/")[:2])
+            seconds[suite] += report.duration
+            tests[suite] += report.when == "call"
+    terminalreporter.section("seconds by suite")
+    for suite, took in seconds.most_common():
+        terminalreporter.write_line(f"{took:7.1f}s {tests[suite]:6,} tests  {suite}")
 
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -184,10 +184,11 @@ class Recording:
     """An interaction with every right answer."""
 
     interaction: Interaction
+    key: Mapping[str, str]
     unique: str
     exchanges: tuple[Exchange, ...]
 
-    def faults(self, key: Mapping[str, str], change: Callable[[Exchange], Answer]) -> tuple[str, ...]:
+    def faults(self, change: Callable[[Exchange], Answer]) -> tuple[str, ...]:
         """What the verifier finds where `change` says how each request is answered.
 
         A request that was not recorded, because it follows from a changed answer, is refused as unknown.
@@ -202,7 +203,7 @@ class Recording:
 
         (outcome,) = verify(
             URL,
-            key,
+            self.key,
             session=Service(answering).session(),
             interactions=[self.interaction],
             unique=lambda: self.unique,
@@ -212,12 +213,11 @@ class Recording:
 
 
 class Recordings:
-    """Every interaction as the fake answers it, each recorded when it is first asked for."""
+    """Every interaction as the fake answers it in an account of its own, recorded when it is first asked for."""
 
     def __init__(self, fake: Fake) -> None:
         self._fake = fake
         self._known: dict[str, Recording] = {}
-        self.key = fake.key
 
     def of(self, interaction: Interaction) -> Recording:
         """The recording of one interaction."""
@@ -235,9 +235,10 @@ class Recordings:
             return answer
 
         unique = f"{len(self._known):016x}"
+        key = {"client_id": unique, "private_key": "-----BEGIN KEY-----"}
         report = verify(
             URL,
-            self.key,
+            key,
             session=Service(answering).session(),
             interactions=[interaction],
             unique=lambda: unique,
@@ -248,7 +249,7 @@ class Recordings:
         exchanges = tuple(
             Exchange(step, question, answer) for step, (question, answer) in zip(steps, pairs, strict=True)
         )
-        return Recording(interaction, unique, exchanges)
+        return Recording(interaction, key, unique, exchanges)
 
 
 def _taken(interaction: Interaction, answers: list[Answer]) -> list[Step]:

@@ -92,8 +92,30 @@ def ids_of(url: str) -> dict[str, str]:
     }
 
 
-def run(world: World, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`schemathesis run` on all operations, in `folder`."""
+@dataclass(frozen=True)
+class Part:
+    """What one process tries: some phases, on some operations or, if none are named, on all."""
+
+    phases: tuple[str, ...]
+    operations: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        named = f" of {self.operations[0]}" if len(self.operations) == 1 else ""
+        return f"{' and '.join(self.phases)}{named or (' of some' if self.operations else '')}"
+
+
+OPERATIONS = tuple(load_contract().operations)
+SPREAD = len(OPERATIONS) if BUDGET else 2
+"""Over how many processes requests to single operations are spread: each costs some seconds before it asks anything."""
+
+PARTS = [
+    Part(("examples", "stateful")),
+    *(Part(("coverage", "fuzzing"), OPERATIONS[first::SPREAD]) for first in range(SPREAD)),
+]
+
+
+def run(world: World, folder: Path, part: Part) -> subprocess.CompletedProcess[str]:
+    """`schemathesis run` in `folder`."""
     for name, text in world.ids.items():
         (folder / f"{name}.txt").write_text(f"{json.dumps(text)}\n", encoding="utf-8")
     config = shutil.copy(CONFIG, folder)
@@ -102,6 +124,8 @@ def run(world: World, folder: Path) -> subprocess.CompletedProcess[str]:
         *("--no-color", "--config-file", config, "run", f"{world.url}/_mock/openapi.json"),
         *("--url", world.url, "--header", f"Authorization: Bearer {world.token}"),
         *("--max-examples", BUDGET or "15", "--seed", SEED, "--suppress-health-check", "all"),
+        *("--phases", ",".join(part.phases)),
+        *(word for operation in part.operations for word in ("--include-operation-id", operation)),
     ]
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, *arguments],
@@ -114,15 +138,24 @@ def run(world: World, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("part", PARTS, ids=str)
 def test_every_answer_to_every_request_is_one_that_the_contract_documents(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, part: Part
 ) -> None:
     caplog.set_level(logging.ERROR, "conductor_mock.access")  # thousands of odd fields are warned about
     with prepared() as world:
-        finished = run(world, tmp_path)
+        finished = run(world, tmp_path, part)
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    count = len(load_contract().operations)
-    assert f"{count} selected / {count} total" in finished.stdout, finished.stdout
-    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
-        assert f"✅ {phase}" in finished.stdout, finished.stdout
+    chosen = len(part.operations or OPERATIONS)
+    assert f"{chosen} selected / {len(OPERATIONS)} total" in finished.stdout, finished.stdout
+    for phase in part.phases:
+        assert f"✅ {phase.capitalize()}" in finished.stdout, finished.stdout
+
+
+def test_the_parts_together_are_all_phases_of_all_operations() -> None:
+    tried = {(phase, one) for part in PARTS for phase in part.phases for one in part.operations or OPERATIONS}
+    assert tried == {
+        (phase, one) for phase in ("examples", "coverage", "fuzzing", "stateful") for one in OPERATIONS
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from importlib import metadata
@@ -122,9 +123,9 @@ class Environment:
         Raises InstallError, IndexUnreachableError.
         """
         environment = cls(folder)
-        install(interpreter, "-m", "venv", str(folder))
-        pip = (str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
-        install(*pip, "install", "--no-compile", requirement)
+        install(interpreter, "-m", "venv", "--without-pip", str(folder))
+        pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"))
+        install(*pip, "install", "--disable-pip-version-check", "--no-compile", requirement)
         return environment
 
     @classmethod
