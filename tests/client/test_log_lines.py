@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -24,7 +25,7 @@ def to_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-WRAPPINGS = {
+WRAPPINGS: dict[str, Callable[[str], str]] = {
     "JSON": lambda text: json.dumps({"value": text}),
     "a list": lambda text: json.dumps([1, text]),
     "a URL": lambda text: f"https://host/a?b=1&next={quote(text, safe='')}&c=2",
