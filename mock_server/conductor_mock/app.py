@@ -152,9 +152,8 @@ def _authenticate(opened: Service) -> None:
     if request.endpoint is None or guarded_elsewhere():
         return
     rule = opened.contract.operations[request.endpoint].authentication
-    if (
-        rule == "never"
-    ):  # nor is one looked at: an upload style sends it to signed URLs, the other not (trap 10)
+    # Where none is needed none is looked at: one upload style sends it to signed URLs, the other does not (trap 10).
+    if rule == "never":
         return
     header = request.headers.get("Authorization")
     if rule == "optional" and header is None:

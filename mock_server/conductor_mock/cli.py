@@ -87,7 +87,11 @@ def server_options(command: F) -> F:
         click.option(
             "--allow-host", multiple=True, metavar="NAME", help="A host name the control API answers to."
         ),
-        click.option("--admin-token", envvar="CONDUCTOR_MOCK_ADMIN_TOKEN", help="Wanted by the control API."),
+        click.option(
+            "--admin-token",
+            envvar="CONDUCTOR_MOCK_ADMIN_TOKEN",
+            help="A token that the control API then requires.",
+        ),
         click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option(
             "--provider", type=click.Choice(["gcs", "s3"]), help="Style of upload URLs. [new accounts: gcs]"
@@ -98,7 +102,9 @@ def server_options(command: F) -> F:
             help="Larger files are uploaded in parts of so many bytes.",
         ),
         click.option(
-            "--ignore-idempotency-keys", is_flag=True, help="As the real service does, not the fake."
+            "--ignore-idempotency-keys",
+            is_flag=True,
+            help="Ignore the Idempotency-Key of a request, as the real service does.",
         ),
         click.option("--execute", is_flag=True, help="Run the tasks of the default account for real, here."),
         click.option("--executor", metavar="dask://HOST:PORT", help="Run them on a Dask cluster instead."),

@@ -78,7 +78,7 @@ def served() -> ServedCatalog:
     """`catalog()` with the answers that it gives, made once."""
     current = service()
     identity = g.get("identity")
-    return current.served if identity is None else current.served_for(identity.account_id)
+    return current.catalogs.default if identity is None else current.served_for(identity.account_id)
 
 
 def now_s() -> float:

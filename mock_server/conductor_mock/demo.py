@@ -58,7 +58,7 @@ def run_demo(console: Console, folder: Path) -> None:
         account_id = service.accounts.sign_in(service.keys.client_id, service.keys.private_key)
         console.print(_files_table(service.contents.files(account_id)))
         _render(service, account_id)
-        console.print("\nSimulated time was let run on until the farm is idle.")
+        console.print("\nSimulated time ran on until the farm was idle.")
         shell.conductor("download", response["jobid"], submitted["response"]["jobid"])
         with service.accounts.open(account_id) as account:
             console.print(_tasks_table(account.state))

@@ -121,9 +121,9 @@ def test_both_styles_of_storage_are_spoken(
 ) -> None:
     service.style = style
     upload(tmp_path, {"a": b"abc", "empty": b""})
+    assert sorted(headers["content-length"] for headers in service.put_headers) == ["0", "3"]
     for headers in service.put_headers:
         assert ("content-md5" in headers) is declared
-        assert headers["content-length"] in ("0", "3")
         assert "authorization" not in headers
 
 

@@ -134,11 +134,23 @@ def test_a_filter_is_read_back_from_its_text(terms: list[filters.Term]) -> None:
     assert filters.parse(str(wanted)) == wanted
 
 
-@given(text=st.text(alphabet="cores.gpu=eqgtln:int,1 \u0660\n", max_size=30))
+@given(
+    text=st.one_of(
+        st.text(alphabet="cores.gpu=eqgtln:int,1 \u0660\n", max_size=30),
+        st.lists(TERMS.map(str), max_size=3).map(",".join),
+        st.tuples(TERMS.map(str), st.text(max_size=3)).map("".join),
+    )
+)
 def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
-    with contextlib.suppress(FilterError):
+    """A filter that was read is read again from what it says that it is, and knows of every machine whether it fits."""
+    try:
         wanted = filters.parse(text)
-        assert {wanted.matches(record) for record in default().instance_types} <= {True, False}
+    except FilterError:
+        return
+    assert filters.parse(str(wanted)) == wanted
+    fitting = [record for record in default().instance_types if wanted.matches(record)]
+    assert all(all(term.matches(record) for term in wanted.terms) for record in fitting)
+    assert wanted.terms or fitting == list(default().instance_types)
 
 
 def test_very_long_numbers_are_compared_not_refused() -> None:

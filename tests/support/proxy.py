@@ -6,6 +6,10 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+
+from conductor.lib.config import Config
+from support.served import ServedProcess
 
 OnBlock = Callable[[bytes], bytes]
 
@@ -89,3 +93,13 @@ class Proxy:
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):  # the other end was faster
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def settings_for(server: ServedProcess, url: str, home: Path, **variables: str) -> Config:
+    """The settings of a client of this process that reaches a server at `url`, where a proxy may be."""
+    environ = {
+        "CONDUCTOR_URL": url,
+        "CONDUCTOR_API_KEY": server.ready["env"]["CONDUCTOR_API_KEY"],
+        **{f"CONDUCTOR_{name.upper()}": value for name, value in variables.items()},
+    }
+    return Config.load(environ=environ, home=home)

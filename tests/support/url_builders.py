@@ -1,4 +1,4 @@
-"""Apps of tests in half the time: Werkzeug compiles two functions for each rule of each app, here once for a rule."""
+"""Apps in half the time: Werkzeug compiles two functions for every rule of every app, here once for each rule."""
 
 from __future__ import annotations
 

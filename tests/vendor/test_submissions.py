@@ -156,6 +156,7 @@ def test_a_second_submission_uploads_nothing(result: Json) -> None:
 
 @after(submitting_files_twice)
 def test_gcs_style_uploads_are_chunked_and_carry_md5_and_token(result: Json) -> None:
+    assert len(result["puts"]) == len(result["sent"]) > 0
     for entry in result["puts"]:
         headers = entry["headers"]
         assert headers["Transfer-Encoding"] == "chunked"
@@ -166,6 +167,7 @@ def test_gcs_style_uploads_are_chunked_and_carry_md5_and_token(result: Json) -> 
 
 @after(submitting_to_s3)
 def test_s3_style_uploads_have_a_length_and_no_token(result: Json) -> None:
+    assert len(result["puts"]) == len(result["sent"]) > 0
     assert {entry["headers"]["Content-Length"] for entry in result["puts"]} == {
         str(size) for _, size in result["sent"].values()
     }

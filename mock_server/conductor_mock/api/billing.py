@@ -34,11 +34,11 @@ def get_usage() -> Json:
     """Compute usage per hour; one row of zeros where nothing ran, since no row breaks clients (trap 27)."""
     start_us, end_us, metadata = _usage_filter(request.args.get("filter", ""))
 
-    def wanted(job: Job) -> bool:
+    def has_metadata(job: Job) -> bool:
         return all(name in job.metadata and str(job.metadata[name]) == value for name, value in metadata)
 
     with service().accounts.open(caller().account_id) as account:
-        hours = farm.usage_by_hour(account.state, start_us, end_us, wanted)
+        hours = farm.usage_by_hour(account.state, start_us, end_us, has_metadata)
     rows = hours or {start_us: farm.Usage()}
     return {"data": [_usage_row(number, t_us, usage) for number, (t_us, usage) in enumerate(rows.items())]}
 
@@ -104,7 +104,7 @@ def _usage_filter(text: str) -> tuple[int, int, list[tuple[str, str]]]:
             continue
         if term.get("field") != "start_time" or term.get("op") not in (">=", "<"):
             known = "start_time with >= and <, and metadata.NAME with =="
-            raise wrong_value("filter", f"knows {known}, got {json.dumps(term)[:80]}")
+            raise wrong_value("filter", f"accepts {known}, got {json.dumps(term)[:80]}")
         day = _date("filter", term.get("value"))
         start, end = (day, end) if term["op"] == ">=" else (start, day)
     if end < start:  # equal they may be: the vendor's client takes its second date for the last day

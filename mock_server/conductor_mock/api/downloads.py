@@ -42,9 +42,9 @@ def page(jid: str) -> tuple[Json, int]:
 
     def choose(state: State) -> Chosen:
         job = lookup.job(state, jid)
-        wanted = None if tids is None else {_padded(tid) for tid in tids}
+        asked = None if tids is None else {_padded(tid) for tid in tids}
         indexes = (index for index in farm.delivered(job) if index >= first)
-        chosen = (index for index in indexes if wanted is None or write_tid(index) in wanted)
+        chosen = (index for index in indexes if asked is None or write_tid(index) in asked)
         return [(job, index) for index in islice(chosen, limit + 1)]
 
     records = _records(choose)

@@ -36,16 +36,16 @@ def next_() -> Response:
     """One file that nobody fetched yet, as a list of one; an empty list when there is none."""
     location, project = request.args.get("location"), request.args.get("project")
 
-    def wanted(job: Job) -> bool:
+    def of_project(job: Job) -> bool:
         return not project or job.project == project
 
     def choose(state: State) -> Chosen:
-        file = farm.next_file(state, location, wanted)
+        file = farm.next_file(state, location, of_project)
         return [] if file is None else [file[:2]]
 
     current = service()
     with with_outputs(current.accounts, current.contents, caller().account_id, choose) as (account, _):
-        file = farm.next_file(account.state, location, wanted)
+        file = farm.next_file(account.state, location, of_project)
         if file is None or file[2] is None:
             return jsonify([])
         job, index, number = file[0], file[1], file[2]

@@ -27,18 +27,18 @@ MAX_PARTS = 10_000
 def get_upload_urls() -> dict[str, object] | Response:
     """Signed URLs for each file whose content the account does not hold; 204 when it holds them all."""
     body = contract_body()
-    wanted = _by_path(body["upload_files"])
+    files = _by_path(body["upload_files"])
     account_id = caller().account_id
     with service().accounts.open(account_id) as account:
-        options, offered = account.state.options, service().catalog_of(account).catalog
+        options, offered = account.state.options, service().catalogs.of(account).catalog
     check_project(offered, body.get("project"), "/project")
-    missing = _missing(account_id, [(path, entry["hash"]) for path, entry in wanted.items()])
+    missing = _missing(account_id, [(path, entry["hash"]) for path, entry in files.items()])
     if not missing:
         return Response(status=204)
     single: list[dict[str, object]] = []
     multi: list[dict[str, object]] = []
     for path in missing:
-        md5, size = wanted[path]["hash"], wanted[path]["size"]
+        md5, size = files[path]["hash"], files[path]["size"]
         if size > options.part_size:
             multi.append(_in_parts(account_id, path, md5, size, options))
         else:
@@ -53,10 +53,10 @@ def get_upload_urls_v1() -> dict[str, str] | Response:
     body = contract_body()
     check_project(catalog(), body.get("project"), "/project")
     account_id = caller().account_id
-    wanted = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
+    md5s = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
     urls = {
-        path: signed.upload_url(account_id, wanted[path], None, s3=False)
-        for path in _missing(account_id, list(wanted.items()))
+        path: signed.upload_url(account_id, md5s[path], None, s3=False)
+        for path in _missing(account_id, list(md5s.items()))
     }
     return urls or Response(status=204)
 
@@ -93,12 +93,12 @@ def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> N
     parts.forget(account_id, upload)
 
 
-def _missing(account_id: str, wanted: list[tuple[str, str]]) -> list[str]:
+def _missing(account_id: str, files: list[tuple[str, str]]) -> list[str]:
     """The paths whose content the account does not hold: content decides, never the path (trap 35)."""
     current = service()
-    held = current.contents.held(account_id, {md5 for _, md5 in wanted})
-    current.contents.declare(account_id, wanted)
-    return [path for path, md5 in wanted if md5 not in held]
+    held = current.contents.held(account_id, {md5 for _, md5 in files})
+    current.contents.declare(account_id, files)
+    return [path for path, md5 in files if md5 not in held]
 
 
 def _in_parts(account_id: str, path: str, md5: str, size: int, options: Options) -> dict[str, object]:

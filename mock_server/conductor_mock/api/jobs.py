@@ -45,7 +45,7 @@ def create() -> tuple[dict[str, Any], int]:
 def _accept(account: Account, submission: Submission, body_sha256: str, key: str | None) -> Job:
     """The job of a submission. Refuses (400), under `--strict`, what the catalogue does not have."""
     current = service()
-    offered = current.catalog_of(account).catalog
+    offered = current.catalogs.of(account).catalog
     check_project(offered, submission.payload.get("project"), "/project")
     machine = machine_of(offered, submission)
     _check_scouts(submission)
@@ -69,12 +69,12 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
 @jobs.get("/api/v1/jobs", endpoint="list")
 def list_() -> dict[str, Any]:
     """The jobs that fit `filter`, oldest first."""
-    wanted = filtered_by(parse)
+    filter_ = filtered_by(parse)
     with service().accounts.open(caller().account_id) as account:
         state = account.state
-        chosen = numbers(wanted, ("jid", "id"), 1, state.next_job_number)
+        chosen = numbers(filter_, ("jid", "id"), 1, state.next_job_number)
         records = [views.job_record(state, state.jobs[number]) for number in chosen]
-    fitting = [record for record in records if wanted.matches(record)]
+    fitting = [record for record in records if filter_.matches(record)]
     return {"data": [_only(record, request.args.get("fields")) for record in fitting]}
 
 

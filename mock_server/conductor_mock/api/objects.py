@@ -17,6 +17,9 @@ from conductor_mock.wire.md5 import from_base64, to_base64
 
 objects = Blueprint("objects", __name__)
 
+NO_LIMIT = sys.maxsize
+"""Files are streamed, whatever their size; None would be the app's limit."""
+
 
 @objects.put("/objects/<account_id>/<md5>")
 @objects.put(f"{signed.S3_PREFIX}/objects/<account_id>/<md5>")
@@ -25,9 +28,7 @@ def put(account_id: str, md5: str) -> Response:
 
     A bearer token is neither wanted nor looked at: one upload style always sends it, the other never (trap 10).
     """
-    request.max_content_length = (
-        sys.maxsize
-    )  # files are streamed, whatever their size; None is the app's limit
+    request.max_content_length = NO_LIMIT
     grant = signed.check("PUT")
     digest = bytes.fromhex(md5)
     _check_declared_md5(digest)
@@ -56,16 +57,15 @@ def store_upload(account_id: str, stream: Readable, *, md5: bytes, size: int | N
 @objects.put(f"{signed.S3_PREFIX}/objects/<account_id>/parts/<upload_id>/<int:number>")
 def put_part(account_id: str, upload_id: str, number: int) -> Response:
     """Store one part of an upload; the answer's ETag names it in `files.complete_multipart` (trap 7)."""
-    request.max_content_length = sys.maxsize
+    request.max_content_length = NO_LIMIT
     grant = signed.check("PUT")
     _check_length(grant)
     parts = service().parts
     try:
         upload = parts.get(account_id, upload_id)
         with parts.receive(account_id, upload, number, request.stream) as part, parts.turn(upload):
-            if not service().contents.held(
-                account_id, [upload.md5]
-            ):  # else it was sent twice, and is not needed
+            was_sent_twice = service().contents.held(account_id, [upload.md5])
+            if not was_sent_twice:
                 parts.keep(part)
     except UnknownUploadError:
         message = f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"

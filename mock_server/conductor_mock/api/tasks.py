@@ -21,18 +21,18 @@ tasks = Blueprint("tasks", __name__)
 @tasks.get("/api/v1/tasks", endpoint="list")
 def list_() -> dict[str, Any]:
     """The tasks that fit `filter`, such as `jobLabel_eq_00012,taskLabel_eq_003`."""
-    wanted = filtered_by(parse)
+    filter_ = filtered_by(parse)
     with service().accounts.open(caller().account_id) as account:
         state = account.state
         chosen = [
-            state.jobs[number] for number in numbers(wanted, ("jobLabel", "jid"), 1, state.next_job_number)
+            state.jobs[number] for number in numbers(filter_, ("jobLabel", "jid"), 1, state.next_job_number)
         ]
         records = [
             views.task_record(state, job, index)
             for job in chosen
-            for index in numbers(wanted, ("taskLabel", "tid"), 0, len(job.tasks))
+            for index in numbers(filter_, ("taskLabel", "tid"), 0, len(job.tasks))
         ]
-    return {"data": [record for record in records if wanted.matches(record)]}
+    return {"data": [record for record in records if filter_.matches(record)]}
 
 
 @tasks.put("/tasks_multi")

@@ -112,7 +112,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
     except BaseException:
         service.contents.collect(contents)  # those that nothing else refers to
         raise
-    service.forget(manifest.account_id)
+    service.catalogs.forget(manifest.account_id)
     return Replayed(state, manifest.kept)
 
 

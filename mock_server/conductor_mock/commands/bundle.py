@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
+from conductor_mock.store.durable import NewFile
 
 
 @click.group()
@@ -27,14 +27,10 @@ def save(target: Target, file: Path, with_files: bool, force: bool) -> None:
     if file.exists() and not force:
         raise click.ClickException(f"{file} exists; --force replaces it")
     try:
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as sink:
-            try:
-                target.fetch("bundle", sink, query={"files": "1" if with_files else "0"})
-                sink.close()
-                Path(sink.name).replace(file)
-            except BaseException:
-                Path(sink.name).unlink(missing_ok=True)
-                raise
+        with NewFile(file.parent, private=True) as sink:
+            target.fetch("bundle", sink, query={"files": "1" if with_files else "0"})
+            sink.sync()
+            sink.place(file)
     except OSError as error:
         raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from None
     size = file.stat().st_size

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import click
 import requests
@@ -32,6 +32,12 @@ class RefusedError(click.ClickException):
     """The server says no; the text is its reason."""
 
 
+class Sink(Protocol):
+    """What an answer is written to."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where to ask and about whom; `as_json` is how to answer the user."""
@@ -50,7 +56,7 @@ class Target:
             answer = self._send(session, method, path, data=data, query=query)
             return answer.json() if answer.content else None
 
-    def fetch(self, path: str, sink: IO[bytes], *, query: Mapping[str, str | None]) -> None:
+    def fetch(self, path: str, sink: Sink, *, query: Mapping[str, str | None]) -> None:
         """Write the answer of a control call to `sink`. Raises as `ask` does."""
         with requests.Session() as session:
             answer = self._send(session, "GET", path, query=query, stream=True)

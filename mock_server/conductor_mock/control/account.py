@@ -16,7 +16,7 @@ def reset() -> Response:
     current = service()
     for account_id in existing_accounts():
         current.accounts.reset(account_id)
-        current.forget(account_id)
+        current.catalogs.forget(account_id)
         current.mail_statuses.forget(account_id)
         current.parts.forget_all(account_id)
         current.faults.clear(account_id)

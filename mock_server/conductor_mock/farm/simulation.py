@@ -205,6 +205,11 @@ def rebuild(state: State) -> None:
         if job.phase == Phase.SYNCING and job.synced_us is not None:
             heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
         enqueue(state, job)
+    state.executing = dict(sorted(state.executing.items(), key=lambda entry: _began_us(state, *entry[0])))
+
+
+def _began_us(state: State, number: int, index: int) -> int:
+    return state.jobs[number].tasks[index].attempts[-1].assigned_us
 
 
 def _handle(state: State, event: Event) -> None:

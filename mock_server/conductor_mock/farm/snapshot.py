@@ -146,11 +146,13 @@ def _shared(codec: Codec) -> Codec:
     return Codec(codec.encode, decode)
 
 
-_FORMS = Forms(
+FORMS = Forms(
     rows=frozenset({Task, Attempt, Execution, OutputFile, Mail}),
     kept=_KEPT,
     omitted=_is_omitted,
     wrapped={Attempt: _shared, Download: _short},
     is_trusted=True,
 )
-_STATE, _JOB, _TASK = codec_of(State, _FORMS), codec_of(Job, _FORMS), codec_of(Task, _FORMS)
+"""The forms of everything in a state."""
+
+_STATE, _JOB, _TASK = codec_of(State, FORMS), codec_of(Job, FORMS), codec_of(Task, FORMS)

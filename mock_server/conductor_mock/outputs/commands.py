@@ -133,12 +133,12 @@ def read(command: str, output_path: str) -> RenderCommand:
     that names a picture under `output_path` counts.
     """
     words = list(_words(command))
-    given = _Options(words)
+    options = _Options(words)
     rows = (_convention(words), CONVENTIONS[-1])
-    target = next(filter(None, (_target(row, given) for row in rows)), None)
+    target = next(filter(None, (_target(row, options) for row in rows)), None)
     return RenderCommand(
         target or _picture_among(words, output_path),
-        next(filter(None, (_frames(row, given) for row in rows)), None),
+        next(filter(None, (_frames(row, options) for row in rows)), None),
     )
 
 
@@ -175,8 +175,7 @@ def _listed(*parts: tuple[Sequence[str], str], none: str) -> str:
 
 
 _SHELLS = frozenset({"sh", "bash", "tcsh", "csh", "zsh", "cmd", "powershell"})
-_BACKSLASHES = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\|(?<![\\\w])\\\\\w[^\s\\/]*\\\w")
-"""A path of Windows: on a drive, or on a share, whose server and folder are named."""
+_DRIVE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _VERSION = re.compile(r"[\d.]+(?:v\d+)?$", re.ASCII)
 _ENDING = re.compile(r"\.(exe|bin|sh|bat|cmd|py)$")
 
@@ -196,8 +195,8 @@ def _split(text: str) -> list[str]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
-    if _BACKSLASHES.search(text):
-        lexer.escape = ""  # C:\renders\shot and \\nas\shot are paths, not a number of escapes
+    if _DRIVE.search(text):
+        lexer.escape = ""  # C:\renders\shot is a path, not a number of escapes
     try:
         return list(lexer)
     except ValueError:  # quotes that are never closed
@@ -232,26 +231,26 @@ class _Options:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
-        self._found: Mapping[str, tuple[str | None, int]] = {
+        self._options: Mapping[str, tuple[str | None, int]] = {
             match[1]: (match[2], place)
             for place, word in enumerate(words)
             if (match := _OPTION.fullmatch(word)) is not None
         }
 
-    def value_of(self, options: Iterable[str]) -> str | None:
+    def value(self, names: Iterable[str]) -> str | None:
         """The value of the first of the options that has one."""
-        return next((values[0] for values in map(self._values, options) if values), None)
+        return next((values[0] for values in map(self._of, names) if values), None)
 
-    def several(self, options: Iterable[str]) -> list[str]:
+    def values(self, names: Iterable[str]) -> list[str]:
         """The value of the first of the options that has one, and the numbers that follow it: at most three in all."""
-        for values in map(self._values, options):
+        for values in map(self._of, names):
             if values:
                 count = next((n for n, word in enumerate(values) if not _NUMBER.fullmatch(word)), len(values))
                 return values[: max(1, count)]
         return []
 
-    def _values(self, option: str) -> list[str]:
-        value, place = self._found.get(option, (None, -1))
+    def _of(self, name: str) -> list[str]:
+        value, place = self._options.get(name, (None, -1))
         if place < 0:
             return []
         if value is not None:
@@ -262,9 +261,9 @@ class _Options:
         return list(following)
 
 
-def _target(convention: Convention, given: _Options) -> Target | None:
-    file, prefix = given.value_of(convention.file), given.value_of(convention.prefix)
-    name, folder = given.value_of(convention.name), given.value_of(convention.folder)
+def _target(convention: Convention, options: _Options) -> Target | None:
+    file, prefix = options.value(convention.file), options.value(convention.prefix)
+    name, folder = options.value(convention.name), options.value(convention.folder)
     path = file or prefix or name
     if folder is None:
         return None if not path else Target(path, prefix=not file and bool(prefix))
@@ -289,15 +288,15 @@ def _picture_among(words: Iterable[str], output_path: str) -> Target | None:
     return Target(pictures[-1]) if pictures else None
 
 
-def _frames(convention: Convention, given: _Options) -> Frames | None:
-    span = given.several(convention.span)
+def _frames(convention: Convention, options: _Options) -> Frames | None:
+    span = options.values(convention.span)
     if len(span) > 1:
         return _between(*span)
-    text = (span and span[0]) or given.value_of(convention.frames)
+    text = (span and span[0]) or options.value(convention.frames)
     if text:
         return _specified(text.replace(";", ",").replace("..", "-"))
     return _between(
-        given.value_of(convention.first), given.value_of(convention.last), given.value_of(convention.step)
+        options.value(convention.first), options.value(convention.last), options.value(convention.step)
     )
 
 

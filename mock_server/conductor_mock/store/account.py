@@ -35,6 +35,10 @@ class Account:
         self._log.append(self.state.account_id, record, *rows)
         self.in_doubt = False
 
+    @property
+    def catalog_seq(self) -> int | None:
+        return self.state.catalog_seq
+
     def records(self) -> list[Record]:
         """The whole log of the account."""
         return list(self._log.read(self.account_id))

@@ -218,9 +218,8 @@ class Accounts:
         slot.state, slot.is_fresh = state, False
 
     def _create(self, slot: Slot, client_id: str, account_id: str, key: str) -> None:
-        if not self._log.has(
-            account_id
-        ):  # it has when an earlier commit was reported as failed, and was none
+        # It has one when an earlier commit was reported as failed, and was none.
+        if not self._log.has(account_id):
             first = self._server_options.opening(client_id, key, self._wall())
             self._log.append(account_id, first)
             slot.state = follow(None, first)

@@ -127,7 +127,7 @@ class Database:
             parsed = make_url(url)
         except sa.exc.ArgumentError as error:
             raise DatabaseError(
-                f"not a database URL: {url!r} (wanted such as sqlite:////path/conductor.db)"
+                f"not a database URL: {url!r} (such a URL is sqlite:////path/conductor.db)"
             ) from error
         self.backend = parsed.get_backend_name()
         self.shown_url = parsed.render_as_string(hide_password=True)
@@ -142,9 +142,8 @@ class Database:
         self._writer: sa.Connection | None = None
         self.engine = self._connect(parsed)
         try:
-            if (
-                self.backend == "sqlite"
-            ):  # to take one from the pool and give it back costs as much as a commit
+            if self.backend == "sqlite":
+                # To take one from the pool and give it back costs as much as a commit.
                 self._writer = self.engine.connect()
             self._check_version()
         except sa.exc.SQLAlchemyError as error:
@@ -189,10 +188,10 @@ class Database:
         with self.write() as connection:
             if sa.inspect(connection).has_table(META.name):
                 query = sa.select(META.c.value).where(META.c.name == "schema")
-                found = connection.execute(query).scalar_one_or_none()
-                if found is not None and not (found.isdigit() and int(found) <= SCHEMA_VERSION):
+                schema = connection.execute(query).scalar_one_or_none()
+                if schema is not None and not (schema.isdigit() and int(schema) <= SCHEMA_VERSION):
                     raise DatabaseError(
-                        f"{self.shown_url} was written by a newer conductor-mock (schema {found}, this one reads "
+                        f"{self.shown_url} was written by a newer conductor-mock (schema {schema}, this one reads "
                         f"{SCHEMA_VERSION}); upgrade, or use another data directory"
                     )
             METADATA.create_all(connection)

@@ -130,5 +130,5 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _where(**filters: str | None) -> tuple[list[str], list[Any]]:
-    given = {name: value for name, value in filters.items() if value is not None}
-    return [f"{name} = ?" for name in given], list(given.values())
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    return [f"{name} = ?" for name in chosen], list(chosen.values())

@@ -44,16 +44,16 @@ class MailStatus:
 def keys(outbox: Iterable[Mail]) -> list[Key]:
     """The key of each mail of an outbox, in its order."""
     seen: Counter[Key] = Counter()
-    found = []
+    numbered = []
     for mail in outbox:
         first = Key(mail.job, mail.t_us, mail.status.value)
-        found.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
+        numbered.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
         seen[first] += 1
-    return found
+    return numbered
 
 
 class MailStatuses:
-    """The mail statuses of every account of one server."""
+    """What is known of the mails of every account of one server."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -118,10 +118,10 @@ class ObjectStore:
                 file.write(block)
             new = NewContent(digest.digest(), count, file, self)
             if size is not None and count != size:
-                raise WrongContentError(f"the body has {count} bytes, declared were {size}")
+                raise WrongContentError(f"the body has {count} bytes; {size} were declared")
             if md5 is not None and new.md5 != md5:
                 raise WrongContentError(
-                    f"the body's md5 is {to_base64(new.md5)}, declared was {to_base64(md5)} ({count} bytes)"
+                    f"the md5 of the body is {to_base64(new.md5)} ({count} bytes); {to_base64(md5)} was declared"
                 )
             yield new
 

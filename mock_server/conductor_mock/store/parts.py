@@ -142,9 +142,7 @@ class Parts:
         """The whole as something to read from. Raises PartsError unless every part is named and there."""
         numbers = [number for number, _ in etags]
         if numbers != list(range(1, upload.count + 1)):
-            raise PartsError(
-                f"the upload has parts 1 to {upload.count}, in this order; got {str(numbers)[:80]}"
-            )
+            raise PartsError(f"the upload has the parts 1 to {upload.count}; got {str(numbers)[:80]}")
         paths = [self._folder(account_id, upload) / _name(number, etag) for number, etag in etags]
         for (number, etag), path in zip(etags, paths, strict=True):
             if not path.is_file():
