@@ -17,6 +17,7 @@ from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
+from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import Commands, echo
 from conductor_contracts.text_files import TextFileError, read_text
 from conductor_contracts.verify import Outcome, VerificationError, verify
@@ -32,7 +33,7 @@ def main() -> None:
 @click.option("--url", required=True, help="Base URL of the server, such as http://127.0.0.1:8089.")
 @click.option(
     "--api-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=LocalPath(exists=True, dir_okay=False, path_type=Path),
     help="API key as JSON, or its base64. Without it, CONDUCTOR_API_KEY is read.",
 )
 @click.option(

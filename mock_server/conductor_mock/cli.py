@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import Commands, echo, visible
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
@@ -53,7 +54,7 @@ def server_options(command: F) -> F:
     options = [
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
         click.option(
-            "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."
+            "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept."
         ),
         click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
         click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
@@ -65,6 +66,7 @@ def server_options(command: F) -> F:
         click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
         click.option(
             "--catalog",
+            type=LocalPath(),
             metavar="FILE|gcp|aws|coreweave",
             help="A file of packages, projects and instance types, or a shipped catalogue.  [default: gcp]",
         ),
@@ -125,7 +127,7 @@ def server_options(command: F) -> F:
         ),
         click.option(
             "--faults",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=LocalPath(path_type=Path, dir_okay=False),
             help="A YAML or JSON list of fault rules, for the default account.",
         ),
         click.option(
@@ -155,7 +157,7 @@ def main() -> None:
     show_default=True,
     help="0 takes a free port.",
 )
-@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once connections are accepted.")
+@click.option("--ready-file", type=LocalPath(path_type=Path), help="Written once connections are accepted.")
 def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
@@ -187,7 +189,7 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
 @main.command()
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(path_type=Path, file_okay=False),
     help="Where the project and its frames are to be.  [default: a new folder for temporary files]",
 )
 def demo(folder: Path | None) -> None:
@@ -211,11 +213,11 @@ def demo(folder: Path | None) -> None:
 @main.command()
 @click.option("--url", help="Where the server listens.  [default: port 8089]")
 @click.option(
-    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The server's data directory."
+    "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="The server's data directory."
 )
 @click.option(
     "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPath(path_type=Path, dir_okay=False),
     help="The file that 'serve --ready-file' wrote, instead of both.",
 )
 def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None:

@@ -319,3 +319,33 @@ def test_every_command_explains_itself(command: Any) -> None:
     output = said(str(command.name), "--help")
 
     assert command.help in output.replace("\n  ", " ") or command.help.split()[0] in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["serve", "--data-dir", ""], ["serve", "--ready-file="], ["serve", "--catalog", ""]),
+        *(["serve", "--faults", ""], ["run", "--data-dir", "", "true"], ["env", "--data-dir", ""]),
+        *(["env", "--ready-file", ""], ["demo", "--folder="], ["jobs", "--ready-file", ""]),
+        *(["bundle", "save", ""], ["bundle", "replay", ""]),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_wherever_a_command_takes_one(words: list[str]) -> None:
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "a path is empty; is it a variable that is not set?" in done.output
+
+
+def test_a_tilde_is_the_home(caller: ApiCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    caller.upload("/a", b"content")
+    done = CliRunner().invoke(main, ["bundle", "save", "~/a.bundle"])
+    assert done.exit_code == 0, done.output
+    assert (home / "a.bundle").exists()
+    done = CliRunner().invoke(main, ["env", "--data-dir=~/nowhere"])
+    assert f"there is no data directory {home}/nowhere" in done.output
+    done = CliRunner().invoke(main, ["env", "--ready-file=~/nowhere"])
+    assert f"cannot read the ready file {home}/nowhere" in done.output

@@ -19,6 +19,7 @@ from conductor.lib.progress import ProgressCallback
 from conductor.lib.submission.payload import build_payload
 from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
+from conductor.lib.wire.log_lines import SafeFormatter
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache
@@ -47,7 +48,7 @@ def set_logging(level: int | str = logging.INFO, log_filepath: str | Path | None
         old.close()
     for handler in handlers:
         handler.set_name(_HANDLER)
-        handler.setFormatter(logging.Formatter(_FORMAT))
+        handler.setFormatter(SafeFormatter(_FORMAT))
         root.addHandler(handler)
 
 

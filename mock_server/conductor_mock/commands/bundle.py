@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conductor_contracts.paths import LocalPath
 from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
 from conductor_mock.store.durable import NewFile
@@ -17,7 +18,7 @@ def bundle() -> None:
 
 
 @bundle.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=LocalPath(path_type=Path, dir_okay=False))
 @click.option("--with-files", is_flag=True, help="Save uploaded files too, not only their hashes.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @target_options
@@ -37,7 +38,7 @@ def save(target: Target, file: Path, with_files: bool, force: bool) -> None:
 
 
 @bundle.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=LocalPath(path_type=Path, dir_okay=False))
 @target_options
 def replay(target: Target, file: Path) -> None:
     """Make an empty account what FILE holds, its clock frozen at the last time recorded."""

@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol, TypeVar
 import click
 import requests
 
+from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_mock.settings import DEFAULT_PORT
 
@@ -127,7 +128,7 @@ def target_options(command: F) -> F:
         ),
         click.option(
             "--ready-file",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=LocalPath(path_type=Path, dir_okay=False),
             envvar="CONDUCTOR_MOCK_READY_FILE",
             help="The file that 'serve --ready-file' wrote.",
         ),

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from conductor_mock.context import warnings
 from conductor_mock.service import Service
 from conductor_mock.store.journal import Body
-from conductor_mock.store.masking import mask_headers, mask_query
+from conductor_mock.store.masking import mask_headers, mask_query, mask_text
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")
@@ -62,7 +62,7 @@ def _entry(response: Response, wall_us: int) -> dict[str, Any]:
         "time": datetime.fromtimestamp(wall_us / 1_000_000, timezone.utc).isoformat(timespec="milliseconds"),
         "operation": request.endpoint,
         "method": request.method,
-        "path": request.path,
+        "path": mask_text(request.path),
         "query": mask_query(request.args.to_dict(flat=False)),
         "headers": mask_headers(request.headers.items()),
         "body": _request_body(),

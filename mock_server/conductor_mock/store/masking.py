@@ -6,36 +6,44 @@ import re
 from collections.abc import Iterable, Mapping
 
 from conductor_mock.farm.logs import MASK
+from conductor_mock.store.wrapped import DEPTH, hide_json_values, hide_wrapped
 
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-_SECRET_FIELDS = frozenset(
-    {"client_secret", "private_key", "access_token", "token", "id_token", "password", "signature"}
+_FIELDS = "client_secret|private_key|access_token|refresh_token|token|id_token|password|signature|api_?key"
+_SECRET_FIELD = re.compile(_FIELDS, re.IGNORECASE)
+_SECRET_HEADER = re.compile(
+    r"authorization|cookie|token|secret|password|signature|(?:api|private)[-_]?key|credential", re.IGNORECASE
 )
-_SECRET_JSON = re.compile(
-    r'("(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', re.IGNORECASE
+_SECRETS = (
+    re.compile(rf"((?:{_FIELDS})=)[^&\s\"'<>\\]*", re.IGNORECASE),
+    re.compile(r"(bearer\s+)[^\s\"',;}\\]{8,}", re.IGNORECASE),
+    re.compile(r"()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL),
+    re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
-_SECRET_JSON_IN_TEXT = re.compile(
-    r'(\\"(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')\\"\s*:\s*)\\"(?:(?!\\").)*(?:\\"|$)',
-    re.IGNORECASE | re.DOTALL,
-)
-"""The same in JSON that is a text in JSON, such as an API key in a job's environment."""
-_SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&\s\"'<>]*", re.IGNORECASE)
 
 
 def mask_text(text: str) -> str:
-    """`text` with the values of secret JSON fields and query parameters replaced by `***`."""
-    folded = text.casefold()
-    if not any(name in folded for name in _SECRET_FIELDS):  # as in most texts, which are long
-        return text
-    text = _SECRET_JSON_IN_TEXT.sub(rf'\1\\"{MASK}\\"', _SECRET_JSON.sub(rf'\1"{MASK}"', text))
-    return _SECRET_QUERY.sub(rf"\1{MASK}", text)
+    """`text` with what is secret replaced by `***`: the values of JSON fields and query parameters, tokens, keys.
+
+    However it is wrapped: in JSON in JSON, percent-encoded in a URL, as base64.
+    """
+    return _masked(text, DEPTH)
+
+
+def _masked(text: str, depth: int) -> str:
+    text = hide_json_values(text, _FIELDS, MASK)
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return hide_wrapped(text, lambda inner: _masked(inner, depth - 1) != inner, MASK) if depth else text
 
 
 def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers for people to see."""
-    return {name: MASK if name.lower() in _SECRET_HEADERS else value for name, value in headers}
+    return {name: MASK if _SECRET_HEADER.search(name) else mask_text(value) for name, value in headers}
 
 
 def mask_query(query: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Query parameters for people to see."""
-    return {name: [MASK] if name.lower() in _SECRET_FIELDS else values for name, values in query.items()}
+    return {
+        mask_text(name): [MASK] if _SECRET_FIELD.fullmatch(name) else [mask_text(value) for value in values]
+        for name, values in query.items()
+    }
