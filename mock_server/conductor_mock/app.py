@@ -159,12 +159,11 @@ def _authenticate(opened: Service) -> None:
     header = request.headers.get("Authorization")
     if rule == "optional" and header is None:
         return
-    identity = identify(header, opened.tokens, now_s=now_s())
-    if not opened.accounts.knows(identity.account_id):
+    g.identity = identify(header, opened.tokens, now_s=now_s())
+    if not opened.accounts.knows(g.identity.account_id):
         raise unauthorized(
             "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
         )
-    g.identity = identity
 
 
 def _is_guarded_elsewhere() -> bool:
