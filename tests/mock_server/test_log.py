@@ -18,16 +18,10 @@ from conductor_mock.farm.fold import replay
 from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
-from conductor_mock.store.database import (
-    DECLARATIONS,
-    SCHEMA_VERSION,
-    Database,
-    DatabaseError,
-    NewRows,
-    is_disk_full,
-)
+from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows, is_disk_full
 from conductor_mock.store.log import INLINE_BYTES, Log
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.tables import DECLARATIONS
 from support.server import START_US, job_payload
 from support.states import image
 

@@ -11,18 +11,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import (
-    ACCOUNT_CONTENTS,
-    DECLARATIONS,
-    LOG,
-    OUTPUTS,
-    SNAPSHOTS,
-    Database,
-    NewRows,
-    Row,
-)
+from conductor_mock.store.database import Database, NewRows, Row
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.objects import NewContent, ObjectStore
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 _CHUNK = 500

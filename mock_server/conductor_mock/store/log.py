@@ -17,8 +17,9 @@ from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector
-from conductor_mock.store.database import LOG, META, SNAPSHOTS, Database, DatabaseError, NewRows, Row
+from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.tables import LOG, META, SNAPSHOTS
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from conductor_mock.farm.state import Mail
-from conductor_mock.store.database import MAIL_STATUSES, Database
+from conductor_mock.store.database import Database
+from conductor_mock.store.tables import MAIL_STATUSES
 
 STATES = WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
     "waiting", "sending", "sent", "failed", "unknown", "replayed",

@@ -17,10 +17,11 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import MULTIPARTS, Database, NewRows
+from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile
 from conductor_mock.store.objects import Readable, WrongContentError, blocks_of
+from conductor_mock.store.tables import MULTIPARTS
 
 
 @dataclass(frozen=True, slots=True)
