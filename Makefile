@@ -6,7 +6,7 @@ BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
-PROJECTS := pyproject.toml client/pyproject.toml
+PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
 INSTALL := python -m pip install --quiet --disable-pip-version-check
 UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check conductor-mock
 
@@ -33,7 +33,7 @@ serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data 
 check: $(VENV)/.dev ## lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy client mock_server contracts tests benchmarks
+	$(BIN)/mypy client mock_server contracts tests benchmarks docs
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## put the code into its one form

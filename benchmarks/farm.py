@@ -78,12 +78,15 @@ def payload(tasks: int) -> dict[str, Any]:
 
 
 def account(fleet: int) -> State:
-    options = Options.from_json(
-        {
-            "simulation_version": fold.SIMULATION_VERSION, "catalog_sha256": "", "seed": 1, "fleet": fleet,
-            "provider": "gcs", "part_size": 1 << 30, "release_scouts": True,
-        }
-    )  # fmt: skip
+    options = Options(
+        simulation_version=fold.SIMULATION_VERSION,
+        catalog_sha256="",
+        seed=1,
+        fleet=fleet,
+        provider="gcs",
+        part_size=1 << 30,
+        release_scouts=True,
+    )
     opened = AccountOpened("me", "5", "", options, Anchor(0, 0, 0))
     return fold.follow(None, Record(1, 0, opened))
 

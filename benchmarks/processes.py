@@ -54,15 +54,16 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[Served]:
-    """A fake that keeps its data below `folder`."""
+def served(folder: Path, *options: str, sources: str | None = None) -> Iterator[Served]:
+    """A fake that keeps its data below `folder`; of the checkout whose folders `sources` names, as PYTHONPATH does."""
     ready = folder / "ready.json"
     command = [
         sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--data-dir", str(folder / "data"),
         "--ready-file", str(ready), *options,
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
-        process = psutil.Popen(command, stderr=log)
+        environment = os.environ if sources is None else {**os.environ, "PYTHONPATH": sources}
+        process = psutil.Popen(command, stderr=log, env=environment)
     try:
         while not ready.exists():
             if process.poll() is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -28,9 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # as shells leave it to what runs in their background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if os.environ.pop(
-        "PYTHONDONTWRITEBYTECODE", ""
-    ):  # not beside the sources then: some 150 processes are started
+    # What tests compile lies not beside the sources then, but is kept: some 150 processes are started.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         folder = str(config.rootpath / ".pytest_cache" / "compiled")
         os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
@@ -41,14 +40,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if config.getoption("durations") is None:
         return
     tests: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for report in (one for reports in terminalreporter.stats.values() for one in reports):
         if isinstance(report, pytest.TestReport):
             suite = "/".join(report.nodeid.split("/")[:2])
             seconds[suite] += report.duration
             tests[suite] += report.when == "call"
     terminalreporter.section("seconds by suite")
-    for suite, took in seconds.most_common():
+    for suite, took in sorted(seconds.items(), key=lambda pair: -pair[1]):
         terminalreporter.write_line(f"{took:7.1f}s {tests[suite]:6,} tests  {suite}")
 
 

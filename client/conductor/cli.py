@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import click
 
 from conductor.commands.failures import guarded
+from conductor.commands.printing import guarded_output
 from conductor.version import VERSION
 
 
@@ -46,8 +47,8 @@ COMMANDS = {
     "unhold": Listed("actions", "Release jobs or tasks that are held."),
     "retry": Listed("actions", "Start jobs or tasks again that have ended."),
     "packages": Listed("packages", "List the software packages, with the ids that a submission names."),
-    "projects": Listed("catalogue", "List the projects that a job can belong to."),
-    "instance-types": Listed("catalogue", "List the machines that tasks can run on."),
+    "projects": Listed("choices", "List the projects that a job can belong to."),
+    "instance-types": Listed("choices", "List the machines that tasks can run on."),
     "usage": Listed("usage", "Show what rendering, or storage, cost on each day."),
     "catalog": Listed("catalog", "Export an account's packages, projects, machines and environment."),
     "config": Listed("config", "Show the settings."),
@@ -86,6 +87,11 @@ class Commands(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, listed.help) for name, listed in COMMANDS.items()])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command, and let its output be what it may."""
+        with guarded_output("conductor"):
+            return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every failure becomes a line and an exit code."""

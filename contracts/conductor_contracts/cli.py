@@ -11,13 +11,19 @@ from typing import Any
 
 import click
 
-from conductor_contracts.contract import Operation, load
+from conductor_contracts.contract import Contract, load, load_control
+from conductor_contracts.control_reference import control_table
+from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
+from conductor_contracts.operation import Operation
+from conductor_contracts.paths import LocalPath
+from conductor_contracts.printing import Commands, echo
+from conductor_contracts.text_files import TextFileError, read_text
 from conductor_contracts.verify import Outcome, VerificationError, verify
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="conductor-mock")
 def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
@@ -27,7 +33,7 @@ def main() -> None:
 @click.option("--url", required=True, help="Base URL of the server, such as http://127.0.0.1:8089.")
 @click.option(
     "--api-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=LocalPath(exists=True, dir_okay=False, path_type=Path),
     help="API key as JSON, or its base64. Without it, CONDUCTOR_API_KEY is read.",
 )
 @click.option(
@@ -40,9 +46,9 @@ def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], s
 
     def show(outcome: Outcome) -> None:
         word = "skipped" if outcome.skipped else "passed" if outcome.passed else "FAILED"
-        click.echo(f"{word:8}{outcome.interaction.id}{f' ({outcome.skipped})' if outcome.skipped else ''}")
+        echo(f"{word:8}{outcome.interaction.id}{f' ({outcome.skipped})' if outcome.skipped else ''}")
         for fault in outcome.faults:
-            click.echo(f"        {fault}")
+            echo(f"        {fault}")
 
     try:
         report = verify(url, key, only=only or None, safe_only=safe_only, on_outcome=show)
@@ -50,7 +56,7 @@ def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], s
         raise click.UsageError(str(error)) from None
     except VerificationError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(report.summary)
+    echo(report.summary, raw=True)
     if not report.ok:
         raise SystemExit(1)
 
@@ -76,24 +82,35 @@ def show_command(operation: str) -> None:
     found = contract.operations.get(operation)
     if found is None:
         raise click.UsageError(f"no operation {operation!r}; known are {', '.join(contract.operations)}")
-    for line in _description(found):
-        click.echo(line)
-    rows = [
-        (row.part, row.name, row.grade, row.source)
-        for row in contract.fidelity()
-        if row.operation == operation
-    ]
-    _echo_table(("part", "name", "evidence", "source"), rows)
-    click.echo("\ninteractions")
+    for line in _description(found, contract):
+        echo(line, raw=True)
+    rows = [row for row in contract.fidelity() if row.operation == operation]
+    _echo_table(
+        ("part", "name", "evidence", "source"), [(row.part, row.name, row.grade, row.source) for row in rows]
+    )
+    echo("\nevidence", raw=True)
+    _echo_list(
+        [(grade, text) for grade, text in contract.grades.items() if grade in {row.grade for row in rows}]
+    )
+    echo("\ntags of the sources (docs/wire-protocol.md#tags)", raw=True)
+    used = {tag for row in rows for tag in tags_of(row.source)}
+    _echo_list([(f"[{tag.name}]", tag.means) for tag in contract.tags if tag.name in used])
+    echo("\ninteractions", raw=True)
     for interaction in load_interactions():
         if interaction.operation == operation:
-            click.echo(f"  {interaction.name}")
+            echo(f"  {interaction.name}")
 
 
 @main.command("fidelity")
 def fidelity_command() -> None:
     """Write how faithful the fake is, and on what evidence, as Markdown."""
-    click.echo(fidelity_page(load()), nl=False)
+    echo(fidelity_page(load()), raw=True, nl=False)
+
+
+@main.command("control")
+def control_command() -> None:
+    """Write the calls of a fake's control API as a table, as Markdown."""
+    echo(control_table(load_control()), raw=True)
 
 
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -101,16 +118,25 @@ def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
-def _description(operation: Operation) -> list[str]:
+def _echo_list(rows: Sequence[tuple[str, str]]) -> None:
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        echo(f"  {name.ljust(width)}  {text}")
+
+
+def _description(operation: Operation, contract: Contract) -> list[str]:
+    traps = ", ".join(map(str, operation.traps))
     return [
         f"{operation.id}: {operation.method} {operation.path}",
         operation.summary,
         operation.description,
-        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}; retry {operation.retry}",
-        f"clients {', '.join(operation.clients)}; traps {', '.join(map(str, operation.traps)) or 'none'}",
+        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}",
+        f"retry {operation.retry}: {contract.retries[operation.retry]}",
+        f"clients {', '.join(operation.clients)}",
+        f"traps {traps} (of section 9 of docs/wire-protocol.md)" if traps else "traps none",
         "",
     ]
 
@@ -118,7 +144,10 @@ def _description(operation: Operation) -> list[str]:
 def _api_key(path: Path | None) -> dict[str, str]:
     """The API key of a file or of CONDUCTOR_API_KEY. Raises UsageError, never quoting it."""
     where = str(path) if path else "CONDUCTOR_API_KEY"
-    text = path.read_text(encoding="utf-8") if path else os.environ.get("CONDUCTOR_API_KEY", "")
+    try:
+        text = read_text(path) if path else os.environ.get("CONDUCTOR_API_KEY", "")
+    except TextFileError as error:
+        raise click.UsageError(f"{where} {error}") from None
     if not text.strip():
         raise click.UsageError(f"{where} holds no API key; give --api-key-file or set CONDUCTOR_API_KEY")
     key = _decoded(text)
@@ -133,6 +162,7 @@ def _api_key(path: Path | None) -> dict[str, str]:
 
 def _decoded(text: str) -> Any:
     """Raw JSON, its real line breaks dropped, or base64 of JSON (wire reference 1.7); None if neither."""
+    text = text.lstrip("\ufeff")
     for candidate in (text, text.replace("\r", "").replace("\n", "")):
         try:
             return json.loads(candidate)

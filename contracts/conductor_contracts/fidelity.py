@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from conductor_contracts.contract import Contract, Evidence, Operation
+from conductor_contracts.contract import Contract
+from conductor_contracts.evidence import Evidence
+from conductor_contracts.markdown import anchor, bullets, table
+from conductor_contracts.operation import Operation
 from conductor_contracts.sources import linked
 
 _PAGE = "wire-protocol.md"
 """The wire reference, as the page beside it links it."""
-
-GRADES = {
-    "ran": "seen while the vendor's client ran against a server",
-    "client": "read in the source of a client",
-    "docs": "promised by the vendor's documentation",
-    "inferred": "a reasoned guess that no client proves",
-}
 
 _HEAD = """\
 # How faithful the fake is, and on what evidence
@@ -27,8 +23,7 @@ _HEAD = """\
 <!-- Written by `python -m conductor_contracts fidelity`; change openapi.yaml, not this page. -->
 
 The service has no public specification. What follows is what its clients and its documentation show, and how
-well each part is known. Sources name sections of the [wire reference](wire-protocol.md), with its
-[tags](wire-protocol.md#tags)."""
+well each part is known. Sources name sections of the [wire reference](wire-protocol.md), with its [tags](#tags)."""
 
 
 def fidelity_page(contract: Contract) -> str:
@@ -58,12 +53,12 @@ def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iter
     by_place = [
         f"{_place(row)}: {row.differs}" for rows in by_operation.values() for row in rows if row.differs
     ]
-    yield _bullets([*info["x-differs"], *by_place])
+    yield bullets([*info["x-differs"], *by_place])
     yield "### Not covered"
-    yield _bullets(linked(line, _PAGE) for line in info["x-not-covered"])
+    yield bullets(linked(line, _PAGE) for line in info["x-not-covered"])
     yield "### Inferred"
     yield "Guesses that no client proves, beside most of the refusals (see there)."
-    yield _bullets(_guesses(by_operation))
+    yield bullets(_guesses(by_operation))
 
 
 def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
@@ -76,17 +71,23 @@ def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
 def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
     yield "## Grades"
     total = Counter(row.grade for rows in by_operation.values() for row in rows if not _is_refusal(row))
-    yield _table(
-        ("grade", "meaning", "rows"), [(grade, text, str(total[grade])) for grade, text in GRADES.items()]
+    yield table(
+        ("grade", "meaning", "rows"),
+        [(grade, text, str(total[grade])) for grade, text in contract.grades.items()],
+    )
+    yield "## Tags"
+    yield "What stands behind a source in brackets; more of each is told [there](wire-protocol.md#tags)."
+    yield table(
+        ("tag", "grade", "stands for"), [(f"[{one.name}]", one.grade, one.means) for one in contract.tags]
     )
     yield "## Operations"
     yield "How many rows each operation has in every grade, its refusals not counted."
     lines = []
     for name, operation in contract.operations.items():
         counts = Counter(row.grade for row in by_operation[name] if not _is_refusal(row))
-        cells = (f"[{name}](#{_anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
-        lines.append((*cells, *(str(counts[grade]) for grade in GRADES)))
-    yield _table(("operation", "request", "grade", *(f"rows {grade}" for grade in GRADES)), lines)
+        cells = (f"[{name}](#{anchor(name)})", f"{operation.method} `{operation.path}`", operation.evidence)
+        lines.append((*cells, *(str(counts[grade]) for grade in contract.grades)))
+    yield table(("operation", "request", "grade", *(f"rows {grade}" for grade in contract.grades)), lines)
 
 
 def _section(operation: Operation, rows: Sequence[Evidence]) -> Iterator[str]:
@@ -109,7 +110,7 @@ def _is_refusal(row: Evidence) -> bool:
 
 
 def _rows_table(rows: Iterable[Evidence]) -> str:
-    return _table(
+    return table(
         ("part", "name", "grade", "source", "differs"),
         [
             (row.part, f"`{row.name}`" if row.name else "", row.grade, linked(row.source, _PAGE), row.differs)
@@ -124,17 +125,3 @@ def _place(row: Evidence) -> str:
 
 def _name(row: Evidence) -> str:
     return f"{row.part} `{row.name}`" if row.name else row.part
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _anchor(heading: str) -> str:
-    """The anchor that Markdown renderers make of a heading: dots vanish."""
-    return heading.replace(".", "")

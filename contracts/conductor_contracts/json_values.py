@@ -1,4 +1,4 @@
-"""Which values are JSON that every part of the service can hold.
+"""Which types JSON has, and which values are JSON that every part of the service can hold.
 
 Python's parser takes more than JSON: lone surrogates, NaN and infinities, and nesting that later
 recursion would not survive. They are refused before any schema is looked at, so that nothing behind
@@ -15,6 +15,24 @@ from conductor_contracts.problems import Problem, pointer
 
 MAX_DEPTH = 100
 """Levels of lists and objects in a body. Real payloads have five."""
+
+
+TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
+
+
+def types_of(value: Any) -> tuple[str, ...]:
+    """The JSON types that a decoded value has, as JSON Schema names them: 5.0 is a whole number, true is none."""
+    if value is None:
+        return ("null",)
+    if isinstance(value, bool):
+        return ("boolean",)
+    if isinstance(value, int):
+        return ("integer", "number")
+    if isinstance(value, float):
+        return ("integer", "number") if value.is_integer() else ("number",)
+    if isinstance(value, str):
+        return ("string",)
+    return ("object",) if isinstance(value, dict) else ("array",)
 
 
 def first_impossible_value(body: Any) -> Problem | None:

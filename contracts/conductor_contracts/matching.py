@@ -24,6 +24,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from conductor_contracts.json_values import TYPES, types_of
 from conductor_contracts.problems import Problem, pointer, show
 
 
@@ -79,19 +80,9 @@ def _list(expected: list[Any], actual: Any, path: str) -> Iterator[Problem]:
 
 
 def _type(argument: str, actual: Any, path: str) -> Iterator[Problem]:
-    kinds: dict[str, tuple[type, ...]] = {
-        "string": (str,),
-        "integer": (int,),
-        "number": (int, float),
-        "boolean": (bool,),
-        "object": (dict,),
-        "array": (list,),
-        "null": (type(None),),
-    }
-    if argument not in kinds:
-        raise MatcherError(f"$type takes one of {', '.join(kinds)}, got {argument!r}")
-    is_bool_for_number = isinstance(actual, bool) and argument != "boolean"
-    if not isinstance(actual, kinds[argument]) or is_bool_for_number:
+    if argument not in TYPES:
+        raise MatcherError(f"$type takes one of {', '.join(TYPES)}, got {argument!r}")
+    if argument not in types_of(actual):
         yield _differs(path, f"a value of type {argument}", actual)
 
 

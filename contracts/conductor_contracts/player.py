@@ -15,15 +15,15 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from conductor_contracts.contract import Contract, Operation
+from conductor_contracts.contract import Contract
 from conductor_contracts.interactions import CONTROL, Interaction, Request, Step
 from conductor_contracts.matching import MatcherError, differences
+from conductor_contracts.operation import JSON, Operation
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, clip
 from conductor_contracts.templates import TemplateError, fill
 
 TIMEOUT_S = 60.0
 CHUNK_BYTES = 64 * 1024
-JSON = "application/json"
 
 
 class VerificationError(Exception):

@@ -5,7 +5,9 @@ A place is a JSON pointer (RFC 6901): ``/tasks_data/0/command``, empty for the w
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,9 @@ MAX_PROBLEMS = 20
 
 MAX_SHOWN = 80
 """Values and names are cut to so many characters in messages and pointers."""
+
+MAX_LISTED = 12
+"""Where a name is not known and none is near, as many known ones are listed, and more of them are not."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,9 @@ def show(value: Any) -> str:
         # A long text is cut before it is quoted, so that the work does not grow with it.
         return clip(json.dumps(value[: MAX_SHOWN + 1], ensure_ascii=False))
     if isinstance(value, dict):
-        return f"an object of {_count(len(value), 'field')}"
+        return f"an object of {count(len(value), 'field')}"
     if isinstance(value, (list, tuple)):
-        return f"a list of {_count(len(value), 'item')}"
+        return f"a list of {count(len(value), 'item')}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, (bool, int, float)):
@@ -55,5 +60,25 @@ def show(value: Any) -> str:
     return f"a Python {type(value).__name__}"
 
 
-def _count(number: int, noun: str) -> str:
+def advice(name: str, known: Collection[str], also_called: Mapping[str, str] | None = None) -> str:
+    """What to say behind a name that is not known: the one that was meant, else all that are known if they are few.
+
+    ``also_called`` maps other names that people use to the known ones.
+    """
+    near = (also_called or {}).get(name) or nearest(name, known)
+    if near is not None:
+        return f"; did you mean {near!r}?"
+    return f"; accepted are {', '.join(known)}" if 0 < len(known) <= MAX_LISTED else ""
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that was probably meant by one that is not known, or None."""
+    if len(name) > MAX_SHOWN:
+        return None
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return near[0] if near else None
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things, as in ``1 job`` and ``2 jobs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -14,8 +14,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from conductor_contracts.json_values import first_impossible_value
-from conductor_contracts.problems import MAX_PROBLEMS, Problem, pointer, show
+from conductor_contracts.json_values import first_impossible_value, types_of
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, pointer, show
 
 EXPLAINED_KEYWORDS = frozenset(
     {
@@ -44,7 +44,7 @@ EXPLAINED_KEYWORDS = frozenset(
         "then",
     }
 )
-"""The part of JSON Schema that the contract uses; a test refuses others in openapi.yaml."""
+"""The part of JSON Schema that the contracts use; a test refuses others in openapi.yaml and control.yaml."""
 
 Schema = Mapping[str, Any]
 
@@ -114,7 +114,12 @@ class SchemaSet:
             yield Problem(path, f"must be {expected}, got {show(value)}")
 
     def _below(self, address: str, schema: Schema, value: Any, path: str) -> Iterator[Problem]:
-        """Faults that lie in the parts of a schema, the rules over several fields first."""
+        """Faults that lie in the parts of a schema: names that it does not take, then the rules over several fields."""
+        if isinstance(value, dict) and schema.get("additionalProperties") is False:
+            named = schema.get("properties", {})
+            for name in value:
+                if name not in named:
+                    yield Problem(pointer(path, name), f"is not known{advice(name, named)}")
         if "$ref" in schema:
             yield from self._explain(schema["$ref"], value, path)
         for number in range(len(schema.get("allOf", ()))):
@@ -141,10 +146,6 @@ class SchemaSet:
         for name in named:
             if name in value:
                 yield from self._explain(f"{address}/properties/{name}", value[name], pointer(path, name))
-        if schema.get("additionalProperties") is False:
-            for name in value:
-                if name not in named:
-                    yield Problem(pointer(path, name), f"is not known; accepted are {', '.join(named)}")
         if isinstance(schema.get("additionalProperties"), dict):
             accepts = self._validators[f"{address}/additionalProperties"].is_valid
             for name, item in value.items():
@@ -203,22 +204,7 @@ def _types(schema: Schema) -> list[str]:
 
 def _has_type(value: Any, schema: Schema) -> bool:
     wanted = _types(schema)
-    return not wanted or not set(wanted).isdisjoint(_names_of_type(value))
-
-
-def _names_of_type(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ("null",)
-    if isinstance(value, bool):
-        return ("boolean",)
-    if isinstance(value, int):
-        return ("integer", "number")
-    if isinstance(value, float):
-        # JSON Schema: 5.0 is a whole number.
-        return ("integer", "number") if value.is_integer() else ("number",)
-    if isinstance(value, str):
-        return ("string",)
-    return ("object",) if isinstance(value, dict) else ("array",)
+    return not wanted or not set(wanted).isdisjoint(types_of(value))
 
 
 def _either(words: list[str]) -> str:

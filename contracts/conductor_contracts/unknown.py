@@ -1,27 +1,18 @@
-"""Fields that a body carries and the contract does not name, each with the name that may have been meant.
+"""Names that a request carries and the contract does not know, each with the name that may have been meant.
 
-The service takes unknown fields, so they are no faults; but ``scout_frame`` in place of
-``scout_frames`` is silently ignored there, and a hint is what saves the afternoon.
+The service takes unknown fields and parameters, so they are no faults; but ``scout_frame`` in place of ``scout_frames``
+is silently ignored there, and a hint is what saves the afternoon.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from conductor_contracts.problems import MAX_PROBLEMS, MAX_SHOWN, pointer
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, pointer
 from conductor_contracts.schemas import SchemaSet
-
-
-@dataclass(frozen=True)
-class UnknownField:
-    """A field that the contract does not name: its JSON pointer, and the known name nearest to it."""
-
-    path: str
-    closest: str | None
 
 
 @dataclass(frozen=True)
@@ -38,16 +29,14 @@ class Shape:
     item: Shape | None = None
     also_called: Mapping[str, str] = field(default_factory=dict)
 
-    def unknown_in(self, body: Any) -> list[UnknownField]:
+    def unknown_in(self, body: Any) -> list[Problem]:
         """The unknown fields of a body, at most MAX_PROBLEMS."""
         return list(islice(self._walk(body, ""), MAX_PROBLEMS))
 
-    def _walk(self, value: Any, path: str) -> Iterator[UnknownField]:
+    def _walk(self, value: Any, path: str) -> Iterator[Problem]:
         if isinstance(value, dict):
             if self.names is not None and not self.names.issuperset(value):
-                for name in value:
-                    if isinstance(name, str) and name not in self.names:
-                        yield UnknownField(pointer(path, name), self.closest(name))
+                yield from self._strangers(value, path)
             for name, below in self.fields.items():
                 if name in value:
                     yield from below._walk(value[name], pointer(path, name))
@@ -59,14 +48,21 @@ class Shape:
                     continue
                 yield from self.item._walk(item, pointer(path, number))
 
-    def closest(self, name: str) -> str | None:
-        """The known name that was probably meant, or None."""
-        if len(name) > MAX_SHOWN or not self.names:
-            return None
-        if name in self.also_called:
-            return self.also_called[name]
-        near = difflib.get_close_matches(name, sorted(self.names), n=1)
-        return near[0] if near else None
+    def _strangers(self, value: Mapping[Any, Any], path: str) -> Iterator[Problem]:
+        names = self.names or frozenset()
+        for name in value:
+            if isinstance(name, str) and name not in names:
+                meant = advice(name, sorted(names), self.also_called)
+                yield Problem(pointer(path, name), f"is not in the contract{meant}")
+
+
+def unknown_parameters(given: Collection[str], known: Collection[str]) -> list[Problem]:
+    """The parameters of a query that are not known, at most MAX_PROBLEMS."""
+    strangers = (name for name in given if name not in known)
+    return [
+        Problem(pointer("", name), f"is no parameter here{advice(name, sorted(known))}")
+        for name in islice(strangers, MAX_PROBLEMS)
+    ]
 
 
 def shape_of(schemas: SchemaSet, name: str) -> Shape:

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_contracts.paths import LocalPath
+from conductor_contracts.printing import Commands, echo, visible
+from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.target import read_ready_file
@@ -27,9 +29,10 @@ from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving.server import AddressError, Server, client_environment, write_ready_file
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
-from conductor_mock.store.accounts import give_way_sparingly
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.store.masking import mask_text
+from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 
 GRACE_S = 5
@@ -46,25 +49,12 @@ class Unusable(click.ClickException):
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class LaterOption(click.Option):
-    """An option of the design that this version does not fill: refused when given, with that reason."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs |= {"hidden": True, "expose_value": False, "callback": _refuse_later}
-        super().__init__(*args, **kwargs)
-
-
-def _refuse_later(_: click.Context, option: click.Parameter, value: object) -> None:
-    if value:
-        raise click.BadParameter("is not part of this version", param=option)
-
-
 def server_options(command: F) -> F:
     """The options that `serve` and `run` share."""
     options = [
         click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
         click.option(
-            "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."
+            "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept."
         ),
         click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
         click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
@@ -76,6 +66,7 @@ def server_options(command: F) -> F:
         click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
         click.option(
             "--catalog",
+            type=LocalPath(),
             metavar="FILE|gcp|aws|coreweave",
             help="A file of packages, projects and instance types, or a shipped catalogue.  [default: gcp]",
         ),
@@ -96,7 +87,11 @@ def server_options(command: F) -> F:
         click.option(
             "--allow-host", multiple=True, metavar="NAME", help="A host name the control API answers to."
         ),
-        click.option("--admin-token", envvar="CONDUCTOR_MOCK_ADMIN_TOKEN", help="Wanted by the control API."),
+        click.option(
+            "--admin-token",
+            envvar="CONDUCTOR_MOCK_ADMIN_TOKEN",
+            help="A token that the control API then requires.",
+        ),
         click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option(
             "--provider", type=click.Choice(["gcs", "s3"]), help="Style of upload URLs. [new accounts: gcs]"
@@ -107,7 +102,9 @@ def server_options(command: F) -> F:
             help="Larger files are uploaded in parts of so many bytes.",
         ),
         click.option(
-            "--ignore-idempotency-keys", is_flag=True, help="As the real service does, not the fake."
+            "--ignore-idempotency-keys",
+            is_flag=True,
+            help="Ignore the Idempotency-Key of a request, as the real service does.",
         ),
         click.option("--execute", is_flag=True, help="Run the tasks of the default account for real, here."),
         click.option("--executor", metavar="dask://HOST:PORT", help="Run them on a Dask cluster instead."),
@@ -130,7 +127,7 @@ def server_options(command: F) -> F:
         ),
         click.option(
             "--faults",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=LocalPath(path_type=Path, dir_okay=False),
             help="A YAML or JSON list of fault rules, for the default account.",
         ),
         click.option(
@@ -145,7 +142,7 @@ def server_options(command: F) -> F:
     return command
 
 
-@click.group(commands=COMMANDS)
+@click.group(cls=Commands, commands=COMMANDS)
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""
@@ -160,17 +157,17 @@ def main() -> None:
     show_default=True,
     help="0 takes a free port.",
 )
-@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once connections are accepted.")
+@click.option("--ready-file", type=LocalPath(path_type=Path), help="Written once connections are accepted.")
 def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
     with EndingSignals() as signals, _open_server(host, port, options) as server:
         if ready_file is not None:
             _write_ready(ready_file, server)
-        click.echo(f"conductor-mock {version()} at {server.url}", err=True)
-        click.echo(_hint(server, ready_file, options), err=True)
+        echo(f"conductor-mock {version()} at {server.url}", err=True)
+        echo(_hint(server, ready_file, options), err=True)
         signals.next()
-        click.echo("stopping", err=True)
+        echo("stopping", err=True)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -192,7 +189,7 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
 @main.command()
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(path_type=Path, file_okay=False),
     help="Where the project and its frames are to be.  [default: a new folder for temporary files]",
 )
 def demo(folder: Path | None) -> None:
@@ -203,7 +200,10 @@ def demo(folder: Path | None) -> None:
 
     try:
         place = folder or Path(tempfile.mkdtemp(prefix="conductor-demo-"))
-        run_demo(Console(width=None if sys.stdout.isatty() else 160, highlight=False), place.resolve())
+        run_demo(
+            Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160, highlight=False),
+            place.resolve(),
+        )
     except DemoError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -213,11 +213,11 @@ def demo(folder: Path | None) -> None:
 @main.command()
 @click.option("--url", help="Where the server listens.  [default: port 8089]")
 @click.option(
-    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The server's data directory."
+    "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="The server's data directory."
 )
 @click.option(
     "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPath(path_type=Path, dir_okay=False),
     help="The file that 'serve --ready-file' wrote, instead of both.",
 )
 def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None:
@@ -229,7 +229,7 @@ def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None
     else:
         variables = read_ready_file(ready_file)["env"]
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        echo(f"export {name}={shlex.quote(value)}", raw=True)
 
 
 def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
@@ -277,7 +277,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         loopback=loopback,
     )
     try:
-        app = create_app(settings)
+        app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
     except (DatabaseError, KeysError, CatalogError, FaultError, ExecutionError) as error:
         raise Unusable(str(error)) from None
     except SmtpUrlError as error:
@@ -286,7 +286,6 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         raise Unusable(f"--speed {error}") from None
     except OSError as error:
         raise Unusable(f"cannot use the data directory: {error}") from None
-    service_of(app).accounts.give_way = give_way_sparingly  # this process is ours alone
     try:
         return Server(app, host=host, port=port, grace_s=GRACE_S)
     except AddressError as error:
@@ -339,9 +338,20 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: E
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
-        _JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        _JsonLines() if form == "json" else _TextLines("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler])
+
+
+class _TextLines(logging.Formatter):
+    """A record on one line, whatever requests put into it; no secrets; what belongs to a traceback is indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return visible(mask_text(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:
+        lines = mask_text(super().formatException(ei)).split("\n")
+        return "\n".join(f"  {visible(line)}" for line in lines)
 
 
 class _JsonLines(logging.Formatter):
@@ -350,8 +360,8 @@ class _JsonLines(logging.Formatter):
             "time": record.created,
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": mask_text(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = mask_text(self.formatException(record.exc_info))
         return json.dumps(line)

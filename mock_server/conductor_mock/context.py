@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 
+from conductor_mock.auth.authentication import identify
 from conductor_mock.auth.tokens import Identity
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.served import ServedCatalog
@@ -14,19 +15,36 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.service import Service
 
 EXTENSION = "conductor_mock"
+GUARDED_ELSEWHERE = frozenset({"control", "pages"})
+"""Blueprints with a rule of their own."""
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
+def service_of(app: Flask) -> Service:
+    """The parts that an app was made of."""
+    return cast(Service, app.extensions[EXTENSION])
+
+
 def service() -> Service:
-    """The parts of the server that this app was made of."""
+    """The parts of the server that answers this request."""
     return cast(Service, current_app.extensions[EXTENSION])
 
 
 def caller() -> Identity:
     """Whom the request's token speaks for; only for operations that want one."""
     return cast(Identity, g.identity)
+
+
+def guarded_elsewhere() -> bool:
+    """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
+    return not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
+
+
+def speaker(header: str) -> Identity:
+    """Whom the token in an Authorization header speaks for. Refuses (401)."""
+    return identify(header, service().tokens, now_s=now_s())
 
 
 def origin() -> str:
@@ -60,7 +78,7 @@ def served() -> ServedCatalog:
     """`catalog()` with the answers that it gives, made once."""
     current = service()
     identity = g.get("identity")
-    return current.served if identity is None else current.served_for(identity.account_id)
+    return current.catalogs.default if identity is None else current.served_for(identity.account_id)
 
 
 def now_s() -> float:

@@ -20,16 +20,17 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.farm import billing, views
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.ids import tid
 from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.steps import advance_until
 from conductor_mock.service import Service
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.store.account_contents import HeldFile
+from conductor_mock.store.account_contents import UploadedFile
 
 QUICKSTART = "quickstart.py"
 TURNTABLE = "turntable.yml"
@@ -57,7 +58,7 @@ def run_demo(console: Console, folder: Path) -> None:
         account_id = service.accounts.sign_in(service.keys.client_id, service.keys.private_key)
         console.print(_files_table(service.contents.files(account_id)))
         _render(service, account_id)
-        console.print("\nSimulated time was let run on until the farm is idle.")
+        console.print("\nSimulated time ran on until the farm was idle.")
         shell.conductor("download", response["jobid"], submitted["response"]["jobid"])
         with service.accounts.open(account_id) as account:
             console.print(_tasks_table(account.state))
@@ -157,7 +158,7 @@ def _quickstart() -> Path:
     raise DemoError(f"the installation lacks examples/{QUICKSTART}")
 
 
-def _files_table(files: list[HeldFile]) -> Table:
+def _files_table(files: list[UploadedFile]) -> Table:
     table = Table("file", "size", "md5", title="uploaded")
     for file in files:
         table.add_row(file.path, str(file.size), file.md5)

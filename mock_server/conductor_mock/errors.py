@@ -11,13 +11,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from conductor_contracts.problems import Problem
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """One thing that is wrong: `path` is a JSON pointer into the body, or names a header, parameter or option."""
+Detail = Problem
+"""One thing that is wrong, as a refusal tells it: `path` is a JSON pointer into the body, or names a header, parameter
+or option."""
 
-    path: str
-    message: str
+
+class InvalidError(ValueError):
+    """Something written by somebody that cannot be meant: where, as in a `Detail`, and why."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path} {message}")
+        self.path = path
+        self.message = message
+
+    @property
+    def detail(self) -> Detail:
+        return Detail(self.path, self.message)
 
 
 @dataclass(eq=False)
@@ -40,6 +51,24 @@ class Refusal(Exception):
 def bad_request(message: str, *details: Detail) -> Refusal:
     """The request cannot be meant: malformed, or against the contract."""
     return Refusal(400, message, details)
+
+
+def invalid(where: str, problems: Sequence[Detail]) -> Refusal:
+    """The request is against the contract; the first of its problems is told in the message."""
+    return Refusal(400, f"{where}: {problems[0]}", problems)
+
+
+def parameters(problems: Sequence[Detail]) -> list[Detail]:
+    """Problems of a query as a refusal tells them: by the names of the parameters, which are no pointers."""
+    return [
+        Detail(one.path.removeprefix("/").replace("~1", "/").replace("~0", "~"), one.message)
+        for one in problems
+    ]
+
+
+def wrong_value(name: str, message: str) -> Refusal:
+    """A query parameter, form field or header that cannot be meant."""
+    return bad_request(f"{name} {message}", Detail(name, message))
 
 
 def unauthorized(message: str) -> Refusal:
@@ -68,15 +97,10 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, message, (Detail("", message),), {"Connection": "close"})
 
 
-def unsupported_media_type(wanted: str, given: str | None) -> Refusal:
+def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
     """A body of another kind."""
-    message = f"Content-Type must be {wanted}, got {given or 'none'}"
+    message = f"Content-Type must be {accepted}, got {received or 'none'}"
     return Refusal(415, message, (Detail("Content-Type", message),))
-
-
-def not_implemented(message: str) -> Refusal:
-    """Part of the design, not of this version."""
-    return Refusal(501, message)
 
 
 def unavailable(message: str) -> Refusal:

@@ -21,13 +21,14 @@ from flask import Flask
 from requests import PreparedRequest
 from werkzeug.test import EnvironBuilder
 
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
 from conductor_mock.faults.middleware import WIRE
 from conductor_mock.faults.requests_wire import RequestsWire
-from conductor_mock.serving.answer import Answer
 from conductor_mock.serving.server import client_environment
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import WallClock, wall_us
+from conductor_mock.store.wall import WallClock, wall_us
+from conductor_mock.wire.answer import Answer
 
 URL = "http://conductor.local"
 """A host that the vendor's client accepts (wire reference 0.3) and that no name service knows."""

@@ -42,8 +42,8 @@ def mock() -> Iterator[responses.RequestsMock]:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[ApiClient]:
     """A client of the service at `support.client_world.URL`."""
-    with make_client(tmp_path) as one:
-        yield one
+    with make_client(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

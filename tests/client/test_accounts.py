@@ -64,7 +64,7 @@ def test_an_environment_that_is_no_list_breaks_the_protocol(
         list_account_environment(client=client)
 
 
-def test_a_catalogue_holds_everything_as_the_service_has_it(
+def test_a_catalog_holds_everything_as_the_service_has_it(
     mock: responses.RequestsMock, tmp_path: Path
 ) -> None:
     projects = [{"name": "film", "status": "active"}, {"name": "old", "status": "inactive"}]

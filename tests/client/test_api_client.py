@@ -38,8 +38,8 @@ KEY = {"client_id": "client-1", "private_key": "-----BEGIN KEY-----\nabc\n-----E
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[ApiClient]:
-    with make_client(tmp_path, tokens=FixedTokens([jwt(), jwt(serial=1)])) as one:
-        yield one
+    with make_client(tmp_path, tokens=FixedTokens([jwt(), jwt(serial=1)])) as opened:
+        yield opened
 
 
 def nothing() -> io.RawIOBase:

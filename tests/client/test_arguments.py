@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor.lib.download.safe_paths import output_folder
 from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, Argument, Sourced, reference
 from conductor.lib.submission.resolution import resolve
@@ -79,7 +80,11 @@ BAD: dict[str, list[Any]] = {
     "md5_caching": ["false", 0],
     "metadata": [[], "a=b", {"a": None}, {"a": []}, {"a": {}}, {None: "a"}, {1: "a", "1": "b"}],
     "notify": ["fred@flintstones.com", ["fred"], [5], {"emails": []}, ["a b@c"], [""], ["a@b,c@d"]],
-    "output_path": ["", "out", "./out", 5, "~/out"],
+    "output_path": [
+        *("", "out", "./out", 5, "~/out"),
+        *("/a/..", "/../a", "/a/../b", "C:\\a\\..", "C:/../a", "//srv/x/../y", "\\\\srv\\x\\..", "/a\\..\\b"),
+        *("\\\\srv", "\\\\", "\\srvsharex", "C:rendersx"),
+    ],
     "owner": ["", 5],
     "preemptible": ["True", 1],
     "priority": [-1, "high", 1.5, "-1", "", True, "\u0661"],
@@ -308,3 +313,19 @@ def test_the_reference_describes_every_argument(argument: Argument) -> None:
     assert len(rows) == 1
     assert argument.doc in rows[0]
     assert rows[0].count("|") == 6
+
+
+parts = st.sampled_from(["a", "..", ".", "...", "a..b", " ", "é", "x y", "srv", "..a", "C:"])
+roots = st.sampled_from(["/", "//", "C:\\", "C:/", "\\\\", "\\\\srv\\share\\", "", "~/", "\\", "z:/"])
+
+
+@given(roots, st.lists(st.tuples(parts, st.sampled_from(["/", "\\"])), max_size=4), st.booleans())
+def test_an_output_path_that_is_accepted_is_one_that_downloads_take(
+    root: str, steps: list[tuple[str, str]], windows: bool
+) -> None:
+    path = root + "".join(part + separator for part, separator in steps)
+    try:
+        accepted = resolve({**MINIMAL, "output_path": path})["output_path"]
+    except BadArgumentError:
+        return
+    output_folder(accepted, "00001", None, pathlib.PurePosixPath("/home/kim"), windows=windows)

@@ -54,8 +54,8 @@ def config(tmp_path: Path, port: str = "0") -> Config:
 
 
 def back(**answer: Any) -> str:
-    given = {"access_token": jwt(), "expires_in": 3600, "scope": "user", **answer}
-    return f"/index.html?{urlencode({name: value for name, value in given.items() if value is not None})}"
+    query = {"access_token": jwt(), "expires_in": 3600, "scope": "user", **answer}
+    return f"/index.html?{urlencode({name: value for name, value in query.items() if value is not None})}"
 
 
 def log_in(tmp_path: Path, browser: Callable[[str], bool], timeout: float = PATIENCE_S) -> Login:

@@ -257,9 +257,15 @@ def test_the_list_of_commands_says_what_the_commands_say() -> None:
 def test_every_command_of_a_module_is_listed_or_belongs_to_a_group() -> None:
     ctx = click.Context(cli)
     listed = {cli.get_command(ctx, name) for name in COMMANDS}
-    inner = {one for group in listed if isinstance(group, click.Group) for one in group.commands.values()}
-    modules = [import_module(f"conductor.commands.{found.name}") for found in iter_modules(commands.__path__)]
-    written = {one for module in modules for one in vars(module).values() if isinstance(one, click.Command)}
+    inner = {
+        command for group in listed if isinstance(group, click.Group) for command in group.commands.values()
+    }
+    modules = [
+        import_module(f"conductor.commands.{module.name}") for module in iter_modules(commands.__path__)
+    ]
+    written = {
+        value for module in modules for value in vars(module).values() if isinstance(value, click.Command)
+    }
 
     assert len(written) > 20
     assert written == listed | inner, "a command needs its line in COMMANDS of conductor/cli.py"

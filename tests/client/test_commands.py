@@ -19,10 +19,12 @@ from click.testing import Result
 from PIL import Image
 from rich.console import Console
 
-from conductor.cli import cli
-from conductor.commands.failures import BROKEN_PIPE
+from conductor.cli import COMMANDS, cli
+from conductor.commands.common import write_file
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
+from conductor.commands.printing import BROKEN_PIPE
 from conductor.commands.wait import bars
+from conductor.lib.exceptions import InvalidPathError
 from conductor.lib.jobs import Job
 from conductor.lib.polling import Pacer
 from support.client_world import URL
@@ -334,16 +336,16 @@ def test_a_chart_shows_what_it_is_given() -> None:
     assert bars_in(bar_chart(many, "")) >= WIDTH - 100
 
 
-def answer_catalogue(mock: responses.RequestsMock) -> None:
+def answer_catalog(mock: responses.RequestsMock) -> None:
     mock.add("GET", f"{URL}/api/v1/projects/", json={"data": [{"name": "é", "status": "active"}]})
     mock.add("GET", f"{URL}/api/v1/instance-types", json={"data": [{"name": "m"}]})
     mock.add("GET", f"{URL}/api/v1/integrations/env-vars-configs", json={"data": []})
 
 
-def test_a_catalogue_is_written_as_json_or_yaml_and_never_over_a_file(
+def test_a_catalog_is_written_as_json_or_yaml_and_never_over_a_file(
     mock: responses.RequestsMock, tmp_path: Path
 ) -> None:
-    answer_catalogue(mock)
+    answer_catalog(mock)
     expected = {
         "packages": [],
         "projects": [{"name": "é", "status": "active"}],
@@ -429,6 +431,8 @@ ASKING = (
     *(("packages", "--tree"), ("packages", "--markdown"), ("projects", "--all"), ("instance-types",)),
     *(("usage",), ("usage", "--storage"), ("usage", "--plot"), ("catalog", "export", "-")),
 )
+TRIED_ELSEWHERE = {"completion", "config", "download", "downloader", "login", "submit", "upload", "uploader"}
+"""Commands that ask for more than records, or for nothing."""
 STRANGE = (
     *(
         "<html>",
@@ -462,3 +466,68 @@ def test_no_answer_however_strange_ends_a_command_in_a_traceback(
         assert done.exception is None or isinstance(done.exception, SystemExit), (words, done.exception)
         assert done.exit_code in (0, 1, 2, 4, 5, 6, 124), words
         assert (done.exit_code == 0) or "conductor: " in done.stderr, (words, done.stderr)
+
+
+def test_every_command_is_tried_with_strange_answers_or_elsewhere() -> None:
+    assert {words[0] for words in ASKING} | TRIED_ELSEWHERE == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["upload", ""], ["upload", "scene.ma", ""], ["uploader", "-p", ""], ["uploader", "--paths", ""]),
+        *(
+            ["submit", "--upload-only", "--upload-paths", ""],
+            ["submit", "--upload-only", "--upload-file", ""],
+        ),
+        *(["submit", "--file", ""], ["submit", "--upload-only", "--database-filepath", ""]),
+        *(
+            ["download", "1", "-o", ""],
+            ["download", "1", "--destination="],
+            ["downloader", "-j", "1", "-o", ""],
+        ),
+        *(["usage", "--png", ""], ["catalog", "export", ""]),
+    ],
+)
+def test_an_empty_path_is_refused_wherever_a_command_takes_one(
+    mock: responses.RequestsMock, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scene.ma").write_text("all that is here would be sent")
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "a path is empty; is it a variable that is not set?" in done.stderr
+    assert not mock.calls
+
+
+def test_a_tilde_is_the_home_in_every_path_of_a_command(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock: responses.RequestsMock
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HOME", str(home))
+    (home / "scene.ma").write_text("a scene")
+    (home / "list.txt").write_text("~/scene.ma\n")
+    (home / "job.yaml").write_text("upload_only: true\nlocal_upload: true\nupload_file: ~/list.txt\n")
+    for words in (
+        ["--upload-only", "--upload-paths=~/scene.ma"],
+        ["--upload-only", "--upload-file=~/list.txt", "--database-filepath=~/db/md5s.db"],
+        ["--file=~/job.yaml"],
+    ):
+        done = run("submit", "--dry-run", "--json", *words)
+        assert done.exit_code == 0, done.stderr
+        assert [file["destination"] for file in json.loads(done.stdout)["upload_files"]] == [
+            f"{home}/scene.ma"
+        ]
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_device_is_not_replaced_by_what_a_command_writes(
+    mock: responses.RequestsMock, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for target in (tmp_path / "pipe.json", tmp_path):
+        with pytest.raises(InvalidPathError, match="is not a regular file"):
+            write_file(target, b"x")
+    assert (tmp_path / "pipe.json").is_fifo()

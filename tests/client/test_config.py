@@ -64,7 +64,7 @@ def test_the_file_is_the_first_readable_one_of_the_list(home: Path) -> None:
     (home / "b.yml").write_text("priority: 1")
     (home / "c.yml").write_text("priority: 2")
     config = load(home, "priority: 3", CONFIG=f"{home}/missing.yml:{home}/b.yml:{home}/c.yml")
-    assert config.submission()["priority"].value == 1
+    assert config.submission()["priority"].value == "1"
     with pytest.raises(ConfigError, match="missing"):
         load(home, CONFIG=f"{home}/missing.yml")
 
@@ -89,8 +89,8 @@ def test_the_users_folder_can_be_moved(home: Path) -> None:
 def test_variables_are_read_by_the_kind_of_the_argument(
     home: Path, variable: str, text: str, value: Any
 ) -> None:
-    found = load(home, **{variable: text}).submission()
-    assert [(sourced.value, sourced.source) for sourced in found.values()] == [
+    settings = load(home, **{variable: text}).submission()
+    assert [(sourced.value, sourced.source) for sourced in settings.values()] == [
         (value, f"CONDUCTOR_{variable}")
     ]
 
@@ -168,8 +168,8 @@ def test_a_key_is_never_shown(home: Path) -> None:
 
 
 def test_a_machine_of_the_environment_sets_aside_the_one_of_the_file(home: Path) -> None:
-    found = load(home, "instance_type: n1-standard-8", CORES="2").submission()
-    assert found.keys() == {"cores"}
+    settings = load(home, "instance_type: n1-standard-8", CORES="2").submission()
+    assert settings.keys() == {"cores"}
 
 
 def test_the_documented_keys_of_2019_are_what_submissions_begin_with(

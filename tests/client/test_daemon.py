@@ -136,8 +136,8 @@ def test_the_first_signal_cancels_and_the_handlers_are_put_back(
     with ending_by_signals(cancellation):
         os.kill(os.getpid(), number)
         assert cancellation.wait(60)
-        assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def test_the_second_signal_has_its_usual_effect() -> None:
@@ -168,7 +168,7 @@ def test_outside_the_main_thread_signals_are_left_alone(handlers: object) -> Non
 
     def look() -> None:
         with ending_by_signals(Cancellation()):
-            seen.extend(signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM))
+            seen.extend(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
 
     thread = threading.Thread(target=look)
     thread.start()

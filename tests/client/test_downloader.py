@@ -426,7 +426,7 @@ def test_progress_ends_with_everything_done(outputs: FakeOutputs, tmp_path: Path
     last = seen[-1]
     assert (last.done_files, last.files) == (3, 3)
     assert last.done_bytes == last.bytes == len(CONTENT) + 3
-    assert [one.done_bytes for one in seen] == sorted(one.done_bytes for one in seen)
+    assert [event.done_bytes for event in seen] == sorted(event.done_bytes for event in seen)
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -492,9 +492,9 @@ def test_a_task_that_was_handed_out_is_kept_by_reports_while_it_lasts(
         downloader = Downloader(client, clock=lambda: float(next(ticks)))
         report = downloader.download_tasks(next_tasks(client.calls))
     assert report.complete
-    said = outputs.statuses()
-    assert said.count("downloaded") == 1
-    assert "downloading" in said
+    reported = outputs.statuses()
+    assert reported.count("downloaded") == 1
+    assert "downloading" in reported
 
 
 def test_a_handed_out_task_without_files_is_done(outputs: FakeOutputs, tmp_path: Path) -> None:

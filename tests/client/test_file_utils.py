@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -117,11 +118,104 @@ def test_an_existing_name_wins_over_its_meaning_as_a_pattern(tree: Path) -> None
     assert names(tree, f"{tree}/im.####.exr", f"{tree}/$HOME.txt") == ["im.####.exr", "$HOME.txt"]
 
 
-def test_variables_are_expanded_and_a_tilde_is_not(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_and_the_home_are_expanded(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROJ", str(tree))
+    monkeypatch.setenv("HOME", str(tree))
     assert names(tree, "$PROJ/scene.ma", "${PROJ}/im.####.exr") == ["scene.ma", "im.0001.exr", "im.0002.exr"]
-    with pytest.raises(InvalidPathError, match="relative"):
-        expand_paths(["~/scene.ma"])
+    assert names(tree, "~/scene.ma", "~/im.####.exr") == ["scene.ma", "im.0001.exr", "im.0002.exr"]
+    (tree / "~").mkdir()
+    (tree / "~/x").touch()
+    assert names(tree, f"{tree}/~/x") == ["~/x"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/.", "/..", "/tmp/../", "$EMPTY/", "${EMPTY}/", "$EMPTY", "$EMPTY/*"]
+)
+def test_an_empty_variable_and_the_root_of_a_disk_are_never_meant(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMPTY", "")
+    with pytest.raises(InvalidPathError, match=r"whole disk|is empty"):
+        expand_paths([path])
+
+
+def test_a_link_to_the_root_of_a_disk_is_no_way_around(tmp_path: Path) -> None:
+    (tmp_path / "all").symlink_to("/")
+    with pytest.raises(InvalidPathError, match="whole disk"):
+        expand_paths([tmp_path / "all"])
+
+
+@pytest.mark.parametrize(
+    "folder", ["[wip]", "[ab]", "a[1]", "what?", "all*", "im.####", "$U_$V", "[!x]", "[", "]"]
+)
+def test_a_folder_that_is_there_is_taken_as_it_is_written(tree: Path, folder: str) -> None:
+    for name in (folder, "w", "a", "a1", "b", "what1", "all2", "im.0001"):
+        (tree / "s" / name).mkdir(parents=True, exist_ok=True)
+        (tree / "s" / name / "t.1001.png").touch()
+    assert names(tree, f"{tree}/s/{folder}/t.<UDIM>.png") == [f"s/{folder}/t.1001.png"]
+    assert names(tree, f"{tree}/s/{folder}/t.100[1].png") == [f"s/{folder}/t.1001.png"]
+
+
+def test_brackets_beside_a_marker_are_literal_where_a_file_bears_them(tree: Path) -> None:
+    for name in ("shot[1]_0001.exr", "shot1_0001.exr"):
+        (tree / name).touch()
+    assert names(tree, f"{tree}/shot[1]_####.exr") == ["shot[1]_0001.exr"]
+    (tree / "shot[1]_0001.exr").unlink()
+    assert names(tree, f"{tree}/shot[1]_####.exr") == ["shot1_0001.exr"]
+
+
+def test_links_that_lead_nowhere_are_left_out_of_a_folder(
+    tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, target in (
+        ("circle", "circle"),
+        ("round", "about"),
+        ("about", "round"),
+        ("through", "a.exr/x"),
+        ("long", "n" * 256),
+        ("gone", "nothing"),
+    ):
+        (tree / "tex" / name).symlink_to(target)
+    assert names(tree, tree / "tex") == ["tex/.hidden", "tex/a.exr", "tex/deep/b.exr"]
+    for name in ("circle", "round", "about", "through", "long", "gone"):
+        assert f"tex/{name}'" in caplog.text
+        with pytest.raises(InvalidPathError, match="broken link"):
+            expand_paths([tree / "tex" / name])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("n" * 256, "n" * 5000, "n" * 256 + "/####", "a.exr/x", "a.exr/", "a.exr/#"),
+        *("\udcff/#", "\ud800", "x/" * 1500 + "#", "*/" * 1500),
+    ],
+)  # fmt: skip
+def test_names_that_no_disk_holds_are_an_error(tree: Path, path: str) -> None:
+    with pytest.raises(InvalidPathError):
+        expand_paths([f"{tree}/tex/{path}"])
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[str]:
+    """A file below 1,100 folders; what deletes folders by recursion would not get rid of it."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=here)
+        above, here = here, os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(above)
+    os.close(os.open("f", os.O_CREAT, dir_fd=here))
+    os.close(here)
+    folder = f"{tmp_path}{'/d' * 1100}"
+    yield f"{folder}/f"
+    Path(f"{folder}/f").unlink()
+    while folder != str(tmp_path):
+        Path(folder).rmdir()
+        folder = folder[:-2]
+
+
+def test_a_file_below_very_many_folders_is_found(tmp_path: Path, deep: str) -> None:
+    assert expand_paths([tmp_path]) == [deep]
+    assert expand_paths([deep.replace("/d", "/#")]) == [deep]
 
 
 def test_wrong_paths_are_all_listed_with_the_reason(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +266,19 @@ def test_a_path_list_has_one_path_on_each_line(tmp_path: Path) -> None:
     assert read_path_list(str(tmp_path / "list.txt")) == ["/a/b", "/c d/e"]
 
 
+@pytest.mark.parametrize(
+    "name", ["ends ", " ", "\u2028", "a\u2028b", "a\x85b", "a\x0bb", "a\x0cb", "a\x1cb", "tab\t"]
+)
+def test_a_path_list_can_hold_any_name_without_a_line_end(tmp_path: Path, name: str) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / name).touch()
+    (tmp_path / "list.txt").write_bytes(f"{tmp_path}/d/{name}\r\n{tmp_path}/d/{name}\n".encode())
+    listed = read_path_list(str(tmp_path / "list.txt"))
+    assert listed[1] == f"{tmp_path}/d/{name}"
+    (tmp_path / "list.txt").write_bytes(f"\n{tmp_path}/d/{name}".encode())
+    assert expand_paths(read_path_list(str(tmp_path / "list.txt"))) == [f"{tmp_path}/d/{name}"]
+
+
 def test_a_path_list_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for name in ("missing", "binary"):
@@ -191,12 +298,28 @@ file_names = st.text(st.characters(exclude_characters="/:\0", codec="utf-8"), mi
 
 @given(st.sets(file_names, min_size=1, max_size=6))
 def test_every_file_of_a_directory_is_found_once_and_is_found_again_by_its_own_name(
-    tmp_path_factory: pytest.TempPathFactory, wanted: set[str]
+    tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
     root = tmp_path_factory.mktemp("any")
-    for name in wanted:
+    for name in names:
         (root / name).touch()
-    found = expand_paths([root])
-    assert {Path(path).name for path in found} == wanted
-    assert found == sorted(found, key=lambda path: Path(path).name)
-    assert expand_paths(found) == found
+    files = expand_paths([root])
+    assert {Path(path).name for path in files} == names
+    assert files == sorted(files, key=lambda path: Path(path).name)
+    assert expand_paths(files) == files
+
+
+@given(
+    st.lists(st.sampled_from([*"[a*?1.é ", "[a]", "####", "%04d", "$F4", "<UDIM>"]), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["a", "1", "[a]", "####", ".", "*", "0001", "$F4"]), min_size=1, max_size=4),
+)
+def test_a_name_that_is_there_is_found_beside_any_other(
+    tmp_path_factory: pytest.TempPathFactory, wanted: list[str], other: list[str]
+) -> None:
+    name = "x" + "".join(wanted)
+    root = tmp_path_factory.mktemp("any")
+    for here in {name, "x" + "".join(other)}:
+        (root / here).mkdir()
+        (root / here / "t.0001.png").touch()
+    found = expand_paths([f"{root}/{name}/t.####.png"])
+    assert found == [f"{root}/{name}/t.0001.png"]

@@ -170,3 +170,16 @@ def test_hashing_a_large_file_ends_when_it_is_cancelled(tmp_path: Path) -> None:
     with pytest.raises(CancelledError):
         hash_file(str(tmp_path / "large"), cancel_at_the_first)
     assert blocks == [0]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/version").exists(), reason="Linux has files whose size is not what they hold"
+)
+@pytest.mark.parametrize(
+    "path", ["/proc/version", "/proc/self/status", "/sys/kernel/mm/transparent_hugepage/enabled"]
+)
+def test_a_file_whose_size_is_not_what_it_holds_is_refused_with_both_numbers(path: str) -> None:
+    if not Path(path).exists():
+        pytest.skip("not on this machine")
+    with pytest.raises(InvalidPathError, match=rf"{path} has \d+ bytes as its disk says, and \d+ when"):
+        hash_file(path)

@@ -12,7 +12,8 @@ import responses
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.exceptions import BadArgumentError, RefusedError
-from conductor.lib.jobs import TASK_STATUSES, Job, get_job, list_jobs
+from conductor.lib.jobs import Job, get_job, list_jobs
+from conductor.lib.statuses import TaskStatus
 from conductor.lib.tasks import get_task, list_tasks
 from conductor.lib.wire.records import job_id, number, task_id
 from support.client_world import URL
@@ -138,7 +139,7 @@ def test_a_job_has_ended_when_nothing_more_will_happen(
     status: str, counts: dict[str, int], ended: bool, succeeded: bool
 ) -> None:
     job = Job.from_record({"jid": "00001", "status": status, **counts})
-    assert set(counts) <= set(TASK_STATUSES)
+    assert set(counts) <= set(TaskStatus)
     assert (job.has_ended, job.succeeded) == (ended, succeeded)
 
 

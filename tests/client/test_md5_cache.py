@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,9 @@ def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> Non
         )
         for start in range(4)
     ]
-    said = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, said
-    assert said == [""] * 4
+    complaints = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, complaints
+    assert complaints == [""] * 4
     assert set(cache_at(cache, files).known(files)) == set(paths)
 
 
@@ -168,3 +169,13 @@ def test_a_cache_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest
 
 def test_the_cache_lies_with_the_user_and_not_in_the_shared_folder(home: Path) -> None:
     assert default_path().is_relative_to(home)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"\xff"), os.fsdecode(b"a\xfe\xffb"), "\ud800"])
+def test_a_path_that_is_no_text_is_not_remembered_and_no_error(tmp_path: Path, name: str) -> None:
+    cache = Md5Cache(tmp_path / "cache.db", now_ns=lambda: 2**62)
+    (tmp_path / "f").write_bytes(b"abc")
+    good = hash_file(str(tmp_path / "f"))
+    odd = replace(good, path=f"{tmp_path}/{name}")
+    cache.remember([odd, good])
+    assert cache.known([odd, good]) == {good.path: good}

@@ -141,11 +141,11 @@ def test_any_records_make_a_finite_sorted_tree_of_what_was_given(given_records: 
     orders = [package.order for package in tree.hosts()]
     assert orders == sorted(orders)
     assert {branch.package.package_id for branch in tree.walk()} <= {
-        one["package_id"] for one in given_records
+        record["package_id"] for record in given_records
     }
 
 
 def test_versions_sort_as_numbers_however_long() -> None:
     versions = ["2", "10", "10.1", "9" * 5000]
     packages = [Package.from_record({"major_version": version}) for version in reversed(versions)]
-    assert [one.version for one in sorted(packages, key=lambda one: one.order)] == versions
+    assert [package.version for package in sorted(packages, key=lambda package: package.order)] == versions

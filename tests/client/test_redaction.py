@@ -58,4 +58,4 @@ def test_the_log_of_the_http_library_is_made_safe_once(caplog: pytest.LogCapture
     logger.debug('%s://%s:%s "%s %s"', "http", "a", 80, "GET", "/api/oauth_jwt?client_secret=s3")
     logger.debug('%s://%s:%s "%s %s"', "http", "a", 80, "PUT", "/s1gn/d")
     assert caplog.messages == ['http://a:80 "GET /api/oauth_jwt?***"', 'http://a:80 "PUT /***"']
-    assert len([one for one in logger.filters if type(one).__name__ == "_UrlFilter"]) == 1
+    assert len([added for added in logger.filters if type(added).__name__ == "_UrlFilter"]) == 1

@@ -43,10 +43,10 @@ def test_in_a_pipe_there_is_a_line_every_few_seconds_of_each_transfer(
     lines = Lines("downloading")
     for second in (0.1, 4.9, 5.0, 6.0, 9.9, 10.5, 0.2, 1.0, 5.5):
         lines(at(second))
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 3
-    assert said.err.startswith("downloading: 1 of 2 files")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.count("\n") == 3
+    assert written.err.startswith("downloading: 1 of 2 files")
 
 
 def test_on_a_terminal_there_is_a_bar_and_none_where_it_is_not_wanted(

@@ -41,12 +41,12 @@ def time() -> Time:
 
 def statuses(mock: responses.RequestsMock, *rounds: dict[str, str] | int) -> None:
     """Answer each question with jobs of these statuses, or with a refusal; the last one for ever."""
-    for given in rounds:
-        if isinstance(given, int):
-            mock.add("GET", JOBS, status=given)
+    for answer in rounds:
+        if isinstance(answer, int):
+            mock.add("GET", JOBS, status=answer)
         else:
             mock.add(
-                "GET", JOBS, json={"data": [{"jid": jid, "status": status} for jid, status in given.items()]}
+                "GET", JOBS, json={"data": [{"jid": jid, "status": status} for jid, status in answer.items()]}
             )
 
 

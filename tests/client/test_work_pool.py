@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from conductor.lib.transfers.work_pool import WorkPool
+from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
 
 
 def test_one_worker_works_in_the_calling_thread() -> None:
@@ -25,14 +25,14 @@ def test_several_workers_work_in_threads_side_by_side() -> None:
 
 @pytest.mark.parametrize(("workers", "room"), [(1, 1), (2, 4), (5, 10)])
 def test_the_room_is_bounded(workers: int, room: int) -> None:
-    given = 0
+    handed_out = 0
     with WorkPool[None](workers) as pool:
         while pool.room:
             pool.give(lambda: None)
-            given += 1
-        assert given == room
+            handed_out += 1
+        assert handed_out == room
         idle_when_full = pool.idle
-        for _ in range(given):
+        for _ in range(handed_out):
             pool.take()
         assert (idle_when_full, pool.idle, pool.pending) == (False, True, 0)
 
@@ -73,3 +73,53 @@ def test_leaving_drops_what_has_not_begun() -> None:
     with pytest.raises(KeyError):
         leave()
     assert done == ["held", "held"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_all_work_is_done_that_results_ask_for_too(workers: int) -> None:
+    todo, done, moments = [3, 1], list[int](), list[None]()
+
+    def next_work() -> Work | None:
+        if not todo:
+            return None
+        number = todo.pop()
+        return lambda: lambda: settle(number)
+
+    def settle(number: int) -> None:
+        done.append(number)
+        if number > 1:
+            todo.append(number - 1)
+
+    with WorkPool[Then](workers) as pool:
+        work_through(
+            pool,
+            next_work,
+            tick=None,
+            when_quiet=lambda: None,
+            each_time=lambda: moments.append(None),
+        )
+    assert sorted(done) == [1, 1, 2, 3]
+    assert len(moments) == len(done)
+
+
+def test_a_pool_that_is_woken_says_that_nothing_came_back_and_goes_on() -> None:
+    gate, quiet, todo = threading.Event(), list[str](), ["work"]
+
+    def wait() -> Then:
+        gate.wait(timeout=30)
+        return lambda: None
+
+    def when_quiet() -> None:
+        quiet.append("woken")
+        gate.set()
+
+    with WorkPool[Then](2) as pool:
+        pool.wake()
+        work_through(
+            pool,
+            lambda: wait if todo and todo.pop() else None,
+            tick=None,
+            when_quiet=when_quiet,
+            each_time=lambda: None,
+        )
+    assert quiet == ["woken"]

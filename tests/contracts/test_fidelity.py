@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from conductor_contracts.contract import load, parse
-from conductor_contracts.fidelity import GRADES, fidelity_page
+from conductor_contracts.fidelity import fidelity_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
 
@@ -70,5 +70,10 @@ def test_a_change_of_the_contract_changes_the_page() -> None:
     assert "nothing \\| at all |" in page
 
 
-def test_grades_are_explained() -> None:
-    assert set(GRADES) == {row.grade for row in load().fidelity()}
+def test_grades_and_tags_are_explained() -> None:
+    page = fidelity_page(load())
+    assert set(load().grades) == {row.grade for row in load().fidelity()}
+    for grade, text in load().grades.items():
+        assert f"| {grade} | {text} |" in page
+    for tag in load().tags:
+        assert f"| [{tag.name}] | {tag.grade} | {tag.means} |" in page

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from conductor_contracts.contract import Contract, load
+from conductor_contracts.evidence import tags_of
 from conductor_contracts.schemas import EXPLAINED_KEYWORDS
 
-GRADES = {"ran", "client", "docs", "inferred"}
 BROUGHT_BY_ISSUE_2 = {
     "auth.token",
     "accounts.get",
@@ -86,8 +86,9 @@ def fields(contract: Contract) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_every_operation_and_field_says_on_what_evidence_it_stands(contract: Contract) -> None:
     found = dict(fields(contract))
     assert len(found) > 200
+    grades = contract.grades
     assert {
-        name: node.get("x-evidence") for name, node in found.items() if node.get("x-evidence") not in GRADES
+        name: node.get("x-evidence") for name, node in found.items() if node.get("x-evidence") not in grades
     } == {}
 
 
@@ -102,18 +103,19 @@ def test_every_source_names_a_section_of_the_reference(contract: Contract) -> No
 
 def test_a_grade_is_backed_by_a_tag_of_its_source(contract: Contract) -> None:
     """ran stands on [ran], docs on documents, client on a client; what no tag backs is inferred."""
-    tags = {
-        "ran": r"\[ran",
-        "docs": r"\[(mission|docs|newdocs)",
-        "client": r"\[(cio|2019|companion|plugins|hybrid|3rd)",
-        "inferred": r"\[inferred\]",
-    }
+    grade = {tag.name: tag.grade for tag in contract.tags}
     wrong = {
         name: (node["x-evidence"], node["x-source"])
         for name, node in fields(contract)
-        if not re.search(tags[node["x-evidence"]], node["x-source"])
+        if node["x-evidence"] not in [grade.get(tag) for tag in tags_of(node["x-source"])]
     }
     assert wrong == {}
+
+
+def test_the_legend_explains_the_tags_that_are_used_and_no_others(contract: Contract) -> None:
+    used = {tag for _, node in fields(contract) for tag in tags_of(node["x-source"])}
+    assert {tag.name for tag in contract.tags} == used
+    assert {tag.grade for tag in contract.tags} == set(contract.grades)
 
 
 def test_every_operation_and_field_is_described(contract: Contract) -> None:
@@ -136,7 +138,7 @@ def test_an_operation_is_tagged_with_its_noun_and_the_tag_is_described(contract:
 
 def test_operations_say_how_they_are_retried_by_whom_and_which_traps_they_hold(contract: Contract) -> None:
     for operation in contract.operations.values():
-        assert operation.retry in ("R", "NR", "direct", "own"), operation.id
+        assert operation.retry in contract.retries, operation.id
         assert operation.clients, operation.id
         assert all(1 <= trap <= 40 for trap in operation.traps), operation.id
 
@@ -269,7 +271,7 @@ def test_the_fidelity_table_has_every_operation_parameter_and_field(contract: Co
     assert places["fileio.touch", "request", "bytes_transferred"] == "client"
     assert places["downloads.page", "response", "downloads[].files[].md5"] == "client"
     assert places["objects.put_part", "response header", "200 ETag"] == "ran"
-    assert all(row.grade in GRADES and row.source for row in rows)
+    assert all(row.grade in contract.grades and row.source for row in rows)
 
 
 def test_what_differs_is_a_row_of_the_fidelity_table(contract: Contract) -> None:

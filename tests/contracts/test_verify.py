@@ -196,13 +196,13 @@ def test_the_cleanup_is_taken_after_a_fault_too(fake: Fake) -> None:
     more = """requires: control
     cleanup:
       - operation: control
-        request: {method: GET, path: /_mock/options?cleaned-up}
+        request: {method: GET, path: /_mock/files}
         expect: {status: 200}
 """
     service = fake.service()
     (fault,) = played("[{expect: {status: 401}}]", fake, more, service)
     assert fault.startswith("step 1, projects.list: status: expected 401, got 200")
-    assert str(service.seen[-1].url).endswith("/_mock/options?cleaned-up")
+    assert str(service.seen[-1].url).endswith("/_mock/files")
 
 
 def test_a_fault_of_the_cleanup_is_told(fake: Fake) -> None:

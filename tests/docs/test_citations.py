@@ -176,6 +176,7 @@ def test_every_tag_of_a_source_is_in_the_legend() -> None:
     prose = re.sub(r"```.*?```|`[^`]*`", "", WIRE, flags=re.DOTALL)
 
     assert len(legend) > 12
+    assert {tag.name for tag in load_contract().tags} <= legend
     for text in [*sources, prose]:
         for tag in re.findall(r"\[([^\]\n]+)\](?!\()", text):
             assert tag.split()[0] in legend, (tag, text[:80])

@@ -24,7 +24,7 @@ OPTIONS = [
 ]
 
 
-def section(name: str) -> str:
+def section(name: str | None) -> str:
     found = re.search(rf"^### `conductor {name}`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert found
     return found[1]

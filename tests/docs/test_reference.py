@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from conductor_mock.app import close_app, create_app
-from conductor_mock.cli import LaterOption, main
+from conductor_mock.cli import main
 from conductor_mock.faults.reference import written
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,7 +29,7 @@ OPTIONS = sorted(
         option.opts[0]
         for command in every_command(main)
         for option in command.params
-        if isinstance(option, click.Option) and not isinstance(option, LaterOption)
+        if isinstance(option, click.Option)
     }
 )
 
@@ -49,24 +48,6 @@ def test_every_command_of_a_group_is_named() -> None:
 def test_every_option_is_explained() -> None:
     assert OPTIONS
     assert [option for option in OPTIONS if f"`{option}`" not in SERVER] == []
-
-
-def test_every_call_of_the_control_api_is_listed() -> None:
-    app = create_app()
-    try:
-        rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/_mock/")]
-    finally:
-        close_app(app)
-    assert rules
-    for rule in rules:
-        path = rule.rule.replace("<jid>", "JID").replace("<tid>", "TID")
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            assert f"{method} {path}" in SERVER
-
-
-def test_the_tables_of_faults_are_made_of_the_kinds() -> None:
-    command = "python -m conductor_mock.faults.reference docs/reference/server.md"
-    assert written(SERVER) == SERVER, f"run: {command}"
 
 
 def test_a_page_without_a_place_for_a_table_is_not_written() -> None:

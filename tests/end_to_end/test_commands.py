@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import requests
 import yaml
 from click.testing import CliRunner, Result
 
@@ -47,8 +46,7 @@ def client(here: Farm) -> Iterator[ApiClient]:
 
 def advance(here: Farm, seconds: float) -> None:
     """Let simulated time pass."""
-    answer = requests.post(f"{here.control.url}/_mock/clock", json={"advance": seconds}, timeout=60)
-    assert answer.status_code == 200, answer.text
+    here.control.ask("POST", "/_mock/clock", {"advance": seconds})
 
 
 def submit(here: Farm, **more: Any) -> str:
@@ -172,7 +170,7 @@ def test_the_account_has_a_name_and_an_environment(client: ApiClient) -> None:
     assert set(environment) == {variable.name for variable in variables}
 
 
-def test_every_host_of_the_catalogue_and_its_plugins_make_an_environment(client: ApiClient) -> None:
+def test_every_host_of_the_catalog_and_its_plugins_make_an_environment(client: ApiClient) -> None:
     tree = PackageTree(client.list_packages())
     assert tree.roots
     for root in tree.roots:
@@ -185,7 +183,7 @@ def run(environment: dict[str, str], *words: str) -> Result:
     return CliRunner().invoke(cli, ["--quiet", *words], env=environment)
 
 
-def test_an_exported_catalogue_is_served_as_what_it_was_taken_from(tmp_path: Path) -> None:
+def test_an_exported_catalog_is_served_as_what_it_was_taken_from(tmp_path: Path) -> None:
     first, second = tmp_path / "first.yml", tmp_path / "second.json"
     with farm(tmp_path / "one", catalog="aws") as taken_from:
         done = run(taken_from.environment, "catalog", "export", str(first))

@@ -24,7 +24,7 @@ from conductor.lib.progress import Progress
 from support.disk import facts, md5_of, write_tree
 from support.farm import Farm, job
 from support.programs import conductor
-from support.rendering import advance, control, md5s, outputs, render, statuses
+from support.rendering import advance, md5s, outputs, render, statuses
 from support.served import served
 
 
@@ -35,7 +35,7 @@ def command(farm: Farm, *words: str) -> Result:
 def fault(farm: Farm, operation: str, status: int = 503, **more: Any) -> None:
     """Let requests of an operation fail."""
     rule = {"match": {"operation": operation}, "fault": {"kind": "status", "status": status}, **more}
-    control(farm, "POST", "/_mock/faults", rule)
+    farm.control.ask("POST", "/_mock/faults", rule)
 
 
 # Downloader
@@ -126,7 +126,7 @@ def test_while_the_store_is_away_the_daemon_waits_and_then_completes(here: Farm,
         daemon = DownloaderDaemon(Downloader(client), cancellation := Cancellation())
         with pytest.raises(BusyError):
             daemon.work()
-        control(here, "DELETE", "/_mock/faults")
+        here.control.ask("DELETE", "/_mock/faults")
         daemon.close()
         Daemon(daemon.work, cancellation, wait=lambda _: None).run(once=True)
     assert statuses(here) == ["downloaded"] * 20
@@ -196,7 +196,7 @@ def test_a_claim_outlives_a_server_that_is_away_and_nothing_is_sent_twice(here: 
         daemon = UploaderDaemon(client, Cancellation(), on_outcome=brought.append)
         with pytest.raises(BusyError):
             daemon.work()
-        control(here, "DELETE", "/_mock/faults")
+        here.control.ask("DELETE", "/_mock/faults")
         assert daemon.work()
         daemon.close()
     assert [one.error for one in brought] == [None]

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner
 
 from conductor.cli import cli
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
-from support.control import PATIENCE_S, Control
+from support.control import Control
 from support.disk import facts, md5_of, write_tree
 from support.farm import job
 from support.programs import python, run
@@ -48,10 +47,7 @@ class Site:
         return str(response["jobid"])
 
     def ask(self, path: str, body: dict[str, Any]) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.post(f"{self.control.url}/_mock/{path}", json=body, timeout=PATIENCE_S)
-            assert answer.status_code < 300, answer.text
+        self.control.ask("POST", f"/_mock/{path}", body)
 
     def render(self, folder: Path, location: str) -> str:
         """A job of four tasks that have succeeded."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from support import killed_uploads
+from support.control import Control
 from support.disk import facts, write_tree
-from support.served import PATIENCE_S, ServedProcess, served
+from support.served import ServedProcess, served
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and SIGKILL are POSIX")
 
@@ -63,15 +63,8 @@ def kill_at(server: ServedProcess, folder: Path, points: list[int]) -> list[dict
 
 def asked(server: ServedProcess, what: str, point: int, **query: str) -> list[dict[str, Any]]:
     """A list that the control API gives of the account of a point."""
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.get(
-            f"{server.url}/_mock/{what}",
-            params={"account": f"point-{point}", "limit": "1000", **query},
-            timeout=PATIENCE_S,
-        )
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()[what])
+    answer = Control(server.url).ask("GET", f"/_mock/{what}", account=f"point-{point}", **query)
+    return list(answer[what])
 
 
 def received(server: ServedProcess, point: int) -> int:

@@ -105,7 +105,7 @@ def _documented(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def catalogue(place: Place) -> list[list[Json]]:
+def catalog(place: Place) -> list[list[Json]]:
     """What `request_software_packages` answers, by product: versions of one product rarely go together."""
     with pytest.MonkeyPatch.context() as patch:  # made before any test's own environment is
         for name, value in {**place.farm.environment, "HOME": str(place.folder.parent)}.items():
@@ -115,9 +115,9 @@ def catalogue(place: Place) -> list[list[Json]]:
     return [[package for package in packages if package["product"] == product] for product in products]
 
 
-def _packages(catalogue: list[list[Json]]) -> st.SearchStrategy[list[Json]]:
+def _packages(catalog: list[list[Json]]) -> st.SearchStrategy[list[Json]]:
     """Packages of few products, so that they often want the same variables."""
-    products = st.lists(st.sampled_from(catalogue), min_size=1, max_size=3)
+    products = st.lists(st.sampled_from(catalog), min_size=1, max_size=3)
     return products.flatmap(lambda found: st.lists(st.sampled_from(list(chain(*found))), max_size=4))
 
 
@@ -141,9 +141,9 @@ def _values(packages: list[Json], policy: str) -> dict[str, list[str]]:
 
 @given(data=st.data())
 def test_merging_leaves_its_base_and_its_packages_as_they_were(
-    catalogue: list[list[Json]], data: st.DataObject
+    catalog: list[list[Json]], data: st.DataObject
 ) -> None:
-    packages, base = data.draw(_packages(catalogue)), data.draw(contract.environments())
+    packages, base = data.draw(_packages(catalog)), data.draw(contract.environments())
     before = (repr(packages), dict(base))
     merged = _merged(packages, base)
     assert (repr(packages), base) == before
@@ -158,9 +158,9 @@ def test_merging_nothing_changes_nothing(base: dict[str, str]) -> None:
 
 @given(data=st.data())
 def test_appended_values_follow_the_base_in_the_order_of_the_packages(
-    catalogue: list[list[Json]], data: st.DataObject
+    catalog: list[list[Json]], data: st.DataObject
 ) -> None:
-    packages, base = data.draw(_packages(catalogue)), data.draw(contract.environments())
+    packages, base = data.draw(_packages(catalog)), data.draw(contract.environments())
     merged = _merged(packages, base)
     assume(merged is not None)
     assert merged is not None
@@ -174,9 +174,9 @@ def test_appended_values_follow_the_base_in_the_order_of_the_packages(
 
 @given(data=st.data())
 def test_exclusive_values_agree_or_the_error_names_the_variable_and_both_values(
-    catalogue: list[list[Json]], data: st.DataObject
+    catalog: list[list[Json]], data: st.DataObject
 ) -> None:
-    packages = data.draw(_packages(catalogue))
+    packages = data.draw(_packages(catalog))
     exclusive = _values(packages, "exclusive")
     contradictions = {name: values for name, values in exclusive.items() if len(set(values)) > 1}
     event(f"contradiction: {bool(contradictions)}")
@@ -197,9 +197,9 @@ def test_exclusive_values_agree_or_the_error_names_the_variable_and_both_values(
 
 @given(data=st.data())
 def test_an_exclusive_value_meets_a_different_one_of_the_base_and_is_refused(
-    catalogue: list[list[Json]], data: st.DataObject
+    catalog: list[list[Json]], data: st.DataObject
 ) -> None:
-    every = [package for product in catalogue for package in product]
+    every = [package for product in catalog for package in product]
     package = data.draw(st.sampled_from([package for package in every if _values([package], "exclusive")]))
     name, (value,) = data.draw(st.sampled_from(sorted(_values([package], "exclusive").items())))
     assert merge_package_environments([package], base_env={name: value})[name] == value
@@ -208,8 +208,8 @@ def test_an_exclusive_value_meets_a_different_one_of_the_base_and_is_refused(
 
 
 @given(data=st.data())
-def test_merging_in_two_steps_is_merging_in_one(catalogue: list[list[Json]], data: st.DataObject) -> None:
-    first, then = data.draw(_packages(catalogue)), data.draw(_packages(catalogue))
+def test_merging_in_two_steps_is_merging_in_one(catalog: list[list[Json]], data: st.DataObject) -> None:
+    first, then = data.draw(_packages(catalog)), data.draw(_packages(catalog))
     base = data.draw(contract.environments())
     at_once, half = _merged(first + then, base), _merged(first, base)
     assert at_once == (None if half is None else _merged(then, half))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner
 
 from conductor.cli import cli
@@ -21,7 +20,7 @@ from conductor.lib.wire.transport import Transport
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from support.control import PATIENCE_S, Control
+from support.control import Control
 from support.disk import write_tree
 from support.farm import job
 from support.proxy import Proxy
@@ -51,8 +50,7 @@ class Site:
 
     def fault(self, operation: str, kind: str, **fault: Any) -> None:
         rule = {"match": {"operation": operation}, "fault": {"kind": kind, **fault}, "times": 1}
-        answer = requests.post(f"{self.url}/_mock/faults", json=rule, timeout=PATIENCE_S)
-        assert answer.status_code == 200, answer.text
+        Control(self.url).ask("POST", "/_mock/faults", rule)
 
     def client(self, pause: Any = lambda _: None, url: str = "") -> ApiClient:
         environ = {**self.environment, "CONDUCTOR_URL": url or self.url}

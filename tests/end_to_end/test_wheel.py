@@ -52,6 +52,7 @@ def test_each_wheel_comes_with_its_sources(dist: Built) -> None:
         "conductor_contracts/py.typed",
         "conductor_contracts/openapi.yaml",
         "conductor_contracts/interactions/jobs.create.yaml",
+        "conductor_contracts/job-states.yaml",
         "conductor_contracts/retries.yaml",
         "conductor_mock/catalog/default.yaml",
         "conductor_mock/catalog/aws.yaml",

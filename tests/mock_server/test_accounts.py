@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
 
-from conductor_mock.farm import fold, snapshot
+from conductor_mock.farm import fold
 from conductor_mock.farm.commands import ClockSet, JobCreated, OptionsChanged
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.records import Record
@@ -21,37 +21,31 @@ from conductor_mock.farm.state import State
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store import account as account_module
-from conductor_mock.store import accounts as accounts_module
+from conductor_mock.store import snapshots
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
 from support.server import SECOND, START_US, Fake, ManualWall, job_payload, running
+from support.states import image
 
 STUDIO = account_id("studio")
 
 
 def log_of(fake: Fake) -> list[Record]:
     """The log of the account `studio`."""
-    accounts: Any = fake.service.accounts
-    records: list[Record] = list(accounts._log.read(STUDIO))
-    return records
+    return list(fake.service.log.read(STUDIO))
 
 
 def state_of(fake: Fake, account: str = STUDIO) -> State:
     with fake.service.accounts.open(account) as opened:
-        return through_json(opened.state)
+        return deepcopy(opened.state)
 
 
-def through_json(state: State) -> State:
-    """An equal state, whose indexes are in the order of one that was read."""
-    return snapshot.read(json.loads(json.dumps(snapshot.write(state))))
-
-
-def replayed(fake: Fake) -> State:
-    """The state that the log alone gives, at the present time."""
+def replayed(fake: Fake) -> dict[str, Any]:
+    """The image of the state that the log alone gives, at the present time."""
     state = fold.replay(log_of(fake))
     assert state is not None
     fold.advance(state, state.clock.at(fake.wall()))
-    return through_json(state)
+    return image(state)
 
 
 def operational_error(text: str) -> sa.exc.OperationalError:
@@ -74,11 +68,11 @@ def test_everything_is_there_after_a_clean_restart(tmp_path: Path) -> None:
             "00001",
             "00002",
         ]
-        before, jobs = state_of(fake), caller.jobs()
+        before, jobs = image(state_of(fake)), caller.jobs()
     with running(wall, data_dir=tmp_path) as fake:
         caller = fake.caller()
 
-        assert state_of(fake) == before
+        assert image(state_of(fake)) == before
         assert caller.jobs() == jobs
         assert list(caller.files()) == ["/proj/a.ma"]
         assert caller.submit().json()["jobid"] == "00003"
@@ -98,35 +92,32 @@ def test_a_restart_replays_only_what_came_after_the_snapshot(tmp_path: Path) -> 
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
         caller.submit()
-        before = state_of(fake)
+        before = image(state_of(fake))
     connection = sqlite3.connect(tmp_path / "conductor.db")
     with connection:  # what the snapshot speaks of need not be read again
         connection.execute("UPDATE log SET kind = 'unreadable' WHERE seq <= 2")
     connection.close()
     with running(data_dir=tmp_path) as fake:
-        assert state_of(fake) == before
+        assert image(state_of(fake)) == before
         assert fake.caller().submit().json()["jobid"] == "00002"
 
 
 def test_a_server_that_ended_without_a_snapshot_replays_its_log(tmp_path: Path) -> None:
     with running(data_dir=tmp_path) as fake:
         fake.caller().submit()
-        before = state_of(fake)
-        service: Any = fake.service
-        service.accounts._slots.clear()  # so that the stop finds nothing to take a snapshot of
+        before = image(state_of(fake))
+        fake.crash()
     with running(data_dir=tmp_path) as fake:
-        accounts: Any = fake.service.accounts
-        assert accounts._log.load_snapshot(STUDIO) is None
-        assert state_of(fake) == before
+        assert fake.service.log.load_snapshot(STUDIO) is None
+        assert image(state_of(fake)) == before
 
 
 def test_a_snapshot_is_taken_after_a_number_of_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVERY", 3)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVERY", 3)
     with running(data_dir=tmp_path) as fake:
-        caller, accounts = fake.caller(), fake.service.accounts
-        log: Log = accounts._log
+        caller, log = fake.caller(), fake.service.log
         seqs = []
         for _ in range(7):
             caller.submit()
@@ -150,7 +141,7 @@ def test_snapshots_that_were_replaced_are_deleted(tmp_path: Path) -> None:
 def test_a_snapshot_that_fails_does_not_fail_the_job_that_is_already_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVERY", 1)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVERY", 1)
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
         with monkeypatch.context() as patch:
@@ -227,14 +218,14 @@ def test_a_wall_clock_that_steps_back_never_shows_an_earlier_time(tmp_path: Path
 def test_a_commit_that_fails_leaves_memory_as_the_log_is(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = fake.caller()
     caller.submit()
-    before = state_of(fake)
+    before = image(state_of(fake))
     with monkeypatch.context() as patch:
         patch.setattr(Log, "append", refuse(operational_error("disk I/O error")))
         answer = caller.submit()
 
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "1"
-    assert state_of(fake) == before == replayed(fake)
+    assert image(state_of(fake)) == before == replayed(fake)
     assert caller.submit().json()["jobid"] == "00002"
 
 
@@ -252,7 +243,7 @@ def test_a_commit_that_is_reported_as_failed_and_was_none_is_found_in_the_log(
         patch.setattr(Log, "append", append_and_lose_the_connection)
         assert caller.submit().status == 503
 
-    assert state_of(fake) == replayed(fake)
+    assert image(state_of(fake)) == replayed(fake)
     assert [job["jid"] for job in caller.jobs()] == ["00001"]
     assert caller.submit().json()["jobid"] == "00002"
 
@@ -316,8 +307,7 @@ def test_a_failing_reset_leaves_the_account_as_it_was(fake: Fake, monkeypatch: p
 def test_an_account_written_by_a_newer_version_says_so(tmp_path: Path) -> None:
     with running(data_dir=tmp_path) as fake:
         fake.caller()
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()
+        fake.crash()
     connection = sqlite3.connect(tmp_path / "conductor.db")
     with connection:
         connection.execute("UPDATE log SET kind = 'job.dreamt'")
@@ -433,8 +423,7 @@ def test_equal_big_jobs_are_not_lost_when_another_account_is_reset(tmp_path: Pat
             for done in [pool.submit(submit_and_reset), pool.submit(submit)]:
                 done.result()
         assert len(other.jobs()) == 15
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()
+        fake.crash()
     with running(data_dir=tmp_path) as fake:
         assert len(fake.caller("other").jobs()) == 15
 

@@ -123,6 +123,9 @@ def test_every_action_on_a_job_is_done_or_refused_with_the_status_as_the_reason(
         if expected is None:
             assert answer.status == 409, (action, answer)
             assert f"00001 is {name}" in answer.message
+            assert (
+                action in ("priority", "instance_type") or f"{action} needs a job that is " in answer.message
+            )
             assert shown(caller) == before, action
         else:
             assert answer.status == 200, (action, answer)

@@ -189,7 +189,7 @@ def test_usage_is_told_by_the_hour_in_minutes_core_hours_and_dollars(fake: Fake)
     assert row["license_cost"] == 0
 
 
-def test_licences_of_a_jobs_software_cost_by_the_hour(fake: Fake) -> None:
+def test_licenses_of_a_jobs_software_cost_by_the_hour(fake: Fake) -> None:
     caller = fake.caller()
     offered = fake.service.catalog
     package = next(one for one in offered.packages if offered.license(one["product"]))

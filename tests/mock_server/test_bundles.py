@@ -15,14 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conductor_mock.bundles import transfer
 from conductor_mock.bundles.transfer import fingerprint
 from conductor_mock.catalog import default as default_catalog
+from conductor_mock.farm import tasks
 from conductor_mock.farm.commands import OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
-from support.bundles import join, parts_of, replay, save, with_commands, with_manifest
+from support.bundles import join, parts_of, replay, save, with_commands, with_lines, with_manifest
+from support.golden import FOLDER, replayed
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, md5_of, running
 
 SECRET = "the key of the studio"
+RICH_SHA256 = "720b65d022cf0dcd0e4ef1451af199ba5a8e9fcda4d59efcd52c423325600983"
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def busy(fake: Fake) -> ApiCaller:
         metadata={"shot": "sq010"},
     )
     caller.post("/_mock/clock", {"until": "idle"}, query=ask)
-    answer = caller.request("PUT", "/_mock/catalog", body=small_catalogue(), query=ask)
+    answer = caller.request("PUT", "/_mock/catalog", body=small_catalog(), query=ask)
     assert answer.status == 200, answer
     caller.submit(job_title="held", scout_frames="1", tasks_data=job_tasks(3))
     caller.submit(job_title="killed")
@@ -61,7 +65,7 @@ def busy(fake: Fake) -> ApiCaller:
     return caller
 
 
-def small_catalogue() -> dict[str, Any]:
+def small_catalog() -> dict[str, Any]:
     document = default_catalog().to_document()
     alone = [package for package in document["packages"] if not package["plugins"]]
     return {**document, "projects": document["projects"][:1], "packages": alone[:3]}
@@ -188,7 +192,7 @@ def test_uploads_that_are_not_in_the_bundle_are_wanted_again(fake: Fake, other: 
     assert second.upload_url("/proj/a.ma", b"scene")
 
 
-def test_large_commands_and_accounts_of_their_own_catalogue_come_along(fake: Fake, other: Fake) -> None:
+def test_large_commands_and_accounts_of_their_own_catalog_come_along(fake: Fake, other: Fake) -> None:
     first = fake.caller()
     first.submit(tasks_data=job_tasks(3000))
 
@@ -211,7 +215,7 @@ def test_an_account_that_is_not_empty_is_left_alone(fake: Fake, other: Fake, wha
     elif what == "rule":
         second.post("/_mock/outcomes", {"outcome": "success"}, query=ask)
     else:
-        second.request("PUT", "/_mock/catalog", body=small_catalogue(), query=ask)
+        second.request("PUT", "/_mock/catalog", body=small_catalog(), query=ask)
     before = state_of(other, second), stored(other)
     answer = replay(second, data)
 
@@ -301,6 +305,7 @@ def kind(wanted: str, **values: Any) -> Callable[[bytes], bytes]:
     return lambda data: with_commands(data, change)
 
 
+COMMAND_OF_2019 = {"job_title": "t", "instance_type": "m", "output_path": "/o", "command": "render"}
 MACHINE = {"name": "m", "cores": 1, "price": 1, "preemptible_price": 1, "licence_price": 0, "speed": 100}
 
 HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -374,7 +379,23 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a rule that cannot be meant": (kind("rules.changed", rules=[{"outcome": "x"}]), "a rule: /outcome"),
     "a catalogue that cannot be meant": (kind("catalog.replaced", document={"x": 1}), "the catalogue:"),
     "an action that is none": (kind("jobs.acted", action="explode"), "'explode' is not known"),
-    "an action on a job that is none": (kind("jobs.acted", jobs=[99]), "do not make a history"),
+    "an action on a job that is none": (kind("jobs.acted", jobs=[99]), "is about job 99, and there are 3 jobs"),
+    "a claim on a job without an upload": (kind("upload.claimed", job=1), "upload of job 1, which has none"),
+    "outputs of a task that is none": (kind("outputs.listed", task=99, files=[]), "task 99 of job 1, which has 4"),
+    "a run that never was": (
+        put(3, kind="attempt.started", v=1, json={"job": 1, "task": 0, "attempt": 1, "run": "x"}),
+        "which never ran for real",
+    ),
+    "a rule in another form than is kept": (kind("rules.changed", rules=[{"outcome": "failed"}]), "in which rules are"),
+    "a job of impossible frames": (
+        kind("job.created", payload={**COMMAND_OF_2019, "frame_range": "1-999999999"}),
+        "frame_range: ",
+    ),
+    "a clock that goes back": (kind("clock.set", sim_us=1), "lies before"),
+    "a number that is none": (
+        lambda data: with_lines(data, lambda text: text.replace(b'"seq":2,', b'"seq":NaN,')),
+        "NaN is not a JSON number",
+    ),
     "a clock beyond time": (
         kind("clock.set", sim_us=10**18),
         "a clock out of its range",
@@ -479,6 +500,61 @@ def test_a_hostile_bundle_is_refused_and_the_account_untouched(
     assert stored(shared_fake) == set()
 
 
+@settings(max_examples=60)
+@given(
+    where=st.floats(0, 1, exclude_max=True),
+    which=st.floats(0, 1, exclude_max=True),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-2, 100),
+        st.text(max_size=3),
+        st.lists(st.integers(-1, 3), max_size=2),
+    ),
+)
+def test_no_value_in_a_command_of_a_bundle_is_taken_for_a_defect(
+    shared_fake: Fake, bundle: bytes, where: float, which: float, value: Any
+) -> None:
+    def change(records: list[dict[str, Any]]) -> None:
+        record = records[int(where * len(records))]
+        places = [(record, name) for name in record if name != "json"]
+        places += [(record["json"], name) for name in record["json"]]
+        holder, name = places[int(which * len(places))]
+        holder[name] = value
+
+    caller = shared_fake.anonymous()
+    answer = replay(caller, with_commands(bundle, change))
+
+    assert answer.status in (201, 400), (
+        answer
+    )  # another title, say, comes to the state that was saved no more
+    if answer.status == 201:
+        caller.post("/_mock/reset", query={"account": "*"})
+
+
+@pytest.mark.parametrize("error", [AssertionError("x"), KeyError("x"), ValueError("x")], ids=repr)
+def test_a_defect_of_the_fold_is_not_said_to_be_the_bundles(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def defect(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(transfer, "replay", defect)
+    with pytest.raises(AssertionError, match=r"-> 500 .*a defect of conductor-mock"):
+        replay(fake.anonymous(), bundle)
+
+
+def test_a_defect_while_contents_are_stored_is_not_said_to_be_the_bundles(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object, **__: object) -> None:
+        raise ValueError("x")
+
+    monkeypatch.setattr(fake.service.objects, "put", defect)
+    with pytest.raises(AssertionError, match=r"-> 500 .*a defect of conductor-mock"):
+        replay(fake.anonymous(), bundle)
+
+
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 def test_no_damage_to_a_bundle_is_a_defect_or_changes_what_it_says(
     shared_fake: Fake, bundle: bytes, where: float, flip: int, cut: bool
@@ -497,6 +573,24 @@ def test_no_damage_to_a_bundle_is_a_defect_or_changes_what_it_says(
     assert stored(shared_fake) == set()
 
 
+def test_a_defect_of_the_server_is_not_told_as_a_damaged_bundle(
+    fake: Fake, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise AssertionError("the fold is wrong")
+
+    monkeypatch.setattr(tasks, "add", fails)
+    with pytest.raises(AssertionError, match="the fold is wrong"):
+        transfer.load(fake.service, io.BytesIO(bundle))
+
+    assert fake.service.accounts.ids() == []
+
+
+def test_the_hash_of_a_state_is_that_of_bundles_saved_before() -> None:
+    """It is what a bundle promises, so bundles outlive changes of how a state is kept."""
+    assert fingerprint(replayed(FOLDER / "rich.jsonl")) == RICH_SHA256
+
+
 def test_the_bundle_that_hostile_ones_are_made_of_is_taken(bundle: bytes) -> None:
     with running() as fake:
         assert replay(fake.anonymous(), with_manifest(bundle)).status == 201
@@ -510,7 +604,7 @@ def test_a_disk_that_is_full_leaves_the_account_as_it_was(
 
     second = other.caller()
     before = state_of(other, second)
-    monkeypatch.setattr(other.service.contents, "give", full)
+    monkeypatch.setattr(other.service.contents, "add_inventory", full)
     answer = replay(second, bundle)
 
     assert answer.status == 507
@@ -535,7 +629,7 @@ def test_files_is_yes_or_no(fake: Fake) -> None:
     assert "files" in answer.faults
 
 
-def test_an_account_that_is_new_again_has_no_old_catalogue(fake: Fake) -> None:
+def test_an_account_that_is_new_again_has_no_old_catalog(fake: Fake) -> None:
     caller = fake.caller()
     ask = {"account": "studio"}
     document = default_catalog().to_document()

@@ -15,7 +15,7 @@ import pytest
 
 from conductor_mock.catalog import Catalog, CatalogError, Machine, default, named, validate
 from conductor_mock.catalog.package_rules import VERSION_PARTS, display_version
-from conductor_mock.farm.decisions import machine_name
+from conductor_mock.farm.payload import read
 
 Record = dict[str, Any]
 
@@ -59,16 +59,16 @@ def host_of(plugin: Record) -> Record:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_catalogue_has_no_problems_not_even_warnings(name: str) -> None:
+def test_a_shipped_catalog_has_no_problems_not_even_warnings(name: str) -> None:
     assert validate(named(name).to_document()) == []
 
 
-def test_an_unknown_shipped_catalogue_is_refused_with_the_closest_name() -> None:
+def test_an_unknown_shipped_catalog_is_refused_with_the_closest_name() -> None:
     with pytest.raises(CatalogError, match="did you mean 'coreweave'"):
         named("coreweaver")
 
 
-def test_the_catalogue_is_as_large_and_as_uneven_as_the_real_one() -> None:
+def test_the_catalog_is_as_large_and_as_uneven_as_the_real_one() -> None:
     shares = Counter(package["product"] for package in default().packages)
     assert 350 <= shares.total() <= 500
     assert shares["arnold-maya"] >= 50
@@ -314,7 +314,7 @@ def test_every_machine_has_a_category_and_every_family_of_machines_is_there(name
         assert (record["operating_system"] == "windows") == record["name"].endswith("-w")
 
 
-def test_clients_guess_the_provider_from_every_name_of_a_catalogue() -> None:
+def test_clients_guess_the_provider_from_every_name_of_a_catalog() -> None:
     assert all(record["name"].startswith("cw-") for record in named("coreweave").instance_types)
     assert all("." in record["name"] for record in named("aws").instance_types)
     for record in default().instance_types:
@@ -389,7 +389,7 @@ def test_lookups_find_by_name_and_answer_none_for_strangers() -> None:
     ("flavor", "cores"), [("standard", 2), ("highmem", 96), ("highcpu", 16), ("ultramem", 40)]
 )
 def test_flavor_and_cores_name_a_machine(flavor: str, cores: int) -> None:
-    machine = default().machine(machine_name({"machine_flavor": flavor, "cores": cores}))
+    machine = default().machine(read({"machine_flavor": flavor, "cores": cores}).instance_type)
     assert machine is not None
     assert (machine.name, machine.cores) == (f"n1-{flavor}-{cores}", cores)
 
@@ -407,7 +407,7 @@ def test_the_alternatives_differ_in_their_machines_only() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_catalogue_comes_back_from_its_json(name: str) -> None:
+def test_a_catalog_comes_back_from_its_json(name: str) -> None:
     catalog = named(name)
     again = Catalog.from_json(catalog.to_json())
     assert again == catalog
@@ -415,18 +415,18 @@ def test_a_catalogue_comes_back_from_its_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"packages": 1}'])
-def test_text_that_no_catalogue_wrote_is_refused(text: str) -> None:
+def test_text_that_no_catalog_wrote_is_refused(text: str) -> None:
     with pytest.raises(CatalogError, match="to_json"):
         Catalog.from_json(text)
 
 
-def small_catalogue() -> Catalog:
+def small_catalog() -> Catalog:
     return Catalog(
         packages=({"product": "maya-io", "package_id": "1", "vendor": "größe"},),
         projects=({"name": "default", "id": "7", "status": "active"},),
         instance_types=(),
         env_vars=({"name": "TZ", "value": "UTC", "merge_policy": "exclusive"},),
-        machines={"n1-standard-8": Machine("n1-standard-8", 8, 0, 379_998, 113_999, 100)},
+        machines={"n1-standard-8": Machine("n1-standard-8", 8, 379_998, 113_999, 100)},
         licenses={"maya-io": 0},
     )
 
@@ -441,11 +441,11 @@ CANONICAL = (
 
 def test_the_canonical_form_never_changes() -> None:
     # Logs refer to catalogues by this digest: a change of the form orphans them.
-    assert small_catalogue().to_json() == CANONICAL
-    assert small_catalogue().sha256 == "3fd4c8fdfdfc6e572eb521e74b218515bbd3ab4f591e3a53d8b8cbcf95b8a323"
+    assert small_catalog().to_json() == CANONICAL
+    assert small_catalog().sha256 == "3fd4c8fdfdfc6e572eb521e74b218515bbd3ab4f591e3a53d8b8cbcf95b8a323"
 
 
-def test_the_shipped_catalogue_changes_only_on_purpose() -> None:
+def test_the_shipped_catalog_changes_only_on_purpose() -> None:
     # When the table changes, put the new digest here; recorded logs keep the catalogue that they were made with.
     assert default().sha256 == "e17b5f77c9587dff1e8e85e8168698468f7e63c115c4d381af0053f8e741ef69"
 
@@ -457,7 +457,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert Catalog.from_document(turned).sha256 == default().sha256
 
 
-def test_another_process_makes_the_same_catalogue() -> None:
+def test_another_process_makes_the_same_catalog() -> None:
     code = "from conductor_mock.catalog import default; print(default().sha256)"
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Pacific/Auckland", "LC_ALL": "C"}
     answer = subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.catalog import Catalog, Problem, default, named, validate
+from conductor_mock.catalog import Catalog, Finding, default, named, validate
 
 Record = dict[str, Any]
 
@@ -93,11 +93,11 @@ def without(target: Any, path: str) -> Any:
     return set_at(target, parent, {key: value for key, value in inner.items() if key != last})
 
 
-def errors(target: object) -> list[Problem]:
+def errors(target: object) -> list[Finding]:
     return [problem for problem in validate(target) if problem.is_error]
 
 
-def warnings(target: object) -> list[Problem]:
+def warnings(target: object) -> list[Finding]:
     return [problem for problem in validate(target) if not problem.is_error]
 
 
@@ -119,8 +119,8 @@ def test_the_small_document_is_fine() -> None:
 
 
 def test_a_problem_shows_its_place_and_its_message() -> None:
-    assert str(Problem("/packages/3/platform", "is missing")) == "/packages/3/platform: is missing"
-    assert str(Problem("", "is empty")) == "the document: is empty"
+    assert str(Finding("/packages/3/platform", "is missing")) == "/packages/3/platform: is missing"
+    assert str(Finding("", "is empty")) == "the document: is empty"
 
 
 # The outline
@@ -505,7 +505,7 @@ def test_figures_must_be_whole_numbers_of_known_machines() -> None:
     assert_only_error({**document(), "machines": []}, "/machines", "object")
 
 
-def test_licences_must_be_whole_numbers_and_should_be_of_known_products() -> None:
+def test_licenses_must_be_whole_numbers_and_should_be_of_known_products() -> None:
     assert_only_error(set_at(document(), "/licences/acme", 0.15), "/licences/acme", "micro-dollars")
     assert_only_error(set_at(document(), "/licences/acme", -1), "/licences/acme", "micro-dollars")
     assert_only_error({**document(), "licences": 7}, "/licences", "object")
@@ -529,7 +529,7 @@ def places(value: object, path: str = "") -> list[str]:
 
 
 @given(place=st.sampled_from([place for place in places(document()) if place]), value=JSON)
-def test_whatever_stands_wherever_is_judged_and_what_passes_makes_a_catalogue(
+def test_whatever_stands_wherever_is_judged_and_what_passes_makes_a_catalog(
     place: str, value: object
 ) -> None:
     changed = set_at(document(), place, value)
@@ -544,7 +544,7 @@ def test_validation_never_raises(value: object) -> None:
     assert all(problem.message for problem in validate(value))
 
 
-def test_shipped_catalogues_are_not_changed_by_validation() -> None:
+def test_shipped_catalogs_are_not_changed_by_validation() -> None:
     before = default().to_json()
     validate(named("gcp").to_document())
     assert default().to_json() == before

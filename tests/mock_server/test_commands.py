@@ -12,9 +12,9 @@ import pytest
 import responses
 from click.testing import CliRunner, Result
 
-from conductor_mock.app import service_of
 from conductor_mock.cli import main
 from conductor_mock.commands import COMMANDS
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import InProcess, in_process
 from conductor_mock.settings import Settings
 from support.bundles import parts_of
@@ -93,13 +93,13 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["clock", "advance", "-5"], "must not be negative"),
-        (["clock", "speed", "-1"], "must be a number from 0"),
+        (["clock", "advance", "-5"], "/advance must be simulated seconds from 0"),
+        (["clock", "speed", "-1"], "/speed must be a number from 0"),
         (["clock", "until", "99"], "there is no job '99'"),
         (["clock", "--account", "nobody"], "there is no account of client_id 'nobody'"),
-        (["clock", "--account", "*"], "name one account"),
+        (["clock", "--account", "*"], "account must be the client_id of one account"),
         (["jobs", "99"], "there is no job '99'"),
-        (["faults", "add", "--operation", "jobs.explode"], "must be an operation of the contract"),
+        (["faults", "add", "--operation", "jobs.explode"], "no operation of the contract"),
         (["faults", "add", "--rule", "[]"], "must be an object"),
         (["faults", "add", "--path", "("], "not a regular expression"),
         (["faults", "add", "--kind", "explosion"], "/fault/kind must be one of"),
@@ -188,7 +188,7 @@ def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:
 
     assert len(lines) == 4
     assert "POST /jobs/  201" in lines[0]
-    assert lines[3].strip() == "/future_field the contract knows no such field"
+    assert lines[3].strip() == "/future_field is not in the contract"
     assert len(answered("requests", "--limit", "2")["requests"]) == 2
     run("requests", "--clear")
     assert said("requests") == "no requests"
@@ -203,7 +203,7 @@ def test_jobs_are_listed_and_one_is_shown_with_its_tasks(caller: ApiCaller) -> N
     lines = said("jobs", "1").splitlines()
 
     assert lines[0] == "00001  success  first  (3 success)"
-    assert lines[1:] == [f"  00{n}  success  frames {n}  1 attempts  r {n}" for n in range(3)]
+    assert lines[1:] == [f"  00{n}  success  frames {n}  1 attempt  r {n}" for n in range(3)]
 
 
 def test_a_reset_makes_the_account_as_new(caller: ApiCaller) -> None:
@@ -227,7 +227,7 @@ def test_an_account_is_saved_to_a_file_and_replayed_from_it(caller: ApiCaller, t
     assert b"content" in parts_of(file.read_bytes()).values()
     assert b"content" not in parts_of(small).values()
     assert "is not empty: it has 2 jobs" in refused
-    assert shown.startswith("the account conductor-mock has 2 jobs, 0 outputs and 1 uploaded files")
+    assert shown.startswith("the account conductor-mock has 2 jobs, 0 outputs and 1 uploaded file")
     assert answered("jobs") == jobs
     assert [path.name for path in tmp_path.iterdir()] == ["bug.bundle"]
 
@@ -319,3 +319,33 @@ def test_every_command_explains_itself(command: Any) -> None:
     output = said(str(command.name), "--help")
 
     assert command.help in output.replace("\n  ", " ") or command.help.split()[0] in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["serve", "--data-dir", ""], ["serve", "--ready-file="], ["serve", "--catalog", ""]),
+        *(["serve", "--faults", ""], ["run", "--data-dir", "", "true"], ["env", "--data-dir", ""]),
+        *(["env", "--ready-file", ""], ["demo", "--folder="], ["jobs", "--ready-file", ""]),
+        *(["bundle", "save", ""], ["bundle", "replay", ""]),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_wherever_a_command_takes_one(words: list[str]) -> None:
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "a path is empty; is it a variable that is not set?" in done.output
+
+
+def test_a_tilde_is_the_home(caller: ApiCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    caller.upload("/a", b"content")
+    done = CliRunner().invoke(main, ["bundle", "save", "~/a.bundle"])
+    assert done.exit_code == 0, done.output
+    assert (home / "a.bundle").exists()
+    done = CliRunner().invoke(main, ["env", "--data-dir=~/nowhere"])
+    assert f"there is no data directory {home}/nowhere" in done.output
+    done = CliRunner().invoke(main, ["env", "--ready-file=~/nowhere"])
+    assert f"cannot read the ready file {home}/nowhere" in done.output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import random
 import sys
 import threading
@@ -19,8 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from conductor_mock.app import create_app, service_of
-from conductor_mock.farm import snapshot
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
 from conductor_mock.serving.server import Server
@@ -28,6 +27,7 @@ from conductor_mock.settings import Settings
 from conductor_mock.store.database import Database
 from conductor_mock.store.log import Log
 from conductor_mock.store.objects import ObjectStore
+from support.states import image
 
 CALLERS = 32
 ROUNDS = 12
@@ -249,9 +249,9 @@ def test_the_log_on_disk_holds_all_of_it(crowd: tuple[Path, dict[str, Seen]]) ->
     try:
         for key, one in seen.items():
             with service_of(app).accounts.open(account_id(key)) as account:
-                image = json.dumps(snapshot.write(account.state))
+                shown = repr(account.state)
                 assert len(account.state.jobs) == len(one.jobs)
-                assert all(f"render {other} " not in image for other in KEYS if other != key)
+                assert all(f"render {other} " not in shown for other in KEYS if other != key)
     finally:
         service_of(app).close()
 
@@ -264,7 +264,7 @@ def test_the_state_at_the_end_is_a_replay_of_its_log(crowd: tuple[Path, dict[str
             kept, replayed = log.load_snapshot(account_id(key)), replay(log.read(account_id(key)))
             assert kept is not None
             assert replayed is not None
-            assert snapshot.write(replayed) == snapshot.write(kept)
+            assert image(replayed) == image(kept)
 
 
 def test_two_who_upload_the_same_content_at_once_both_succeed_and_one_copy_exists(tmp_path: Path) -> None:

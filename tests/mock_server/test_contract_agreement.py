@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.verify import verify
@@ -15,21 +16,37 @@ OURS = ("control", "pages", "static")
 """Blueprints beside the protocol."""
 
 
-def operations_of(fake: Fake) -> dict[str, tuple[str, str]]:
-    """Method and path template of each operation that the app serves, by its endpoint."""
+def routes_of(fake: Fake, *, control: bool) -> dict[str, tuple[str, str]]:
+    """Method and path template of each operation that the app serves (the service or the control API), by endpoint."""
     served = {}
     for rule in fake.app.url_map.iter_rules():
-        if rule.endpoint.partition(".")[0] not in OURS and not rule.rule.startswith(S3_PREFIX):
+        of = rule.endpoint.partition(".")[0]
+        if (of == "control" if control else of not in OURS) and not rule.rule.startswith(S3_PREFIX):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             assert rule.endpoint not in served, "two paths"
             served[rule.endpoint] = (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
     return served
 
 
-def test_the_app_serves_the_operations_of_the_contract_under_their_names(fake: Fake) -> None:
-    agreed = {one.id: (one.method, one.path) for one in load_contract().operations.values()}
+def agreed(contract: Contract) -> dict[str, tuple[str, str]]:
+    return {one.id: (one.method, one.path) for one in contract.operations.values()}
 
-    assert operations_of(fake) == agreed
+
+def test_the_app_serves_the_operations_of_the_contract_under_their_names(fake: Fake) -> None:
+    assert routes_of(fake, control=False) == agreed(load_contract())
+
+
+def test_the_app_serves_the_calls_of_the_control_contract_under_their_names(fake: Fake) -> None:
+    assert routes_of(fake, control=True) == agreed(load_control())
+
+
+def test_modules_blueprints_and_functions_are_named_as_the_operations(fake: Fake) -> None:
+    """`jobs.list` is `list_` (Python has a `list`) of the blueprint `jobs` in `api/jobs.py`."""
+    for operation in load_contract().operations:
+        resource, _, verb = operation.partition(".")
+        view = fake.app.view_functions[operation]
+        assert (view.__module__, view.__name__.rstrip("_")) == (f"conductor_mock.api.{resource}", verb)
+        assert fake.app.blueprints[resource].import_name == view.__module__
 
 
 def test_the_other_spellings_of_a_path_mean_the_same_operation(fake: Fake) -> None:
@@ -47,13 +64,14 @@ def test_the_operations_that_want_a_token_are_those_that_the_contract_says(fake:
         assert (status == 401) == (operation.authentication == "required"), operation.id
 
 
-def test_the_contract_is_served_as_it_is(fake: Fake) -> None:
+def test_the_contracts_are_served_as_they_are(fake: Fake) -> None:
     caller = fake.caller()
 
     assert caller.get("/_mock/openapi.json").json() == load_contract().document
+    assert caller.get("/_mock/control.json").json() == load_control().document
     rows = caller.get("/_mock/fidelity").json()["fidelity"]
     assert {row["operation"] for row in rows} == set(load_contract().operations)
-    assert {row["grade"] for row in rows} <= {"ran", "client", "docs", "inferred"}
+    assert {row["grade"] for row in rows} == set(load_contract().grades)
 
 
 def test_there_are_interactions_for_every_operation() -> None:

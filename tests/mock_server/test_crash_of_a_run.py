@@ -14,9 +14,9 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor_mock.farm import snapshot
 from conductor_mock.farm.ids import account_id
-from conductor_mock.store import accounts as accounts_module
+from conductor_mock.store import snapshots
+from support import states
 from support.control import Control
 from support.served import PATIENCE_S, ServedProcess, served
 from support.server import ManualWall, job_payload, running
@@ -154,7 +154,7 @@ def test_what_was_shown_before_any_number_of_crashes_is_shown_after(
     folder, wall = tmp_path_factory.mktemp("data"), ManualWall()
     shown: Any = None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accounts_module, "SNAPSHOT_EVENTS", events)
+        patch.setattr(snapshots, "SNAPSHOT_EVENTS", events)
         for step, crash in zip(steps, crashes, strict=False):
             with running(wall, data_dir=folder, fleet=3, speed=1) as fake:
                 caller = fake.caller()
@@ -166,10 +166,9 @@ def test_what_was_shown_before_any_number_of_crashes_is_shown_after(
                 wall.step(step)
                 shown = image(fake)
                 if crash:
-                    accounts: Any = fake.service.accounts
-                    accounts._slots.clear()
+                    fake.crash()
 
 
 def image(fake: Any) -> Any:
     with fake.service.accounts.open(account_id("studio")) as account:
-        return {**snapshot.write(account.state), "outbox": None}
+        return {**states.image(account.state), "outbox": None}

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
-from conductor_mock.store.database import METADATA, DatabaseError
+from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.tables import METADATA
 from support.server import running
 
 VARIABLE = "CONDUCTOR_MOCK_TEST_POSTGRES"

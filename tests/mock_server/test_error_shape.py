@@ -165,7 +165,6 @@ REFUSALS = [
     errors.not_found("x"),
     errors.too_large(5),
     errors.unsupported_media_type("a/b", None),
-    errors.not_implemented("x"),
     errors.unavailable("x"),
     errors.disk_full(),
 ]

@@ -133,6 +133,17 @@ def test_a_report_on_a_run_that_is_over_is_ignored(farm: Farm, how: str) -> None
     assert image(farm.state) == before
 
 
+def test_what_is_to_run_for_real_keeps_its_order_over_a_restart(farm: Farm) -> None:
+    farm.submit(1)
+    farm.submit(1)
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    farm.do(actions.act_on_jobs(farm.state, Action.RETRY, ["1"]))
+    again = snapshot.read(json.loads(json.dumps(snapshot.write(farm.state))))
+
+    assert [run.job for run in execution.active(farm.state)] == [2, 1]
+    assert list(execution.active(again)) == list(execution.active(farm.state))
+
+
 def test_a_lost_run_is_started_again_once_whatever_the_policy_says(farm: Farm) -> None:
     farm.submit(1, autoretry_policy={"failed": {"max_retries": 0}})
     farm.start_all()

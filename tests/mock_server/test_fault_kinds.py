@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import pytest
 import requests
 
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
 from conductor_mock.commands.faults import add as faults_add
+from conductor_mock.context import service_of
 from conductor_mock.faults import kinds
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS, duplicate
@@ -24,9 +25,9 @@ from conductor_mock.faults.kinds.drip import Drip
 from conductor_mock.faults.options import meaning_of, type_of
 from conductor_mock.faults.reference import options_by_name
 from conductor_mock.inprocess import in_process
-from conductor_mock.serving.answer import Answer
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
+from conductor_mock.wire.answer import Answer
 from support.served import PATIENCE_S, RawConnection, token
 from support.server import candidate, job_payload, md5_of
 

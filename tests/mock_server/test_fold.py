@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from conductor_mock.farm import actions, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, OptionsChanged
-from conductor_mock.farm.decisions import create_job, move_clock
-from conductor_mock.farm.fold import BrokenLogError, advance, follow, replay
+from conductor_mock.farm.decisions import create_job
+from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
+from conductor_mock.farm.payload import read
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record, decode
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import FORCED, TaskStatus
+from conductor_mock.farm.steps import move_clock
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.farm.views import job_record
 from support.payloads import job_payloads, texts
@@ -72,7 +75,7 @@ def opening(**fields: Any) -> AccountOpened:
 def job(payload: dict[str, Any], machine: Machine | None = None) -> JobCreated:
     """The command for a payload in an account that holds no content."""
     return create_job(
-        payload, body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=lambda _: ()
+        read(payload), body_sha256="b" * 64, machine=machine or Machine("m", 1, 0, 0, 0, 100), held=()
     )
 
 

@@ -87,7 +87,7 @@ def test_a_key_survives_a_restart(tmp_path: Path, clean: bool) -> None:
     with running(data_dir=tmp_path) as fake:
         first = fake.caller().post("/jobs/", job_payload(), headers=KEY)
         if not clean:
-            fake.service.accounts._slots.clear()  # nothing is in memory to take a snapshot of
+            fake.crash()
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
         again = caller.post("/jobs/", job_payload(), headers=KEY)
@@ -107,3 +107,18 @@ def test_a_fake_that_does_as_the_service_says_nothing_and_makes_two_jobs() -> No
         answers = [caller.post("/jobs/", job_payload(), headers=KEY) for _ in range(2)]
         assert [answer.json()["jobid"] for answer in answers] == ["00001", "00002"]
         assert "X-Conductor-Mock-Idempotency" not in answers[0].headers
+
+
+def test_the_first_answer_comes_again_when_the_catalogue_has_changed_since() -> None:
+    """Under --strict another such job would be refused."""
+    with running(strict=True) as fake:
+        caller = fake.caller()
+        first = caller.post("/jobs/", job_payload(), headers=KEY)
+        document = fake.service.catalog.to_document()
+        document = {**document, "projects": [one for one in document["projects"] if one["name"] != "default"]}
+        query = {"account": caller.client_id}
+        assert caller.request("PUT", "/_mock/catalog", body=document, query=query).status == 200
+
+        again = caller.post("/jobs/", job_payload(), headers=KEY)
+        assert (again.status, again.content) == (first.status, first.content)
+        assert caller.post("/jobs/", job_payload(), headers={"Idempotency-Key": "another"}).status == 400

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 import requests
 
-from conductor_mock.app import service_of
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import URL, InProcess, in_process
 from conductor_mock.settings import Settings
 from support.served import token

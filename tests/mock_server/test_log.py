@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
-from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError
+from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows, is_disk_full
 from conductor_mock.store.log import INLINE_BYTES, Log
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.tables import DECLARATIONS
 from support.server import START_US, job_payload
+from support.states import image
 
 
 @dataclass
@@ -143,7 +144,7 @@ def test_a_snapshot_replaces_the_one_before_it_and_says_what_is_left_over(tmp_pa
 
         found = stored.log.load_snapshot("5001")
         assert found is not None
-        assert snapshot.write(found) == snapshot.write(late)
+        assert image(found) == image(late)
         assert len(left_over) == 1
         assert stored.log.save_snapshot(late) != left_over
 
@@ -271,3 +272,39 @@ def test_the_password_of_a_database_is_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in str(refused.value)
     with Database(f"sqlite:///{tmp_path / 'conductor.db'}") as database:
         assert "conductor.db" in database.shown_url
+
+
+def test_a_full_database_is_known_by_the_code_of_its_error(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path / 'conductor.db'}") as database:
+        with database.write() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        rows = [{"account": "5", "md5": str(number), "path": "x" * 4000} for number in range(10)]
+        with pytest.raises(sa.exc.OperationalError) as caught, database.write() as connection:
+            database.insert_new(connection, NewRows(DECLARATIONS, rows))
+
+        assert is_disk_full(caught.value)
+        with database.write() as connection:  # the connection that failed still writes
+            connection.exec_driver_sql(f"PRAGMA max_page_count={2 * pages + 100}")
+            database.insert_new(connection, NewRows(DECLARATIONS, rows))
+
+
+class PostgresqlError(Exception):
+    """An error as psycopg raises it."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__("could not extend file")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_full"),
+    [
+        (sqlite3.OperationalError("no such table: full"), False),
+        (PostgresqlError("53100"), True),
+        (PostgresqlError("53200"), False),
+    ],
+    ids=str,
+)
+def test_nothing_else_is_taken_for_a_full_disk(cause: Exception, is_full: bool) -> None:
+    assert is_disk_full(sa.exc.OperationalError("INSERT", {}, cause)) is is_full

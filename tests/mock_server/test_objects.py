@@ -23,12 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
-from conductor_mock.md5 import to_base64
 from conductor_mock.store import durable
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.database import Database
-from conductor_mock.store.durable import TemporaryFile
+from conductor_mock.store.durable import NewFile
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
+from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.wire.md5 import to_base64
 from support.server import Fake, md5_of, running
 
 CONTENT = b"the content of a file"
@@ -46,9 +47,8 @@ def files_in(folder: Path) -> list[str]:
 
 
 def keep(store: ObjectStore, content: bytes, **declared: int) -> int:
-    with store.receive(io.BytesIO(content), md5=digest(content), **declared) as received:
-        received.keep(lambda: None)
-    return received.size
+    with store.receive(io.BytesIO(content), md5=digest(content), **declared) as received, received.placed():
+        return received.size
 
 
 class Zeros:
@@ -77,7 +77,6 @@ def test_a_content_is_kept_under_its_digest(tmp_path: Path) -> None:
     assert keep(store, CONTENT, size=len(CONTENT)) == len(CONTENT)
 
     assert store.has(digest(CONTENT))
-    assert store.size(digest(CONTENT)) == len(CONTENT)
     assert store.read(digest(CONTENT)) == CONTENT
     with store.open(digest(CONTENT)) as file:
         assert file.read() == CONTENT
@@ -131,13 +130,13 @@ def test_a_body_of_any_size_takes_the_same_memory(tmp_path: Path) -> None:
     md5 = md5_of_zeros(size)
     tracemalloc.start()
     try:
-        with store.receive(Zeros(size), md5=md5, size=size) as received:
-            received.keep(lambda: None)
+        with store.receive(Zeros(size), md5=md5, size=size) as received, received.placed():
+            pass
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
-    assert store.size(md5) == size
+    assert store.path(md5).stat().st_size == size
     assert peak < 8 * BLOCK
 
 
@@ -163,8 +162,8 @@ store = ObjectStore(pathlib.Path(sys.argv[1]))
 content = bytes(int(sys.argv[2]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:
-    with store.receive(io.BytesIO(content), md5=hashlib.md5(content).digest()) as received:
-        received.keep(lambda: None)
+    with store.receive(io.BytesIO(content), md5=hashlib.md5(content).digest()) as received, received.placed():
+        pass
 except OSError as error:
     print("refused:", error.strerror)
 """
@@ -192,15 +191,16 @@ def contents(folder: Path) -> Iterator[tuple[ObjectStore, AccountContents]]:
         yield store, AccountContents(database, store)
 
 
-def put(held: AccountContents, account: str, content: bytes, now_us: Callable[[], int] = lambda: 0) -> None:
-    held.put(account, io.BytesIO(content), md5=digest(content), size=len(content), now_us=now_us)
+def put(store: ObjectStore, held: AccountContents, account: str, content: bytes) -> None:
+    with store.receive(io.BytesIO(content), md5=digest(content), size=len(content)) as received:
+        held.add_upload(account, received, t_us=0)
 
 
 def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
-    with contents(tmp_path) as (_, held):
+    with contents(tmp_path) as (store, held):
         held.declare("5001", [("/a", md5_of(CONTENT)), ("/b", md5_of(CONTENT))])
         held.declare("5002", [("/c", md5_of(CONTENT))])
-        put(held, "5001", CONTENT)
+        put(store, held, "5001", CONTENT)
 
         assert held.held("5001", [md5_of(CONTENT), md5_of(b"")]) == {md5_of(CONTENT)}
         assert held.held("5002", [md5_of(CONTENT)]) == set()
@@ -209,8 +209,8 @@ def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
 
 
 def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
-    with contents(tmp_path) as (_, held):
-        put(held, "5001", CONTENT)
+    with contents(tmp_path) as (store, held):
+        put(store, held, "5001", CONTENT)
         wanted = [to_base64(number.to_bytes(16, "big")) for number in range(2000)]
 
         assert held.held("5001", [*wanted, md5_of(CONTENT)]) == {md5_of(CONTENT)}
@@ -219,8 +219,8 @@ def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
 def test_forgetting_an_account_deletes_what_nobody_else_holds(tmp_path: Path) -> None:
     with contents(tmp_path) as (store, held):
         for account in ("5001", "5002"):
-            put(held, account, b"shared")
-        put(held, "5001", b"mine")
+            put(store, held, account, b"shared")
+        put(store, held, "5001", b"mine")
         held.forget("5001")
 
         assert not store.has(digest(b"mine"))
@@ -232,13 +232,10 @@ def test_forgetting_an_account_deletes_what_nobody_else_holds(tmp_path: Path) ->
 
 def test_a_content_on_its_way_survives_that_another_account_forgets_it(tmp_path: Path) -> None:
     with contents(tmp_path) as (store, held):
-        put(held, "5001", CONTENT)
-
-        def now_us() -> int:
+        put(store, held, "5001", CONTENT)
+        with store.receive(io.BytesIO(CONTENT), md5=digest(CONTENT)) as received:
             held.forget("5001")  # what a reset does, when the body was just read
-            return 0
-
-        put(held, "5002", CONTENT, now_us)
+            held.add_upload("5002", received, t_us=0)
 
         assert store.read(digest(CONTENT)) == CONTENT
         assert held.held("5002", [md5_of(CONTENT)]) == {md5_of(CONTENT)}
@@ -248,9 +245,9 @@ def test_nobody_deletes_a_content_between_its_rename_and_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with contents(tmp_path) as (store, held):
-        put(held, "5001", CONTENT)
+        put(store, held, "5001", CONTENT)
         reset_in_between(monkeypatch, store, lambda: held.forget("5001"))
-        put(held, "5002", CONTENT)
+        put(store, held, "5002", CONTENT)
 
         assert store.read(digest(CONTENT)) == CONTENT
 
@@ -269,13 +266,27 @@ def test_nobody_deletes_the_body_of_a_job_between_its_rename_and_its_row(
         assert other.get("/_mock/jobs/1", query={"account": "other"}).json()["payload"]["metadata"] == notes
 
 
+class CountingLock(ReadWriteLock):
+    """The lock, which counts those who hold it to give a content its name."""
+
+    count = 0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        with super().shared():
+            self.count += 1
+            yield
+            self.count -= 1
+
+
 def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset: Callable[[], None]) -> None:
     """Let `reset` come as late as it can before the next transaction: when nothing keeps it from deleting."""
     write = Database.write
+    lock = store.lock = CountingLock()
 
     def write_after_the_reset(database: Database) -> AbstractContextManager[sa.Connection]:
         monkeypatch.setattr(Database, "write", write)
-        if store.lock.free:
+        if not lock.count:
             reset()
         return write(database)
 
@@ -287,12 +298,12 @@ def test_contents_that_come_and_go_in_parallel_are_never_lost(tmp_path: Path) ->
 
         def come_and_go() -> None:
             for _ in range(30):
-                put(held, "5001", CONTENT)
+                put(store, held, "5001", CONTENT)
                 held.forget("5001")
 
         def come() -> None:
             for number in range(30):
-                put(held, f"6{number:03}", CONTENT)
+                put(store, held, f"6{number:03}", CONTENT)
                 assert store.read(digest(CONTENT)) == CONTENT
 
         with ThreadPoolExecutor(2) as pool:
@@ -324,9 +335,7 @@ def full(*_: object) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize(
-    ("module", "call"), [(TemporaryFile, "write"), (os, "fsync")], ids=["write", "fsync"]
-)
+@pytest.mark.parametrize(("module", "call"), [(NewFile, "write"), (os, "fsync")], ids=["write", "fsync"])
 def test_a_full_disk_is_507_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, call: str
 ) -> None:
@@ -351,7 +360,7 @@ def test_nobody_is_told_of_a_content_whose_folder_is_not_on_disk_yet(
     store = ObjectStore(tmp_path)
     first, second = _of_one_folder()
     made, go_on = threading.Event(), threading.Event()
-    fsync_folder = durable._fsync_folder
+    fsync_folder = durable.fsync_folder
 
     def slow(path: Path) -> None:
         if path == tmp_path / "objects":
@@ -359,16 +368,16 @@ def test_nobody_is_told_of_a_content_whose_folder_is_not_on_disk_yet(
             assert go_on.wait(60)
         fsync_folder(path)
 
-    monkeypatch.setattr(durable, "_fsync_folder", slow)
+    monkeypatch.setattr(durable, "fsync_folder", slow)
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(store.put_bytes, first)
+        one = pool.submit(keep, store, first)
         assert made.wait(60)
-        other = pool.submit(store.put_bytes, second)
+        other = pool.submit(keep, store, second)
         while not store.has(digest(second)):
             assert not other.done()
         assert not wait([other], timeout=0.1).done
         go_on.set()
-        assert (one.result(), other.result()) == (digest(first), digest(second))
+        assert (one.result(), other.result()) == (len(first), len(second))
 
 
 def _of_one_folder() -> tuple[bytes, bytes]:

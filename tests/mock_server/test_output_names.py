@@ -89,6 +89,22 @@ def test_paths_are_compared_as_every_system_writes_them(output_path: str) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        r"vray -imgFile=\\nas\proj\out\beauty\a.exr",
+        r'vray -imgFile="\\nas\proj\out\beauty\a.exr"',
+        r"kick -o \\nas\proj\out\beauty\a.exr",
+        r"kick -o //nas/proj/out/beauty/a.exr",
+        r"Render -rd \\nas\proj\out\beauty -im a scene.ma",
+        r"Render -rd \\nas\proj\out\beauty\ -im a \\nas\proj\scene.ma",
+    ],
+)
+def test_a_share_is_a_path_with_quotes_and_without(command: str) -> None:
+    for output_path in (r"\\nas\proj\out", "//nas/proj/out"):
+        assert names(command, "1", output_path) == ["beauty/a.0001.simulated.png"]
+
+
 def test_quotes_that_are_never_closed_are_read_as_far_as_that_goes() -> None:
     assert names("kick -o '/proj/out/a.exr -i \"b", "1") == ["a.0001.simulated.png"]
 

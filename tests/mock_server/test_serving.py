@@ -26,10 +26,10 @@ from click.testing import CliRunner
 
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import main
-from conductor_mock.md5 import to_base64
 from conductor_mock.serving.server import MAX_HEAD_BYTES, AddressError, Server, write_ready_file
 from conductor_mock.settings import Settings
-from conductor_mock.store.keys import write_private
+from conductor_mock.store.durable import write_private
+from conductor_mock.wire.md5 import to_base64
 from support.served import (
     PATIENCE_S,
     RawConnection,
@@ -222,7 +222,7 @@ def test_bytes_that_are_no_ascii_in_the_target_are_answered(server: ServedProces
 
 
 def test_a_long_url_within_the_limit_is_read(server: ServedProcess) -> None:
-    assert raw(server.port, head(f"GET /_mock/health?x={'a' * 50_000}")).status == 200
+    assert raw(server.port, head(f"GET /_mock/requests?path={'a' * 50_000}")).status == 200
 
 
 def test_an_old_client_without_a_host_is_served(server: ServedProcess) -> None:

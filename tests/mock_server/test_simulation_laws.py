@@ -3,170 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import (
-    actions,
     billing,
     downloads,
     history,
     lookup,
-    outcomes,
     queues,
     snapshot,
     tasks,
-    uploads,
 )
-from conductor_mock.farm.clock import SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, Command, JobCreated, RulesChanged
-from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import Job, State
-from conductor_mock.farm.statuses import FORCED, DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
-from support.simulated import HOUR, MACHINE, Farm, farms, job_of, payloads
-
-LOCATIONS = ["", "london"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """Time passes, then something is done: `kind` to the `job`-th job (from 1, or the last) and its `task`-th task."""
-
-    after_us: int
-    kind: str
-    job: int
-    task: int
-    choice: int
-    payload: dict[str, Any]
-
-
-FILE = {"destination": "/a", "md5": None, "st_size": 1}
-ACTS = sorted(actions.ACTIONS)
-TASK_ACTS = [name for name in ACTS if actions.ACTIONS[name].on_tasks]
-RULES: list[list[dict[str, Any]]] = [
-    [],
-    [{"match": {"frames": "1"}, "outcome": ["preempted", "failed", "success"], "duration": 40}],
-    [{"match": {}, "outcome": "failed"}],
-    [{"match": {"jid": "1"}, "duration": 0}],
-]
-REPORTS = list(DownloadStatus)
-
-SUBMIT = ["submit", "submit in chunks", "submit for a daemon"]
-KINDS = [
-    *SUBMIT, *(["act", "act on task"] * 4), "force", "rules", "claim", "finish", "fail", "take", "report", "speed",
-]  # fmt: skip
-
-RETRIES = {"failed": {"max_retries": 2}, "preempted": {"max_retries": 1}}
-OUTCOMES = ["failed,success", "preempted,failed,success", "preempted,preempted", "success"]
-
-lively = st.builds(
-    lambda payload, how: {"autoretry_policy": RETRIES, "metadata": {"mock_outcome": how}, **payload},
-    payloads,
-    st.sampled_from(OUTCOMES),
-)
-"""Payloads of which most have attempts that fail and are tried again."""
-
-
-def steps(kinds: list[str]) -> st.SearchStrategy[Step]:
-    waits = st.sampled_from([0, 1, SECOND, 30 * SECOND, 60 * SECOND, 61 * SECOND, 200 * SECOND, HOUR])
-    return st.builds(
-        Step,
-        waits | st.integers(0, HOUR),
-        st.sampled_from(kinds),
-        st.integers(1, 4),
-        st.integers(0, 5),
-        st.integers(0, 11),
-        lively,
-    )
-
-
-lives = st.builds(
-    lambda first, then: first + then,
-    st.lists(steps(SUBMIT), min_size=1, max_size=3),
-    st.lists(steps(KINDS), max_size=10),
-)
-"""What happens to an account: some jobs come, then anything."""
-
-
-def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None) -> None:
-    """Let a life happen; what the state forbids is left out, as a server would refuse it."""
-    for step in life:
-        (wait or farm.advance)(step.after_us)
-        try:
-            command = commanded(farm.state, step)
-        except (StateForbidsError, InvalidRequestError, NotThereError):
-            continue
-        if command is not None:
-            farm.do(command)
-
-
-def commanded(state: State, step: Step) -> Command | None:
-    name, location = jid(min(step.job, len(state.jobs))), LOCATIONS[step.choice % 2]
-    match step.kind:
-        case "submit":
-            return job_of(1 + step.task, **step.payload, location=location)
-        case "submit in chunks":
-            return in_chunks(step, location)
-        case "submit for a daemon":
-            daemon = {"local_upload": False, "upload_files": [FILE], "location": location}
-            return job_of(step.task, **step.payload, **daemon)
-        case "act":
-            return actions.act_on_jobs(state, ACTS[step.choice % len(ACTS)], [name])
-        case "act on task":
-            return actions.act_on_tasks(
-                state, TASK_ACTS[step.choice % len(TASK_ACTS)], name, [tid(step.task)]
-            )
-        case "force":
-            status = FORCED[step.choice % len(FORCED)]
-            return actions.force(state, name, tid(step.task), status, None)
-        case "rules":
-            return RulesChanged(tuple(outcomes.check_rule(rule) for rule in RULES[step.choice % len(RULES)]))
-        case "speed":
-            return ClockSet(Anchor(0, state.now_us, [0, 1_000_000, 60_000_000][step.choice % 3]))
-    return by_daemon(state, step, name, location)
-
-
-def in_chunks(step: Step, location: str) -> JobCreated:
-    """A job of the documented API, whose tasks the service makes."""
-    body = {
-        "instance_type": MACHINE.name, "output_path": "/out", "command": "render -f <frame args>", "tasks_data": [],
-        "frame_range": f"1-{1 + step.choice}", "chunk_size": 1 + step.task, "location": location, **step.payload,
-    }  # fmt: skip
-    return JobCreated(body, "", MACHINE)
-
-
-def by_daemon(state: State, step: Step, name: str, location: str) -> Command | None:
-    match step.kind:
-        case "claim":
-            return uploads.claim(state, location)
-        case "finish":
-            held = step.choice % 3 > 0
-            job = lookup.upload(state, f"u{name}")
-            wanted = {"upload_files": [FILE]} if job.upload_files else {}
-            return uploads.finish(
-                state, f"u{name}", reported={}, payload=wanted, held_md5=lambda *_: "there" if held else None
-            )
-        case "fail":
-            return uploads.fail(state, f"u{name}", "no disk")
-        case "take":
-            found = next(downloads.waiting(state, location), None)
-            return None if found is None else downloads.offer(state, *found)
-    taken = [
-        (job, index)
-        for job in state.jobs.values()
-        for index, task in enumerate(job.tasks)
-        if task.download is not None and task.download.status != "pending"
-    ]
-    if not taken:
-        return None
-    job, index = taken[step.task % len(taken)]
-    status = REPORTS[step.choice % len(REPORTS)]
-    return downloads.report(state, lookup.download_id(job, index), status=status, bytes_downloaded=1)
+from conductor_mock.farm.statuses import DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
+from support.lives import LOCATIONS, REPORTS, Step, decided, live, lives
+from support.simulated import HOUR, MACHINE, Farm, farms
+from support.states import image
 
 
 @given(farms, lives, st.data())
@@ -193,6 +49,20 @@ def test_the_same_seed_gives_the_same_life(options: dict[str, Any], life: list[S
     live(one, life)
     live(other, life)
     assert one.image() == other.image()
+
+
+@given(farms, lives)
+def test_to_decide_changes_nothing_whether_it_is_allowed_or_not(
+    options: dict[str, Any], life: list[Step]
+) -> None:
+    farm = Farm(**options)
+    for step in life:
+        farm.advance(step.after_us)
+        before = farm.image()
+        command = decided(farm.state, step)
+        assert farm.image() == before
+        if command is not None:
+            farm.do(command)
 
 
 @given(farms, lives)
@@ -378,9 +248,4 @@ def test_what_waits_for_daemons_is_what_a_look_at_every_job_finds(
             for index, task in enumerate(job.tasks)
             if task.status == "success" and task.download is not None and task.download.status == "pending"
         ]
-    again = snapshot.read(snapshot.write(state))
-    assert {key: line for key, line in state.to_deliver.items() if line} == again.to_deliver
-    assert again.leased <= state.leased
-    assert [job.to_deliver.count(1) for job in state.jobs.values()] == [
-        job.undelivered for job in state.jobs.values()
-    ]
+    assert image(snapshot.read(snapshot.write(state))) == image(state)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm import snapshot
 from support.golden import FOLDER, SNAPSHOTS, replayed, rows
+from support.lives import Step, live, lives
 from support.simulated import Arrival, Farm, arrivals, farms, run
-from support.states import image
+from support.states import differences, image
 
 
 def through_text(parts: Iterator[Any]) -> list[Any]:
@@ -34,6 +35,14 @@ def test_a_state_comes_back_from_its_parts_however_small_they_are(
 
     assert all(len(part) <= block for part in parts if isinstance(part, list))
     assert image(snapshot.read_parts(parts)) == image(farm.state)
+
+
+@given(farms, lives)
+def test_whatever_an_account_lived_through_comes_back(options: dict[str, Any], life: list[Step]) -> None:
+    farm = Farm(**options)
+    live(farm, life)
+
+    assert differences("", image(farm.state), image(snapshot.read(farm.stored()))) == []
 
 
 def test_a_snapshot_of_the_first_format_is_read() -> None:

@@ -206,8 +206,7 @@ class Farm(RuleBasedStateMachine):
     def restart(self, crash: bool) -> None:
         """Stop the server, or let it end without a last snapshot, and start it again."""
         if crash:
-            accounts: Any = self.fake.service.accounts
-            accounts._slots.clear()
+            self.fake.crash()
         self.server.close()
         self._start()
 

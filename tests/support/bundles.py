@@ -51,12 +51,19 @@ def with_manifest(data: bytes, **changes: Any) -> bytes:
 
 def with_commands(data: bytes, change: Callable[[list[dict[str, Any]]], object]) -> bytes:
     """A bundle whose commands were changed, and whose manifest has the right hash of them."""
+
+    def changed(text: bytes) -> bytes:
+        records = [json.loads(line) for line in text.splitlines()]
+        change(records)
+        return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+    return with_lines(data, changed)
+
+
+def with_lines(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The same, changed as a text."""
     parts = parts_of(data)
-    records = [json.loads(line) for line in parts["commands.jsonl"].splitlines()]
-    change(records)
-    parts["commands.jsonl"] = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    lines = parts["commands.jsonl"] = change(parts["commands.jsonl"])
     return with_manifest(
-        join(parts),
-        commands=len(records),
-        commands_sha256=hashlib.sha256(parts["commands.jsonl"]).hexdigest(),
+        join(parts), commands=len(lines.splitlines()), commands_sha256=hashlib.sha256(lines).hexdigest()
     )

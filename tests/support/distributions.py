@@ -125,7 +125,7 @@ class Environment:
         environment = cls(folder)
         install(interpreter, "-m", "venv", "--without-pip", str(folder))
         pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"))
-        install(*pip, "install", "--disable-pip-version-check", requirement)
+        install(*pip, "install", "--disable-pip-version-check", "--no-compile", requirement)
         return environment
 
     @classmethod
@@ -155,7 +155,7 @@ class Environment:
 
     def install(self, *what: str) -> None:
         """Install wheels, or folders of the clone, whose requirements it must have. Fails the test with pip's words."""
-        finished = self.pip("install", "--no-build-isolation", *what)
+        finished = self.pip("install", "--no-build-isolation", "--no-compile", *what)
         assert finished.returncode == 0, finished.stdout + finished.stderr
 
     def run(self, name: str, *arguments: str, **env: str) -> Finished:

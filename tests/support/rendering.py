@@ -5,29 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from support.control import PATIENCE_S
 from support.disk import md5_of
 from support.farm import Farm, job
-
-JSON = {"Content-Type": "application/json"}
-
-
-def control(farm: Farm, method: str, path: str, body: Any = None) -> Any:
-    """One call of the control API."""
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.request(
-            method, f"{farm.control.url}{path}", json=body, headers=JSON, timeout=PATIENCE_S
-        )
-    assert answer.status_code < 300, answer.text
-    return answer.json() if answer.content else None
 
 
 def advance(farm: Farm, seconds: float) -> None:
     """Move the farm's time on."""
-    control(farm, "POST", "/_mock/clock", {"advance": seconds})
+    farm.control.ask("POST", "/_mock/clock", {"advance": seconds})
 
 
 def render(farm: Farm, folder: Path | str, tasks: int = 3, **more: Any) -> str:
@@ -44,7 +28,7 @@ def render(farm: Farm, folder: Path | str, tasks: int = 3, **more: Any) -> str:
     advance(farm, 3600)
     for task in farm.control.job(jid)["tasks"]:
         if task["status"] != "success":
-            control(farm, "POST", f"/_mock/jobs/{jid}/tasks/{task['tid']}", {"status": "success"})
+            farm.control.ask("POST", f"/_mock/jobs/{jid}/tasks/{task['tid']}", {"status": "success"})
     return jid
 
 

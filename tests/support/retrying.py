@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
@@ -18,11 +16,12 @@ from conductor.lib.login.credentials import api_key
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport
 from conductor_contracts.retries import Case
-from conductor_mock.app import create_app, service_of
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.store.accounts import wall_us
+from conductor_mock.store.wall import wall_us
 from support.control import PATIENCE_S, Control
 from support.farm import HOST
 from support.server import ManualWall
@@ -74,20 +73,20 @@ class Bench:
             self.control.reset()
             self.control.forget_journal()  # of requests without an account, too
             if operation in IN_PARTS:
-                self._send("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
+                self.control.ask("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
             for rule in rules:
-                self._send("POST", "/_mock/faults", rule)
+                self.control.ask("POST", "/_mock/faults", rule)
             return [self._call(client, operation) for _ in range(calls)]
 
     def play_on(self, operation: str) -> Result:
         """Make one more call, of a client that knows nothing, without any fault."""
-        self._send("DELETE", "/_mock/faults")
+        self.control.ask("DELETE", "/_mock/faults")
         with self._client() as client:
             return self._call(client, operation)
 
     def consumed(self, kind: str, operation: str) -> int:
         """How many requests of an operation got a fault of that kind."""
-        rules = self._send("GET", "/_mock/faults").json()["faults"]
+        rules = self.control.ask("GET", "/_mock/faults")["faults"]
         return sum(
             rule["consumed"]
             for rule in rules
@@ -141,19 +140,6 @@ class Bench:
 
     def _asked(self, operation: str) -> int:
         return len(self.control.journal(operation))
-
-    def _send(self, method: str, path: str, body: Any = None) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.url}{path}",
-                json=body,
-                headers={"Content-Type": "application/json"},
-                timeout=PATIENCE_S,
-            )
-        assert answer.ok, answer.text
-        return answer
 
 
 JOB = {

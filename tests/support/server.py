@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,11 +13,14 @@ from typing import Any
 
 from flask import Flask
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
-from conductor_mock.app import close_app, create_app, service_of
+from conductor_contracts.operation import JSON
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
 from conductor_mock.service import Service
 from conductor_mock.settings import Settings
+from conductor_mock.store.turns import give_way
 
 ORIGIN = "http://127.0.0.1:8089"
 SECOND = 1_000_000
@@ -70,6 +73,7 @@ class ApiCaller:
     private_key: str
     token: str | None = None
     contract: Contract = field(default_factory=load_contract, repr=False)
+    control: Contract = field(default_factory=load_control, repr=False)
 
     def __post_init__(self) -> None:
         self._client = self.app.test_client(use_cookies=False)
@@ -170,12 +174,12 @@ class ApiCaller:
         shown = f"{method} {path[:200]} -> {answer.status} {answer.content[:400]!r}"
         assert answer.status != 500, shown
         assert answer.headers["X-Conductor-Mock"] == "1", shown
-        operation = self.contract.find(method, path.removeprefix(ORIGIN).partition("?")[0])
-        is_json = answer.headers.get("Content-Type") == "application/json" and answer.content
-        body = json.loads(answer.content) if is_json else None
-        is_page = answer.headers.get("Content-Type", "").startswith("text/html") and answer.content
-        if operation is not None and method != "HEAD" and not is_page:
-            problems = operation.check_response(answer.status, body)
+        path = path.removeprefix(ORIGIN).partition("?")[0]
+        operation = self.contract.find(method, path) or self.control.find(method, path)
+        media_type = answer.headers.get("Content-Type", JSON).partition(";")[0]
+        body = json.loads(answer.content) if media_type == JSON and answer.content else None
+        if operation is not None and method != "HEAD":
+            problems = operation.check_response(answer.status, body, media_type)
             assert not problems, f"{shown}: {problems}"
         if answer.status >= 400 and method != "HEAD":
             problems = self.contract.check_error(body)
@@ -213,14 +217,23 @@ class Fake:
         """A caller without a token."""
         return ApiCaller(self.app, "studio", "the key of the studio")
 
+    def crash(self) -> None:
+        """Have the server end as in a crash: what is in memory is lost, and no snapshot is taken of it."""
+        self.service.accounts.drop_states()
+
 
 @contextmanager
-def running(wall: ManualWall | None = None, **settings: Any) -> Iterator[Fake]:
-    """A fake for the length of the block, by default throw-away and at speed 0; closed cleanly at its end."""
+def running(
+    wall: ManualWall | None = None, *, give_way: Callable[[], None] = give_way, **settings: Any
+) -> Iterator[Fake]:
+    """A fake for the length of the block, by default throw-away and at speed 0; closed cleanly at its end.
+
+    `give_way` is called between two slices of long work.
+    """
     if "data_dir" not in settings:
         settings["ephemeral"] = True
     wall = wall or ManualWall()
-    app = create_app(Settings(**{"speed": 0, **settings}), wall=wall)
+    app = create_app(Settings(**{"speed": 0, **settings}), wall=wall, give_way=give_way)
     try:
         yield Fake(app, wall)
     finally:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from conductor_mock.farm import fold, snapshot
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import AccountOpened, Command, JobCreated
-from conductor_mock.farm.decisions import advance_until
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job
+from conductor_mock.farm.steps import advance_until
 from conductor_mock.farm.values import Machine, Options
 from support.states import image
 
@@ -31,7 +31,9 @@ MACHINE = Machine(
 class Farm:
     """One account, driven by hand."""
 
-    def __init__(self, *, fleet: int = 0, seed: int = 1, release_scouts: bool = True) -> None:
+    def __init__(
+        self, *, fleet: int = 0, seed: int = 1, release_scouts: bool = True, execute: int = 0
+    ) -> None:
         options = Options(
             simulation_version=fold.SIMULATION_VERSION,
             catalog_sha256="",
@@ -40,6 +42,7 @@ class Farm:
             provider="gcs",
             part_size=1 << 30,
             release_scouts=release_scouts,
+            execute=execute,
         )
         opened = AccountOpened("me", "5", "", options, Anchor(0, 0, 0))
         self.state = fold.follow(None, Record(1, 0, opened))
@@ -47,6 +50,10 @@ class Farm:
     def do(self, command: Command | None) -> None:
         assert command is not None
         fold.follow(self.state, Record(self.state.seq + 1, self.state.now_us, command))
+
+    def job(self, count: int, **payload: Any) -> JobCreated:
+        """The command of a job of so many tasks."""
+        return job_of(count, **payload)
 
     def submit(self, count: int, **payload: Any) -> Job:
         number = self.state.next_job_number

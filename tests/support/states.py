@@ -35,12 +35,21 @@ def differences(path: str, was: Any, now: Any) -> list[str]:
 def _fields(state: State, value: Any) -> dict[str, Any]:
     return {
         field.name: (
-            _INDEXES[type(value), field.name](state, value)
+            _index(value, field.name)(state, value)
             if is_derived(field)
             else _image(state, getattr(value, field.name))
         )
         for field in fields(value)
     }
+
+
+def _index(value: Any, name: str) -> Callable[[State, Any], Any]:
+    for cls in type(value).__mro__:
+        if (cls, name) in _INDEXES:
+            return _INDEXES[cls, name]
+    raise AssertionError(
+        f"support/states.py does not say how the index {type(value).__name__}.{name} is compared"
+    )
 
 
 def _image(state: State, value: Any) -> Any:

@@ -21,7 +21,7 @@ def compiled_once() -> Iterator[None]:
             compiled[what] = compile_builder(rule, append_unknown)
         return compiled[what]
 
-    Rule._compile_builder = remembered  # type: ignore[method-assign]
+    Rule._compile_builder = remembered  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:

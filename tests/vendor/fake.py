@@ -15,6 +15,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from support.control import check_answer
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -143,7 +145,9 @@ class Account:
         answer = self._ask(method, path, params={"account": self.client_id, **(params or {})}, body=body)
         if answer.status >= 300:
             raise ControlError(f"{method} /_mock/{path}: {answer.status} {answer.text}")
-        return dict(json.loads(answer.text)) if answer.text else {}
+        found = json.loads(answer.text) if answer.text else None
+        check_answer(method, f"/_mock/{path}", answer.status, found)
+        return dict(found or {})
 
     def _ask(self, method: str, path: str, *, params: dict[str, str], body: Json | None = None) -> Answer:
         url = f"{self.url}/_mock/{path}?{urlencode(params)}"

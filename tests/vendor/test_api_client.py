@@ -37,7 +37,7 @@ def using_tokens(desk: Workstation) -> Json:
 
 
 @scenario()
-def reading_the_catalogue(desk: Workstation) -> Json:
+def reading_the_catalog(desk: Workstation) -> Json:
     calls = [
         call("request_projects"),
         call("request_projects", ["active", "inactive"]),
@@ -142,14 +142,14 @@ def test_the_token_names_its_account_and_was_made_for_the_origin_that_the_client
     assert result["same_domain"] is True
 
 
-@after(reading_the_catalogue)
+@after(reading_the_catalog)
 def test_only_projects_of_the_wanted_statuses_are_named(result: Json) -> None:
     active, both = result["active"]["returned"], result["all"]["returned"]
     assert "default" in active
     assert set(active) < set(both)
 
 
-@after(reading_the_catalogue)
+@after(reading_the_catalog)
 def test_packages_come_although_the_query_has_a_comma_too_many(result: Json) -> None:
     packages = result["packages"]["returned"]
     assert result["queries"] == [{"all": ["true,"]}]
@@ -157,7 +157,7 @@ def test_packages_come_although_the_query_has_a_comma_too_many(result: Json) -> 
     assert len({package["package_id"] for package in packages}) == len(packages) > 100
 
 
-@after(reading_the_catalogue)
+@after(reading_the_catalog)
 def test_machines_are_described_by_the_client_itself(result: Json) -> None:
     machines = result["machines"]["returned"]
     assert len({machine["name"] for machine in machines}) == len(machines)
@@ -167,7 +167,7 @@ def test_machines_are_described_by_the_client_itself(result: Json) -> None:
     assert one_gpu["description"].startswith("8 core, 30GB Mem")
 
 
-@after(reading_the_catalogue)
+@after(reading_the_catalog)
 def test_the_filter_of_the_vendors_own_sample_chooses_machines(result: Json) -> None:
     chosen = result["chosen"]["returned"]
     names = {machine["name"] for machine in chosen}
@@ -182,7 +182,7 @@ def test_the_filter_of_the_vendors_own_sample_chooses_machines(result: Json) -> 
     assert names == wanted != set()
 
 
-@after(reading_the_catalogue)
+@after(reading_the_catalog)
 def test_the_accounts_extra_environment_is_found_under_its_id(result: Json) -> None:
     environment = result["environment"]["returned"]
     assert all(set(variable) == {"name", "value", "merge_policy"} for variable in environment)

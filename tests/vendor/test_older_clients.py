@@ -134,7 +134,7 @@ def downloading_as_a_daemon(desk: Workstation) -> Json:
 
 
 @after(*by_older(reading))
-def test_the_catalogue_is_read(result: Json) -> None:
+def test_the_catalog_is_read(result: Json) -> None:
     assert "default" in result["projects"]["returned"]
     assert len(result["packages"]["returned"]) > 100
     assert {"name", "cores", "memory"} <= set(result["machines"]["returned"][0])

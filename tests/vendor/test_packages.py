@@ -9,7 +9,7 @@ from conductor.lib.exceptions import EnvironmentMergeError
 from conductor.lib.package_environment import POLICIES, SEPARATORS, PackageEnvironment
 from conductor.lib.package_tree import PackageTree
 from vendor.scenarios import after, scenario
-from vendor.test_catalogue import building_menus
+from vendor.test_catalog import building_menus
 from vendor.workstation import Workstation
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 SCENE = b"the scene of the daemon"
 TEXTURE = b"its texture"
 WAITING = ("upload_pending", "uploading")
-COMPLETE = ("sync_pending", "syncing", "pending")
+COMPLETE = ("syncing", "pending")
 """Statuses of a job that has its files and whose tasks did not start yet (wire reference 7.1)."""
 
 

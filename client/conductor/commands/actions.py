@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from conductor.commands.common import json_option, print_json, task_numbers
+from conductor.commands.printing import echo
 from conductor.lib.exceptions import BadArgumentError, Problem
 
 
@@ -68,4 +69,4 @@ def _act(action: str, jids: tuple[str, ...], task_texts: tuple[str, ...], as_jso
     if as_json:
         print_json({"action": action, "message": message})
     else:
-        click.echo(message)
+        echo(message)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import json_option, print_json, write_file
+from conductor.commands.common import LocalPath, json_option, print_json, write_file
+from conductor.commands.printing import echo
 from conductor.lib.exceptions import InvalidPathError
 
 
@@ -18,7 +19,7 @@ def catalog() -> None:
 
 
 @catalog.command()
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.argument("file", type=LocalPath(allow_dash=True))
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option
 def export(file: Path, force: bool, as_json: bool) -> None:
@@ -42,7 +43,7 @@ def export(file: Path, force: bool, as_json: bool) -> None:
         print_json({"file": str(file), **counts})
     else:
         listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        click.echo(f"wrote {file}: {listed}")
+        echo(f"wrote {file}: {listed}")
 
 
 def _text(document: dict[str, Any], file: Path) -> str:

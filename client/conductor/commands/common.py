@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
@@ -11,12 +12,14 @@ from typing import Any, TypeVar
 
 import click
 
+from conductor.commands.printing import echo
 from conductor.commands.tables import Column, print_table
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError, Problem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MOST_TASKS = 100_000
+NO_PATH = "a path is empty; is it a variable that is not set?"
 
 
 def json_option(command: Command) -> Command:
@@ -26,7 +29,7 @@ def json_option(command: Command) -> Command:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, default=str))
+    echo(json.dumps(value, default=str), raw=True)
 
 
 def print_records(
@@ -40,9 +43,38 @@ def print_records(
     print_table([column if isinstance(column, Column) else Column(column) for column in columns], rows)
 
 
+class LocalPath(click.Path):
+    """A file or folder of this machine that a command is given: ``~`` is a home, and empty text is no path.
+
+    Empty text is what a shell makes of a variable that is not set; taken as a path it would be the current directory.
+    """
+
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(path_type=Path, allow_dash=allow_dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        from conductor.lib.files.local_paths import home_expanded
+
+        if isinstance(value, str):
+            if not value:
+                self.fail(NO_PATH, param, ctx)
+            value = home_expanded(value)
+        return super().convert(value, param, ctx)
+
+
 def absolute(path: str) -> str:
-    """Return what a shell user means by a relative path; one that begins with a variable is left for later."""
-    return path if path.startswith("$") else str(Path(path).absolute())
+    """Return what a shell user means by a relative path; one that begins with a variable is left for later.
+
+    Raises InvalidPathError for empty text, which would be the current directory with all that is below it.
+    """
+    from conductor.lib.files.local_paths import home_expanded
+
+    if not path:
+        raise InvalidPathError(NO_PATH)
+    if os.path.lexists(path):
+        return str(Path(path).absolute())
+    return path if path.startswith("$") else str(Path(home_expanded(path)).absolute())
 
 
 def task_numbers(texts: Iterable[str]) -> list[int]:
@@ -78,9 +110,12 @@ def day_option(name: str, help_text: str) -> Callable[[Command], Command]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace a file as a whole. Raises InvalidPathError if it cannot be written."""
+    """Replace a file as a whole. Raises InvalidPathError if it cannot be written, or is there and no file."""
     from conductor.lib.files.replacing import replace_file
 
+    if path.exists() and not path.is_file():
+        # Else a device such as /dev/null would be replaced too.
+        raise InvalidPathError(f"{path} cannot be written: it is there and is not a regular file")
     reason = ""
     try:
         replace_file(path, content)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from conductor.commands.printing import echo
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -24,4 +26,4 @@ def completion(shell: str) -> None:
         raise click.ClickException(f"this version of click does not know {shell}")
     name = command_name()
     variable = f"_{name.replace('-', '_').upper()}_COMPLETE"  # the one that click looks for
-    click.echo(kind(cli, {}, name, variable).source())
+    echo(kind(cli, {}, name, variable).source(), raw=True)

@@ -124,7 +124,7 @@ def _status_line(name: str, *, enabled: bool) -> Iterator[Callable[[str], None]]
     if enabled and sys.stderr.isatty():
         from rich.console import Console
 
-        with Console(stderr=True).status(f"{name}: starting") as status:
+        with Console(file=sys.stderr).status(f"{name}: starting") as status:
             yield lambda text: status.update(f"{name}: {text}")
         return
     last = ""

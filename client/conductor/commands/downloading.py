@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conductor.commands.common import print_json
+from conductor.commands.common import LocalPath, print_json
+from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress, size_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def download_options(command: Command) -> Command:
             "-o",
             "--destination",
             "--output-path",
-            type=click.Path(path_type=Path),
+            type=LocalPath(),
             metavar="DIR",
             help="Put files into DIR/JOB; by default into each job's own output path.",
         ),
@@ -116,17 +117,15 @@ def fetch_jobs(
     ):
         report = make_downloader(client, options).download(selections, progress=progress)
     for result in report.problems:
-        click.echo(f"conductor: {result}", err=True)
+        echo(f"conductor: {result}", err=True)
     for error in report.errors:
-        click.echo(f"conductor: {error}", err=True)
+        echo(f"conductor: {error}", err=True)
     if as_json:
         print_json(as_record(report))
     else:
-        click.echo(summary(report))
+        echo(summary(report))
         if not report.files and not report.errors:
-            click.echo(
-                "no output fits --regex" if options.regex else "these tasks have no outputs yet", err=True
-            )
+            echo("no output fits --regex" if options.regex else "these tasks have no outputs yet", err=True)
     if not report.complete:
         sys.exit(1 if report.problems else report.errors[0].exit_code)
 

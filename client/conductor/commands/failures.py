@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from conductor.commands.printing import echo
 from conductor.lib.exceptions import ConductorError
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""As shells report a program that SIGPIPE ended: whoever reads the output has gone."""
 
 
 class Failed(click.ClickException):
@@ -26,22 +23,18 @@ class Failed(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Write the message to the standard error."""
-        click.echo(f"conductor: {self.message}", err=True)
+        echo(f"conductor: {self.message}", err=True)
 
 
 @contextmanager
 def guarded(ctx: click.Context) -> Iterator[None]:
-    """Turn the library's errors into ``Failed``; Ctrl-C and a reader that has gone into exit codes."""
+    """Turn the library's errors into ``Failed``; Ctrl-C into an exit code."""
     failure: Failed
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("conductor: interrupted", err=True)
+        echo("conductor: interrupted", err=True)
         ctx.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # What is still buffered has nowhere to go; without this Python complains about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        ctx.exit(BROKEN_PIPE)
     except ConductorError as error:
         failure = Failed(str(error), error.exit_code)
     else:

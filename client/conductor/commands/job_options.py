@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import absolute
+from conductor.commands.common import NO_PATH, absolute
 from conductor.lib.submission.arguments import ARGUMENTS, Argument
 from conductor.lib.values.compound import ListOf, MapOf, Metadata, Record
 from conductor.lib.values.kinds import Flag, PathText
@@ -66,6 +66,8 @@ def _read(argument: Argument, value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
+        if not value and isinstance(argument.kind, PathText):
+            return _Unreadable(value, NO_PATH)
         try:
             return argument.kind.from_text(value)
         except ValueError as error:

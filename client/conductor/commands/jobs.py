@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conductor.commands.common import day_option, json_option, print_records
+from conductor.commands.printing import echo
 from conductor.commands.tables import Column
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def jobs(
     shown = every[-limit:] if limit else every
     print_records((job.record for job in shown) if as_json else map(_job_row, shown), _JOB_COLUMNS, as_json)
     if len(shown) < len(every):
-        click.echo(f"the last {len(shown)} of {len(every)} jobs; --limit 0 lists all", err=True)
+        echo(f"the last {len(shown)} of {len(every)} jobs; --limit 0 lists all", err=True)
 
 
 def _job_row(job: Job) -> dict[str, Any]:

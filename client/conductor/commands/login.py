@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.commands.printing import echo
 
 
 @click.command()
@@ -32,15 +33,15 @@ def login(timeout: float, no_browser: bool, as_json: bool) -> None:
 
     config = Config.load()
     if api_key(config) is not None:
-        click.echo("conductor: an API key is configured, and is used instead of this login", err=True)
+        echo("conductor: an API key is configured, and is used instead of this login", err=True)
     done = login_with_browser(config, open_browser=_say if no_browser else webbrowser.open, timeout=timeout)
     if as_json:
         print_json({"account_id": done.account_id, "expiration": done.expiration, "path": str(done.path)})
         return
     until = datetime.fromtimestamp(done.expiration, timezone.utc)
-    click.echo(f"logged in to account {done.account_id} until {until:%Y-%m-%d %H:%M} UTC ({done.path})")
+    echo(f"logged in to account {done.account_id} until {until:%Y-%m-%d %H:%M} UTC ({done.path})")
 
 
 def _say(page: str) -> bool:
-    click.echo(f"open {page} in a browser on this machine", err=True)
+    echo(f"open {page} in a browser on this machine", err=True)
     return True

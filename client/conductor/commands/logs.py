@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.commands.printing import echo
 
 
 @click.command()
@@ -24,7 +25,7 @@ def logs(jid: str, tid: str, follow: bool, as_json: bool) -> None:
             if as_json:
                 print_json({"line": line})
             else:
-                click.echo(line)
+                echo(line, raw=True)  # colours and all, as the task printed it
         return
     log = get_log(jid, tid)
     if as_json:
@@ -37,4 +38,4 @@ def logs(jid: str, tid: str, follow: bool, as_json: bool) -> None:
             }
         )
     else:
-        click.echo(log.text, nl=False)
+        echo(log.text, raw=True, nl=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import json_option, print_json, print_records
+from conductor.commands.printing import echo
 from conductor.commands.tables import Column, printable
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _print_tree(tree: PackageTree, form: str, as_json: bool) -> None:
         print_json(tree.as_records())
         return
     for line in _markdown(tree) if form == "markdown" else _branches(tree.roots, ""):
-        click.echo(line)
+        echo(line, raw=True)  # labels were made printable one by one
 
 
 def _branches(branches: Iterable[Branch], indent: str) -> Iterator[str]:

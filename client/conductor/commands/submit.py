@@ -9,17 +9,16 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import json_option, print_json
+from conductor.commands.common import LocalPath, json_option, print_json
 from conductor.commands.job_file import read_job_file
 from conductor.commands.job_options import argument_options, from_options
+from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress
 from conductor.lib.submission.arguments import BY_NAME
 
 
 @click.command()
-@click.option(
-    "--file", "job_file", type=click.Path(path_type=Path), help="Arguments of the job, as JSON or YAML."
-)
+@click.option("--file", "job_file", type=LocalPath(), help="Arguments of the job, as JSON or YAML.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @argument_options
 @json_option
@@ -32,16 +31,16 @@ def submit(job_file: Path | None, dry_run: bool, as_json: bool, **options: Any) 
 
     arguments = _arguments(job_file, options)
     if dry_run:
-        click.echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2))
+        echo(json.dumps(Submit(arguments).payload(), indent=None if as_json else 2), raw=True)
         return
     with shown_progress("uploading", enabled=not as_json) as progress:
         response, status = Submit(arguments, progress=progress).main()
     if as_json:
         print_json({"status_code": status, "response": response})
     elif response.get("jobid"):
-        click.echo(f"submitted job {response['jobid']} ({status})")
+        echo(f"submitted job {response['jobid']} ({status})")
     else:
-        click.echo(f"{response.get('message', 'submitted')} ({status})")
+        echo(f"{response.get('message', 'submitted')} ({status})")
 
 
 def _arguments(job_file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
+from conductor.commands.printing import can_show, echo
+from conductor.lib.statuses import SUCCEEDED, JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_STYLES = {
-    **dict.fromkeys(("success", "downloaded", "reviewed", "active"), "green"),
-    **dict.fromkeys(("failed", "sync_failed", "killed"), "red"),
-    **dict.fromkeys(("preempted", "holding", "inactive"), "yellow"),
-    **dict.fromkeys(("running", "uploading", "syncing"), "cyan"),
+_STYLES: Mapping[str, str] = {
+    **dict.fromkeys((*SUCCEEDED, "active"), "green"),
+    **dict.fromkeys((JobStatus.FAILED, JobStatus.SYNC_FAILED, JobStatus.KILLED), "red"),
+    **dict.fromkeys((JobStatus.PREEMPTED, JobStatus.HOLDING, "inactive"), "yellow"),
+    **dict.fromkeys((JobStatus.RUNNING, JobStatus.UPLOADING, JobStatus.SYNCING), "cyan"),
 }
 
 
@@ -51,9 +52,14 @@ def print_table(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
     if not on_terminal():
         print_plain(columns, rows)
         return
+    print_rich(columns, rows, _console())
+
+
+def _console() -> Console:
     from rich.console import Console
 
-    print_rich(columns, rows, Console(highlight=False, width=shutil.get_terminal_size().columns))
+    # With its file, whose encoding rich goes by.
+    return Console(file=sys.stdout, highlight=False, width=shutil.get_terminal_size().columns)
 
 
 def print_plain(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -63,7 +69,7 @@ def print_plain(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
     lines += [[printable(row.get(column.key)) for column in shown] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(shown))]
     for line in lines:
-        click.echo(_GAP.join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+        echo(_GAP.join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
 def print_rich(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]], console: Console) -> None:
@@ -81,7 +87,7 @@ def print_rich(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]], con
     widths = _fitted(shown, widths, console.width)
     for line in lines:
         for column, cell, width in zip(shown, line, widths):
-            cell.truncate(width, overflow="ellipsis")
+            cell.truncate(width, overflow="ellipsis" if can_show("…") else "crop")
             cell.align("right" if column.right else "left", width)
         # A line that is too long all the same is left to the terminal.
         console.print(Text(_GAP).join(line), soft_wrap=True)

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
+from conductor.commands.printing import echo
 from conductor.lib.progress import Progress, ProgressCallback
 
 LINE_SECONDS = 5.0
@@ -38,7 +37,7 @@ class Lines:
             self._next = LINE_SECONDS  # another transfer has begun
         if progress.seconds >= self._next:
             self._next = progress.seconds + LINE_SECONDS
-            click.echo(f"{self._verb}: {described(progress)}", err=True)
+            echo(f"{self._verb}: {described(progress)}", err=True)
 
 
 def described(progress: Progress) -> str:
@@ -74,7 +73,7 @@ def _bar(verb: str) -> Iterator[ProgressCallback]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=Console(file=sys.stderr), transient=True) as bars:
         bar = bars.add_task(verb, total=None, files="")
 
         def show(progress: Progress) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import absolute, json_option, print_json
+from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress
 
 if TYPE_CHECKING:
@@ -34,17 +35,13 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
         ]
         print_json({"files": listed, "bytes_sent": report.bytes_sent, "bytes_resumed": report.bytes_resumed})
     else:
-        click.echo(
-            f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there"
-        )
+        echo(f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there")
 
 
 def _cache(config: Config) -> Md5Cache | None:
     """Return what remembers md5s and parts, unless the settings say to do without."""
-    settings = config.submission()
-    if "md5_caching" in settings and settings["md5_caching"].value is False:
+    if config.argument("md5_caching") is False:
         return None
     from conductor.lib.md5_cache import user_cache
 
-    path = settings.get("database_filepath")
-    return user_cache(str(path.value) if path and path.value else None)
+    return user_cache(config.argument("database_filepath") or None)

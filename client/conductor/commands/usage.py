@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from conductor.commands.common import day_option, json_option, print_json, write_file
+from conductor.commands.common import LocalPath, day_option, json_option, print_json, write_file
+from conductor.commands.printing import can_show, echo
 from conductor.commands.tables import Column, print_table
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ _STORAGE = (Column("day"), Column("gib", heading="GiB", right=True), Column("cos
 @day_option("until", "The last day.  [default: today, UTC]")
 @click.option("--storage", is_flag=True, help="Storage instead of rendering.")
 @click.option("--plot", is_flag=True, help="Draw the costs by day instead of a table.")
-@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Draw them into this file.")
+@click.option("--png", type=LocalPath(), help="Draw them into this file.")
 @json_option
 def usage(
     since: date | None, until: date | None, storage: bool, plot: bool, png: Path | None, as_json: bool
@@ -45,7 +46,7 @@ def usage(
 
         title = f"{'storage' if storage else 'rendering'}, {first} to {last}"
         write_file(png, bar_chart(_days(rows, first, last), title))
-        click.echo(f"wrote {png}", err=True)
+        echo(f"wrote {png}", err=True)
     if as_json:
         print_json(rows)
     elif plot:
@@ -87,13 +88,14 @@ def _days(rows: Iterable[Row], first: date, last: date) -> list[tuple[str, float
     return [(day, costs.get(day, 0.0)) for day in days]
 
 
-def _draw(days: list[tuple[str, float]], write: Callable[[str], None] = click.echo) -> None:
+def _draw(days: list[tuple[str, float]], write: Callable[[str], None] = echo) -> None:
     import shutil
 
+    block = "█" if can_show("█") else "#"
     most = max((cost for _, cost in days), default=0.0)
     width = max(10, min(100, shutil.get_terminal_size().columns) - 24)
     for day, cost in days:
-        bar = "█" * round(width * cost / most) if most else ""
+        bar = block * round(width * cost / most) if most else ""
         write(f"{day}  {_shown(cost):>9}  {bar}".rstrip())
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.commands.printing import echo
+from conductor.lib.statuses import JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +51,7 @@ def wait(
         print_json([job.record for job in ended])
     else:
         for job in ended:
-            click.echo(_line(job))
+            echo(_line(job))
     ctx.exit(outcome(ended))
 
 
@@ -58,7 +60,7 @@ def outcome(jobs: Iterable[Job]) -> int:
     failed = [job for job in jobs if not job.succeeded]
     if not failed:
         return 0
-    return KILLED if all(job.status == "killed" for job in failed) else FAILED
+    return KILLED if all(job.status == JobStatus.KILLED for job in failed) else FAILED
 
 
 def _line(job: Job) -> str:
@@ -73,7 +75,7 @@ def _progress() -> Iterator[Callable[[list[Job]], None]]:
         return
     from rich.console import Console
 
-    with bars(Console(stderr=True)) as show:
+    with bars(Console(file=sys.stderr)) as show:
         yield show
 
 
@@ -112,7 +114,7 @@ def _lines() -> Callable[[list[Job]], None]:
         for job in jobs:
             line = _line(job)
             if last.get(job.jid) != line and not job.has_ended:
-                click.echo(f"job {line}", err=True)
+                echo(f"job {line}", err=True)
             last[job.jid] = line
 
     return show

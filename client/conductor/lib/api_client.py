@@ -145,10 +145,10 @@ def request_jobs(filter_text: str = "") -> list[dict[str, Any]]:
 
 
 @contextmanager
-def client_or_own(client: ApiClient | None) -> Iterator[ApiClient]:
-    """Give the client, or a new one with the settings of file and environment that is closed afterwards."""
+def client_or_own(client: ApiClient | None, config: Config | None = None) -> Iterator[ApiClient]:
+    """Give the client, or a new one that is closed afterwards, by default with the settings of file and environment."""
     if client is not None:
         yield client
         return
-    with ApiClient() as own:
+    with ApiClient(config) as own:
         yield own

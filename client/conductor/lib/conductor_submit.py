@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conductor.lib.api_client import ApiClient
+from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError
@@ -19,6 +19,7 @@ from conductor.lib.progress import ProgressCallback
 from conductor.lib.submission.payload import build_payload
 from conductor.lib.submission.resolution import Arguments, resolve
 from conductor.lib.uploader import Uploader
+from conductor.lib.wire.log_lines import SafeFormatter
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache
@@ -47,7 +48,7 @@ def set_logging(level: int | str = logging.INFO, log_filepath: str | Path | None
         old.close()
     for handler in handlers:
         handler.set_name(_HANDLER)
-        handler.setFormatter(logging.Formatter(_FORMAT))
+        handler.setFormatter(SafeFormatter(_FORMAT))
         root.addHandler(handler)
 
 
@@ -93,10 +94,12 @@ class Submit:
         if self._arguments["upload_only"] and not paths:
             return {"message": "No files to upload", "jobid": None}, 204
         files = self._with_enforced_md5s(look_at(paths))
-        if self._client is not None:
-            return self._submit(self._client, files)
-        with ApiClient(self._config) as client:
-            return self._submit(client, files)
+        with client_or_own(self._client, self._config) as client:
+            if self._arguments["local_upload"]:
+                files = list(self._uploader(client).upload(files).files)
+                if self._cancellation is not None:
+                    self._cancellation.check()
+            return client.create_job(build_payload(self._arguments, files))
 
     def payload(self) -> dict[str, Any]:
         """Return the body that ``main`` would submit, with the md5 of every file; nothing is sent.
@@ -123,19 +126,14 @@ class Submit:
             cache.remember(new.values(), seen_ns=seen_ns)
         return [known.get(file.path) or new[file.path] for file in files]
 
-    def _submit(self, client: ApiClient, files: list[LocalFile]) -> tuple[dict[str, Any], int]:
-        if self._arguments["local_upload"]:
-            uploader = Uploader(
-                client,
-                project=self._arguments["project"] or None,
-                cache=self._cache(),
-                progress=self._progress,
-                cancellation=self._cancellation,
-            )
-            files = list(uploader.upload(files).files)
-            if self._cancellation is not None:
-                self._cancellation.check()
-        return client.create_job(build_payload(self._arguments, files))
+    def _uploader(self, client: ApiClient) -> Uploader:
+        return Uploader(
+            client,
+            project=self._arguments["project"] or None,
+            cache=self._cache(),
+            progress=self._progress,
+            cancellation=self._cancellation,
+        )
 
     def _paths(self) -> list[str]:
         """Return every file to upload: upload_paths, then those listed in upload_file."""

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import ConfigError, Problem
+from conductor.lib.files.text_file import NotTextError, read_text
+from conductor.lib.files.yaml_file import NotYamlError, parse_yaml
 from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
 from conductor.lib.values.kinds import Kind, PathText, Spot, Whole, choice
 from conductor.lib.wire.redaction import without_user
@@ -38,9 +40,9 @@ class Url(Kind):
     def check(self, value: Any, spot: Spot) -> str | None:
         """Return the URL without a slash at its end."""
         if isinstance(value, str) and self._fits(value):
-            return value.rstrip("/")
+            return str(value).rstrip("/")
         spot.problems.append(
-            Problem(spot.argument, repr(without_user(str(value))), self.accepts, spot.source)
+            Problem(spot.argument, repr(without_user(str(value))), self.accepts, spot.origin(value))
         )
         return None
 
@@ -65,7 +67,7 @@ class Secret(Kind):
     def check(self, value: Any, spot: Spot) -> str | None:
         """Return the key as text."""
         if isinstance(value, str):
-            return value
+            return str(value)
         if isinstance(value, Mapping):
             import json
 
@@ -176,6 +178,19 @@ class Config:
         """How many threads hash and upload at most."""
         return int(self["thread_count"] or _threads())
 
+    def argument(self, name: str) -> Any:
+        """Return what file and environment say of an argument of a submission, checked, None if they say nothing.
+
+        Raises ConfigError for what the argument does not take.
+        """
+        sourced, problems = self._values.get(name), list[Problem]()
+        if sourced is None:
+            return None
+        value = BY_NAME[name].kind.check(sourced.value, Spot(name, problems, sourced.source))
+        if problems:
+            raise ConfigError(f"wrong setting {problems[0]}")
+        return value
+
     def submission(self) -> dict[str, Sourced]:
         """Return the arguments of a submission that file or environment set, by documented name, unchecked."""
         return {name: sourced for name, sourced in self._values.items() if name in BY_NAME}
@@ -259,22 +274,19 @@ def _file(environ: Mapping[str, str], home: Path) -> Path | None:
 
 def _parsed(path: Path) -> dict[Any, Any]:
     try:
-        import yaml  # only needed by people who have a config file
+        content = parse_yaml(read_text(path), str(path))
     except ModuleNotFoundError:
         raise ConfigError(
             f"{path} cannot be read without PyYAML: pip install 'conductor-mock-client[cli]'"
         ) from None
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except NotTextError as error:
+        raise ConfigError(f"{path} {error}") from None
+    except NotYamlError as error:
         # Where, but not what: the text of the error quotes the file, which may hold a key.
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        raise ConfigError(f"{path} is not YAML{where}") from None
+        where = f" (line {error.line})" if error.line else ""
+        raise ConfigError(f"{path} is not YAML{where}{'' if error.quotes else f': {error.reason}'}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

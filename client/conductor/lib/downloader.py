@@ -13,6 +13,7 @@ from conductor.lib.download.plan import Overwrite, Selection, compiled
 from conductor.lib.download.records import PAGE_TASKS, DownloadTask
 from conductor.lib.download.report import DownloadReport
 from conductor.lib.download.run import DownloadRun, RunSettings
+from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Downloader:
         self._settings = RunSettings(
             client=client,
             workers=client.config.thread_count,
-            destination=None if destination is None else Path(destination).absolute(),
+            destination=None if destination is None else Path(home_expanded(str(destination))).absolute(),
             pattern=compiled(regex),
             overwrite=overwrite,
             portable_names=portable_names,

@@ -9,18 +9,9 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
+from conductor.lib.statuses import JOB_ENDED, SUCCEEDED, TASK_ENDED, TaskStatus
 from conductor.lib.wire.operations import JOBS_LIST
 from conductor.lib.wire.records import job_id, job_ids, number, text
-
-TASK_STATUSES = (
-    *("pending", "holding", "running", "success"),
-    *("downloaded", "reviewed", "failed", "preempted", "killed"),
-)
-"""The states of tasks, each a counter of a job."""
-
-SUCCEEDED = frozenset({"success", "downloaded", "reviewed"})
-# The first five are what pollers stop at; a vendor tool adds preempted; a failed sync waits for a person.
-ENDED = SUCCEEDED | {"killed", "failed", "preempted", "sync_failed"}
 
 # More ids than this, from the first wanted to the last, are asked for one by one.
 _SPAN = 200
@@ -30,7 +21,7 @@ _SPAN = 200
 class Job:
     """A job as it was when it was asked for.
 
-    ``status`` is one of wire reference 7.1, or one that came later. ``counts`` are tasks by state. ``created`` is the
+    ``status`` is a `JobStatus`, or one that came later. ``counts`` are tasks by `TaskStatus`. ``created`` is the
     service's text, ISO 8601 where it was seen. ``runtime`` is the sum of all tasks, in seconds. ``record`` is all that
     the service said.
     """
@@ -52,7 +43,7 @@ class Job:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Job:
         """Read a record of ``jobs.list``; what it lacks is empty or 0."""
-        counts = {name: int(number(record.get(name))) for name in TASK_STATUSES}
+        counts = {status.value: int(number(record.get(status.value))) for status in TaskStatus}
         listed = record.get("tasks")
         return cls(
             jid=text(record, "jid", "id"),
@@ -73,7 +64,7 @@ class Job:
     @property
     def finished_tasks(self) -> int:
         """How many tasks are neither waiting nor running."""
-        return sum(count for name, count in self.counts.items() if name in ENDED)
+        return sum(count for name, count in self.counts.items() if name in TASK_ENDED)
 
     @property
     def has_ended(self) -> bool:
@@ -82,7 +73,8 @@ class Job:
         A job of which a task failed or was preempted says so while others still run (wire reference 7.1), so the
         counters are asked too.
         """
-        return self.status in ENDED and not (self.counts["running"] or self.counts["pending"])
+        under_way = self.counts[TaskStatus.RUNNING] or self.counts[TaskStatus.PENDING]
+        return self.status in JOB_ENDED and not under_way
 
     @property
     def succeeded(self) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError, TryAgainError
-from conductor.lib.jobs import ENDED
 from conductor.lib.polling import Pacer, Polling
+from conductor.lib.statuses import TASK_ENDED
 from conductor.lib.tasks import get_task
 from conductor.lib.wire.records import job_id, number, object_of, task_id, text
 
@@ -99,10 +99,10 @@ def follow_log(
             pacer.answered(news=bool(log.lines))
             yield from log.lines
             line = log.next_line
-            if log.task_status in ENDED and (settled or not log.lines):
+            if log.task_status in TASK_ENDED and (settled or not log.lines):
                 return
             # Lines that came with the end may not be the last ones: those are asked for once more.
-            settled = log.task_status in ENDED
+            settled = log.task_status in TASK_ENDED
             pacer.pause()
 
 

@@ -43,7 +43,7 @@ class Md5Cache:
 
     def known(self, files: Iterable[LocalFile]) -> dict[str, LocalFile]:
         """Return, by path, those of the files whose md5 is known, with it."""
-        by_path = {file.path: file for file in files}
+        by_path = {file.path: file for file in files if _is_text(file.path)}
 
         def look_up(connection: sqlite3.Connection) -> dict[str, LocalFile]:
             paths, known = list(by_path), dict[str, LocalFile]()
@@ -59,7 +59,7 @@ class Md5Cache:
         rows = [
             (file.path, _version(file), file.md5)
             for file in files
-            if file.md5 and max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) < limit
+            if file.md5 and _is_text(file.path) and max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) < limit
         ]
 
         def insert(connection: sqlite3.Connection) -> None:
@@ -81,6 +81,15 @@ def _lookup(
         for path, version, md5 in connection.execute(query, paths)
         if _version(by_path[path]) == version
     }
+
+
+def _is_text(path: str) -> bool:
+    """Say whether a database can hold a path: not one with bytes in it that are no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _version(file: LocalFile) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
-from conductor.lib.jobs import ENDED
+from conductor.lib.statuses import TASK_ENDED
 from conductor.lib.wire.operations import TASKS_LIST
 from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 
@@ -17,8 +17,8 @@ from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 class Task:
     """A task as it was when it was asked for.
 
-    Only ``status`` was seen in a client of the real service; the other fields may be empty there. ``runtime`` is in
-    seconds. ``record`` is all that the service said.
+    ``status`` is a `TaskStatus`, or one that came later; it alone was seen in a client of the real service, so the
+    other fields may be empty there. ``runtime`` is in seconds. ``record`` is all that the service said.
     """
 
     jid: str
@@ -45,7 +45,7 @@ class Task:
     @property
     def has_ended(self) -> bool:
         """Whether the task neither waits nor runs."""
-        return self.status in ENDED
+        return self.status in TASK_ENDED
 
 
 def list_tasks(jid: int | str, *, client: ApiClient | None = None) -> list[Task]:

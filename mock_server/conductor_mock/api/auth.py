@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from flask import Blueprint, g, redirect, render_template, request
@@ -10,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from conductor_mock.auth.tokens import MAX_BYTES, Identity
 from conductor_mock.context import now_s, origin, service
-from conductor_mock.errors import Detail, Refusal, bad_request, forbidden, unauthorized
+from conductor_mock.errors import forbidden, unauthorized, wrong_value
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.store.accounts import WrongKeyError
 
@@ -27,21 +26,19 @@ def token() -> dict[str, object] | ResponseReturnValue:
     """
     if request.args.get("redirect_uri") is not None:
         return _browser_login(request.args["redirect_uri"])
-    grant_type = request.args.get("grant_type")
-    if grant_type != "client_credentials":
-        raise _wrong("grant_type", f"must be 'client_credentials', got {grant_type!r}")
-    client_id = request.args.get("client_id", "")
-    secret = request.args.get("client_secret", "")
-    if not client_id or len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
-        raise _wrong("client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}")
+    client_id, secret = request.args["client_id"], request.args["client_secret"]
+    if len(client_id) > MAX_CLIENT_ID or not client_id.isprintable():
+        raise wrong_value(
+            "client_id", f"must be 1 to {MAX_CLIENT_ID} printable characters, got {len(client_id)}"
+        )
     if not secret.strip():
-        raise _wrong("client_secret", "must be the private_key of the API key, got nothing")
+        raise wrong_value("client_secret", "must be the private_key of the API key, got nothing")
     scope = (request.args.get("scope") or "owner admin user")[:200]
     tokens = service().tokens
     identity = Identity(account_id_of(client_id), client_id)
     access_token = tokens.issue(identity, audience=origin(), now_s=now_s(), scope=scope)
     if len(access_token) >= MAX_BYTES:
-        raise _wrong("client_id", f"makes, with scope and Host, a token of {MAX_BYTES} bytes or more")
+        raise wrong_value("client_id", f"makes, with scope and Host, a token of {MAX_BYTES} bytes or more")
     g.account_id = _sign_in(client_id, secret)  # for the journal: this request carries no token yet
     return {
         "access_token": access_token,
@@ -53,16 +50,10 @@ def token() -> dict[str, object] | ResponseReturnValue:
 
 def _sign_in(client_id: str, secret: str) -> str:
     """The account id of an API key. Refuses (401) a key that is not the account's."""
-    current = service()
-    accounts, keys = current.accounts, current.keys
-    wrong = unauthorized(f"client_id {client_id!r} is known here with another private_key")
-    is_default = hmac.compare_digest(secret.strip().encode(), keys.private_key.strip().encode())
-    if client_id == keys.client_id and not is_default and not accounts.knows(account_id_of(client_id)):
-        raise wrong  # this account is not for the first who comes: the ready file hands out its key
     try:
-        return accounts.sign_in(client_id, secret)
+        return service().accounts.sign_in(client_id, secret)
     except WrongKeyError:
-        raise wrong from None
+        raise unauthorized(f"client_id {client_id!r} is known here with another private_key") from None
 
 
 def _browser_login(redirect_uri: str) -> ResponseReturnValue:
@@ -93,7 +84,7 @@ def _browser_login(redirect_uri: str) -> ResponseReturnValue:
 
 def _loopback_url(text: str) -> SplitResult:
     """The URL of a web server on this machine. Refuses (400) any other, and what could not stand in a header."""
-    refused = _wrong("redirect_uri", f"must be a http URL of localhost, got {text[:80]!r}")
+    refused = wrong_value("redirect_uri", f"must be a http URL of localhost, got {text[:80]!r}")
     if not (text.isascii() and text.isprintable()):
         raise refused
     try:
@@ -104,7 +95,3 @@ def _loopback_url(text: str) -> SplitResult:
     if url.scheme != "http" or not local or url.fragment:
         raise refused
     return url
-
-
-def _wrong(parameter: str, message: str) -> Refusal:
-    return bad_request(f"{parameter} {message}", Detail(parameter, message))

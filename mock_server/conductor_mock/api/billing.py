@@ -11,7 +11,7 @@ from flask import Blueprint, request
 
 from conductor_mock.catalog.record_filters import METADATA
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, Refusal, bad_request
+from conductor_mock.errors import wrong_value
 from conductor_mock.farm import billing as farm
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.state import Job
@@ -34,11 +34,11 @@ def get_usage() -> Json:
     """Compute usage per hour; one row of zeros where nothing ran, since no row breaks clients (trap 27)."""
     start_us, end_us, metadata = _usage_filter(request.args.get("filter", ""))
 
-    def wanted(job: Job) -> bool:
+    def has_metadata(job: Job) -> bool:
         return all(name in job.metadata and str(job.metadata[name]) == value for name, value in metadata)
 
     with service().accounts.open(caller().account_id) as account:
-        hours = farm.usage_by_hour(account.state, start_us, end_us, wanted)
+        hours = farm.usage_by_hour(account.state, start_us, end_us, has_metadata)
     rows = hours or {start_us: farm.Usage()}
     return {"data": [_usage_row(number, t_us, usage) for number, (t_us, usage) in enumerate(rows.items())]}
 
@@ -94,9 +94,9 @@ def _usage_filter(text: str) -> tuple[int, int, list[tuple[str, str]]]:
     try:
         terms = json.loads(text or "[]")
     except (ValueError, RecursionError) as error:
-        raise _wrong("filter", f"is not JSON: {error}") from None
+        raise wrong_value("filter", f"is not JSON: {error}") from None
     if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
-        raise _wrong("filter", "must be a JSON list of objects with field, op and value")
+        raise wrong_value("filter", "must be a JSON list of objects with field, op and value")
     metadata = []
     for term in terms:
         if str(term.get("field")).startswith(METADATA):
@@ -104,30 +104,30 @@ def _usage_filter(text: str) -> tuple[int, int, list[tuple[str, str]]]:
             continue
         if term.get("field") != "start_time" or term.get("op") not in (">=", "<"):
             known = "start_time with >= and <, and metadata.NAME with =="
-            raise _wrong("filter", f"knows {known}, got {json.dumps(term)[:80]}")
+            raise wrong_value("filter", f"accepts {known}, got {json.dumps(term)[:80]}")
         day = _date("filter", term.get("value"))
         start, end = (day, end) if term["op"] == ">=" else (start, day)
     if end < start:  # equal they may be: the vendor's client takes its second date for the last day
-        raise _wrong("filter", f"ends at {end:%Y-%m-%d}, before it begins at {start:%Y-%m-%d}")
+        raise wrong_value("filter", f"ends at {end:%Y-%m-%d}, before it begins at {start:%Y-%m-%d}")
     return _us(start), _us(end), metadata
 
 
 def _metadata(term: Json) -> tuple[str, str]:
     """Name and value of a term on metadata."""
     if term.get("op") != "==" or not isinstance(term.get("value"), str):
-        raise _wrong("filter", f"compares metadata with == and a text, got {json.dumps(term)[:80]}")
+        raise wrong_value("filter", f"compares metadata with == and a text, got {json.dumps(term)[:80]}")
     return str(term["field"]).removeprefix(METADATA), str(term["value"])
 
 
 def _days(start: datetime, end: datetime) -> list[datetime]:
     count = (end - start).days
     if not 1 <= count <= MAX_DAYS:
-        raise _wrong("end", f"must be 1 to {MAX_DAYS} days after start, got {count}")
+        raise wrong_value("end", f"must be 1 to {MAX_DAYS} days after start, got {count}")
     return [start + timedelta(number) for number in range(count)]
 
 
 def _date(name: str, value: object) -> datetime:
-    wrong = _wrong(name, f"must be a date YYYY-MM-DD, got {str(value)[:40]!r}")
+    wrong = wrong_value(name, f"must be a date YYYY-MM-DD, got {str(value)[:40]!r}")
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise wrong
     try:
@@ -138,7 +138,3 @@ def _date(name: str, value: object) -> datetime:
 
 def _us(day: datetime) -> int:
     return int(day.timestamp()) * SECOND
-
-
-def _wrong(name: str, message: str) -> Refusal:
-    return bad_request(f"{name} {message}", Detail(name, message))

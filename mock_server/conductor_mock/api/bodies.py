@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any, cast
 
 from flask import g, request
 
 from conductor_mock.context import service, warn
-from conductor_mock.errors import Detail, Refusal, bad_request, too_large
+from conductor_mock.errors import Detail, bad_request, invalid, too_large
+from conductor_mock.wire import json_text
+from conductor_mock.wire.json_text import JsonTextError
 
 Json = dict[str, Any]
-
-MAX_DEPTH = 64
-"""Levels of nesting; no known client sends more than six."""
 
 
 def raw_body() -> bytes:
@@ -41,82 +38,24 @@ def contract_body() -> Json:
     data = parse_json(raw_body())
     problems = operation.check_request(data)
     if problems:
-        raise bad_request(
-            f"{operation.id}: the request body is not valid: {_place(problems[0].path)} {problems[0].message}",
-            *(Detail(problem.path, problem.message) for problem in problems),
-        )
-    for field in operation.unknown_fields(data):
-        hint = f"; did you mean {field.closest!r}?" if field.closest else ""
-        notice(field.path, f"the contract knows no such field{hint}")
+        raise invalid(f"{operation.id}: the request body is not valid", problems)
+    for problem in operation.unknown_fields(data):
+        notice(problem.path, problem.message)
     return cast(Json, data)
 
 
 def notice(path: str, message: str) -> None:
-    """A contract warning about one place of the body; under `--strict` it refuses the request."""
+    """A contract warning about one place of the request; under `--strict` it refuses the request."""
+    problem = Detail(path, message)
     if service().settings.strict:
-        raise bad_request(f"strict: {_place(path)} {message}", Detail(path, message))
-    warn(f"{_place(path)} {message}")
+        raise invalid("strict", [problem])
+    warn(str(problem))
 
 
 def parse_json(data: bytes) -> Any:
     """`data` as JSON. Refuses (400) what is not UTF-8, not JSON, nested too deeply, or beyond what JSON can carry."""
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _refused(f"the body is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}") from None
-    try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        raise _refused(
-            f"the body is not JSON: {error}" if text.strip() else "the body is empty, JSON was expected"
-        ) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
-        raise _too_deep()
-    if "\\ud" in text.lower() and _has_lone_surrogate(value):
-        raise _refused("a text in the body holds half of a surrogate pair, which is not a character")
-    return value
-
-
-def _place(path: str) -> str:
-    return path or "the body"
-
-
-def _refused(message: str) -> Refusal:
-    return bad_request(message, Detail("", message))
-
-
-def _too_deep() -> Refusal:
-    return _refused(f"the body is nested deeper than {MAX_DEPTH} levels")
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return value
-
-
-def _is_deeper_than(value: Any, limit: int) -> bool:
-    containers = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(limit):
-        containers = [
-            child
-            for container in containers
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, (dict, list))
-        ]
-    return bool(containers)
-
-
-def _has_lone_surrogate(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+        return json_text.read(data)
+    except JsonTextError as error:
+        message = f"the body {error}"
+        raise bad_request(message, Detail("", message)) from None

@@ -33,7 +33,7 @@ def login() -> dict[str, Any]:
     if body.get("email"):
         accounts.append(_account(body["email"], body["password"], email))
     if not accounts:
-        raise unauthorized("an id_token is taken on a loopback address only; send email and password")
+        raise unauthorized("an id_token is accepted on a loopback address only; send email and password")
     return {"accounts": accounts}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
 
@@ -11,8 +13,8 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, raw_body
+from conductor_mock.api.queries import count
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm.ids import tid as write_tid
@@ -31,18 +33,18 @@ MAX_PAGE = 1000
 _CURSOR = re.compile(r"after-(\d{1,12})", re.ASCII)
 
 
-@downloads.post("/jobs/<jid>/downloads", endpoint="page")
+@downloads.post("/jobs/<jid>/downloads")
 def page(jid: str) -> tuple[Json, int]:
     """One page of a job's outputs: of every completed task, downloaded before or not. Always 201 (trap 3)."""
     tids = contract_body().get("tids")
-    limit = _whole("limit", DEFAULT_PAGE, MAX_PAGE)
+    limit = count("limit", DEFAULT_PAGE, MAX_PAGE)
     first = _cursor(request.args.get("start_cursor"))
 
     def choose(state: State) -> Chosen:
         job = lookup.job(state, jid)
-        wanted = None if tids is None else {_padded(tid) for tid in tids}
+        asked = None if tids is None else {_padded(tid) for tid in tids}
         indexes = (index for index in farm.delivered(job) if index >= first)
-        chosen = (index for index in indexes if wanted is None or write_tid(index) in wanted)
+        chosen = (index for index in indexes if asked is None or write_tid(index) in asked)
         return [(job, index) for index in islice(chosen, limit + 1)]
 
     records = _records(choose)
@@ -51,26 +53,23 @@ def page(jid: str) -> tuple[Json, int]:
 
 
 @downloads.get("/downloads/next", endpoint="next")
-def hand_out() -> tuple[Json, int] | Response:
+def next_() -> tuple[Json, int] | Response:
     """Hand outputs that nobody fetched yet to this downloader: 201 with some, 204 without (traps 3, 22, 23, 25)."""
-    count = _whole("count", 1, MAX_PAGE)
+    most = count("count", 1, MAX_PAGE)
     location = request.args.get("location")
 
     def choose(state: State) -> Chosen:
-        return list(islice(farm.waiting(state, location), count))
+        return list(islice(farm.waiting(state, location), most))
 
-    def then(account: Account, chosen: Chosen) -> list[Json]:
+    with _listed(choose) as (account, chosen):
         for job, index in chosen:
             account.append(farm.offer(account.state, job, index))
-        return [_record(account, job, index) for job, index in chosen]
-
-    current = service()
-    records = with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
+        records = [_record(account, job, index) for job, index in chosen]
     return ({"data": records}, 201) if records else Response(status=204)
 
 
-@downloads.get("/downloads/<jid>", endpoint="get")
-def for_job(jid: str) -> tuple[Json, int]:
+@downloads.get("/downloads/<jid>")
+def get(jid: str) -> tuple[Json, int]:
     """The outputs of a job, or of one `tid` of it, for older downloaders; the id may be unpadded. Always 201."""
     if jid == "status":  # a call of its own, which only POST makes (trap 30)
         raise MethodNotAllowed(["POST"])
@@ -84,7 +83,7 @@ def for_job(jid: str) -> tuple[Json, int]:
     return {"downloads": _records(choose)}, 201
 
 
-@downloads.post("/downloads/status", endpoint="report")
+@downloads.post("/downloads/status")
 def report() -> Json:
     """A downloader's report; `downloading` is a heartbeat, `pending` gives the outputs back."""
     body = contract_body()
@@ -100,7 +99,7 @@ def report() -> Json:
     return {"status": "success"}
 
 
-@downloads.post("/downloads/<download_id>/fail", endpoint="fail")
+@downloads.post("/downloads/<download_id>/fail")
 def fail(download_id: str) -> Json:
     """A downloader gave up, with plain text as the reason: the outputs are offered again."""
     raw_body()
@@ -111,13 +110,14 @@ def fail(download_id: str) -> Json:
     return {"status": "success"}
 
 
-def _records(choose: Any) -> list[Json]:
-    current = service()
-
-    def then(account: Account, chosen: Chosen) -> list[Json]:
+def _records(choose: Callable[[State], Chosen]) -> list[Json]:
+    with _listed(choose) as (account, chosen):
         return [_record(account, job, index) for job, index in chosen]
 
-    return with_outputs(current.accounts, current.contents, caller().account_id, choose, then)
+
+def _listed(choose: Callable[[State], Chosen]) -> AbstractContextManager[tuple[Account, Chosen]]:
+    current = service()
+    return with_outputs(current.accounts, current.contents, caller().account_id, choose)
 
 
 def _record(account: Account, job: Job, index: int) -> Json:
@@ -129,18 +129,6 @@ def _record(account: Account, job: Job, index: int) -> Json:
 def _padded(tid: object) -> str:
     text = str(tid)
     return f"{int(text):03d}" if re.fullmatch(r"\d{1,12}", text, re.ASCII) else text
-
-
-def _whole(name: str, default: int, most: int) -> int:
-    """A query parameter that is a count; larger ones are cut to the most that is served at once."""
-    text = request.args.get(name)
-    if text is None or text == "":
-        return default
-    if not re.fullmatch(r"[1-9]\d{0,11}", text, re.ASCII):
-        raise bad_request(
-            f"{name} must be a whole number from 1, got {text[:40]!r}", Detail(name, "must be from 1")
-        )
-    return min(int(text), most)
 
 
 def _cursor(text: str | None) -> int:

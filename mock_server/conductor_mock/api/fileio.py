@@ -11,8 +11,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from conductor_mock.api import signed
+from conductor_mock.api.queries import contract_form
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.errors import Refusal, not_found
 from conductor_mock.farm import downloads as farm
 from conductor_mock.farm import lookup
 from conductor_mock.farm.clock import iso
@@ -31,27 +32,25 @@ _ID = re.compile(r"(d[\d-]{5,60})\.(\d{1,6})", re.ASCII)
 
 
 @fileio.get("/api/v1/fileio/downloader/next", endpoint="next")
-def hand_out() -> Response:
+def next_() -> Response:
     """One file that nobody fetched yet, as a list of one; an empty list when there is none."""
     location, project = request.args.get("location"), request.args.get("project")
 
-    def wanted(job: Job) -> bool:
+    def of_project(job: Job) -> bool:
         return not project or job.project == project
 
     def choose(state: State) -> Chosen:
-        found = farm.next_file(state, location, wanted)
-        return [] if found is None else [found[:2]]
-
-    def then(account: Account, chosen: Chosen) -> list[Json]:
-        found = farm.next_file(account.state, location, wanted) if chosen else None
-        if found is None or found[2] is None:
-            return []
-        job, index, number = found[0], found[1], found[2]
-        account.append(farm.offer(account.state, job, index, number))
-        return [_item(account, job, index, number)]
+        file = farm.next_file(state, location, of_project)
+        return [] if file is None else [file[:2]]
 
     current = service()
-    return jsonify(with_outputs(current.accounts, current.contents, caller().account_id, choose, then))
+    with with_outputs(current.accounts, current.contents, caller().account_id, choose) as (account, _):
+        file = farm.next_file(account.state, location, of_project)
+        if file is None or file[2] is None:
+            return jsonify([])
+        job, index, number = file[0], file[1], file[2]
+        account.append(farm.offer(account.state, job, index, number))
+        return jsonify([_item(account, job, index, number)])
 
 
 @fileio.put("/api/v1/fileio/downloader/touch/<file_id>")
@@ -73,27 +72,24 @@ def fail(file_id: str) -> Json:
 
 
 def _report(file_id: str, status: DownloadStatus, field: str) -> Json:
+    form = contract_form()
     match = _ID.fullmatch(file_id)
     if match is None:
         raise not_found(f"there is no download {file_id[:60]!r}")
     with service().accounts.open(caller().account_id) as account:
         try:
             command = farm.report(
-                account.state, match[1], status=status, bytes_downloaded=_bytes(field), file=int(match[2])
+                account.state,
+                match[1],
+                status=status,
+                bytes_downloaded=int(form.get(field) or 0),
+                file=int(match[2]),
             )
         except NotThereError as error:
             raise Refusal(410, f"no longer active: {error}") from None
         if command is not None:
             account.append(command)
     return {"status": "success"}
-
-
-def _bytes(field: str) -> int:
-    text = request.form.get(field) or "0"
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        message = f"must be a whole number of bytes, got {text[:40]!r}"
-        raise bad_request(f"{field} {message}", Detail(field, message))
-    return int(text)
 
 
 def _item(account: Account, job: Job, index: int, number: int) -> Json:

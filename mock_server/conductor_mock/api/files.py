@@ -7,13 +7,15 @@ from typing import Any
 from flask import Blueprint, Response
 
 from conductor_mock.api import signed
-from conductor_mock.api.bodies import contract_body, notice
+from conductor_mock.api.bodies import contract_body
+from conductor_mock.api.objects import store_upload
+from conductor_mock.api.offered import check_project
 from conductor_mock.context import caller, catalog, service
 from conductor_mock.errors import Detail, bad_request, not_found
 from conductor_mock.farm.values import Options
-from conductor_mock.md5 import canonical, from_base64
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.parts import Multipart, PartsError, UnknownUploadError
+from conductor_mock.wire.md5 import canonical, from_base64
 
 files = Blueprint("files", __name__)
 
@@ -25,18 +27,18 @@ MAX_PARTS = 10_000
 def get_upload_urls() -> dict[str, object] | Response:
     """Signed URLs for each file whose content the account does not hold; 204 when it holds them all."""
     body = contract_body()
-    wanted = _by_path(body["upload_files"])
-    check_project(body.get("project"), "/project")
+    files = _by_path(body["upload_files"])
     account_id = caller().account_id
     with service().accounts.open(account_id) as account:
-        options = account.state.options
-    missing = _missing(account_id, [(path, entry["hash"]) for path, entry in wanted.items()])
+        options, offered = account.state.options, service().catalogs.of(account).catalog
+    check_project(offered, body.get("project"), "/project")
+    missing = _missing(account_id, [(path, entry["hash"]) for path, entry in files.items()])
     if not missing:
         return Response(status=204)
     single: list[dict[str, object]] = []
     multi: list[dict[str, object]] = []
     for path in missing:
-        md5, size = wanted[path]["hash"], wanted[path]["size"]
+        md5, size = files[path]["hash"], files[path]["size"]
         if size > options.part_size:
             multi.append(_in_parts(account_id, path, md5, size, options))
         else:
@@ -49,12 +51,12 @@ def get_upload_urls() -> dict[str, object] | Response:
 def get_upload_urls_v1() -> dict[str, str] | Response:
     """The older form: an object of path and md5, answered with one of path and URL (wire reference 2.5.1)."""
     body = contract_body()
-    check_project(body.get("project"), "/project")
+    check_project(catalog(), body.get("project"), "/project")
     account_id = caller().account_id
-    wanted = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
+    md5s = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
     urls = {
-        path: signed.upload_url(account_id, wanted[path], None, s3=False)
-        for path in _missing(account_id, list(wanted.items()))
+        path: signed.upload_url(account_id, md5s[path], None, s3=False)
+        for path in _missing(account_id, list(md5s.items()))
     }
     return urls or Response(status=204)
 
@@ -74,43 +76,29 @@ def complete_multipart() -> dict[str, str]:
         raise bad_request(message, Detail("/hash", message))
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
     with current.parts.turn(upload):
-        if not current.contents.held(
-            account_id, [upload.md5]
-        ):  # else the client repeats what it had no answer to
+        if not current.contents.held(account_id, [upload.md5]):  # else it repeats what it had no answer to
             _join(account_id, upload, sorted(etags))
     return {"status": "success", "uploadID": upload.upload_id}
 
 
 def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> None:
     """Store the whole that parts make, and forget them. The caller has the upload's turn."""
-    current = service()
+    parts = service().parts
     try:
-        current.contents.put(
-            account_id,
-            current.parts.joined(account_id, upload, etags),
-            md5=from_base64(upload.md5),
-            size=upload.size,
-            now_us=lambda: current.accounts.now_us(account_id),
-        )
+        whole = parts.joined(account_id, upload, etags)
+        store_upload(account_id, whole, md5=from_base64(upload.md5), size=upload.size)
     except (PartsError, WrongContentError) as error:
-        raise bad_request(
-            f"the parts do not make the file: {error}", Detail("/completedParts", str(error))
-        ) from None
-    current.parts.forget(account_id, upload)
+        message = f"the parts do not make the file: {error}"
+        raise bad_request(message, Detail("/completedParts", str(error))) from None
+    parts.forget(account_id, upload)
 
 
-def check_project(name: object, path: str) -> None:
-    """Warn about a project that the catalogue does not list; null is no project (`conductor upload` sends it)."""
-    if name and catalog().project(str(name)) is None:
-        notice(path, f"the catalogue has no project {str(name)[:80]!r}")
-
-
-def _missing(account_id: str, wanted: list[tuple[str, str]]) -> list[str]:
+def _missing(account_id: str, files: list[tuple[str, str]]) -> list[str]:
     """The paths whose content the account does not hold: content decides, never the path (trap 35)."""
     current = service()
-    held = current.contents.held(account_id, {md5 for _, md5 in wanted})
-    current.contents.declare(account_id, wanted)
-    return [path for path, md5 in wanted if md5 not in held]
+    held = current.contents.held(account_id, {md5 for _, md5 in files})
+    current.contents.declare(account_id, files)
+    return [path for path, md5 in files if md5 not in held]
 
 
 def _in_parts(account_id: str, path: str, md5: str, size: int, options: Options) -> dict[str, object]:

@@ -6,10 +6,12 @@ was lost. With `honour_keys` off it ignores them and says nothing, as the real s
 
 from __future__ import annotations
 
-from flask import Response, request
+from collections.abc import Mapping
+
+from flask import request
 
 from conductor_mock.context import service
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.errors import wrong_value
 
 HEADER = "Idempotency-Key"
 ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
@@ -27,12 +29,10 @@ def idempotency_key() -> str | None:
     if key is None or not service().settings.honour_keys:
         return None
     if not key or len(key) > LONGEST or not (key.isascii() and key.isprintable()):
-        message = f"must be 1 to {LONGEST} printable ASCII characters, got {key[:40]!r}"
-        raise bad_request(f"{HEADER} {message}", Detail(HEADER, message))
+        raise wrong_value(HEADER, f"must be 1 to {LONGEST} printable ASCII characters, got {key[:40]!r}")
     return key
 
 
-def announce(response: Response) -> None:
-    """Say in an answer that keys are honoured."""
-    if service().settings.honour_keys:
-        response.headers[ANNOUNCEMENT] = HEADER
+def announcement(*, honoured: bool) -> Mapping[str, str]:
+    """The headers by which every answer says that keys are honoured, if they are."""
+    return {ANNOUNCEMENT: HEADER} if honoured else {}

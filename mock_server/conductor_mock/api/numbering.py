@@ -10,12 +10,12 @@ _DIGITS = 15
 """No account has as many jobs, and no job as many tasks, as a number of so many digits."""
 
 
-def numbers(wanted: RecordFilter, names: Collection[str], first: int, end: int) -> range:
+def numbers(filter_: RecordFilter, names: Collection[str], first: int, end: int) -> range:
     """The numbers from `first` to before `end` that meet every term on the fields `names`, which hold padded numbers.
 
     A term whose value is no number narrows nothing; it is for the filter itself to compare.
     """
-    for term in wanted.terms:
+    for term in filter_.terms:
         if term.field not in names or not (term.value.isascii() and term.value.isdigit()):
             continue
         digits = term.value.lstrip("0")

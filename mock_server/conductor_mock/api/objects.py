@@ -11,11 +11,14 @@ from conductor_mock.api import signed
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Detail, Refusal, bad_request, not_found
-from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.store.objects import WrongContentError
+from conductor_mock.store.objects import Readable, WrongContentError
 from conductor_mock.store.parts import UnknownUploadError
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 objects = Blueprint("objects", __name__)
+
+NO_LIMIT = sys.maxsize
+"""Files are streamed, whatever their size; None would be the app's limit."""
 
 
 @objects.put("/objects/<account_id>/<md5>")
@@ -25,52 +28,52 @@ def put(account_id: str, md5: str) -> Response:
 
     A bearer token is neither wanted nor looked at: one upload style always sends it, the other never (trap 10).
     """
-    request.max_content_length = (
-        sys.maxsize
-    )  # files are streamed, whatever their size; None is the app's limit
+    request.max_content_length = NO_LIMIT
     grant = signed.check("PUT")
     digest = bytes.fromhex(md5)
     _check_declared_md5(digest)
     _check_length(grant)
-    current = service()
     try:
-        count = current.contents.put(
-            account_id,
-            request.stream,
-            md5=digest,
-            size=grant.size,
-            now_us=lambda: current.accounts.now_us(account_id),
-        )
+        count = store_upload(account_id, request.stream, md5=digest, size=grant.size)
     except WrongContentError as error:
         raise _not_stored(error) from None
-    g.stored = {"size": count, "md5": to_base64(digest)}
-    return Response(headers={"ETag": f'"{md5}"', "x-goog-hash": f"md5={to_base64(digest)}"})
+    text = to_base64(digest)
+    g.stored = {"size": count, "md5": text}
+    return Response(headers={"ETag": f'"{md5}"', "x-goog-hash": f"md5={text}"})
+
+
+def store_upload(account_id: str, stream: Readable, *, md5: bytes, size: int | None) -> int:
+    """Store a content that an account sends; it is on disk when this returns. Answers its bytes.
+
+    Raises WrongContentError, UnknownAccountError, OSError; nothing is kept then.
+    """
+    current = service()
+    with current.objects.receive(stream, md5=md5, size=size) as content:
+        current.contents.add_upload(account_id, content, t_us=current.accounts.now_us(account_id))
+    return content.size
 
 
 @objects.put("/objects/<account_id>/parts/<upload_id>/<int:number>")
 @objects.put(f"{signed.S3_PREFIX}/objects/<account_id>/parts/<upload_id>/<int:number>")
 def put_part(account_id: str, upload_id: str, number: int) -> Response:
     """Store one part of an upload; the answer's ETag names it in `files.complete_multipart` (trap 7)."""
-    request.max_content_length = sys.maxsize
+    request.max_content_length = NO_LIMIT
     grant = signed.check("PUT")
     _check_length(grant)
-    current = service()
+    parts = service().parts
     try:
-        etag = current.parts.put(
-            account_id,
-            upload_id,
-            number,
-            request.stream,
-            is_whole=lambda upload: bool(current.contents.held(account_id, [upload.md5])),
-        )
+        upload = parts.get(account_id, upload_id)
+        with parts.receive(account_id, upload, number, request.stream) as part, parts.turn(upload):
+            was_sent_twice = service().contents.held(account_id, [upload.md5])
+            if not was_sent_twice:
+                parts.keep(part)
     except UnknownUploadError:
-        raise not_found(
-            f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"
-        ) from None
+        message = f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"
+        raise not_found(message) from None
     except WrongContentError as error:
         raise _not_stored(error) from None
     g.stored = {"size": grant.size, "part": number}
-    return Response(headers={"ETag": f'"{etag}"'})
+    return Response(headers={"ETag": f'"{part.etag}"'})
 
 
 @objects.get("/objects/<account_id>/<md5>/<name>")

@@ -9,7 +9,7 @@ from flask import request
 from conductor_mock.auth.signing import Grant, SignatureError
 from conductor_mock.context import now_s, origin, service
 from conductor_mock.errors import Detail, forbidden, not_found
-from conductor_mock.md5 import from_base64
+from conductor_mock.wire.md5 import from_base64
 
 S3_PREFIX = "/coreweave"
 """Clients search a URL's text for it and then upload S3 style (wire reference 2.6)."""

@@ -12,7 +12,7 @@ from conductor_mock.errors import Detail, bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm import uploads as farm
-from conductor_mock.md5 import canonical
+from conductor_mock.wire.md5 import canonical
 
 uploads = Blueprint("uploads", __name__)
 
@@ -20,7 +20,7 @@ MAX_REASON = 64 * 1024
 
 
 @uploads.put("/uploads/client/next", endpoint="next")
-def claim() -> tuple[dict[str, Any], int] | Response:
+def next_() -> tuple[dict[str, Any], int] | Response:
     """Hand the files of one job to this daemon and to no other: 201 with work, 204 without (traps 3 and 25)."""
     body = contract_body()
     with service().accounts.open(caller().account_id) as account:
@@ -63,7 +63,7 @@ def finish(upload_id: str) -> dict[str, str]:
         return md5 if current.contents.held(account_id, [md5]) else None
 
     with current.accounts.open(account_id) as account:
-        job = lookup.upload(account.state, upload_id)
+        job, _ = lookup.upload(account.state, upload_id)
         command = farm.finish(
             account.state, upload_id, reported=reported, payload=account.payload(job), held_md5=held_md5
         )

@@ -1,58 +1,21 @@
-"""Who may call what: every operation wants a bearer token, but for the exceptions listed here."""
+"""Whom a request speaks for. Which operations want a token, may carry one or never need one is said by the contract."""
 
 from __future__ import annotations
 
-from flask import g, request
-
-from conductor_mock.auth.tokens import Identity, TokenError
-from conductor_mock.context import now_s, service
+from conductor_mock.auth.tokens import Identity, TokenError, Tokens
 from conductor_mock.errors import unauthorized
 
-NO_TOKEN = {
-    "auth.token": "this is where tokens come from",
-    "companion.login": "this is where the companion's tokens come from",
-    "objects.put": "the URL is signed; one upload style sends a token along, the other none (trap 10)",
-    "objects.put_part": "the URL is signed",
-    "objects.get": "the URL is signed",
-    "static": "pages and their files",
-}
-OPTIONAL_TOKEN = {
-    "packages.list": "the desktop companion asks without one (wire reference 2.1)",
-}
-GUARDED_ELSEWHERE = frozenset({"control", "pages"})
-"""Blueprints with a rule of their own."""
 
-
-def guarded_elsewhere() -> bool:
-    """Whether the request is to a blueprint with a rule of its own, or to one inside such a blueprint."""
-    return not GUARDED_ELSEWHERE.isdisjoint(request.blueprints)
-
-
-def authenticate() -> None:
-    """Set `g.identity` from the Authorization header, or refuse (401) and say what is wrong with it."""
-    endpoint = request.endpoint
-    if endpoint is None or endpoint in NO_TOKEN or guarded_elsewhere():
-        return
-    header = request.headers.get("Authorization")
+def identify(header: str | None, tokens: Tokens, *, now_s: float) -> Identity:
+    """Whom an Authorization header speaks for. Refuses (401), and says what is wrong with it."""
     if header is None:
-        if endpoint in OPTIONAL_TOKEN:
-            return
         raise unauthorized(
             "the Authorization header is missing; send 'Bearer TOKEN' with one from /api/oauth_jwt"
         )
-    g.identity = bearer(header)
-    if not service().accounts.knows(g.identity.account_id):
-        raise unauthorized(
-            "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
-        )
-
-
-def bearer(header: str) -> Identity:
-    """Whom the token in an Authorization header speaks for. Refuses (401)."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthorized("the Authorization header must be 'Bearer TOKEN'")
     try:
-        return service().tokens.check(token.strip(), now_s=now_s())
+        return tokens.check(token.strip(), now_s=now_s)
     except TokenError as error:
         raise unauthorized(str(error)) from None

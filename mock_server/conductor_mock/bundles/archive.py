@@ -18,12 +18,13 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 from typing import IO
 
 from conductor_mock.bundles import manifest as manifests
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.bundles.manifest import Manifest
-from conductor_mock.md5 import from_base64
+from conductor_mock.wire.md5 import from_base64
 
 MANIFEST, COMMANDS, OBJECTS = "manifest.json", "commands.jsonl", "objects/"
 
@@ -66,18 +67,40 @@ class Archive:
 
     def lines(self) -> Iterator[bytes]:
         """The commands, a line each. Raises BundleError."""
-        with _reading(COMMANDS), self._file.open(COMMANDS) as commands:
+        with _Entry(self._file, COMMANDS) as commands:
             while line := commands.readline(MAX_LINE_BYTES + 1):
                 if len(line) > MAX_LINE_BYTES:
                     raise BundleError(f"{COMMANDS} has a line of more than {MAX_LINE_BYTES} bytes")
                 yield line
 
-    @contextmanager
-    def content(self, md5: str) -> Iterator[IO[bytes]]:
-        """A content for reading, by its base64 md5."""
-        name = OBJECTS + from_base64(md5).hex()
-        with _reading(name), self._file.open(name) as content:
-            yield content
+    def content(self, md5: str) -> _Entry:
+        """A content for reading, by its base64 md5; a context manager. Opening and reading it raise BundleError."""
+        return _Entry(self._file, OBJECTS + from_base64(md5).hex())
+
+
+class _Entry:
+    """An entry of an archive as it is read: what zipfile raises is said of the archive, and nothing else is."""
+
+    def __init__(self, file: zipfile.ZipFile, name: str) -> None:
+        self._name = name
+        with _damage(name):
+            self._stream = file.open(name)
+
+    def read(self, size: int = -1, /) -> bytes:
+        with _damage(self._name):
+            return self._stream.read(size)
+
+    def readline(self, limit: int, /) -> bytes:
+        with _damage(self._name):
+            return self._stream.readline(limit)
+
+    def __enter__(self) -> _Entry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
 
 
 @contextmanager
@@ -85,7 +108,7 @@ def opened(source: IO[bytes]) -> Iterator[Archive]:
     """The bundle in a file, checked. Raises BundleError."""
     source.seek(0, 2)
     total = source.tell()
-    with _reading("the file"):
+    with _damage("the file"):
         file = zipfile.ZipFile(source)
     with file:
         manifest = _check_entries(file, total)
@@ -104,8 +127,8 @@ def _check_entries(file: zipfile.ZipFile, total: int) -> Manifest:
             raise BundleError(f"it has no {name}")
         if sizes[name].file_size > most:
             raise BundleError(f"{name} unpacks to {sizes[name].file_size} bytes; the limit is {most}")
-    with _reading(MANIFEST):
-        manifest = manifests.read(file.read(MANIFEST))
+    with _Entry(file, MANIFEST) as entry:
+        manifest = manifests.read(entry.read())
     contents = {OBJECTS + from_base64(md5).hex(): size for md5, size in manifest.contents().items()}
     for name in names:
         if name not in contents and name not in (MANIFEST, COMMANDS):
@@ -125,7 +148,7 @@ def _check_entries(file: zipfile.ZipFile, total: int) -> Manifest:
 
 def _check_hash(file: zipfile.ZipFile, name: str, algorithm: str, expected: str) -> None:
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with _reading(name), file.open(name) as content:
+    with _Entry(file, name) as content:
         while block := content.read(_BLOCK):
             digest.update(block)
     if digest.hexdigest() != expected:
@@ -133,11 +156,10 @@ def _check_hash(file: zipfile.ZipFile, name: str, algorithm: str, expected: str)
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _damage(name: str) -> Iterator[None]:
+    """Around what zipfile does with bytes that nobody vouches for."""
     try:
         yield
-    except BundleError:
-        raise
     except _DAMAGED as error:
         raise BundleError(f"{name} cannot be read: {error}") from None
     except OSError as error:

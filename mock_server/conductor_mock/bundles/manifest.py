@@ -10,8 +10,10 @@ from conductor_mock.bundles.errors import BundleError
 from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.ids import account_id as account_id_of
-from conductor_mock.md5 import canonical
-from conductor_mock.store.account_contents import Belongings, Content
+from conductor_mock.store.account_contents import Content, Inventory
+from conductor_mock.wire import json_text
+from conductor_mock.wire.json_text import JsonTextError
+from conductor_mock.wire.md5 import canonical
 
 FORMAT = "conductor-mock bundle"
 VERSION = 1
@@ -35,44 +37,45 @@ class Manifest:
     commands_sha256: str
     state_sha256: str
     with_files: bool
-    belongings: Belongings
+    inventory: Inventory
 
     @property
-    def kept(self) -> Belongings:
+    def kept(self) -> Inventory:
         """What an account has after a replay: uploads only where the bundle holds them."""
-        uploads = self.belongings.uploads if self.with_files else ()
-        return Belongings(uploads, self.belongings.outputs, self.belongings.declared)
+        uploads = self.inventory.uploads if self.with_files else ()
+        return Inventory(uploads, self.inventory.outputs, self.inventory.declared)
 
     def contents(self) -> dict[str, int]:
         """Bytes of each content in the file, by base64 md5."""
-        return {one.md5: one.size for one in (*self.kept.uploads, *self.kept.outputs)}
+        return {content.md5: content.size for content in (*self.kept.uploads, *self.kept.outputs)}
 
     def to_bytes(self) -> bytes:
-        head = {"format": FORMAT, "version": VERSION}
-        return json.dumps({**head, **asdict(self)}, indent=1).encode("ascii")
+        document = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        document["belongings"] = document.pop("inventory")  # its name in the file
+        return json.dumps(document, indent=1).encode("ascii")
 
 
 def read(data: bytes) -> Manifest:
     """The manifest of a bundle. Raises BundleError."""
     try:
-        document = json.loads(data)
-        _check_versions(document)
-        manifest = Manifest(
-            server=_text(document, "server"),
-            simulation_version=_whole(document, "simulation_version"),
-            client_id=_text(document, "client_id"),
-            account_id=_text(document, "account_id"),
-            now_us=_whole(document, "now_us", LAST_US),
-            commands=_whole(document, "commands"),
-            commands_sha256=_text(document, "commands_sha256"),
-            state_sha256=_text(document, "state_sha256"),
-            with_files=document["with_files"] is True,
-            belongings=_belongings(document["belongings"]),
-        )
-    except BundleError:
-        raise
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise BundleError(f"the manifest cannot be read: {type(error).__name__}: {error}") from None
+        document = json_text.read(data)
+    except JsonTextError as error:
+        raise BundleError(f"the manifest cannot be read: it {error}") from None
+    if not isinstance(document, dict):
+        raise BundleError("the manifest cannot be read: it is no JSON object")
+    _check_versions(document)
+    manifest = Manifest(
+        server=_text(document, "server"),
+        simulation_version=_whole(document, "simulation_version"),
+        client_id=_text(document, "client_id"),
+        account_id=_text(document, "account_id"),
+        now_us=_whole(document, "now_us", LAST_US),
+        commands=_whole(document, "commands"),
+        commands_sha256=_text(document, "commands_sha256"),
+        state_sha256=_text(document, "state_sha256"),
+        with_files=document.get("with_files") is True,
+        inventory=_inventory(document.get("belongings")),
+    )
     if manifest.account_id != account_id_of(manifest.client_id):
         raise BundleError(
             f"account_id {manifest.account_id[:40]!r} is not that of client_id {manifest.client_id[:40]!r}"
@@ -82,48 +85,71 @@ def read(data: bytes) -> Manifest:
 
 def _check_versions(document: dict[str, Any]) -> None:
     """Refuse what another version wrote and this one would misread."""
-    if document["format"] != FORMAT:
-        raise BundleError(f"the manifest's format is {str(document['format'])[:40]!r}, not {FORMAT!r}")
+    if document.get("format") != FORMAT:
+        raise BundleError(f"the manifest's format is {str(document.get('format'))[:40]!r}, not {FORMAT!r}")
     server = str(document.get("server"))[:40]
     if _whole(document, "version") > VERSION:
         raise BundleError(
             f"the bundle has version {document['version']}, saved by conductor-mock {server}; this one reads "
             f"version {VERSION}: upgrade to replay it"
         )
-    found = _whole(document, "simulation_version")
-    if found != SIMULATION_VERSION:
+    simulation_version = _whole(document, "simulation_version")
+    if simulation_version != SIMULATION_VERSION:
         raise BundleError(
-            f"the bundle was saved with simulation version {found} (conductor-mock {server}), this one has "
-            f"{SIMULATION_VERSION}: its commands would come to another state here; replay it with that version"
+            f"the bundle was saved with simulation version {simulation_version} (conductor-mock {server}), this one "
+            f"has {SIMULATION_VERSION}: its commands would come to another state here; replay it with that version"
         )
 
 
-def _belongings(data: dict[str, Any]) -> Belongings:
-    return Belongings(
-        uploads=tuple(_content(one) for one in data["uploads"]),
-        outputs=tuple(_content(one) for one in data["outputs"]),
-        declared=tuple((canonical(md5), _path(path)) for md5, path in data["declared"]),
+def _inventory(data: Any) -> Inventory:
+    if not isinstance(data, dict):
+        raise BundleError(f"belongings must be an object, got {str(data)[:40]!r}")
+    return Inventory(
+        uploads=tuple(_content(item) for item in _list(data, "uploads")),
+        outputs=tuple(_content(item) for item in _list(data, "outputs")),
+        declared=tuple(_declared(item) for item in _list(data, "declared")),
     )
 
 
-def _content(data: dict[str, Any]) -> Content:
-    return Content(canonical(_text(data, "md5")), _whole(data, "size"), _whole(data, "t_us", LAST_US))
+def _content(data: Any) -> Content:
+    if not isinstance(data, dict):
+        raise BundleError(f"a content must be an object, got {str(data)[:40]!r}")
+    return Content(_md5(data.get("md5")), _whole(data, "size"), _whole(data, "t_us", LAST_US))
 
 
-def _path(value: object) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise BundleError(f"declared: {str(value)[:40]!r} is no path")
+def _declared(data: Any) -> tuple[str, str]:
+    """`(base64 md5, path)`."""
+    if not isinstance(data, list) or len(data) != 2:
+        raise BundleError(f"declared: {str(data)[:40]!r} is no md5 and path")
+    md5, path = data
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise BundleError(f"declared: {str(path)[:40]!r} is no path")
+    return _md5(md5), path
+
+
+def _md5(value: Any) -> str:
+    try:
+        return canonical(str(value))
+    except ValueError as error:
+        raise BundleError(f"an md5 is {error}") from None
+
+
+def _list(data: dict[str, Any], name: str) -> list[Any]:
+    value = data.get(name)
+    if not isinstance(value, list):
+        raise BundleError(f"{name} must be a list, got {str(value)[:40]!r}")
     return value
 
 
 def _text(data: dict[str, Any], name: str) -> str:
-    if not isinstance(data[name], str):
-        raise BundleError(f"{name} must be a text, got {str(data[name])[:40]!r}")
-    return str(data[name])
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise BundleError(f"{name} must be a text, got {str(value)[:40]!r}")
+    return value
 
 
 def _whole(data: dict[str, Any], name: str, most: int = _LARGEST) -> int:
-    value = data[name]
+    value = data.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise BundleError(f"{name} must be a whole number from 0 to {most}, got {str(value)[:40]!r}")
     return value

@@ -13,12 +13,13 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.catalog import CatalogError, from_document
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
     AccountOpened,
+    AttemptEnded,
     CatalogReplaced,
     ClockSet,
     Command,
@@ -29,12 +30,20 @@ from conductor_mock.farm.commands import (
     TaskForced,
 )
 from conductor_mock.farm.encoding import EncodingError, key_of
-from conductor_mock.farm.outcomes import RuleError, check_rule
+from conductor_mock.farm.execution import ENDS
+from conductor_mock.farm.outcomes import check_rule
 from conductor_mock.farm.records import Record, UnknownCommandError, decode
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
+from conductor_mock.wire import json_text
+from conductor_mock.wire.json_text import MAX_DEPTH, JsonTextError
 
 Json = dict[str, Any]
+
+_LINE: Mapping[str, type] = {"seq": int, "t_us": int, "kind": str, "v": int, "json": dict}
+_MAX_DEPTH = MAX_DEPTH + 4
+"""A body that was accepted lies some levels deep in its command."""
 
 
 def write_line(record: Record) -> bytes:
@@ -55,20 +64,34 @@ def write_line(record: Record) -> bytes:
 def read_line(line: bytes, number: int, contract: Contract) -> Record:
     """The record of the `number`-th line. Raises BundleError."""
     try:
-        data = json.loads(line)
-        record = Record(data["seq"], data["t_us"], decode(data["kind"], data["v"], data["json"]))
+        data = json_text.read(line, max_depth=_MAX_DEPTH)
+    except JsonTextError as error:
+        raise BundleError(f"command {number} cannot be read: it {error}") from None
+    problem = _wrong_line(data)
+    if problem:
+        raise BundleError(f"command {number} cannot be read: {problem}")
+    if data["seq"] != number or not _is_time(data["t_us"]):
+        raise BundleError(f"command {number} has the number {data['seq']!r} and the time {data['t_us']!r}")
+    try:
+        record = Record(number, data["t_us"], decode(data["kind"], data["v"], data["json"]))
     except EncodingError as error:
         raise BundleError(f"command {number} cannot be read: {error}") from None
     except UnknownCommandError as error:
         raise BundleError(f"command {number}: {error}; it was saved by a newer conductor-mock") from None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"command {number} cannot be read: {type(error).__name__}: {error}") from None
-    if record.seq != number or isinstance(record.seq, bool) or not _is_time(record.t_us):
-        raise BundleError(f"command {number} has the number {record.seq!r} and the time {record.t_us!r}")
     problem = _wrong(record.command, type(record.command)) or _invalid(record.command, contract)
     if problem:
         raise BundleError(f"command {number} ({record.command.kind}): {problem}")
     return record
+
+
+def _wrong_line(data: Any) -> str | None:
+    """What a line lacks of the form that `write_line` gives it, if anything."""
+    if not isinstance(data, dict):
+        return "it is no JSON object"
+    for name, kind in _LINE.items():
+        if not isinstance(data.get(name), kind):
+            return f"its {name!r} is {str(data.get(name))[:40]!r}"
+    return None
 
 
 def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
@@ -77,18 +100,19 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
         hints = _hints(hint)
         if not isinstance(value, hint):
             return f"{place} is no {hint.__name__}"
-        found = (
+        problems = (
             _wrong(getattr(value, field.name), hints[field.name], f"{place}/{key_of(field)}")
             for field in fields(hint)
         )
-        return next(filter(None, found), None)
+        return next(filter(None, problems), None)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if any(_wrong(value, one) is None for one in arguments) else _not_a(value, hint, place)
+        fits = any(_wrong(value, argument) is None for argument in arguments)
+        return None if fits else _not_a(value, hint, place)
     if origin is tuple:
         if not isinstance(value, tuple):
             return _not_a(value, hint, place)
-        return next(filter(None, (_wrong(one, arguments[0], place) for one in value)), None)
+        return next(filter(None, (_wrong(item, arguments[0], place) for item in value)), None)
     plain = origin or hint
     if plain is Any:
         return None
@@ -97,8 +121,7 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
 
 
 def _not_a(value: Any, hint: Any, place: str) -> str:
-    wanted = getattr(hint, "__name__", str(hint))
-    return f"{place} must be {wanted}, got {str(value)[:40]!r}"
+    return f"{place} must be {getattr(hint, '__name__', hint)}, got {str(value)[:40]!r}"
 
 
 @cache
@@ -143,11 +166,15 @@ def _machine(machine: Machine | None) -> str | None:
 
 
 def _rules(command: RulesChanged) -> str | None:
-    try:
-        for rule in command.rules:
-            check_rule(rule)
-    except RuleError as error:
-        return f"a rule: {error}"
+    for rule in command.rules:
+        for problem in load_control().schemas.check("OutcomeRule", rule):
+            return f"a rule: {problem}"
+        try:
+            kept = check_rule(rule)
+        except InvalidRequestError as error:
+            return f"a rule: {error.path} {error}"
+        if kept != rule:
+            return "a rule that is not in the form in which rules are kept"
     return None
 
 
@@ -166,6 +193,7 @@ CHECKS: Mapping[type[Any], Callable[[Any], str | None]] = {
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),
     JobChanged: lambda command: _machine(command.machine),
+    AttemptEnded: lambda command: None if command.outcome in ENDS else f"no run ends as {command.outcome}",
     TaskForced: lambda command: (
         None if command.status in FORCED else f"no task is forced to {command.status}"
     ),

@@ -24,18 +24,18 @@ from conductor_mock.farm import snapshot
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged, OutputsListed
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
-from conductor_mock.farm.refusals import StateForbidsError
+from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
 from conductor_mock.farm.state import State
-from conductor_mock.md5 import from_base64
 from conductor_mock.service import Service
-from conductor_mock.store.account_contents import Belongings
+from conductor_mock.store.account_contents import Inventory
+from conductor_mock.store.keys import key_sha256
 from conductor_mock.version import version
+from conductor_mock.wire.md5 import from_base64
 
-_NO_HISTORY = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError,
-)  # fmt: skip
-"""What folding commands that do not belong together raises."""
+_NO_HISTORY = (BrokenLogError, InvalidRequestError)
+"""What folding commands that do not belong together raises. Anything else is a defect of ours, and is told as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Replayed:
     """What a replay made: the account as it is now."""
 
     state: State
-    belongings: Belongings
+    inventory: Inventory
 
 
 def save(service: Service, account_id: str, target: IO[bytes], *, with_files: bool) -> None:
@@ -51,7 +51,7 @@ def save(service: Service, account_id: str, target: IO[bytes], *, with_files: bo
     with service.accounts.open(account_id) as account:
         records, state = account.records(), account.state
         now_us, client_id, state_sha256 = state.now_us, state.client_id, fingerprint(state)
-        belongings = service.contents.belongings(account_id)
+        inventory = service.contents.inventory(account_id)
     _refuse_older(records)
     lines = [write_line(record) for record in records]
     digest = hashlib.sha256()
@@ -67,7 +67,7 @@ def save(service: Service, account_id: str, target: IO[bytes], *, with_files: bo
         commands_sha256=digest.hexdigest(),
         state_sha256=state_sha256,
         with_files=with_files,
-        belongings=belongings,
+        inventory=inventory,
     )
     try:
         archive.write(target, manifest, lines, service.objects.open)
@@ -89,31 +89,30 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
             )
         records = _records(bundle, service.contract)
         outbox = _check_state(manifest, records).outbox
-        key_sha256 = hashlib.sha256(service.keys.private_key.strip().encode()).hexdigest()
         for md5, size in manifest.contents().items():
             with bundle.content(md5) as content:
                 service.objects.put(content, md5=from_base64(md5), size=size)
     contents = list(manifest.contents())
 
-    def history(present: State | None) -> Sequence[Record]:
+    def records_here(present: State | None) -> Sequence[Record]:
         if present is not None:
-            _refuse_full(present, service.contents.belongings(manifest.account_id))
+            _refuse_full(present, service.contents.inventory(manifest.account_id))
         return _frozen(
             records,
-            key_sha256 if present is None else present.key_sha256,
+            key_sha256(service.keys.private_key) if present is None else present.key_sha256,
             Anchor(service.wall(), manifest.now_us, 0),
         )
 
     def also(connection: sa.Connection) -> None:
-        service.contents.give(connection, manifest.account_id, manifest.kept)
+        service.contents.add_inventory(connection, manifest.account_id, manifest.kept)
         service.mail_statuses.replay(connection, manifest.account_id, outbox)
 
     try:
-        state = service.accounts.replace(manifest.account_id, history, contents=contents, also=also)
+        state = service.accounts.replace(manifest.account_id, records_here, contents=contents, also=also)
     except BaseException:
         service.contents.collect(contents)  # those that nothing else refers to
         raise
-    service.forget(manifest.account_id)
+    service.catalogs.forget(manifest.account_id)
     return Replayed(state, manifest.kept)
 
 
@@ -134,7 +133,7 @@ def _records(bundle: Archive, contract: Contract) -> list[Record]:
         raise BundleError("its first command does not open the account that the manifest names")
     if first.account_id != manifest.account_id:
         raise BundleError("its first command opens another account than the manifest names")
-    outputs = {one.md5: one.size for one in manifest.belongings.outputs}
+    outputs = {content.md5: content.size for content in manifest.inventory.outputs}
     for record in records:
         if isinstance(record.command, OutputsListed):
             for file in record.command.files:
@@ -151,34 +150,34 @@ def _check_state(manifest: Manifest, records: Sequence[Record]) -> State:
         state = replay(records)
         assert state is not None  # noqa: S101 - there is a first command
         advance(state, manifest.now_us)
-        found = fingerprint(state)
+        sha256 = fingerprint(state)
     except _NO_HISTORY as error:
-        raise BundleError(f"its commands do not make a history: {type(error).__name__}: {error}") from None
-    if found != manifest.state_sha256:
+        raise BundleError(f"its commands do not make a history: {error}") from None
+    if sha256 != manifest.state_sha256:
         raise BundleError(
-            f"its commands come to another state (sha256 {found}) than was saved ({manifest.state_sha256[:80]})"
+            f"its commands come to another state (sha256 {sha256}) than was saved ({manifest.state_sha256[:80]})"
         )
     return state
 
 
-def _frozen(records: Sequence[Record], key_sha256: str, anchor: Anchor) -> list[Record]:
+def _frozen(records: Sequence[Record], key: str, anchor: Anchor) -> list[Record]:
     """The history for the account here: opened with its own key, and frozen at the last time."""
     opened = records[0].command
     assert isinstance(opened, AccountOpened)  # noqa: S101 - `_records` looked
-    first = replace(records[0], command=replace(opened, key_sha256=key_sha256))
+    first = replace(records[0], command=replace(opened, key_sha256=key))
     last = Record(len(records) + 1, anchor.sim_us, ClockSet(anchor))
     return [first, *records[1:], last]
 
 
-def _refuse_full(state: State, belongings: Belongings) -> None:
-    found = {
+def _refuse_full(state: State, inventory: Inventory) -> None:
+    counts = {
         "jobs": len(state.jobs),
-        "uploaded files": len(belongings.uploads),
-        "outputs": len(belongings.outputs),
+        "uploaded files": len(inventory.uploads),
+        "outputs": len(inventory.outputs),
         "rules": len(state.rules),
         "catalogue of its own": int(state.catalog_seq is not None),
     }
-    shown = ", ".join(f"{count} {what}" for what, count in found.items() if count)
+    shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     if shown:
         raise StateForbidsError(
             f"the account {state.client_id!r} is not empty: it has {shown}; reset it, or replay on another server"

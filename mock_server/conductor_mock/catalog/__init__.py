@@ -7,15 +7,15 @@ HTTP; the filters are those of the wire's list endpoints.
 from conductor_mock.catalog.files import default, from_document, load, named
 from conductor_mock.catalog.machines import Machine, MicroDollars
 from conductor_mock.catalog.model import Catalog, Record
-from conductor_mock.catalog.problems import CatalogError, Problem
+from conductor_mock.catalog.problems import CatalogError, Finding
 from conductor_mock.catalog.validation import validate
 
 __all__ = [
     "Catalog",
     "CatalogError",
+    "Finding",
     "Machine",
     "MicroDollars",
-    "Problem",
     "Record",
     "default",
     "from_document",

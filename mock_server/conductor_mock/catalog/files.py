@@ -11,9 +11,11 @@ from typing import Any
 
 import yaml
 
+from conductor_contracts.problems import advice
+from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
 from conductor_mock.catalog.build import build
 from conductor_mock.catalog.model import LISTS, TABLES, Catalog
-from conductor_mock.catalog.problems import CatalogError, nearest
+from conductor_mock.catalog.problems import CatalogError
 from conductor_mock.catalog.validation import validate
 
 NAMES = ("gcp", "aws", "coreweave")
@@ -33,7 +35,7 @@ def named(name: str) -> Catalog:
     Raises CatalogError for another name.
     """
     if name not in NAMES:
-        raise CatalogError(f"there is no shipped catalogue {name!r}; {nearest(name, NAMES)}")
+        raise CatalogError(f"there is no shipped catalogue {name!r}{advice(name, NAMES)}")
     table = _table("default.yaml")
     if name != "gcp":
         table |= _table(f"{name}.yaml")
@@ -54,16 +56,12 @@ def read(path: str | Path) -> object:
     """The content of a JSON or YAML file, unchecked. Raises CatalogError if it cannot be read as such."""
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CatalogError(f"cannot read the catalogue {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CatalogError(f"the catalogue {path} is not UTF-8 text: {error}") from error
-    is_json = file.suffix.lower() == ".json"
-    try:
-        return json.loads(text) if is_json else _yaml(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise CatalogError(f"the catalogue {path} is not {'JSON' if is_json else 'YAML'}: {error}") from error
+        text = read_text(file)
+        return json.loads(text) if file.suffix.lower() == ".json" else parse_yaml(text)
+    except TextFileError as error:
+        raise CatalogError(f"the catalogue {path} {error}") from error
+    except ValueError as error:
+        raise CatalogError(f"the catalogue {path} is not JSON: {error}") from error
     except RecursionError as error:
         raise CatalogError(f"the catalogue {path} is nested too deeply") from error
 
@@ -108,17 +106,12 @@ def _products(packages: object) -> list[object]:
 def _table(name: str) -> dict[str, Any]:
     """A shipped table. Every scalar in it is text, so that versions need no quotes; build.py makes the numbers."""
     text = resources.files("conductor_mock.catalog").joinpath(name).read_text(encoding="utf-8")
-    table = yaml.load(text, Loader=_loader("BaseLoader"))  # noqa: S506 - it makes nothing but text
+    table = yaml.load(text, Loader=_text_loader())  # noqa: S506 - it makes nothing but text
     if not isinstance(table, dict):
         raise CatalogError(f"the shipped table {name} is not an object")
     return table
 
 
-def _yaml(text: str) -> object:
-    content: object = yaml.load(text, Loader=_loader("SafeLoader"))  # noqa: S506 - it is a safe one
-    return content
-
-
-def _loader(name: str) -> Any:
+def _text_loader() -> Any:
     """The loader that uses libyaml where PyYAML was built with it: it is about ten times as fast."""
-    return getattr(yaml, f"C{name}", getattr(yaml, name))
+    return getattr(yaml, "CBaseLoader", yaml.BaseLoader)

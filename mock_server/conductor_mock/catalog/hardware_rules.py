@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from conductor_contracts.problems import advice, pointer
 from conductor_mock.catalog.machines import FIGURES
 from conductor_mock.catalog.package_rules import PLATFORMS, Placed, check_unique
-from conductor_mock.catalog.problems import Findings, nearest, step
+from conductor_mock.catalog.problems import Findings
 
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _THREADS = re.compile(r".*-[0-9]+")
@@ -50,17 +51,17 @@ def check_machines(figures: object, names: Iterable[str], findings: Findings) ->
         return
     known = set(names)
     for name, machine in figures.items():
-        path = step("/machines", name)
+        path = pointer("/machines", name)
         if name not in known:
-            findings.error(path, f"is no instance type of this catalogue; {nearest(name, known)}")
+            findings.error(path, f"is no instance type of this catalogue{advice(name, sorted(known))}")
         if not isinstance(machine, dict):
             findings.error(path, f"must be an object with some of {', '.join(FIGURES)}")
             continue
         for figure, value in machine.items():
             if figure not in FIGURES:
-                findings.error(step(path, figure), f"is no figure of a machine; {nearest(figure, FIGURES)}")
+                findings.error(pointer(path, figure), f"is no figure of a machine{advice(figure, FIGURES)}")
             elif not is_whole(value, at_least=1 if figure == "speed" else 0):
-                findings.error(step(path, figure), f"{value!r} must be {FIGURES[figure]}")
+                findings.error(pointer(path, figure), f"{value!r} must be {FIGURES[figure]}")
 
 
 def is_whole(value: object, at_least: int = 0) -> bool:

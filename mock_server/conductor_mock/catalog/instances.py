@@ -17,8 +17,8 @@ from typing import Any
 
 Record = dict[str, Any]
 
-CPU_CATEGORY = {"label": "CPU", "order": 1}
-GPU_CATEGORY = {"label": "GPU", "order": 2}
+CPU_CATEGORY: Mapping[str, Any] = {"label": "CPU", "order": 1}
+GPU_CATEGORY: Mapping[str, Any] = {"label": "GPU", "order": 2}
 
 
 def instance_types(families: list[Record], gpus: Mapping[str, Record]) -> list[Record]:

@@ -39,7 +39,6 @@ class Machine:
 
     name: str
     cores: int
-    gpu_count: int
     price_micro_usd_per_hour: MicroDollars
     preemptible_micro_usd_per_hour: MicroDollars
     speed: int
@@ -53,7 +52,7 @@ class Machine:
         }
 
 
-FIGURES: dict[str, str] = {
+FIGURES: Mapping[str, str] = {
     "price_usd_per_hour": "whole micro-dollars per hour (380000 is 0.38 dollars)",
     "preemptible_usd_per_hour": "whole micro-dollars per hour (380000 is 0.38 dollars)",
     "speed": "a whole percentage of an 8-core machine, at least 1",
@@ -71,7 +70,6 @@ def machine_from(record: Mapping[str, Any], given: Mapping[str, int]) -> Machine
     return Machine(
         name=record["name"],
         cores=math.ceil(Decimal(str(record["cores"]))),
-        gpu_count=_gpu_count(record),
         price_micro_usd_per_hour=price,
         preemptible_micro_usd_per_hour=given.get(
             "preemptible_usd_per_hour", price * PREEMPTIBLE_PERCENT // 100

@@ -1,9 +1,11 @@
-"""The answers that a catalogue gives, made once: they are large and the same for every request."""
+"""The answers that catalogues give, made once: they are large and the same for every request."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from conductor_mock.catalog.model import Catalog
 
@@ -21,6 +23,47 @@ class ServedCatalog:
     def of(cls, catalog: Catalog) -> ServedCatalog:
         lists = (catalog.packages, catalog.projects, catalog.instance_types)
         return cls(catalog, *(_body(records) for records in lists))
+
+
+class HasCatalog(Protocol):
+    """An open account, as far as it concerns catalogues.
+
+    `catalog_seq` is the command that gave it a catalogue of its own, if one did; `catalog_document` reads that.
+    """
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def catalog_seq(self) -> int | None: ...
+
+    def catalog_document(self) -> Mapping[str, object] | None: ...
+
+
+class Catalogs:
+    """The catalogue of the server, and those that accounts were given; call it while the account is open."""
+
+    def __init__(self, default: Catalog) -> None:
+        self.default = ServedCatalog.of(default)
+        self._own: dict[str, tuple[int, ServedCatalog]] = {}
+
+    def of(self, account: HasCatalog) -> ServedCatalog:
+        """What an account is offered."""
+        seq = account.catalog_seq
+        if seq is None:
+            return self.default
+        own = self._own.get(account.account_id)
+        if own is None or own[0] != seq:
+            document = account.catalog_document()
+            own = self._own[account.account_id] = (
+                seq,
+                ServedCatalog.of(Catalog.from_document(document or {})),
+            )
+        return own[1]
+
+    def forget(self, account_id: str) -> None:
+        """The account has another history now: nothing of the old one may be answered from memory."""
+        self._own.pop(account_id, None)
 
 
 def _body(records: object) -> bytes:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conductor_contracts.problems import advice, pointer
 from conductor_mock.catalog.hardware_rules import (
     check_instance_types,
     check_machines,
@@ -19,12 +20,10 @@ from conductor_mock.catalog.hardware_rules import (
 )
 from conductor_mock.catalog.model import LISTS, TABLES, env_variables
 from conductor_mock.catalog.package_rules import Placed, check_environment, check_packages, check_unique
-from conductor_mock.catalog.problems import Findings, Problem, nearest, step
-
-__all__ = ["Problem", "validate"]
+from conductor_mock.catalog.problems import Finding, Findings
 
 
-def validate(document: object) -> list[Problem]:
+def validate(document: object) -> list[Finding]:
     """Everything that is wrong with a catalogue document, errors and warnings, in the order of its parts.
 
     A document is a JSON object with the lists `packages`, `projects`, `instance_types` and `env_vars_configs`
@@ -46,7 +45,7 @@ def validate(document: object) -> list[Problem]:
 def _check_outline(document: Mapping[str, Any], findings: Findings) -> None:
     for key in document:
         if key not in LISTS + TABLES:
-            findings.error(step("", key), f"is no part of a catalogue; {nearest(key, LISTS + TABLES)}")
+            findings.error(pointer("", key), f"is no part of a catalogue{advice(key, LISTS + TABLES)}")
     for key in LISTS:
         records = document.get(key)
         if not isinstance(records, list):
@@ -107,11 +106,11 @@ def _check_licenses(licenses: object, products: set[str], findings: Findings) ->
         findings.error("/licences", "must be an object, product to whole micro-dollars per hour")
         return
     for product, price in licenses.items():
-        path = step("/licences", product)
+        path = pointer("/licences", product)
         if not is_whole(price):
             findings.error(path, f"{price!r} must be whole micro-dollars per hour (150000 is 0.15 dollars)")
         if product not in products:
-            findings.warn(path, f"is no product of this catalogue; {nearest(product, products)}")
+            findings.warn(path, f"is no product of this catalogue{advice(product, sorted(products))}")
 
 
 def _check_json(document: dict[str, Any], findings: Findings) -> None:
@@ -136,10 +135,10 @@ def _not_json(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 continue
             visited.add(id(value))
             items = value.items() if isinstance(value, dict) else enumerate(value)
-            waiting.extend((step(path, key), child) for key, child in items)
+            waiting.extend((pointer(path, key), child) for key, child in items)
             for key in value if isinstance(value, dict) else ():
                 if not isinstance(key, str):
-                    yield step(path, key), "the key must be text, in quotes"
+                    yield pointer(path, key), "the key must be text, in quotes"
         elif isinstance(value, float) and not math.isfinite(value):
             yield path, f"{value!r} is not a number that JSON can say"
         elif value is not None and not isinstance(value, (str, int, float)):

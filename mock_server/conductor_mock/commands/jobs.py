@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
 
 
@@ -35,5 +36,5 @@ def _job(job: dict[str, Any]) -> str:
 
 def _tasks(job: dict[str, Any]) -> Iterator[str]:
     for task in job["tasks"]:
-        tried = f"frames {task['frames'] or '-'}  {len(task['attempts'])} attempts"
+        tried = f"frames {task['frames'] or '-'}  {count(len(task['attempts']), 'attempt')}"
         yield f"  {task['tid']}  {task['status']}  {tried}  {task['command']}"

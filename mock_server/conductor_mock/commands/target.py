@@ -7,11 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import click
 import requests
 
+from conductor_contracts.paths import LocalPath
+from conductor_contracts.printing import echo
 from conductor_mock.settings import DEFAULT_PORT
 
 CONNECT_S = 10
@@ -28,6 +30,12 @@ class UnreachableError(click.ClickException):
 
 class RefusedError(click.ClickException):
     """The server says no; the text is its reason."""
+
+
+class Sink(Protocol):
+    """What an answer is written to."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Target:
             answer = self._send(session, method, path, data=data, query=query)
             return answer.json() if answer.content else None
 
-    def fetch(self, path: str, sink: IO[bytes], *, query: Mapping[str, str | None]) -> None:
+    def fetch(self, path: str, sink: Sink, *, query: Mapping[str, str | None]) -> None:
         """Write the answer of a control call to `sink`. Raises as `ask` does."""
         with requests.Session() as session:
             answer = self._send(session, "GET", path, query=query, stream=True)
@@ -66,10 +74,10 @@ class Target:
     def show(self, answer: Any, lines: Iterable[str]) -> None:
         """Print an answer: as it came with `--json`, else in words."""
         if self.as_json:
-            click.echo(json.dumps(answer, indent=2))
+            echo(json.dumps(answer, indent=2), raw=True)
         else:
             for line in lines:
-                click.echo(line)
+                echo(line)
 
     def _send(
         self,
@@ -120,7 +128,7 @@ def target_options(command: F) -> F:
         ),
         click.option(
             "--ready-file",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=LocalPath(path_type=Path, dir_okay=False),
             envvar="CONDUCTOR_MOCK_READY_FILE",
             help="The file that 'serve --ready-file' wrote.",
         ),

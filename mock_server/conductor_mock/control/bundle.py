@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from conductor_mock.bundles import transfer
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.context import service
-from conductor_mock.control.selection import ALL, one_account
+from conductor_mock.control.selection import existing_account
 from conductor_mock.errors import Detail, bad_request, unavailable
 from conductor_mock.farm.clock import iso
 from conductor_mock.store.log import ContentGoneError
@@ -26,14 +26,11 @@ _BLOCK = 1 << 18
 @bundle.get("/bundle")
 def save() -> Response:
     """The account as a bundle; with `files=1` what was uploaded is in it, else only its hashes."""
-    with_files = request.args.get("files", "0")
-    if with_files not in ("0", "1"):
-        message = f"must be 0 or 1, got {with_files[:40]!r}"
-        raise bad_request(f"files {message}", Detail("files", message))
-    account_id = one_account()
+    account_id = existing_account()
+    with_files = request.args.get("files") == "1"
     file = service().objects.scratch()
     try:
-        transfer.save(service(), account_id, file, with_files=with_files == "1")
+        transfer.save(service(), account_id, file, with_files=with_files)
         size = file.seek(0, 2)
         file.seek(0)
     except BaseException:
@@ -50,14 +47,10 @@ def save() -> Response:
 def replay() -> tuple[dict[str, Any], int]:
     """Make an empty account what a bundle holds, its clock frozen at the last time recorded."""
     request.max_content_length = sys.maxsize  # it is streamed to disk, and checked before it is used
-    wanted = request.args.get("account")
-    if wanted == ALL:
-        message = "account=* is not accepted here: a bundle is of one account"
-        raise bad_request(message, Detail("account", message))
     with service().objects.scratch() as file:
         shutil.copyfileobj(request.stream, file, _BLOCK)
         try:
-            replayed = transfer.load(service(), file, client_id=wanted)
+            replayed = transfer.load(service(), file, client_id=request.args.get("account"))
         except BundleError as error:
             message = f"the bundle was not replayed: {error}"
             raise bad_request(message, Detail("", str(error))) from None
@@ -70,8 +63,8 @@ def replay() -> tuple[dict[str, Any], int]:
         "account_id": state.account_id,
         "now": iso(state.now_us),
         "jobs": len(state.jobs),
-        "outputs": len(replayed.belongings.outputs),
-        "files": len(replayed.belongings.uploads),
+        "outputs": len(replayed.inventory.outputs),
+        "files": len(replayed.inventory.uploads),
     }
     return answer, 201
 

@@ -6,26 +6,26 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.context import service
-from conductor_mock.control.selection import one_account
+from conductor_mock.control.selection import account_meant
+from conductor_mock.control.validation import plain_body
 from conductor_mock.errors import bad_request
 from conductor_mock.faults.reading import FaultError
 
 faults = Blueprint("faults", __name__)
 
 
-@faults.get("/faults")
-def show() -> dict[str, Any]:
+@faults.get("/faults", endpoint="list")
+def list_rules() -> dict[str, Any]:
     """The fault rules of the account, and how often each was consumed."""
-    return {"faults": service().faults.of(one_account())}
+    return {"faults": service().faults.of(account_meant())}
 
 
 @faults.post("/faults")
 def add() -> dict[str, Any]:
     """Ask for a fault: requests that fit its `match` are refused, or their answers broken."""
     try:
-        return service().faults.add(one_account(), parse_json(raw_body())).to_json()
+        return service().faults.add(account_meant(), plain_body()).to_json()
     except FaultError as error:
         raise bad_request(f"the fault was not taken: {error}", *error.details) from None
 
@@ -33,5 +33,5 @@ def add() -> dict[str, Any]:
 @faults.delete("/faults")
 def clear() -> Response:
     """No faults any more."""
-    service().faults.clear(one_account())
+    service().faults.clear(account_meant())
     return Response(status=204)

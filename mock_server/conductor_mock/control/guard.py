@@ -6,14 +6,16 @@ that developer's machine. So a browser's cross-site request must never get throu
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 
 from flask import request
 
+from conductor_contracts.operation import JSON
 from conductor_mock.context import host_name, service
 from conductor_mock.context import origin as own_origin
+from conductor_mock.control.validation import operation
 from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
+from conductor_mock.store.keys import is_same
 
 LOOPBACK_NAMES = frozenset({"localhost"})
 
@@ -52,9 +54,11 @@ def _json_write() -> None:
 
     The same is true of a zip archive, which is what a bundle comes as.
     """
-    wanted = "application/zip" if request.endpoint == "control.bundle.replay" else "application/json"
-    if request.method not in ("GET", "HEAD", "OPTIONS") and request.mimetype != wanted:
-        raise unsupported_media_type(wanted, request.headers.get("Content-Type"))
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    wanted = operation().request_media_types or {JSON}
+    if request.mimetype not in wanted:
+        raise unsupported_media_type(" or ".join(sorted(wanted)), request.headers.get("Content-Type"))
 
 
 def _admin() -> None:
@@ -65,7 +69,7 @@ def _admin() -> None:
             return
         raise forbidden("the control API is off: the server listens beyond loopback and has no --admin-token")
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    if not hmac.compare_digest(given.encode(), settings.admin_token.encode()):
+    if not is_same(given, settings.admin_token):
         message = "the control API wants 'Authorization: Bearer ADMIN_TOKEN'"
         raise Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
 

@@ -6,36 +6,33 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from conductor_mock.api.bodies import parse_json, raw_body
 from conductor_mock.context import service
-from conductor_mock.control.selection import one_account
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.control.selection import account_to_change, state_to_show
+from conductor_mock.control.validation import operation, plain_body
+from conductor_mock.errors import Detail, invalid
 from conductor_mock.farm.commands import RulesChanged
-from conductor_mock.farm.outcomes import RuleError, check_rule, fits
+from conductor_mock.farm.outcomes import check_rule, fits
+from conductor_mock.farm.refusals import InvalidRequestError
 
 outcomes = Blueprint("outcomes", __name__)
 
 
-@outcomes.get("/outcomes")
-def show() -> dict[str, Any]:
+@outcomes.get("/outcomes", endpoint="list")
+def list_rules() -> dict[str, Any]:
     """The rules for how tasks go, first match first."""
-    with service().accounts.open(one_account()) as account:
-        return {"rules": list(account.state.rules)}
+    with state_to_show() as state:
+        return {"rules": list(state.rules)}
 
 
 @outcomes.post("/outcomes")
 def add() -> dict[str, Any]:
     """Put one rule, or a list of them, before those that are there."""
-    body = parse_json(raw_body())
-    given = body if isinstance(body, list) else [body]
-    rules = []
-    for number, rule in enumerate(given):
-        try:
-            rules.append(check_rule(rule))
-        except RuleError as error:
-            place = f"/{number}{error.path}" if isinstance(body, list) else error.path
-            raise bad_request(f"the rule was not taken: {error}", Detail(place, error.message)) from None
-    with service().accounts.open(one_account()) as account:
+    given = plain_body()
+    if isinstance(given, list):
+        rules = [_checked(rule, f"/{number}") for number, rule in enumerate(given)]
+    else:
+        rules = [_checked(given, "")]
+    with service().accounts.open(account_to_change()) as account:
         account.append(RulesChanged((*rules, *account.state.rules)))
         every = [
             (job, index, task) for job in account.state.jobs.values() for index, task in enumerate(job.tasks)
@@ -55,6 +52,14 @@ def add() -> dict[str, Any]:
 @outcomes.delete("/outcomes")
 def clear() -> Response:
     """No rules: tasks go as metadata and seed say."""
-    with service().accounts.open(one_account()) as account:
+    with service().accounts.open(account_to_change()) as account:
         account.append(RulesChanged(()))
     return Response(status=204)
+
+
+def _checked(rule: dict[str, Any], place: str) -> dict[str, Any]:
+    """A rule in its stored form. Refuses (400) what no schema can tell."""
+    try:
+        return check_rule(rule)
+    except InvalidRequestError as error:
+        raise invalid(operation().id, [Detail(f"{place}{error.path}", str(error))]) from None

@@ -1,45 +1,75 @@
-"""Which account a control call is about: `?account=CLIENT_ID`, else the token's, else the default one."""
+"""Which account a control call is about: `?account=CLIENT_ID`, else the token's, else the server's own.
+
+The server's own account begins when it is first used. Until then it can be looked at, and looking does not make it:
+what is shown is an account as it would begin now.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import request
 
-from conductor_mock.auth.authentication import bearer
-from conductor_mock.context import service
-from conductor_mock.errors import Detail, bad_request, not_found
+from conductor_mock.context import service, speaker
+from conductor_mock.errors import Detail, not_found
 from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.state import State
 
 ALL = "*"
 
 
-def one_account() -> str:
-    """The id of the one account that is meant. Refuses (400, 404)."""
-    ids = selected_accounts()
-    if request.args.get("account") == ALL:
-        message = "account=* is not accepted here: name one account"
-        raise bad_request(message, Detail("account", message))
-    return ids[0]
-
-
-def selected_accounts() -> list[str]:
-    """The ids of the accounts that are meant; the default account is made if it was never used. Refuses (404)."""
-    current = service()
+def account_meant() -> str:
+    """The id of the account that is meant; the server's own may never have been used. Refuses (404) any other."""
     name = request.args.get("account")
-    if name == ALL:
-        return current.accounts.ids()
+    own = account_id_of(service().keys.client_id)
     if name is not None:
         account_id = account_id_of(name)
-        if not current.accounts.knows(account_id):
+        if account_id != own and not service().accounts.knows(account_id):
             message = f"there is no account of client_id {name[:80]!r}; it appears with its first token"
             raise not_found(message, Detail("account", message))
-        return [account_id]
+        return account_id
     header = request.headers.get("Authorization")
-    if header is not None and not current.settings.admin_token:
-        identity = bearer(header)
-        if not current.accounts.knows(identity.account_id):
+    if header is not None and not service().settings.admin_token:
+        identity = speaker(header)
+        if not service().accounts.knows(identity.account_id):
             raise not_found("the token's account does not exist on this server")
-        return [identity.account_id]
-    default = account_id_of(current.keys.client_id)
-    if not current.accounts.knows(default):
-        current.accounts.sign_in(current.keys.client_id, current.keys.private_key)
-    return [default]
+        return identity.account_id
+    return own
+
+
+def existing_account() -> str:
+    """The id of the account that is meant. Refuses (404) one that was never used."""
+    account_id = account_meant()
+    if not service().accounts.knows(account_id):
+        message = f"the account {service().keys.client_id!r} was never used; it begins with its first token"
+        raise not_found(message, Detail("account", message))
+    return account_id
+
+
+def existing_accounts() -> list[str]:
+    """The ids of the accounts that are meant, those that were used: with `account=*` all. Refuses (404)."""
+    if request.args.get("account") == ALL:
+        return service().accounts.ids()
+    account_id = account_meant()
+    return [account_id] if service().accounts.knows(account_id) else []
+
+
+def account_to_change() -> str:
+    """The id of the account that is meant; the server's own is made if it was never used. Refuses (404)."""
+    account_id = account_meant()
+    if not service().accounts.knows(account_id):
+        keys = service().keys
+        service().accounts.sign_in(keys.client_id, keys.private_key)
+    return account_id
+
+
+@contextmanager
+def state_to_show() -> Iterator[State]:
+    """The state of the account that is meant, under its lock, or that with which it would begin. Refuses (404)."""
+    current, account_id = service(), account_meant()
+    if not current.accounts.knows(account_id):
+        yield current.accounts.unused(current.keys.client_id, current.keys.private_key)
+        return
+    with current.accounts.open(account_id) as account:
+        yield account.state

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 from conductor_mock.context import service
 from conductor_mock.control.guard import known_host
 from conductor_mock.control.outbox import outbox
-from conductor_mock.control.selection import one_account
+from conductor_mock.control.selection import existing_account, existing_accounts, state_to_show
 from conductor_mock.farm import lookup, views
 from conductor_mock.version import version
 
@@ -18,8 +18,7 @@ pages.before_request(known_host)
 @pages.get("/")
 def index() -> str:
     """The jobs of an account, newest first."""
-    with service().accounts.open(one_account()) as account:
-        state = account.state
+    with state_to_show() as state:
         jobs = [views.job_record(state, job) for job in reversed(state.jobs.values())]
         return render_template("index.html", jobs=jobs, account=state.client_id, **_common())
 
@@ -28,7 +27,7 @@ def index() -> str:
 @pages.get("/job/<jid>")
 def job(jid: str) -> str:
     """One job and its tasks."""
-    with service().accounts.open(one_account()) as account:
+    with service().accounts.open(existing_account()) as account:
         found = lookup.job(account.state, jid)
         record = views.client_job(account.state, found)
         return render_template(
@@ -39,10 +38,10 @@ def job(jid: str) -> str:
 @pages.get("/mails")
 def mails() -> str:
     """The outbox of an account, newest first, and what became of each mail."""
-    account_id = one_account()
-    with service().accounts.open(account_id) as account:
-        name = account.state.client_id
-    return render_template("mails.html", mails=list(reversed(outbox(account_id))), account=name, **_common())
+    with state_to_show() as state:
+        name = state.client_id
+    sent = [mail for account_id in existing_accounts() for mail in reversed(outbox(account_id))]
+    return render_template("mails.html", mails=sent, account=name, **_common())
 
 
 def _common() -> dict[str, object]:

@@ -29,11 +29,12 @@ from conductor_mock.farm.clock import ONE, SECOND
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.farm.values import OutputFile
-from conductor_mock.md5 import from_base64
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.accounts import Accounts, WallClock
-from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.objects import ObjectStore, blocks_of
+from conductor_mock.store.wall import WallClock
+from conductor_mock.wire.md5 import from_base64
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ RECIPES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class Storage:
     """What a driver reads and writes besides its account."""
 
     accounts: Accounts
@@ -58,10 +59,12 @@ class Stores:
 class Driver:
     """Runs the tasks of one account for real. Close it."""
 
-    def __init__(self, account_id: str, stores: Stores, directory: Path, pool: Pool, limits: Limits) -> None:
+    def __init__(
+        self, account_id: str, storage: Storage, directory: Path, pool: Pool, limits: Limits
+    ) -> None:
         """Take over from an earlier server on `directory`, then begin. Raises OSError."""
         self._account_id = account_id
-        self._stores = stores
+        self._storage = storage
         self._folder = leftovers.runs_folder(directory)
         self._pool = pool
         self._limits = limits
@@ -76,8 +79,8 @@ class Driver:
         self._thread = threading.Thread(target=self._drive, name="driver", daemon=True)
         self._thread.start()
 
-    def said(self, run: str) -> bytes:
-        """What a run under way has said so far; nothing when there is no such run."""
+    def logged(self, run: str) -> bytes:
+        """What a run under way has logged so far; nothing when there is no such run."""
         try:
             return Workspace(self._folder / run).log.read_bytes()
         except FileNotFoundError:
@@ -89,7 +92,7 @@ class Driver:
             if self._closing.is_set():
                 return
             self._closing.set()
-        self._stores.accounts.nudge(self._account_id)
+        self._storage.accounts.changes.note(self._account_id)
         self._thread.join()
         with self._lock:
             running = list(self._runs.values())
@@ -99,9 +102,9 @@ class Driver:
         self._pool.close()
 
     def _drive(self) -> None:
-        accounts = self._stores.accounts
+        accounts = self._storage.accounts
         while True:
-            changes = accounts.changes(self._account_id)
+            count = accounts.changes.count(self._account_id)
             if self._closing.is_set():  # looked at after the count, which goes up behind it
                 return
             try:
@@ -109,13 +112,13 @@ class Driver:
             except Exception:  # it must go on, whatever the disk or a log says
                 log.exception("the account's runs could not be looked at; trying again")
                 timeout_s = AGAIN_S
-            accounts.wait(self._account_id, changes, timeout_s)
+            accounts.changes.wait(self._account_id, count, timeout_s)
 
     def _reconcile(self) -> float | None:
         """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
-        with self._stores.accounts.open(self._account_id) as account, self._lock:
+        with self._storage.accounts.open(self._account_id) as account, self._lock:
             wanted = list(farm.active(account.state))
-            timeout_s = _until_next_event(account.state, self._stores.wall())
+            timeout_s = _until_next_event(account.state, self._storage.wall())
             names = {one.run for one in wanted}
             over = [workspace for run, workspace in self._runs.items() if run not in names]
             new = [one for one in wanted if not one.run and one not in self._queued]
@@ -159,7 +162,7 @@ class Driver:
         workspace.create()
         workspace.log.touch()
         workspace.note_run(job=one.job, task=one.task, attempt=one.attempt)
-        with self._stores.accounts.open(self._account_id) as account, self._lock:
+        with self._storage.accounts.open(self._account_id) as account, self._lock:
             command = None if self._closing.is_set() else farm.start(account.state, one, run)
             if command is None:
                 return None
@@ -180,7 +183,7 @@ class Driver:
             return Report(Outcome.LOST, reason=f"its executor gave it up ({type(error).__name__})")
 
     def _order(self, one: farm.Active, workspace: Workspace) -> Order | None:
-        with self._stores.accounts.open(self._account_id) as account:
+        with self._storage.accounts.open(self._account_id) as account:
             if not farm.is_current(account.state, one):
                 return None
             command = account.state.jobs[one.job].tasks[one.task].command
@@ -205,10 +208,10 @@ class Driver:
     def _source(self, path: str, md5: str | None) -> str | None:
         """Where the content of a job's file lies."""
         if md5 is None:  # a daemon brought it, and said which it was
-            md5 = self._stores.contents.held_md5(self._account_id, path)
-        if md5 is None or not self._stores.contents.held(self._account_id, [md5]):
+            md5 = self._storage.contents.held_md5(self._account_id, path)
+        if md5 is None or not self._storage.contents.held(self._account_id, [md5]):
             return None
-        return str(self._stores.objects.path(from_base64(md5)))
+        return str(self._storage.objects.path(from_base64(md5)))
 
     def _report(self, one: farm.Active, workspace: Workspace, report: Report) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""
@@ -217,7 +220,7 @@ class Driver:
             outcome, reason = Outcome.STOPPED, "the server was stopped"
         elif outcome is None:
             outcome, reason = Outcome.LOST, "somebody ended it from outside"
-        with self._stores.accounts.open(self._account_id) as account:
+        with self._storage.accounts.open(self._account_id) as account:
             is_current = farm.is_current(account.state, one)
             now_us = account.state.now_us
             output_path = account.state.jobs[one.job].output_path if is_current else ""
@@ -246,14 +249,14 @@ class Driver:
         stored = []
         for relative in made:
             with os.fdopen(collection.open_made(folder, relative), "rb") as stream:
-                md5, size = self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)
-            stored.append(OutputFile(relative, md5, size))
+                content = self._storage.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us)
+            stored.append(OutputFile(relative, content.md5, content.size))
         return tuple(stored)
 
     def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
         try:
             with workspace.log.open("rb") as stream:
-                return self._stores.contents.put_output_stream(self._account_id, stream, now_us=now_us)[0]
+                return self._storage.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us).md5
         except OSError:
             log.exception("the log of a run could not be kept")
             return None
@@ -271,7 +274,7 @@ class Driver:
         """Log the end of a run, trying again while the disk or the database refuses it."""
 
         def append() -> None:
-            with self._stores.accounts.open(self._account_id) as account:
+            with self._storage.accounts.open(self._account_id) as account:
                 command = farm.end(
                     account.state, one, outcome, exit_code=exit_code, reason=reason, log=log, outputs=outputs
                 )
@@ -280,12 +283,12 @@ class Driver:
 
         self._insist(append)
 
-    def _end_log(self, one: farm.Active, said: str | None) -> None:
-        """Log what a run said that the farm had ended."""
+    def _end_log(self, one: farm.Active, log: str | None) -> None:
+        """Keep the log of a run that the farm had ended."""
 
         def append() -> None:
-            with self._stores.accounts.open(self._account_id) as account:
-                command = farm.note_log(account.state, one, said)
+            with self._storage.accounts.open(self._account_id) as account:
+                command = farm.note_log(account.state, one, log)
                 if command is not None:
                     account.append(command)
 
@@ -301,14 +304,14 @@ class Driver:
                     return None
 
     def _report_lost(self) -> None:
-        """End the runs of an earlier server in the log, with what they had said, and remove their folders."""
-        with self._stores.accounts.open(self._account_id) as account:
+        """End the runs of an earlier server in the log, with what they had logged, and remove their folders."""
+        with self._storage.accounts.open(self._account_id) as account:
             lost = [one for one in farm.active(account.state) if one.run]
             now_us = account.state.now_us
         for one in lost:
             workspace = Workspace(self._folder / one.run)
-            said = self._store_log(workspace, now_us) if workspace.log.exists() else None
-            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=said)
+            logged = self._store_log(workspace, now_us) if workspace.log.exists() else None
+            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=logged)
         for folder in self._folder.iterdir():
             workspace = Workspace(folder)
             facts = workspace.read_run()

@@ -12,7 +12,7 @@ from conductor_mock.execution.mapping import Tree, tree_of
 from conductor_mock.execution.order import Input, Limits, Order
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, permissions
 from conductor_mock.farm import payload as reading
-from conductor_mock.md5 import canonical
+from conductor_mock.wire.md5 import canonical
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,15 +61,15 @@ class _Log:
     def __init__(self, file: IO[bytes], most: int) -> None:
         self._file = file
         self._most = most
-        self.said = 0
+        self.size = 0
         self.is_full = False
 
     def write(self, data: bytes) -> None:
-        room = self._most - self.said
-        self.said += len(data)
+        room = self._most - self.size
+        self.size += len(data)
         if room > 0:
             self._put(data[:room])
-        if self.said > self._most and not self.is_full:
+        if self.size > self._most and not self.is_full:
             self.is_full = True
             self._put(f"\n[the log is cut here, after {self._most} bytes]\n".encode())
 
@@ -206,7 +206,7 @@ class _Run:
 
     def _over(self) -> str | None:
         size, count = self._size()
-        written = size - self._base + self._log.said
+        written = size - self._base + self._log.size
         if written > self._limits.output:
             return f"it wrote more than {self._limits.output} bytes (--execute-max-output)"
         if count > self._limits.files + len(self._order.inputs):
@@ -228,7 +228,7 @@ class _Run:
         return size - self._workspace.log.stat().st_size, count
 
     def _drain(self, reading: int, wait_s: float = 0) -> bool:
-        """Keep what the command has said, waiting a little for it; whether it can say more."""
+        """Keep what the command has printed, waiting a little for it; whether it can print more."""
         poll = select.poll()
         poll.register(reading, select.POLLIN)
         if not poll.poll(1000 * wait_s):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from conductor_mock.execution import leftovers, processes
-from conductor_mock.execution.driver import Driver, Stores
+from conductor_mock.execution.driver import Driver, Storage
 from conductor_mock.execution.order import Limits
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
 from conductor_mock.settings import Settings
@@ -49,17 +49,17 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
         raise ExecutionError(f"--executor {error}") from error
 
 
-def begin(settings: Settings, directory: Path, pool: Pool, keys: Keys, stores: Stores) -> Driver:
+def begin(settings: Settings, directory: Path, pool: Pool, keys: Keys, storage: Storage) -> Driver:
     """Drive the default account. Raises ExecutionError, OSError.
 
     Only that account runs commands: its key is in a file that nobody else reads, while anybody who reaches the port
     could open another one.
     """
-    account_id = stores.accounts.sign_in(keys.client_id, keys.private_key)
-    if not stores.accounts.was_opened_with(account_id, keys.private_key):
+    account_id = storage.accounts.sign_in(keys.client_id, keys.private_key)
+    if not storage.accounts.was_opened_with(account_id, keys.private_key):
         raise ExecutionError(
             f"--execute runs the jobs of the account {keys.client_id!r}, which somebody opened with another key than "
             f"the one in {directory / 'keys.json'}; use another data directory"
         )
     limits = Limits(timeout_s=settings.execute_timeout_s, output=settings.execute_max_output)
-    return Driver(account_id, stores, directory.resolve(), pool, limits)
+    return Driver(account_id, storage, directory.resolve(), pool, limits)

@@ -2,7 +2,7 @@
 
     files/  drives/      the mirrored tree (`paths.py`)
     home/  tmp/          HOME, which is also where the command starts, and TMPDIR
-    log                  what the run said
+    log                  what the run printed
     command.sh           what the shell is given
     start.json           what the launcher reads
     run.json             who runs it: written before the process exists, completed when it does

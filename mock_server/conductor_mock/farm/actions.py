@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm import lookup, queues, simulation, tasks, uploads
+from conductor_mock.farm import lookup, queues, recorded, simulation, tasks, uploads
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
@@ -118,12 +118,14 @@ def force(state: State, job_id: str, task_id: str, outcome: Outcome, exit_code: 
 
 def apply_jobs(state: State, command: JobsActed) -> None:
     for number in command.jobs:
-        job = state.jobs[number]
+        job = recorded.job(state, number)
         _apply(state, job, command.action, range(len(job.tasks)))
 
 
 def apply_tasks(state: State, command: TasksActed) -> None:
-    job = state.jobs[command.job]
+    job = recorded.job(state, command.job)
+    for index in command.tasks:
+        recorded.task_job(state, command.job, index)
     _apply(state, job, command.action, command.tasks, whole=False)
 
 
@@ -134,12 +136,14 @@ def change(state: State, job_id: str, *, priority: int | None, machine: Machine 
     """
     job = lookup.job(state, job_id)
     if tasks.job_has_ended(job):
-        raise StateForbidsError(f"job {jid(job.number)} has ended: {_described(job)}")
+        raise StateForbidsError(
+            f"job {_described(job)}: it has ended, so another priority or machine would change nothing"
+        )
     return JobChanged(job.number, priority, machine)
 
 
 def apply_changed(state: State, command: JobChanged) -> None:
-    job = state.jobs[command.job]
+    job = recorded.job(state, command.job)
     if command.priority is not None:
         job.priority = command.priority
         simulation.enqueue(state, job)
@@ -150,7 +154,7 @@ def apply_changed(state: State, command: JobChanged) -> None:
 
 def apply_forced(state: State, command: TaskForced) -> None:
     """End the attempt that is under way, or one that begins and ends now; the auto-retry policy follows."""
-    job = state.jobs[command.job]
+    job = recorded.task_job(state, command.job, command.task)
     task = job.tasks[command.task]
     if job.phase == Phase.SYNCING:
         simulation.make_ready(state, job)

@@ -28,11 +28,11 @@ class Usage:
 
 
 def usage_by_hour(
-    state: State, start_us: int, end_us: int, wanted: Callable[[Job], bool] = lambda _: True
+    state: State, start_us: int, end_us: int, is_included: Callable[[Job], bool] = lambda _: True
 ) -> dict[int, Usage]:
-    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which a `wanted` job ran."""
+    """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which an included job ran."""
     hours: dict[int, Usage] = defaultdict(Usage)
-    for job in filter(wanted, state.jobs.values()):
+    for job in filter(is_included, state.jobs.values()):
         for began, ended, machine in _runs(state, job):
             for hour, length in _split(max(began, start_us), min(ended, end_us)):
                 usage = hours[hour]

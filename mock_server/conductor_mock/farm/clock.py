@@ -34,13 +34,6 @@ class Anchor:
         elapsed = max(0, wall_us - self.wall_us)
         return min(self.sim_us + elapsed * self.speed_millionths // ONE, LAST_US)
 
-    def to_json(self) -> dict[str, int]:
-        return {"wall_us": self.wall_us, "sim_us": self.sim_us, "speed_millionths": self.speed_millionths}
-
-    @classmethod
-    def from_json(cls, data: dict[str, int]) -> Anchor:
-        return cls(data["wall_us"], data["sim_us"], data["speed_millionths"])
-
 
 def advance_us(seconds: float) -> int:
     """`seconds` of an advance as microseconds. Raises ClockError for what is negative, not finite or over ten years."""

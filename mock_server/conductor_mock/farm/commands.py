@@ -6,12 +6,13 @@ A command is stored as `(kind, version, JSON object)`; `records.py` reads what o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.encoding import Codec, Forms, codec_of
+from conductor_mock.farm.payload import Submission
 from conductor_mock.farm.statuses import Action, DownloadStatus, Outcome
 from conductor_mock.farm.values import Machine, Options, OutputFile
 
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 
 class _Plain:
-    """A command whose JSON is an object of its fields."""
+    """A command whose JSON is an object of its fields, those apart that say nothing new (`compare=False`)."""
 
     __slots__ = ()
 
@@ -39,9 +40,26 @@ class _Plain:
         return command
 
 
+class _Bare(_Plain):
+    """A command of one field, whose JSON is that of the field's value."""
+
+    __slots__ = ()
+
+    def to_json(self) -> Json:
+        (written,) = super().to_json().values()
+        value: Json = written
+        return value
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        (field,) = fields(cast(Any, cls))
+        return super().from_json({field.name: data})
+
+
 @cache
 def _codec(cls: type) -> Codec:
-    return codec_of(cls, Forms())
+    # What does not make two records different is no part of their JSON.
+    return codec_of(cls, Forms(omitted=lambda _, part: not part.compare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class AccountOpened(_Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class OptionsChanged:
+class OptionsChanged(_Bare):
     """The server was started with other options than the account's log says."""
 
     kind: ClassVar[str] = "options.changed"
@@ -67,29 +85,15 @@ class OptionsChanged:
 
     options: Options
 
-    def to_json(self) -> Json:
-        return self.options.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OptionsChanged:
-        return cls(Options.from_json(data))
-
 
 @dataclass(frozen=True, slots=True)
-class ClockSet:
+class ClockSet(_Bare):
     """Simulated time was advanced by hand, or its speed changed; later times count from this anchor."""
 
     kind: ClassVar[str] = "clock.set"
     version: ClassVar[int] = 1
 
     clock: Anchor
-
-    def to_json(self) -> Json:
-        return self.clock.to_json()
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ClockSet:
-        return cls(Anchor.from_json(dict(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class JobCreated(_Plain):
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
     does not hold; `warnings` say what the contract does not know. `idempotency_key` (since version 2) is the header
-    that the request carried, if it did.
+    that the request carried, if it did. `submission` is the payload as it was read when the job was accepted; a log
+    has the payload alone.
     """
 
     kind: ClassVar[str] = "job.created"
@@ -110,6 +115,7 @@ class JobCreated(_Plain):
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     idempotency_key: str | None = None
+    submission: Submission | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +255,7 @@ class AttemptEnded(_Plain):
     """A run has ended.
 
     `outcome` is success, failed, lost (the server that ran it is gone) or stopped (that server was asked to stop);
-    `reason` says in words what the exit code does not. `log` is the base64 md5 of what the run said, and `outputs` are
+    `reason` says in words what the exit code does not. `log` is the base64 md5 of what the run printed, `outputs` are
     the files that a success left; their contents are in the object store.
     """
 
@@ -269,7 +275,7 @@ class AttemptEnded(_Plain):
 
 @dataclass(frozen=True, slots=True)
 class AttemptLogged(_Plain):
-    """What a run said that the farm had ended (killed, preempted, forced): its base64 md5, None if it was not kept."""
+    """The log of a run that the farm had ended (killed, preempted, forced): its base64 md5, None if it was not kept."""
 
     kind: ClassVar[str] = "attempt.logged"
     version: ClassVar[int] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conductor_mock.farm import leases, lookup, queues, tasks
+from conductor_mock.farm import leases, lookup, queues, recorded, tasks
 from conductor_mock.farm.commands import DownloadOffered, DownloadReported, OutputsListed
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Download, Job, State, Task
@@ -37,14 +37,14 @@ def offer(state: State, job: Job, index: int, file: int | None = None) -> Downlo
 
 
 def next_file(
-    state: State, location: str | None, wanted: Callable[[Job], bool]
+    state: State, location: str | None, is_included: Callable[[Job], bool]
 ) -> tuple[Job, int, int | None] | None:
     """For a file-by-file daemon: a task and the number of a file of it that nobody has yet.
 
     The number is None when the task's outputs were not listed yet, so that their count is not known.
     """
     for job in queues.jobs_to_deliver(state, location):
-        if not wanted(job):
+        if not is_included(job):
             continue
         for index in queues.tasks_to_deliver(job):
             task = job.tasks[index]
@@ -64,20 +64,21 @@ def report(
     job, index = lookup.download(state, name)
     task = job.tasks[index]
     if file is not None and not (task.outputs and file < len(task.outputs)):
-        raise NotThereError(f"download {name} has no file {file}")
+        count = len(task.outputs or ())
+        raise NotThereError(f"download {name} has no file {file}: it has {count}, counted from 0")
     if task.download is not None and task.download.status == status == DownloadStatus.DOWNLOADED:
         return None
     return DownloadReported(job.number, index, file, status, bytes_downloaded)
 
 
 def apply_listed(state: State, command: OutputsListed) -> None:
-    job = state.jobs[command.job]
+    job = recorded.task_job(state, command.job, command.task)
     job.tasks[command.task].outputs = command.files
     queues.note_outputs(state, job, command.task)
 
 
 def apply_offered(state: State, command: DownloadOffered) -> None:
-    download = _download(state, command)
+    download = recorded.download(state, command.job, command.task)
     download.status = DownloadStatus.DOWNLOADING
     download.lease = leases.take(state.now_us, command.lease_us)
     if command.file is not None:
@@ -87,13 +88,13 @@ def apply_offered(state: State, command: DownloadOffered) -> None:
 
 
 def apply_reported(state: State, command: DownloadReported) -> None:
+    download = recorded.download(state, command.job, command.task)
     job = state.jobs[command.job]
-    _reported(state, job, job.tasks[command.task], command)
+    _reported(state, job, job.tasks[command.task], download, command)
     queues.note_outputs(state, job, command.task)
 
 
-def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> None:
-    download = _download(state, command)
+def _reported(state: State, job: Job, task: Task, download: Download, command: DownloadReported) -> None:
     download.bytes_downloaded = command.bytes_downloaded
     if command.status == DownloadStatus.DOWNLOADING:
         download.status = DownloadStatus.DOWNLOADING
@@ -104,10 +105,10 @@ def _reported(state: State, job: Job, task: Task, command: DownloadReported) -> 
         else:
             leases.renew(download.lease, state.now_us)
         return
-    if command.file is not None and not _file_ended(download, command, len(task.outputs or ())):
-        if (
-            download.given <= download.done
-        ):  # nobody has a file of it: whoever comes may have all that are left
+    file, count = command.file, len(task.outputs or ())
+    if file is not None and not _file_ended(download, file, command.status, count):
+        if download.given <= download.done:
+            # Nobody has a file of it: whoever comes may have all that are left.
             _unlease(download, DownloadStatus.PENDING)
         return
     _unlease(download, command.status)
@@ -122,13 +123,12 @@ def _unlease(download: Download, status: DownloadStatus) -> None:
     download.lease = None
 
 
-def _file_ended(download: Download, command: DownloadReported, count: int) -> bool:
-    """Note one file of a file-by-file download; whether that ends the download of the task."""
-    assert command.file is not None  # noqa: S101 - the caller asked
-    if command.status == DownloadStatus.DOWNLOADED:
-        download.done |= {command.file}
+def _file_ended(download: Download, file: int, status: DownloadStatus, count: int) -> bool:
+    """Note one file of a file-by-file download; whether that ends the download of the task, of `count` files."""
+    if status == DownloadStatus.DOWNLOADED:
+        download.done |= {file}
         return len(download.done) == count
-    download.given -= {command.file}
+    download.given -= {file}
     return False
 
 
@@ -142,9 +142,3 @@ def _free_file(task: Task) -> int | None:
     if not by_file or task.outputs is None:
         return None
     return next((number for number in range(len(task.outputs)) if number not in download.given), None)
-
-
-def _download(state: State, command: DownloadOffered | DownloadReported) -> Download:
-    download = state.jobs[command.job].tasks[command.task].download
-    assert download is not None  # noqa: S101 - decided on a task that has one, under the same lock
-    return download

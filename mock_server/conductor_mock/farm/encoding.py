@@ -41,6 +41,8 @@ class Forms:
     """Fields that are not written at all, and have their defaults when they are read."""
     wrapped: Mapping[type, Callable[[Codec], Codec]] = field(default_factory=dict)
     """What is done to the codec of a type."""
+    is_trusted: bool = False
+    """Whether only this program can have written what is read, so that every enumeration has a text."""
 
 
 def stored_as(key: str) -> Mapping[str, Any]:
@@ -69,7 +71,7 @@ def codec_of(hint: Any, forms: Forms) -> Codec:
     if origin in (dict, Mapping):
         return _table(*(codec_of(part, forms) for part in arguments))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return Codec(_same, _Members(hint).__getitem__)
+        return Codec(_same, _Members(hint).__getitem__ if forms.is_trusted else _Members(hint).named)
     if isinstance(hint, type) and is_dataclass(hint):
         made = _row(hint, forms) if hint in forms.rows else _object(hint, forms)
         return forms.wrapped[hint](made) if hint in forms.wrapped else made
@@ -90,12 +92,13 @@ class _Members(dict[str, Enum]):
 
     def __init__(self, cls: type[Enum]) -> None:
         super().__init__({member.value: member for member in cls})
-        self._cls = cls
+
+    def named(self, text: object) -> Enum:
+        """The member of a text that may be anything."""
+        return self[text] if isinstance(text, str) else self.__missing__(text)
 
     def __missing__(self, text: object) -> Enum:
-        raise EncodingError(
-            f"{str(text)[:40]!r} is not known; {self._cls.__name__} is one of {', '.join(self)}"
-        )
+        raise EncodingError(f"{str(text)[:40]!r} is not known; known are {', '.join(map(repr, self))}")
 
 
 def _optional(codec: Codec) -> Codec:
@@ -162,7 +165,7 @@ class _Part:
         if self.make_default is not None:
             return self.make_default()
         if self.default is MISSING:
-            raise EncodingError(f"{cls.__name__} without {self.key!r}")
+            raise EncodingError(f"{cls.__name__} lacks {self.key!r}")
         return self.default
 
 
@@ -191,9 +194,9 @@ def _object(cls: type, forms: Forms) -> Codec:
     def encode(value: Any) -> dict[str, Any]:
         written = ((part, getattr(value, part.name)) for part in parts)
         return {
-            part.key: part.codec.encode(one)
-            for part, one in written
-            if part.is_kept or not part.has_default(one)
+            part.key: part.codec.encode(current)
+            for part, current in written
+            if part.is_kept or not part.has_default(current)
         }
 
     def decode(data: Any) -> Any:

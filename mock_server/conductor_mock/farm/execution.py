@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conductor_mock.farm import queues, simulation, tasks
+from conductor_mock.farm import queues, recorded, simulation, tasks
 from conductor_mock.farm.commands import AttemptEnded, AttemptLogged, AttemptStarted
-from conductor_mock.farm.state import Attempt, Execution, Job, State
+from conductor_mock.farm.state import Execution, State
 from conductor_mock.farm.statuses import NO_FAULT_OF_ITS_OWN, Outcome
 from conductor_mock.farm.values import OutputFile
 
 LOST_RUNS = 1
 """How many runs of a task may go down with their server before that fails the task; each is started again."""
+
+ENDS = (Outcome.SUCCESS, Outcome.FAILED, Outcome.LOST, Outcome.STOPPED)
+"""What a run may come to, as whoever ran it reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +35,27 @@ class Active:
 def active(state: State) -> Iterator[Active]:
     """Every attempt that should be running for real now, in the order in which they got their instances."""
     for (number, index), attempt in state.executing.items():
-        yield Active(number, index, attempt, _execution(state.jobs[number], index).run)
+        execution = state.jobs[number].tasks[index].attempts[-1].execution
+        yield Active(number, index, attempt, "" if execution is None else execution.run)
 
 
-def start(state: State, one: Active, run: str) -> AttemptStarted | None:
+def start(state: State, waiting: Active, run: str) -> AttemptStarted | None:
     """The command before an attempt is spawned; None when it is over, or was started, by now."""
-    if _current(state, one) is None or _execution(state.jobs[one.job], one.task).run:
+    execution = _current(state, waiting)
+    if execution is None or execution.run:
         return None
-    return AttemptStarted(one.job, one.task, one.attempt, run)
+    return AttemptStarted(waiting.job, waiting.task, waiting.attempt, run)
 
 
-def is_current(state: State, one: Active) -> bool:
+def is_current(state: State, run: Active) -> bool:
     """Whether a run that was started is still wanted."""
-    attempt = _current(state, one)
-    return attempt is not None and attempt.execution is not None and attempt.execution.run == one.run
+    execution = _current(state, run)
+    return execution is not None and execution.run == run.run
 
 
 def end(
     state: State,
-    one: Active,
+    run: Active,
     outcome: Outcome,
     *,
     exit_code: int | None = None,
@@ -58,31 +63,30 @@ def end(
     log: str | None = None,
     outputs: tuple[OutputFile, ...] = (),
 ) -> AttemptEnded | None:
-    """The report on a run that has ended; None when it is stale."""
-    if not is_current(state, one):
+    """The report on a run that has ended as one of `ENDS`; None when it is stale."""
+    if not is_current(state, run):
         return None
-    return AttemptEnded(one.job, one.task, one.attempt, one.run, outcome, exit_code, reason, log, outputs)
+    return AttemptEnded(run.job, run.task, run.attempt, run.run, outcome, exit_code, reason, log, outputs)
 
 
-def note_log(state: State, one: Active, log: str | None) -> AttemptLogged | None:
-    """What a run said that is over for the farm already; None when nobody waits for that."""
-    job = state.jobs.get(one.job)
-    if job is None or one.task >= len(job.tasks) or one.attempt > len(job.tasks[one.task].attempts):
+def note_log(state: State, run: Active, log: str | None) -> AttemptLogged | None:
+    """The log of a run that is over for the farm already; None when nobody waits for that."""
+    job = state.jobs.get(run.job)
+    if job is None or run.task >= len(job.tasks) or run.attempt > len(job.tasks[run.task].attempts):
         return None
-    execution = job.tasks[one.task].attempts[one.attempt - 1].execution
-    if execution is None or execution.run != one.run or execution.log is not None:
+    execution = job.tasks[run.task].attempts[run.attempt - 1].execution
+    if execution is None or execution.run != run.run or execution.log is not None:
         return None
-    return AttemptLogged(one.job, one.task, one.attempt, one.run, log)
+    return AttemptLogged(run.job, run.task, run.attempt, run.run, log)
 
 
 def apply_logged(state: State, command: AttemptLogged) -> None:
-    execution = state.jobs[command.job].tasks[command.task].attempts[command.attempt - 1].execution
-    assert execution is not None  # noqa: S101 - decided on one, under the same lock
+    execution = recorded.execution(state, command.job, command.task, command.attempt)
     execution.log = command.log or ""
 
 
 def apply_started(state: State, command: AttemptStarted) -> None:
-    _execution(state.jobs[command.job], command.task).run = command.run
+    recorded.current_execution(state, command.job, command.task, command.attempt).run = command.run
 
 
 def apply_ended(state: State, command: AttemptEnded) -> None:
@@ -90,9 +94,9 @@ def apply_ended(state: State, command: AttemptEnded) -> None:
 
     A success keeps exactly the files that the run left; without any there is nothing to download.
     """
+    execution = recorded.current_execution(state, command.job, command.task, command.attempt)
     job, index = state.jobs[command.job], command.task
     task = job.tasks[index]
-    execution = _execution(job, index)
     execution.log, execution.reason = command.log or "", command.reason
     if command.outcome in NO_FAULT_OF_ITS_OWN:
         if command.outcome == Outcome.LOST and tasks.tries(task, Outcome.LOST) >= LOST_RUNS:
@@ -112,21 +116,16 @@ def apply_ended(state: State, command: AttemptEnded) -> None:
 
 def abandon(state: State) -> None:
     """The account executes no more: what ran for real is started again as a simulation."""
-    for number, index in list(state.executing):
-        job = state.jobs[number]
-        execution = _execution(job, index)
+    for (number, index), attempt in list(state.executing.items()):
+        execution = recorded.current_execution(state, number, index, attempt)
         execution.log, execution.reason = "", "the server was started again without --execute"
+        job = state.jobs[number]
         job.lost += 1
         simulation.start_again(state, job, index, Outcome.STOPPED)
 
 
-def _current(state: State, one: Active) -> Attempt | None:
-    if state.executing.get((one.job, one.task)) != one.attempt:
+def _current(state: State, run: Active) -> Execution | None:
+    """What is known of an attempt, if it is still under way."""
+    if state.executing.get((run.job, run.task)) != run.attempt:
         return None
-    return state.jobs[one.job].tasks[one.task].attempts[-1]
-
-
-def _execution(job: Job, index: int) -> Execution:
-    execution = job.tasks[index].attempts[-1].execution
-    assert execution is not None  # noqa: S101 - it is in `State.executing`, or a command says that it ran
-    return execution
+    return state.jobs[run.job].tasks[run.task].attempts[-1].execution

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from conductor_mock.farm import actions, downloads, execution, leases, queues, simulation, tasks, uploads
-from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import (
     AccountOpened,
     AttemptEnded,
@@ -34,16 +33,14 @@ from conductor_mock.farm.commands import (
     UploadProgressed,
 )
 from conductor_mock.farm.frames import parse_or_none
+from conductor_mock.farm.payload import Submission, read
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State, Task, Upload
 from conductor_mock.farm.statuses import Phase, TaskStatus
 
 SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
-
-
-class BrokenLogError(ValueError):
-    """A log whose commands do not follow each other: a gap, a step back in time, no opening command."""
 
 
 def replay(records: Iterable[Record], state: State | None = None) -> State | None:
@@ -150,38 +147,37 @@ def _opened(record: Record, command: AccountOpened) -> State:
 
 
 def _create_job(state: State, seq: int, command: JobCreated) -> None:
-    payload = command.payload
-    files = list(reading.upload_files(payload))
-    local = reading.local_upload(payload)
-    waits_for_daemon = not local and bool(files)
+    """A new job, of the submission that was read when it was accepted, or of the payload in the log."""
+    submission = command.submission or read(command.payload)
+    waits_for_daemon = not submission.local_upload and bool(submission.files)
     phase, note = _first_phase(command, waits_for_daemon=waits_for_daemon)
     job = Job(
         number=state.next_job_number,
         seq=seq,
         created_us=state.now_us,
-        title=reading.text(payload, "job_title"),
-        owner=reading.text(payload, "owner"),
-        project=reading.text(payload, "project"),
-        location=reading.text(payload, "location"),
-        output_path=reading.text(payload, "output_path"),
-        priority=reading.number(payload, "priority", reading.DEFAULT_PRIORITY),
-        preemptible=bool(payload.get("preemptible")),
-        local_upload=local,
+        title=submission.title,
+        owner=submission.owner,
+        project=submission.project,
+        location=submission.location,
+        output_path=submission.output_path,
+        priority=submission.priority,
+        preemptible=submission.preemptible,
+        local_upload=submission.local_upload,
         machine=command.machine,
-        metadata=payload.get("metadata") or {},
-        environment={name: str(value) for name, value in (payload.get("environment") or {}).items()},
-        upload_files=len(files),
-        upload_size=sum(file.size for file in files),
+        metadata=submission.metadata,
+        environment=submission.environment,
+        upload_files=len(submission.files),
+        upload_size=sum(file.size for file in submission.files),
         phase=phase,
         note=note,
         phases=[(state.now_us, phase)],
         warnings=command.warnings,
         upload=Upload() if waits_for_daemon else None,
-        retries=reading.retries(payload),
-        max_instances=reading.number(payload, "max_instances", 0),
-        notify=reading.notify(payload),
+        retries=submission.retries,
+        max_instances=submission.max_instances,
+        notify=submission.notify,
     )
-    for task in _tasks(payload):
+    for task in _tasks(submission):
         tasks.add(job, task)
     state.jobs[job.number] = job
     queues.note_upload(state, job)
@@ -191,18 +187,19 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         simulation.begin_sync(state, job)
 
 
-def _tasks(payload: Mapping[str, Any]) -> list[Task]:
-    """The tasks of a new job: those with a scout frame start, others are held; none: all start (wire reference 7.3)."""
-    scouts = reading.scouts(payload)
-    found = [Task(command, frames, TaskStatus.PENDING) for command, frames in reading.tasks(payload)]
+def _tasks(submission: Submission) -> list[Task]:
+    """The tasks of a new job: those with a scout frame start, the rest are held; none with one: all start (wire
+    reference 7.3)."""
+    scouts = submission.scouts
+    new = [Task(command, frames, TaskStatus.PENDING) for command, frames in submission.tasks]
     if scouts is None:
-        return found
-    chosen = [(frames := parse_or_none(task.frames)) is not None and frames.meets(scouts) for task in found]
+        return new
+    chosen = [(frames := parse_or_none(task.frames)) is not None and frames.meets(scouts) for task in new]
     if any(chosen):
-        for task, is_scout in zip(found, chosen, strict=True):
+        for task, is_scout in zip(new, chosen, strict=True):
             task.scout = is_scout
             task.status = TaskStatus.PENDING if is_scout else TaskStatus.HOLDING
-    return found
+    return new
 
 
 def _first_phase(command: JobCreated, *, waits_for_daemon: bool) -> tuple[Phase, str]:

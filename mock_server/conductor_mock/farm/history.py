@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conductor_mock.farm import tasks
+from conductor_mock.farm.clock import iso
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task
 from conductor_mock.farm.statuses import NO_FAULT_OF_ITS_OWN, STATUS_AFTER, JobStatus, TaskStatus
@@ -24,7 +25,8 @@ def task_status_at(job: Job, task: Task, t_us: int) -> TaskStatus:
 def job_status_at(state: State, job: Job, t_us: int) -> tuple[JobStatus, list[TaskStatus]]:
     """The status of a job, and of each of its tasks. Raises InvalidRequestError for a time beyond its life so far."""
     if not job.created_us <= t_us <= state.now_us:
-        raise InvalidRequestError("at must be a time from the creation of the job to now")
+        span = f"from the creation of the job, {iso(job.created_us)}, to now, {iso(state.now_us)}"
+        raise InvalidRequestError(f"at must be a time {span}", "at")
     phase = next(phase for when, phase in reversed(job.phases) if when <= t_us)
     statuses = [task_status_at(job, task, t_us) for task in job.tasks]
     return tasks.status_of(phase, Counter(statuses)), statuses

@@ -13,7 +13,7 @@ import heapq
 
 from conductor_mock.farm import queues, tasks
 from conductor_mock.farm.clock import ONE, SECOND
-from conductor_mock.farm.state import Lease, State
+from conductor_mock.farm.state import Download, Job, Lease, State, Upload
 from conductor_mock.farm.statuses import DownloadStatus, Phase, UploadStatus
 
 UPLOAD_S = 120
@@ -41,10 +41,10 @@ def renew(lease: Lease, now_us: int) -> None:
 
 def watch(state: State, job: int, index: int = UPLOAD) -> None:
     """A task's outputs, or a job's upload, were handed out with a lease. They may be watched already, from before."""
-    lease = _lease(state, job, index)
-    if lease is not None and (job, index) not in state.leased:
+    held = _held(state, job, index)
+    if held is not None and held.lease is not None and (job, index) not in state.leased:
         state.leased.add((job, index))
-        heapq.heappush(state.watched, (lease.until_us, job, index))
+        heapq.heappush(state.watched, (held.lease.until_us, job, index))
 
 
 def rescale(state: State, old_speed: int, new_speed: int) -> None:
@@ -56,8 +56,9 @@ def rescale(state: State, old_speed: int, new_speed: int) -> None:
     state.leased.clear()
     state.watched.clear()
     for key in keys:
-        lease = _lease(state, *key)
-        if lease is not None:
+        held = _held(state, *key)
+        if held is not None and held.lease is not None:
+            lease = held.lease
             lease.until_us = state.now_us + max(0, lease.until_us - state.now_us) * new // old
             lease.length_us = lease.length_us * new // old
             watch(state, *key)
@@ -68,15 +69,15 @@ def expire(state: State) -> None:
     while state.watched and state.watched[0][0] <= state.now_us:
         _, job, index = heapq.heappop(state.watched)
         state.leased.discard((job, index))
-        lease = _lease(state, job, index)
-        if lease is None:
+        held = _held(state, job, index)
+        if held is None or held.lease is None:
             continue  # it was given back, or the task was started again
-        if lease.until_us > state.now_us:
+        if held.lease.until_us > state.now_us:
             watch(state, job, index)  # it was renewed
-        elif index == UPLOAD:
-            _take_back_upload(state, job, lease)
+        elif isinstance(held, Upload):
+            _take_back_upload(state, state.jobs[job], held, held.lease.until_us)
         else:
-            _take_back_download(state, job, index)
+            _take_back_download(state, state.jobs[job], index, held)
 
 
 def rebuild(state: State) -> None:
@@ -88,28 +89,20 @@ def rebuild(state: State) -> None:
                 watch(state, job.number, index)
 
 
-def _take_back_upload(state: State, number: int, lease: Lease) -> None:
-    job = state.jobs[number]
-    assert job.upload is not None  # noqa: S101 - its lease has run out
-    job.upload.lease = None
-    job.upload.status = UploadStatus.PENDING
-    tasks.set_phase(
-        job, Phase.UPLOAD_PENDING, "an uploader daemon took the files and fell silent", lease.until_us
-    )
+def _take_back_upload(state: State, job: Job, upload: Upload, then_us: int) -> None:
+    upload.lease = None
+    upload.status = UploadStatus.PENDING
+    tasks.set_phase(job, Phase.UPLOAD_PENDING, "an uploader daemon took the files and fell silent", then_us)
     queues.note_upload(state, job)
 
 
-def _take_back_download(state: State, number: int, index: int) -> None:
-    job = state.jobs[number]
-    download = job.tasks[index].download
-    assert download is not None  # noqa: S101 - its lease has run out
+def _take_back_download(state: State, job: Job, index: int, download: Download) -> None:
     download.lease = None
     download.status = DownloadStatus.PENDING
     download.given = download.done
     queues.note_outputs(state, job, index)
 
 
-def _lease(state: State, job: int, index: int) -> Lease | None:
-    """The lease of a job's upload or of a task's outputs, if there is one."""
-    held = state.jobs[job].upload if index == UPLOAD else state.jobs[job].tasks[index].download
-    return None if held is None else held.lease
+def _held(state: State, job: int, index: int) -> Upload | Download | None:
+    """A job's upload or a task's outputs, which may have a lease."""
+    return state.jobs[job].upload if index == UPLOAD else state.jobs[job].tasks[index].download

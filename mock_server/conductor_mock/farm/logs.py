@@ -1,6 +1,6 @@
 """The log of a task, written from its state: a simulated run leaves what a render node would print.
 
-What a run for real said lies outside the farm, so it is handed in: the lines of each executed attempt by its number.
+The log of a run for real lies outside the farm, so it is handed in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import draw, jid, tid
 from conductor_mock.farm.state import Attempt, Execution, Job, State, Task
 
-Said = Mapping[int, Sequence[str]]
+LogLines = Mapping[int, Sequence[str]]
+"""The lines of each attempt that runs or ran for real, by its number (from 0)."""
 
 MASK = "***"
 
@@ -34,25 +35,25 @@ def executions(task: Task) -> dict[int, Execution]:
     }
 
 
-def lines(state: State, job: Job, index: int, said: Said) -> list[str]:
+def lines(state: State, job: Job, index: int, log_lines: LogLines) -> list[str]:
     """Every line so far, of all attempts in order."""
     task = job.tasks[index]
-    found: list[str] = []
+    every: list[str] = []
     for number, attempt in enumerate(task.attempts):
         if attempt.execution is None:
-            found += _attempt(state, job, index, number, attempt)
+            every += _attempt(state, job, index, number, attempt)
         else:
-            found += [*_begin(state, job, index, number, attempt), *said.get(number, ())]
+            every += [*_begin(state, job, index, number, attempt), *log_lines.get(number, ())]
             if attempt.ended_us is not None and attempt.execution.run and attempt.execution.log is None:
-                break  # its process is being ended, and may say more: lines are added, never put between
-            found += _end(attempt)
-    return found
+                break  # its process is being ended, and may log more: lines are added, never put between
+            every += _end(attempt)
+    return every
 
 
-def answer(state: State, job: Job, index: int, known: int, said: Said) -> dict[str, Any]:
+def answer(state: State, job: Job, index: int, known: int, log_lines: LogLines) -> dict[str, Any]:
     """The answer of `logs.get` (wire reference 2.10): the lines behind the first `known`, always one element."""
     task = job.tasks[index]
-    new = lines(state, job, index, said)[known:]
+    new = lines(state, job, index, log_lines)[known:]
     number = len(task.attempts) - 1
     return {
         "logs": [
@@ -83,7 +84,7 @@ def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) 
     if attempt.started_us > state.now_us:
         return []  # its instance is booting
     began = iso(attempt.started_us)
-    found = [
+    lines_ = [
         *_begin(state, job, index, number, attempt),
         *(f"{began} {name}={shown(name, value)}" for name, value in sorted(job.environment.items())),
         f"{began} $ {task.command}",
@@ -93,8 +94,8 @@ def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) 
     for percent in range(10, 100, 10):
         when = attempt.started_us + length * percent // 100
         if length and when < until:
-            found.append(f"{iso(when)} {percent}%")
-    return [*found, *_end(attempt)]
+            lines_.append(f"{iso(when)} {percent}%")
+    return [*lines_, *_end(attempt)]
 
 
 def _begin(state: State, job: Job, index: int, number: int, attempt: Attempt) -> list[str]:

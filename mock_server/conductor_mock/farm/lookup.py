@@ -7,7 +7,7 @@ import re
 from conductor_mock.farm.ids import jid as write_jid
 from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import NotThereError
-from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.state import Job, State, Task, Upload
 
 _NUMBER = re.compile(r"\d{1,15}")
 _UPLOAD = re.compile(r"u(\d{1,15})")
@@ -36,13 +36,13 @@ def upload_id(job_: Job) -> str:
     return f"u{write_jid(job_.number)}"
 
 
-def upload(state: State, name: str) -> Job:
-    """The job whose upload has this id."""
+def upload(state: State, name: str) -> tuple[Job, Upload]:
+    """The job whose upload has this id, and that upload."""
     match = _UPLOAD.fullmatch(name)
-    found = state.jobs.get(int(match[1])) if match else None
-    if found is None or found.upload is None:
+    job_ = state.jobs.get(int(match[1])) if match else None
+    if job_ is None or job_.upload is None:
         raise NotThereError(f"there is no upload {name[:40]!r} in this account")
-    return found
+    return job_, job_.upload
 
 
 def download_id(job_: Job, index: int) -> str:
@@ -53,13 +53,13 @@ def download_id(job_: Job, index: int) -> str:
 def download(state: State, name: str) -> tuple[Job, int]:
     """The job and task whose outputs have this id; those of an earlier attempt are gone."""
     match = _DOWNLOAD.fullmatch(name)
-    found = state.jobs.get(int(match[1])) if match else None
+    job_ = state.jobs.get(int(match[1])) if match else None
     index = int(match[2]) if match else 0
-    if found is None or index >= len(found.tasks) or found.tasks[index].download is None:
+    if job_ is None or index >= len(job_.tasks) or job_.tasks[index].download is None:
         raise NotThereError(f"there is no download {name[:40]!r} in this account")
-    if download_id(found, index) != name:
-        current = download_id(found, index)
+    current = download_id(job_, index)
+    if current != name:
         raise NotThereError(
             f"download {name[:40]!r} belongs to an earlier attempt; the task's outputs are {current}"
         )
-    return found, index
+    return job_, index

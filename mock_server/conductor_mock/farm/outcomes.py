@@ -4,9 +4,9 @@ A rule is a JSON object:
 
     {"match": {"frames": "57"}, "outcome": ["preempted", "preempted", "success"], "duration": 40, "exit_code": 1}
 
-`match` may name `jid`, `tid`, `frames` (a frame specification; one frame in common is enough), `title`, `project`,
-`owner` and `metadata` (an object); all that are named must fit, an empty one fits every task. The first rule that fits
-decides what it names. `outcome` is one outcome or a list, one for each attempt, of which the last goes on.
+`OutcomeRule` of `control.yaml` says what it may hold. All that `match` names must fit (of `frames`, one in common is
+enough), an empty one fits every task. The first rule that fits decides what it names. `outcome` is one outcome or a
+list, one for each attempt, of which the last goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.frames import FramesError, parse, parse_or_none
 from conductor_mock.farm.ids import draw, jid, tid
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task
 from conductor_mock.farm.statuses import DRAWN, Outcome
 
@@ -36,14 +37,7 @@ METADATA_FRAMES = "mock_frames"
 
 _SCALE = 1 << 64
 
-
-class RuleError(ValueError):
-    """A rule that cannot be meant: `path` is a JSON pointer into it."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}")
-        self.path = path
-        self.message = message
+_SUCCESS, _FAILED, _PREEMPTED = DRAWN  # a million attempts ask for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,87 +55,49 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     rule: Mapping[str, Any] = next(
         (rule for rule in state.rules if fits(rule["match"], job, index, task)), {}
     )
-    wanted = rule.get("outcome") or _from_metadata(job, task)
-    seconds = rule.get("duration")
-    if seconds is None:
-        seconds = _metadata_duration(job, task)
+    given, seconds = rule.get("outcome"), rule.get("duration")
+    if job.metadata:
+        given = given or _from_metadata(job, task)
+        seconds = _metadata_duration(job, task) if seconds is None else seconds
     duration_us = _drawn_duration_us(state, job, index) if seconds is None else round(seconds * SECOND)
-    if wanted:
-        outcomes = [wanted] if isinstance(wanted, str) else wanted
+    if given:
+        outcomes = [given] if isinstance(given, str) else given
         outcome = Outcome(outcomes[min(attempt, len(outcomes)) - 1])
     else:
         outcome = _drawn_outcome(state, job, index, attempt)
-    if outcome == Outcome.PREEMPTED:
+    if outcome == _PREEMPTED:
         duration_us = (
             duration_us * draw(state.options.seed, job.number, index, attempt, "preempted at") // _SCALE
         )
         return Plan(outcome, duration_us, None)
-    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == Outcome.FAILED else 0)
+    return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == _FAILED else 0)
 
 
 def fits(match: Mapping[str, Any], job: Job, index: int, task: Task) -> bool:
     """Whether everything that `match` names is true of a task."""
-    return all(_MATCHERS[key](job, index, task, value) for key, value in match.items())
+    return all(MATCHERS[key](job, index, task, value) for key, value in match.items())
 
 
-def check_rule(rule: Any) -> dict[str, Any]:
-    """A rule in its stored form. Raises RuleError."""
-    if not isinstance(rule, dict):
-        raise RuleError("", "must be an object with match, outcome, duration, exit_code")
-    for key in rule:
-        if key not in ("match", "outcome", "duration", "exit_code"):
-            raise RuleError(f"/{key}", "is not known; accepted are match, outcome, duration, exit_code")
+def check_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule in its stored form, of one that is an `OutcomeRule` of `control.yaml`.
+
+    Raises InvalidRequestError for what no schema can tell: frames that are none.
+    """
     match = rule.get("match", {})
-    _check_match(match)
-    if "outcome" not in rule and "duration" not in rule:
-        raise RuleError("", "must say an outcome, a duration, or both")
-    _check_outcome(rule)
-    _check_duration(rule)
-    code = rule.get("exit_code", 1)
-    if isinstance(code, bool) or not isinstance(code, int) or not 1 <= code <= 255:
-        raise RuleError("/exit_code", f"must be a whole number from 1 to 255, got {str(code)[:40]}")
+    if "frames" in match:
+        try:
+            parse(match["frames"])
+        except FramesError as error:
+            raise InvalidRequestError(str(error), "/match/frames") from None
     return {**rule, "match": match}
 
 
-def _check_match(match: Any) -> None:
-    if not isinstance(match, dict):
-        raise RuleError("/match", "must be an object")
-    for key, value in match.items():
-        if key not in _MATCHERS:
-            raise RuleError(f"/match/{key}", f"is not known; accepted are {', '.join(_MATCHERS)}")
-        if key == "metadata":
-            if not isinstance(value, dict):
-                raise RuleError("/match/metadata", "must be an object")
-        elif not isinstance(value, str):
-            raise RuleError(f"/match/{key}", f"must be a text, got {str(value)[:40]}")
-        if key == "frames":
-            try:
-                parse(value)
-            except FramesError as error:
-                raise RuleError("/match/frames", str(error)) from None
-
-
-def _check_outcome(rule: Mapping[str, Any]) -> None:
-    wanted = rule.get("outcome", Outcome.SUCCESS)
-    outcomes = [wanted] if isinstance(wanted, str) else wanted
-    if not isinstance(outcomes, list) or not outcomes or any(outcome not in DRAWN for outcome in outcomes):
-        raise RuleError(
-            "/outcome", f"must be one of {', '.join(DRAWN)}, or a list of them, got {str(wanted)[:80]}"
-        )
-
-
-def _check_duration(rule: Mapping[str, Any]) -> None:
-    value = rule.get("duration", 0)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_DURATION_S:
-        raise RuleError("/duration", f"must be seconds from 0 to {MAX_DURATION_S}, got {str(value)[:40]}")
-
-
 def _match_frames(job: Job, index: int, task: Task, value: str) -> bool:
-    frames, wanted = parse_or_none(task.frames), parse_or_none(value)
-    return frames is not None and wanted is not None and frames.meets(wanted)
+    frames, named = parse_or_none(task.frames), parse_or_none(value)
+    return frames is not None and named is not None and frames.meets(named)
 
 
-_MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
+MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
     "jid": lambda job, index, task, value: jid(job.number) == value.zfill(5),
     "tid": lambda job, index, task, value: tid(index) == value.zfill(3),
     "frames": _match_frames,
@@ -149,7 +105,7 @@ _MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
     "project": lambda job, index, task, value: job.project == value,
     "owner": lambda job, index, task, value: job.owner == value,
     "metadata": lambda job, index, task, value: all(
-        job.metadata.get(key) == one for key, one in value.items()
+        job.metadata.get(key) == expected for key, expected in value.items()
     ),
 }
 
@@ -177,8 +133,8 @@ def _metadata_is_for(job: Job, task: Task) -> bool:
     text = job.metadata.get(METADATA_FRAMES)
     if text is None:
         return True
-    wanted, frames = parse_or_none(str(text)), parse_or_none(task.frames)
-    return wanted is not None and frames is not None and wanted.meets(frames)
+    named, frames = parse_or_none(str(text)), parse_or_none(task.frames)
+    return named is not None and frames is not None and named.meets(frames)
 
 
 def _drawn_duration_us(state: State, job: Job, index: int) -> int:
@@ -189,6 +145,6 @@ def _drawn_duration_us(state: State, job: Job, index: int) -> int:
 
 def _drawn_outcome(state: State, job: Job, index: int, attempt: int) -> Outcome:
     if not job.preemptible:
-        return Outcome.SUCCESS
+        return _SUCCESS
     drawn = draw(state.options.seed, job.number, index, attempt, "preempted")
-    return Outcome.PREEMPTED if drawn * 100 < PREEMPTION_PERCENT * _SCALE else Outcome.SUCCESS
+    return _PREEMPTED if drawn * 100 < PREEMPTION_PERCENT * _SCALE else _SUCCESS

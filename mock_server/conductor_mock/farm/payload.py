@@ -1,17 +1,21 @@
 """Reading a job payload: every dialect of wire reference 3.1, with its nulls and its numbers given as text.
 
-The payload was checked against the contract before; here it is only given its meaning.
+The payload was checked against the contract before; here it is only given its meaning. `read` does so once for all who
+want to know: the checks of the request, the decision, and the fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_mock.farm.frames import Frames, FramesError, chunks, parse, parse_or_none, write
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import Outcome
-from conductor_mock.md5 import canonical
+from conductor_mock.wire.md5 import canonical
+
+Json = dict[str, Any]
 
 DEFAULT_PRIORITY = 5
 MAX_COMMANDS_CHARS = 1 << 28
@@ -21,6 +25,9 @@ UPLOAD_ONLY_COMMAND = "upload only"
 UPLOAD_ONLY_FRAMES = "x"
 FRAME_PLACEHOLDER = "<frame args>"
 
+INSTANCE_TYPE_OF_2019 = "n1-{flavor}-{cores}"
+"""`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""
+
 
 @dataclass(frozen=True, slots=True)
 class UploadFile:
@@ -29,6 +36,65 @@ class UploadFile:
     path: str
     md5: str | None
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a job payload asks for, in one form whatever its dialect; each of its lists was walked once.
+
+    `payload` is the JSON object as received. `tasks` are `(command, frames)`. `scout_frames` is the text, `scouts` the
+    frames that it names: None when none are asked for, or when the text is none of the grammar. `local_upload` is
+    whether the files were uploaded before the job was posted. `retries` is the auto-retry policy: outcome -> how often
+    a task is started again (wire reference 7.4).
+    """
+
+    payload: Json
+    title: str
+    owner: str
+    project: str
+    location: str
+    output_path: str
+    priority: int
+    preemptible: bool
+    max_instances: int
+    instance_type: str
+    packages: Sequence[str]
+    local_upload: bool
+    files: tuple[UploadFile, ...]
+    tasks: Sequence[tuple[str, str]]
+    scout_frames: str
+    scouts: Frames | None
+    metadata: Json
+    environment: Mapping[str, str]
+    retries: Mapping[Outcome, int]
+    notify: tuple[str, ...]
+
+
+def read(payload: Json) -> Submission:
+    """The meaning of a payload. Raises InvalidRequestError for a frame range that cannot be cut into tasks."""
+    scout_frames = text(payload, "scout_frames")
+    return Submission(
+        payload=payload,
+        title=text(payload, "job_title"),
+        owner=text(payload, "owner"),
+        project=text(payload, "project"),
+        location=text(payload, "location"),
+        output_path=text(payload, "output_path"),
+        priority=number(payload, "priority", DEFAULT_PRIORITY),
+        preemptible=bool(payload.get("preemptible")),
+        max_instances=number(payload, "max_instances", 0),
+        instance_type=_instance_type(payload),
+        packages=payload.get("software_package_ids") or (),
+        local_upload=_local_upload(payload),
+        files=tuple(upload_files(payload)),
+        tasks=_tasks(payload),
+        scout_frames=scout_frames,
+        scouts=parse_or_none(scout_frames) if scout_frames.strip() else None,
+        metadata=payload.get("metadata") or {},
+        environment={name: str(value) for name, value in (payload.get("environment") or {}).items()},
+        retries=_retries(payload),
+        notify=_notify(payload),
+    )
 
 
 def text(payload: Mapping[str, Any], key: str, default: str = "") -> str:
@@ -41,16 +107,17 @@ def number(payload: Mapping[str, Any], key: str, default: int) -> int:
     """The whole number under `key`, which may be given as text (2019 command line); null is `default`."""
     value = payload.get(key)
     if isinstance(value, str):
-        value = value.replace(
-            "\ufeff", ""
-        ).strip()  # white space to the contract's patterns, but not to int()
+        value = value.replace("\ufeff", "").strip()  # white space to the contract's patterns, not to int()
     return default if value in (None, "") else int(value)
 
 
-def local_upload(payload: Mapping[str, Any]) -> bool:
-    """Whether the files were uploaded before the job was posted; null and missing mean yes."""
-    value = payload.get("local_upload")
-    return True if value is None else bool(value)
+def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
+    """The input files of a job, in the order given."""
+    for entry in payload.get("upload_files") or ():
+        md5 = entry.get("md5")
+        yield UploadFile(
+            entry["destination"], canonical(md5) if md5 else None, int(entry.get("st_size") or 0)
+        )
 
 
 def is_upload_only(payload: Mapping[str, Any]) -> bool:
@@ -62,43 +129,55 @@ def is_upload_only(payload: Mapping[str, Any]) -> bool:
     )
 
 
-def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
-    """The input files of the job, in the order given."""
-    for entry in payload.get("upload_files") or ():
-        md5 = entry.get("md5")
-        yield UploadFile(
-            entry["destination"], canonical(md5) if md5 else None, int(entry.get("st_size") or 0)
-        )
+def with_frames(command: str, frames: str) -> str:
+    """`command` with its frame placeholder, `<frame args>` in the 2019 help, replaced by a chunk of frames."""
+    return command.replace(FRAME_PLACEHOLDER, frames)
 
 
-def tasks(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _instance_type(payload: Mapping[str, Any]) -> str:
+    """The instance type, in either dialect."""
+    if payload.get("instance_type"):
+        return str(payload["instance_type"])
+    return INSTANCE_TYPE_OF_2019.format(
+        flavor=text(payload, "machine_flavor", "standard"), cores=number(payload, "cores", 1)
+    )
+
+
+def _local_upload(payload: Mapping[str, Any]) -> bool:
+    """Null and missing mean yes."""
+    value = payload.get("local_upload")
+    return True if value is None else bool(value)
+
+
+def _tasks(payload: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """`(command, frames)` of each task.
 
     A 2019 job has one `command` for a `frame_range`: the service cuts the range into chunks of `chunk_size` frames
-    and puts each into the command (wire reference 7.3, inferred). Raises FramesError for an impossible range.
+    and puts each into the command (wire reference 7.3, inferred).
     """
     entries = payload.get("tasks_data") or ()
     if entries:
         return [(entry["command"], text(entry, "frames")) for entry in entries]
     command = text(payload, "command")
     if not command or is_upload_only(payload):
-        return []
-    chunk_size = max(1, number(payload, "chunk_size", 1))
-    specifications = [write(chunk) for chunk in chunks(parse(text(payload, "frame_range")), chunk_size)]
+        return ()
+    try:
+        frames = parse(text(payload, "frame_range"))
+    except FramesError as error:
+        raise _impossible_range(str(error)) from None
+    specifications = [write(chunk) for chunk in chunks(frames, max(1, number(payload, "chunk_size", 1)))]
     if len(command) * len(specifications) > MAX_COMMANDS_CHARS:
-        raise FramesError(
+        raise _impossible_range(
             f"{len(specifications)} tasks with a command of {len(command)} characters are more than can be held"
         )
-    return [(with_frames(command, frames), frames) for frames in specifications] or [(command, "")]
+    return [(with_frames(command, chunk), chunk) for chunk in specifications] or [(command, "")]
 
 
-def with_frames(command: str, frames: str) -> str:
-    """`command` with its frame placeholder, `<frame args>` in the 2019 help, replaced by a chunk of frames."""
-    return command.replace(FRAME_PLACEHOLDER, frames)
+def _impossible_range(message: str) -> InvalidRequestError:
+    return InvalidRequestError(f"frame_range: {message}", "/frame_range")
 
 
-def retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:
-    """The auto-retry policy: outcome -> how often a task is started again (wire reference 7.4)."""
+def _retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:
     policy = payload.get("autoretry_policy") or {}
     return {
         outcome: int((policy.get(outcome) or {}).get("max_retries") or 0)
@@ -107,13 +186,7 @@ def retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:
     }
 
 
-def notify(payload: Mapping[str, Any]) -> tuple[str, ...]:
+def _notify(payload: Mapping[str, Any]) -> tuple[str, ...]:
     """The e-mail addresses of `notify`, which may be null in two places (trap 31)."""
     addresses = (payload.get("notify") or {}).get("emails") or ()
     return tuple(address for address in addresses if isinstance(address, str))
-
-
-def scouts(payload: Mapping[str, Any]) -> Frames | None:
-    """The scout frames of the job, or None when none are asked for or the text is none of the grammar."""
-    specification = text(payload, "scout_frames")
-    return parse_or_none(specification) if specification.strip() else None

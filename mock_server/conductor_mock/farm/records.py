@@ -1,7 +1,8 @@
 """The lines of an account's log, and how each version of each command is read.
 
-When the JSON of a kind changes, its version goes up and an upcaster from the old form joins `UPCASTERS`: logs outlive
-releases.
+When the JSON of a kind changes, its version goes up, so that an older server knows that it cannot read it. A field that
+was added has its default in what was written before; for any other change an upcaster from the old form joins
+`UPCASTERS`: logs outlive releases.
 """
 
 from __future__ import annotations
@@ -22,16 +23,8 @@ class UnknownCommandError(ValueError):
 KINDS: Mapping[str, type[Command]] = {command.kind: command for command in get_args(Command)}
 
 
-def _without_execution(options: Json) -> Json:
-    return {**options, "execute": 0}
-
-
-UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {
-    ("account.opened", 1): lambda data: {**data, "options": _without_execution(data["options"])},
-    ("job.created", 1): lambda data: {**data, "idempotency_key": None},
-    ("options.changed", 1): _without_execution,
-}
-"""`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`."""
+UPCASTERS: Mapping[tuple[str, int], Callable[[Json], Json]] = {}
+"""`(kind, v)` -> a function from the JSON of version `v` to that of `v + 1`, where that is more than new defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +37,18 @@ class Record:
 
 
 def decode(kind: str, version: int, data: Json) -> Command:
-    """The command that was stored as `(kind, version, data)`. Raises UnknownCommandError for what is newer than us."""
+    """The command that was stored as `(kind, version, data)`.
+
+    Raises UnknownCommandError for what is newer than us, EncodingError for JSON that is none of its kind.
+    """
     if kind not in KINDS:
         raise UnknownCommandError(f"the log holds a command {kind!r} that this version does not know")
     cls = KINDS[kind]
-    while version < cls.version:
-        data = UPCASTERS[kind, version](data)
-        version += 1
     if version > cls.version:
         raise UnknownCommandError(
             f"the log holds {kind!r} in version {version}, this version reads {cls.version}"
         )
+    for older in range(version, cls.version):
+        upcast = UPCASTERS.get((kind, older))
+        data = data if upcast is None else upcast(data)
     return cls.from_json(data)

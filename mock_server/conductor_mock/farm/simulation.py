@@ -86,7 +86,8 @@ def make_ready(state: State, job: Job) -> None:
     job.synced_us = None
     job.waiting = [index for index, task in enumerate(job.tasks) if task.status == _PENDING]
     enqueue(state, job)
-    note_end(state, job)  # an upload-only job has nothing left to do
+    if not job.tasks:
+        note_end(state, job)
 
 
 def enqueue(state: State, job: Job) -> None:
@@ -105,6 +106,8 @@ def want(state: State, job: Job, index: int) -> None:
 
 def give_slots(state: State) -> None:
     """Give free slots to waiting tasks: higher priority first, then the older job, then the lower task."""
+    if not state.queue:
+        return
     limit = most_instances(state)
     while state.queue and (not limit or state.active < limit):
         priority, number = heapq.heappop(state.queue)
@@ -129,7 +132,9 @@ def most_instances(state: State) -> int:
 def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
     """A task has an instance, of the job's present machine, for its next attempt."""
     attempt.machine = len(job.former_machines)
-    tasks.assign(job.tasks[index], attempt)
+    task = job.tasks[index]
+    task.attempts = (*task.attempts, attempt)
+    task.outputs = task.download = None  # what an earlier one left is gone
     state.active += 1
     job.active += 1
 
@@ -200,6 +205,11 @@ def rebuild(state: State) -> None:
         if job.phase == Phase.SYNCING and job.synced_us is not None:
             heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
         enqueue(state, job)
+    state.executing = dict(sorted(state.executing.items(), key=lambda entry: _began_us(state, *entry[0])))
+
+
+def _began_us(state: State, number: int, index: int) -> int:
+    return state.jobs[number].tasks[index].attempts[-1].assigned_us
 
 
 def _handle(state: State, event: Event) -> None:

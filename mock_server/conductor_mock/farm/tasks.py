@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from conductor_mock.farm.state import Attempt, Download, Job, State, Task
+from conductor_mock.farm.state import Download, Job, State, Task
 from conductor_mock.farm.statuses import (
     DELIVERED,
     JOB_ENDED,
@@ -82,13 +82,6 @@ def set_phase(job: Job, phase: Phase, note: str, now_us: int) -> None:
     job.phases.append((now_us, phase))
 
 
-def assign(task: Task, attempt: Attempt) -> None:
-    """A new attempt has an instance; what an earlier one left is gone."""
-    task.attempts = (*task.attempts, attempt)
-    task.outputs = None
-    task.download = None
-
-
 def settle(job: Job, task: Task, outcome: Outcome) -> None:
     """The task has ended, for good as far as the farm is concerned."""
     if outcome == _SUCCESS:
@@ -140,7 +133,7 @@ def status_of(phase: Phase, counts: Mapping[TaskStatus, int]) -> JobStatus:
 
 def job_has_ended(job: Job) -> bool:
     """Whether nothing more happens to the job without an action."""
-    return job_status(job) in JOB_ENDED
+    return status_of(job.phase, job.counts) in JOB_ENDED
 
 
 def description(job: Job) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor_mock.farm import leases, lookup, queues, simulation, tasks
+from conductor_mock.farm import leases, lookup, queues, recorded, simulation, tasks
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
@@ -27,8 +27,8 @@ def claim(state: State, location: str | None) -> UploadClaimed | None:
 
 def progress(state: State, name: str, *, bytes_to_send: int, bytes_sent: int) -> UploadProgressed | None:
     """A report on an upload under way; one on an upload that has ended changes nothing. Raises NotThereError."""
-    job = lookup.upload(state, name)
-    if _upload(job).status in _OVER:
+    job, upload = lookup.upload(state, name)
+    if upload.status in _OVER:
         return None
     return UploadProgressed(job.number, bytes_to_send, bytes_sent)
 
@@ -48,14 +48,12 @@ def finish(
     that was declared for the path and is held, else None. A second `finish` changes nothing: an answer may have been
     lost. Raises NotThereError, StateForbidsError.
     """
-    job = lookup.upload(state, name)
-    upload = _upload(job)
+    job, upload = lookup.upload(state, name)
     if upload.status == UploadStatus.FINISHED:
         return None
     if upload.status in _GIVEN_UP:
-        raise StateForbidsError(
-            f"upload {name} has {upload.status}: {job.note}; it cannot be finished any more"
-        )
+        why = f"has failed ({job.note})" if upload.status == UploadStatus.FAILED else "went with its job"
+        raise StateForbidsError(f"upload {name} {why}; it cannot be finished any more")
     problems = []
     for file in reading.upload_files(payload):
         problem = _problem(file, reported.get(file.path), held_md5)
@@ -66,8 +64,7 @@ def finish(
 
 def fail(state: State, name: str, message: str) -> UploadFailed | None:
     """A daemon gave up. A second `fail` changes nothing. Raises NotThereError, StateForbidsError."""
-    job = lookup.upload(state, name)
-    upload = _upload(job)
+    job, upload = lookup.upload(state, name)
     if upload.status in _GIVEN_UP:
         return None
     if upload.status == UploadStatus.FINISHED:
@@ -76,8 +73,7 @@ def fail(state: State, name: str, message: str) -> UploadFailed | None:
 
 
 def apply_claimed(state: State, command: UploadClaimed) -> None:
-    job = state.jobs[command.job]
-    upload = _upload(job)
+    job, upload = recorded.upload(state, command.job)
     upload.status = UploadStatus.CLAIMED
     upload.lease = leases.take(state.now_us, command.lease_us)
     leases.watch(state, job.number)
@@ -86,26 +82,26 @@ def apply_claimed(state: State, command: UploadClaimed) -> None:
 
 
 def apply_progressed(state: State, command: UploadProgressed) -> None:
-    upload = _upload(state.jobs[command.job])
+    _, upload = recorded.upload(state, command.job)
     upload.bytes_to_send, upload.bytes_sent = command.bytes_to_send, command.bytes_sent
     if upload.lease is not None:
         leases.renew(upload.lease, state.now_us)
 
 
 def apply_finished(state: State, command: UploadFinished) -> None:
-    job = state.jobs[command.job]
+    job, upload = recorded.upload(state, command.job)
     if command.problems:
-        _end(state, job, UploadStatus.FAILED)
+        _end(state, job, upload, UploadStatus.FAILED)
         tasks.set_phase(job, Phase.FAILED, "; ".join(command.problems[:5]), state.now_us)
         simulation.note_end(state, job)
     else:
-        _end(state, job, UploadStatus.FINISHED)
+        _end(state, job, upload, UploadStatus.FINISHED)
         simulation.begin_sync(state, job)
 
 
 def apply_failed(state: State, command: UploadFailed) -> None:
-    job = state.jobs[command.job]
-    _end(state, job, UploadStatus.FAILED)
+    job, upload = recorded.upload(state, command.job)
+    _end(state, job, upload, UploadStatus.FAILED)
     tasks.set_phase(job, Phase.FAILED, command.message or "the uploader daemon gave no reason", state.now_us)
     simulation.note_end(state, job)
 
@@ -113,11 +109,10 @@ def apply_failed(state: State, command: UploadFailed) -> None:
 def cancel(state: State, job: Job) -> None:
     """The job was killed: nobody is to bring its files any more."""
     if job.upload is not None and job.upload.status not in _OVER:
-        _end(state, job, UploadStatus.CANCELLED)
+        _end(state, job, job.upload, UploadStatus.CANCELLED)
 
 
-def _end(state: State, job: Job, status: UploadStatus) -> None:
-    upload = _upload(job)
+def _end(state: State, job: Job, upload: Upload, status: UploadStatus) -> None:
     upload.status = status
     upload.lease = None
     queues.note_upload(state, job)
@@ -129,16 +124,11 @@ def _problem(
     enforced = file.md5
     if enforced and reported and reported != enforced:
         return f"{file.path}: expected md5 {enforced} (enforced at submission), got {reported}"
-    wanted = enforced or reported
-    if held_md5(file.path, wanted) is None:
+    md5 = enforced or reported
+    if held_md5(file.path, md5) is None:
         return (
             f"{file.path}: expected its content in the store"
-            + (f" (md5 {wanted})" if wanted else "")
+            + (f" (md5 {md5})" if md5 else "")
             + ", got none"
         )
     return None
-
-
-def _upload(job: Job) -> Upload:
-    assert job.upload is not None  # noqa: S101 - `lookup.upload` found the job by its upload
-    return job.upload

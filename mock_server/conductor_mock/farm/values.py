@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,11 +27,8 @@ class Options:
     """How many tasks run for real at once, as processes of the server's machine; 0 simulates them."""
 
     def to_json(self) -> dict[str, Any]:
+        """As they are shown."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Options:
-        return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)

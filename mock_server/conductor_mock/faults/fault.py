@@ -27,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, Protocol
 
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 
 class Wire(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 
 from conductor_mock.faults.fault import Exchange
 from conductor_mock.faults.rule import Hit
-from conductor_mock.serving.answer import Answer, App
+from conductor_mock.wire.answer import Answer, App
 
 HIT = "conductor_mock.fault"
 WIRE = "conductor_mock.wire"

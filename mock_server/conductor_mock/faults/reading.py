@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from conductor_contracts.contract import load_control
 from conductor_contracts.schemas import SchemaSet
 from conductor_mock.errors import Detail
 from conductor_mock.faults.fault import Fault
@@ -14,8 +15,7 @@ from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.options import schema_of, value_of
 from conductor_mock.faults.rule import Rule
 
-_MOST = 1_000_000_000
-_RULE = "FaultRule"
+_AROUND = ("FaultRule", "FaultMatch", "FaultTimes", "FaultSkip")
 
 
 class FaultError(ValueError):
@@ -26,30 +26,50 @@ class FaultError(ValueError):
         self.details = details
 
 
-def rule_schemas(operations: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The JSON Schema of a rule, `FaultRule`, and those that it refers to, one for each kind of fault.
-
-    `operations` are the ids that a rule may name.
-    """
-    return {_RULE: _rule_schema(operations), **{_name(kind): _kind_schema(kind) for kind in KINDS}}
+def fault_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of a rule's fault, `Fault`, and those that it refers to, one for each kind."""
+    names = [kind.kind for kind in KINDS]
+    fault = {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"type": "string", "enum": names, "x-expect": f"one of {', '.join(names)}"}},
+        "allOf": [_if_of_kind(kind) for kind in KINDS],
+    }
+    return {"Fault": fault, **{_name(kind): _kind_schema(kind) for kind in KINDS}}
 
 
 def read_rule(data: Any, operations: Collection[str]) -> Rule:
-    """The rule that `data` says, with the number 0. Raises FaultError that names everything that is wrong with it."""
-    problems = _compiled(frozenset(operations)).check(_RULE, data)
-    if problems:
-        raise FaultError(*(Detail(problem.path, problem.message) for problem in problems))
-    match = data.get("match", {})
-    method, times = match.get("method"), data.get("times")
+    """The rule that `data` says, with the number 0; `operations` are the ids that it may name.
+
+    Raises FaultError that names everything that is wrong with it.
+    """
+    details = [Detail(problem.path, problem.message) for problem in _schemas().check("FaultRule", data)]
+    match = data.get("match", {}) if isinstance(data, dict) else {}
+    if isinstance(match, dict):
+        details += _wrong_in_match(match, operations)
+    if details:
+        raise FaultError(*details)
+    method, path, times = match.get("method"), match.get("path"), data.get("times")
     return Rule(
         number=0,
         operation=match.get("operation"),
         method=None if method is None else method.upper(),
-        path=_pattern(match.get("path")),
+        path=None if path is None else re.compile(path),
         fault=_fault(data["fault"]),
         times=None if times is None else int(times),
         skip=int(data.get("skip") or 0),
     )
+
+
+def _wrong_in_match(match: Mapping[str, Any], operations: Collection[str]) -> Iterator[Detail]:
+    """What no schema says: which operations the service has, and what a regular expression is."""
+    operation, path = match.get("operation"), match.get("path")
+    if isinstance(operation, str) and operation not in operations:
+        yield Detail("/match/operation", f"is no operation of the contract: {operation[:80]!r}")
+    try:
+        re.compile(path if isinstance(path, str) else "")
+    except re.error as error:
+        yield Detail("/match/path", f"is not a regular expression: {error}")
 
 
 def _fault(data: dict[str, Any]) -> Fault:
@@ -57,50 +77,11 @@ def _fault(data: dict[str, Any]) -> Fault:
     return kind(**{option.name: value_of(option, data) for option in kind.options()})
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if text is None else re.compile(text)
-    except re.error as error:
-        raise FaultError(Detail("/match/path", f"is not a regular expression: {error}")) from None
-
-
 @cache
-def _compiled(operations: frozenset[str]) -> SchemaSet:
-    return SchemaSet(rule_schemas(sorted(operations)))
-
-
-def _rule_schema(operations: Collection[str]) -> dict[str, Any]:
-    names = [kind.kind for kind in KINDS]
-    kinds = {"type": "string", "enum": names, "x-expect": f"one of {', '.join(names)}"}
-    match = {
-        "operation": {
-            "type": ["string", "null"],
-            "enum": [*operations, None],
-            "x-expect": "an operation of the contract",
-        },
-        "method": {"type": ["string", "null"]},
-        "path": {
-            "type": ["string", "null"],
-            "description": "a regular expression that the whole path must fit",
-        },
-    }
-    return {
-        "type": "object",
-        "x-expect": "an object with match, fault, times, skip",
-        "required": ["fault"],
-        "properties": {
-            "match": {"type": "object", "properties": match, "additionalProperties": False},
-            "fault": {
-                "type": "object",
-                "required": ["kind"],
-                "properties": {"kind": kinds},
-                "allOf": [_if_of_kind(kind) for kind in KINDS],
-            },
-            "times": _count(1, "how many requests get the fault; all of them without it"),
-            "skip": _count(0, "how many requests that fit are served before"),
-        },
-        "additionalProperties": False,
-    }
+def _schemas() -> SchemaSet:
+    """The contract of the control API says what stands around a fault, the kinds say the rest."""
+    components = load_control().document["components"]["schemas"]
+    return SchemaSet({**{name: components[name] for name in _AROUND}, **fault_schemas()})
 
 
 def _if_of_kind(kind: type[Fault]) -> dict[str, Any]:
@@ -117,17 +98,6 @@ def _kind_schema(kind: type[Fault]) -> dict[str, Any]:
         "description": kind.effect(),
         "properties": {"kind": {"const": kind.kind}, **options},
         "additionalProperties": False,
-    }
-
-
-def _count(least: int, meaning: str) -> dict[str, Any]:
-    expected = f"a whole number from {least} to {_MOST}"
-    return {
-        "type": ["integer", "null"],
-        "minimum": least,
-        "maximum": _MOST,
-        "x-expect": expected,
-        "description": meaning,
     }
 
 

@@ -1,16 +1,12 @@
 """The options of all kinds by name, and the tables of the documentation that are made of the kinds.
 
-    python -m conductor_mock.faults.reference docs/reference/server.md
-
-writes the tables into the page, between its marks.
+`make docs` writes them into the page, between its marks.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field
-from pathlib import Path
 from typing import Any
 
 from conductor_mock.faults.fault import Fault
@@ -78,13 +74,3 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, *rows)).replace(
         "\n", "\n" + "|---" * len(head) + "|\n", 1
     )
-
-
-def main(path: str) -> None:
-    """Write the tables into a page."""
-    page = Path(path)
-    page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

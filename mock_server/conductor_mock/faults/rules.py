@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
 from conductor_mock.errors import Detail
 from conductor_mock.faults.reading import FaultError, read_rule
 from conductor_mock.faults.rule import Hit, RequestInfo, Rule
@@ -49,15 +48,9 @@ class Faults:
     def add_file(self, account_id: str, path: Path) -> None:
         """Add the rules of a YAML or JSON file, a list of them. Raises FaultError that names the file and the rule."""
         try:
-            rules = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise FaultError(
-                Detail(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")
-            ) from None
-        except (yaml.YAMLError, RecursionError) as error:
-            raise FaultError(
-                Detail(str(path), f"is neither YAML nor JSON: {' '.join(str(error).split())}")
-            ) from None
+            rules = parse_yaml(read_text(path))
+        except TextFileError as error:
+            raise FaultError(Detail(str(path), str(error))) from None
         if not isinstance(rules, list):
             raise FaultError(Detail(str(path), "must hold a list of rules"))
         for number, data in enumerate(rules, start=1):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
-from conductor_mock.store.accounts import Accounts, UnknownAccountError, WallClock
+from conductor_mock.store.accounts import Accounts, UnknownAccountError
 from conductor_mock.store.mail_statuses import (
     FAILED,
     SENDING,
@@ -27,6 +27,7 @@ from conductor_mock.store.mail_statuses import (
     MailStatuses,
     keys,
 )
+from conductor_mock.store.wall import WallClock
 
 log = logging.getLogger(__name__)
 

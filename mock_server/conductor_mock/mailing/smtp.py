@@ -71,10 +71,8 @@ class SmtpServer:
             raise _verdict(error.smtp_code, f"{error.smtp_code} {_text(error.smtp_error)}") from None
         except ssl.SSLError as error:  # a certificate can be put right; some of these are ValueErrors too
             raise LaterError(f"{self.host}:{self.port}: {_text(error)}", down=True) from None
-        except (
-            smtplib.SMTPException,
-            ValueError,
-        ) as error:  # such as an address that the server cannot spell
+        except (smtplib.SMTPException, ValueError) as error:
+            # Such as an address that the server cannot spell.
             raise NeverError(_text(error)) from None
         except OSError as error:
             raise LaterError(f"{self.host}:{self.port}: {error.strerror or error}", down=True) from None

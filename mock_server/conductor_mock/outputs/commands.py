@@ -133,12 +133,12 @@ def read(command: str, output_path: str) -> RenderCommand:
     that names a picture under `output_path` counts.
     """
     words = list(_words(command))
-    said = _Said(words)
+    options = _Options(words)
     rows = (_convention(words), CONVENTIONS[-1])
-    target = next(filter(None, (_target(row, said) for row in rows)), None)
+    target = next(filter(None, (_target(row, options) for row in rows)), None)
     return RenderCommand(
         target or _picture_among(words, output_path),
-        next(filter(None, (_frames(row, said) for row in rows)), None),
+        next(filter(None, (_frames(row, options) for row in rows)), None),
     )
 
 
@@ -226,31 +226,31 @@ _OPTION = re.compile(r"(--?[A-Za-z][A-Za-z0-9_-]*)(?:[=:](.*))?", re.DOTALL)
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
-class _Said:
+class _Options:
     """The options of a command with the words after each; of an option that is given twice the later one counts."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
-        self._found: Mapping[str, tuple[str | None, int]] = {
+        self._options: Mapping[str, tuple[str | None, int]] = {
             match[1]: (match[2], place)
             for place, word in enumerate(words)
             if (match := _OPTION.fullmatch(word)) is not None
         }
 
-    def one(self, options: Iterable[str]) -> str | None:
+    def value(self, names: Iterable[str]) -> str | None:
         """The value of the first of the options that has one."""
-        return next((values[0] for values in map(self._values, options) if values), None)
+        return next((values[0] for values in map(self._of, names) if values), None)
 
-    def several(self, options: Iterable[str]) -> list[str]:
+    def values(self, names: Iterable[str]) -> list[str]:
         """The value of the first of the options that has one, and the numbers that follow it: at most three in all."""
-        for values in map(self._values, options):
+        for values in map(self._of, names):
             if values:
                 count = next((n for n, word in enumerate(values) if not _NUMBER.fullmatch(word)), len(values))
                 return values[: max(1, count)]
         return []
 
-    def _values(self, option: str) -> list[str]:
-        value, place = self._found.get(option, (None, -1))
+    def _of(self, name: str) -> list[str]:
+        value, place = self._options.get(name, (None, -1))
         if place < 0:
             return []
         if value is not None:
@@ -261,9 +261,9 @@ class _Said:
         return list(following)
 
 
-def _target(convention: Convention, said: _Said) -> Target | None:
-    file, prefix = said.one(convention.file), said.one(convention.prefix)
-    name, folder = said.one(convention.name), said.one(convention.folder)
+def _target(convention: Convention, options: _Options) -> Target | None:
+    file, prefix = options.value(convention.file), options.value(convention.prefix)
+    name, folder = options.value(convention.name), options.value(convention.folder)
     path = file or prefix or name
     if folder is None:
         return None if not path else Target(path, prefix=not file and bool(prefix))
@@ -288,14 +288,16 @@ def _picture_among(words: Iterable[str], output_path: str) -> Target | None:
     return Target(pictures[-1]) if pictures else None
 
 
-def _frames(convention: Convention, said: _Said) -> Frames | None:
-    span = said.several(convention.span)
+def _frames(convention: Convention, options: _Options) -> Frames | None:
+    span = options.values(convention.span)
     if len(span) > 1:
         return _between(*span)
-    text = (span and span[0]) or said.one(convention.frames)
+    text = (span and span[0]) or options.value(convention.frames)
     if text:
         return _specified(text.replace(";", ",").replace("..", "-"))
-    return _between(said.one(convention.first), said.one(convention.last), said.one(convention.step))
+    return _between(
+        options.value(convention.first), options.value(convention.last), options.value(convention.step)
+    )
 
 
 def _specified(text: str) -> Frames | None:

@@ -14,7 +14,7 @@ from conductor_mock.outputs.pictures import Caption, picture
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class Drawing:
     """Everything that the outputs of a task are made of; `attempt` counts from 1."""
 
     account_id: str
@@ -28,10 +28,10 @@ class Sketch:
     output_path: str
 
 
-def sketch(state: State, job: Job, index: int) -> Sketch:
+def drawing_of(state: State, job: Job, index: int) -> Drawing:
     """What is needed to draw the outputs of a task, without the state."""
     task = job.tasks[index]
-    return Sketch(
+    return Drawing(
         state.account_id,
         state.options.seed,
         job.number,
@@ -44,11 +44,24 @@ def sketch(state: State, job: Job, index: int) -> Sketch:
     )
 
 
-def draw_outputs(one: Sketch) -> Iterator[tuple[str, bytes]]:
+def draw_outputs(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
     """`(relative path, bytes)` of each output of a task."""
-    named = output_names(one.command, one.frames, task=one.task, output_path=one.output_path, title=one.title)
-    for name in named:
+    names = output_names(
+        drawing.command,
+        drawing.frames,
+        task=drawing.task,
+        output_path=drawing.output_path,
+        title=drawing.title,
+    )
+    for name in names:
         caption = Caption(
-            one.account_id, one.seed, one.job, one.task, one.attempt, one.title, one.command, name.frame
+            drawing.account_id,
+            drawing.seed,
+            drawing.job,
+            drawing.task,
+            drawing.attempt,
+            drawing.title,
+            drawing.command,
+            name.frame,
         )
         yield name.path, picture(caption)

@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from conductor_mock.farm.commands import OutputsListed
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED
 from conductor_mock.farm.values import OutputFile
-from conductor_mock.outputs.drawing import Sketch, draw_outputs, sketch
+from conductor_mock.outputs.drawing import Drawing, draw_outputs, drawing_of
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 
-T = TypeVar("T")
-
 Chosen = Sequence[tuple[Job, int]]
+"""Tasks, each as its job and its index there."""
 
 
+@contextmanager
 def with_outputs(
-    accounts: Accounts,
-    contents: AccountContents,
-    account_id: str,
-    choose: Callable[[State], Chosen],
-    then: Callable[[Account, Chosen], T],
-) -> T:
-    """What `then` makes of the tasks that `choose` names, once the outputs of each of them are listed.
+    accounts: Accounts, contents: AccountContents, account_id: str, choose: Callable[[State], Chosen]
+) -> Iterator[tuple[Account, Chosen]]:
+    """The account, open, and the tasks that `choose` names in it, the outputs of each of which are listed.
 
-    Both run under the account's lock and in one go: what was chosen is still true when `then` acts on it.
+    What was chosen is still true in the block: `choose` ran under the same hold of the account's lock.
     """
     while True:
         with accounts.open(account_id) as account:
             chosen = choose(account.state)
-            unlisted = [
-                sketch(account.state, job, index) for job, index in chosen if job.tasks[index].outputs is None
+            drawings = [
+                drawing_of(account.state, job, index)
+                for job, index in chosen
+                if job.tasks[index].outputs is None
             ]
-            if not unlisted:
-                return then(account, chosen)
+            if not drawings:
+                yield account, chosen
+                return
             now_us = account.state.now_us
-        drawn = [(one, _store(contents, account_id, one, now_us)) for one in unlisted]
+        made = [(drawing, _store(contents, account_id, drawing, now_us)) for drawing in drawings]
         with accounts.open(account_id) as account:
-            for one, files in drawn:
-                if _still_wanted(account.state, one):
-                    account.append(OutputsListed(one.job, one.task, files))
+            for drawing, files in made:
+                if _is_wanted(account.state, drawing):
+                    account.append(OutputsListed(drawing.job, drawing.task, files))
 
 
-def _store(contents: AccountContents, account_id: str, one: Sketch, now_us: int) -> tuple[OutputFile, ...]:
-    return tuple(
-        OutputFile(name, contents.put_output(account_id, data, now_us=now_us), len(data))
-        for name, data in draw_outputs(one)
-    )
+def _store(contents: AccountContents, account_id: str, drawing: Drawing, t_us: int) -> tuple[OutputFile, ...]:
+    files = []
+    for name, data in draw_outputs(drawing):
+        content = contents.add_output(account_id, [data], t_us=t_us)
+        files.append(OutputFile(name, content.md5, content.size))
+    return tuple(files)
 
 
-def _still_wanted(state: State, one: Sketch) -> bool:
-    job = state.jobs.get(one.job)
+def _is_wanted(state: State, drawing: Drawing) -> bool:
+    """Whether the outputs still are those of the task's last attempt, and nobody listed them meanwhile."""
+    job = state.jobs.get(drawing.job)
     if job is None:
         return False
-    task = job.tasks[one.task]
-    return task.status in DELIVERED and task.outputs is None and len(task.attempts) == one.attempt
+    task = job.tasks[drawing.task]
+    return task.status in DELIVERED and task.outputs is None and len(task.attempts) == drawing.attempt

@@ -37,18 +37,18 @@ def output_names(command: str, frames: str, *, task: int, output_path: str, titl
 
     The frames are those that the task names, else those of its command, else none: then the task's id is in the name.
     """
-    said = read(command, output_path)
-    place = _place(said.target, output_path, title)
-    shown = _frames(frames, said)
+    rendered = read(command, output_path)
+    place = _place(rendered.target, output_path, title)
+    shown = _frames(frames, rendered)
     names = [OutputName(_path(place, frame, task, alone=len(shown) == 1), frame) for frame in shown]
     return list({name.path: name for name in names}.values())
 
 
-def _frames(frames: str, said: RenderCommand) -> Sequence[int | None]:
-    found = parse_or_none(frames)
-    if found is None or not found.ranges:
-        found = said.frames
-    return list(islice(found or (), MAX_PICTURES)) or [None]
+def _frames(text: str, rendered: RenderCommand) -> Sequence[int | None]:
+    frames = parse_or_none(text)
+    if frames is None or not frames.ranges:
+        frames = rendered.frames
+    return list(islice(frames or (), MAX_PICTURES)) or [None]
 
 
 # Where a picture belongs

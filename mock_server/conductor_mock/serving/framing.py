@@ -18,30 +18,34 @@ from werkzeug.exceptions import BadRequest
 
 from conductor_mock.errors import Detail, Refusal
 
-CONNECTION = "conductor_mock.connection"
-"""Key of the environ."""
+REQUEST = "conductor_mock.request"
+"""Key of the environ: the `Request`."""
 
 BLOCK = 1 << 18
 DRAIN_BYTES = 1 << 30
 _LINE = 4096
 _TRAILERS = 100
-_TWO_SLASHES = re.compile(rb"^(\S+ )//+")
+_HOST_LIKE = re.compile(rb"^(\S+ )(?=//)")
+_SHIELD = b"/."
 
 
 class Request(HTTPRequest):
     """A request that is refused in our shape when cheroot cannot read its head."""
 
     def read_request_line(self) -> bool:
-        """Read the first line. `//api/oauth_jwt` is a path: clients join URLs by concatenation (wire reference 0.3).
+        """Read the first line. What begins with two slashes is a path (wire reference 0.3), which the app puts right.
 
-        cheroot takes what stands behind two slashes for the name of a host, and refuses it.
+        cheroot takes what stands behind them for the name of a host, and refuses it; so it is shown another beginning.
         """
         stream = self.rfile
-        self.rfile = _FirstLine(stream)
+        first = self.rfile = _FirstLine(stream)
         try:
-            return bool(super().read_request_line())  # type: ignore[no-untyped-call]
+            is_read = bool(super().read_request_line())  # type: ignore[no-untyped-call]
         finally:
             self.rfile = stream
+        if is_read and first.is_shielded:
+            self.uri, self.path = self.uri.removeprefix(_SHIELD), self.path.removeprefix(_SHIELD)
+        return is_read
 
     def read_request_headers(self) -> bool:
         """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
@@ -76,13 +80,16 @@ class Request(HTTPRequest):
 
 
 class _FirstLine:
-    """A stream as long as the first line of a request is read from it: its target begins with one slash."""
+    """A stream as long as the first line of a request is read from it: its target does not begin with two slashes."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.is_shielded = False
 
     def readline(self) -> bytes:
-        return _TWO_SLASHES.sub(rb"\1/", self._stream.readline())
+        line, count = _HOST_LIKE.subn(rb"\1" + _SHIELD, self._stream.readline())
+        self.is_shielded = count > 0
+        return line
 
 
 class Connection(HTTPConnection):
@@ -102,12 +109,12 @@ class Connection(HTTPConnection):
 
 
 class Gateway(cheroot.wsgi.Gateway_10):
-    """Lets the app's wrappers reach the connection."""
+    """Lets the app's wrappers reach the request."""
 
     def get_environ(self) -> Any:
-        """The environ of the request, with its connection."""
+        """The environ of the request, with the request itself."""
         environ = super().get_environ()  # type: ignore[no-untyped-call]
-        environ[CONNECTION] = self.req.conn
+        environ[REQUEST] = self.req
         return environ
 
 

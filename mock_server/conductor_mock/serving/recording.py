@@ -6,12 +6,15 @@ import logging
 import sqlite3
 import time
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
 
-from conductor_mock.context import service, warnings
-from conductor_mock.store.journal import Body, mask_headers, mask_query
+from conductor_mock.context import warnings
+from conductor_mock.service import Service
+from conductor_mock.store.journal import Body
+from conductor_mock.store.masking import mask_headers, mask_query, mask_text
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")
@@ -22,17 +25,17 @@ _ANSWER_BYTES = 4096
 NOT_RECORDED = ("control", "pages", "static")
 
 
-def record_requests(app: Flask) -> None:
+def record_requests(app: Flask, opened: Service) -> None:
     """Let every request to the service leave an entry in the journal."""
     app.before_request(_start)
-    app.after_request(_finish)
+    app.after_request(partial(_finish, opened))
 
 
 def _start() -> None:
     g.started = time.perf_counter()
 
 
-def _finish(response: Response) -> Response:
+def _finish(opened: Service, response: Response) -> Response:
     if request.path.startswith("/_mock/") or (request.blueprint or request.endpoint) in NOT_RECORDED:
         return response
     identity = g.get("identity")
@@ -41,9 +44,9 @@ def _finish(response: Response) -> Response:
         if identity
         else (request.view_args or {}).get("account_id") or g.get("account_id")
     )
-    entry = _entry(response)
+    entry = _entry(response, opened.wall())
     try:
-        service().journal.add(account=account, operation=entry["operation"], entry=entry)
+        opened.journal.add(account=account, operation=entry["operation"], entry=entry)
     except sqlite3.Error:  # what was done stays done and is answered so
         log.exception("the journal took no entry for %s %s", request.method, request.path)
     access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
@@ -52,16 +55,14 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _entry(response: Response) -> dict[str, Any]:
+def _entry(response: Response, wall_us: int) -> dict[str, Any]:
     hit = g.get("fault")
     fault = {} if hit is None else {"fault": {"id": hit.rule, "kind": hit.kind}}
     return {
-        "time": datetime.fromtimestamp(service().wall() / 1_000_000, timezone.utc).isoformat(
-            timespec="milliseconds"
-        ),
+        "time": datetime.fromtimestamp(wall_us / 1_000_000, timezone.utc).isoformat(timespec="milliseconds"),
         "operation": request.endpoint,
         "method": request.method,
-        "path": request.path,
+        "path": mask_text(request.path),
         "query": mask_query(request.args.to_dict(flat=False)),
         "headers": mask_headers(request.headers.items()),
         "body": _request_body(),

@@ -17,13 +17,14 @@ from typing import Any
 
 from flask import Flask
 
-from conductor_mock.app import close_app, service_of
+from conductor_mock.context import service_of
 from conductor_mock.faults.middleware import WIRE
-from conductor_mock.faults.socket_wire import SocketWire
-from conductor_mock.serving.answer import Answer, App
-from conductor_mock.serving.framing import CONNECTION, Body, Gateway, Listener
-from conductor_mock.store.keys import Keys, write_private
+from conductor_mock.serving.framing import REQUEST, Body, Gateway, Listener
+from conductor_mock.serving.wire import SocketWire
+from conductor_mock.store.durable import write_private
+from conductor_mock.store.keys import Keys
 from conductor_mock.version import version
+from conductor_mock.wire.answer import App
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,10 @@ class Server:
         Raises AddressError.
         """
         self._app = app
+        if host == "localhost":  # it may mean ::1, and clients use the other
+            host = "127.0.0.1"
         self._server = Listener(
-            (
-                "127.0.0.1" if host == "localhost" else host,
-                port,
-            ),  # which may mean ::1, and clients use the other
+            (host, port),
             _Drain(app.wsgi_app),
             numthreads=THREADS,
             request_queue_size=BACKLOG,
@@ -93,7 +93,7 @@ class Server:
         """Stop accepting, let requests under way end, close the app's data."""
         self._server.stop()
         self._thread.join()
-        close_app(self._app)
+        service_of(self._app).close()
 
     def environment(self) -> dict[str, str]:
         """The variables that point a client here."""
@@ -125,18 +125,21 @@ def write_ready_file(path: Path, server: Server) -> None:
 
 
 class _Drain:
-    """Reads what the app left of a request's body before the answer goes out, or closes the connection."""
+    """Gives the app a body to read and the way back to the client; what it leaves of the body is read before the answer
+    goes out, or the connection is closed.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        given = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
-        environ[WIRE] = SocketWire(environ[CONNECTION], given)
-        answer = Answer.of(self._app, environ)
-        if not given.drain():
-            answer = answer.with_header("Connection", "close")
-        return answer.send(start_response)
+        request = environ[REQUEST]
+        body = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
+        environ[WIRE] = SocketWire(request.conn, body)
+        answer = self._app(environ, start_response)
+        if not body.drain():  # cheroot sends no head before the first block of the answer is taken
+            request.close_connection = True
+        return answer
 
 
 def _log_server_error(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
@@ -145,5 +148,5 @@ def _log_server_error(message: str = "", level: int = logging.INFO, traceback: b
 
 def _why(error: OSError) -> str:
     """cheroot wraps the error of each address that it tried into a text; the number is still in it."""
-    number = error.errno or next((int(one) for one in re.findall(r"\[Errno (\d+)\]", str(error))), None)
-    return os.strerror(number) if number else str(error)
+    numbers = [error.errno, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
+    return next((os.strerror(number) for number in numbers if number), str(error))

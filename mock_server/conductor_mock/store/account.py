@@ -6,6 +6,7 @@ from conductor_mock.farm.commands import CatalogReplaced, Command, JobCreated
 from conductor_mock.farm.fold import follow
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State
+from conductor_mock.store.database import NewRows
 from conductor_mock.store.log import Log
 
 
@@ -22,8 +23,8 @@ class Account:
     def account_id(self) -> str:
         return self.state.account_id
 
-    def append(self, command: Command) -> None:
-        """Apply `command` at the present time and commit it; when either fails, neither has happened.
+    def append(self, command: Command, *rows: NewRows) -> None:
+        """Apply `command` at the present time and commit it, `rows` with it; when either fails, neither has happened.
 
         What cannot be applied must not reach the log, where it would stop every later replay. Nobody sees the state
         before the commit, since the lock is held; after a failure it is thrown away and read again.
@@ -31,8 +32,12 @@ class Account:
         record = Record(self.state.seq + 1, self.state.now_us, command)
         self.in_doubt = True
         follow(self.state, record)
-        self._log.append(self.state.account_id, record)
+        self._log.append(self.state.account_id, record, *rows)
         self.in_doubt = False
+
+    @property
+    def catalog_seq(self) -> int | None:
+        return self.state.catalog_seq
 
     def records(self) -> list[Record]:
         """The whole log of the account."""

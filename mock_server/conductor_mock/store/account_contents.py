@@ -6,24 +6,29 @@ need not know it. Only a reset removes rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from conductor_mock.md5 import from_base64, to_base64
-from conductor_mock.store.database import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS, Database
-from conductor_mock.store.group_commit import GroupCommit, Row
-from conductor_mock.store.objects import ObjectStore, Readable
-
-Now = Callable[[], int]
+from conductor_mock.store.database import Database, NewRows, Row
+from conductor_mock.store.group_commit import GroupCommit
+from conductor_mock.store.objects import NewContent, ObjectStore
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 _CHUNK = 500
 """Values in one SQL `IN`; SQLite and PostgreSQL both take more."""
 
+_HELD = sa.select(ACCOUNT_CONTENTS.c.md5).where(
+    ACCOUNT_CONTENTS.c.account == sa.bindparam("account"),
+    ACCOUNT_CONTENTS.c.md5.in_(sa.bindparam("md5s", expanding=True)),
+)
+"""Made once: to make it takes longer than to run it."""
+
 
 @dataclass(frozen=True, slots=True)
-class HeldFile:
+class UploadedFile:
     """A path that an account declared, with the base64 md5 and size of the content it holds for it."""
 
     path: str
@@ -41,7 +46,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Belongings:
+class Inventory:
     """Everything that an account stores: what was uploaded, what tasks made, and `(base64 md5, path)` declared."""
 
     uploads: tuple[Content, ...] = ()
@@ -55,47 +60,52 @@ class AccountContents:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self._database = database
         self._objects = objects
-        self._held = GroupCommit(self._hold)
+        self._uploads = GroupCommit(self._insert_uploads)
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds."""
-        found: set[str] = set()
-        wanted = list(md5s)
+        held: set[str] = set()
+        if not md5s:
+            return held
+        asked = list(md5s)
         with self._database.read() as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                query = sa.select(ACCOUNT_CONTENTS.c.md5).where(
-                    ACCOUNT_CONTENTS.c.account == account_id,
-                    ACCOUNT_CONTENTS.c.md5.in_(wanted[start : start + _CHUNK]),
-                )
-                found.update(connection.execute(query).scalars())
-        return found
+            for start in range(0, len(asked), _CHUNK):
+                values = {"account": account_id, "md5s": asked[start : start + _CHUNK]}
+                held.update(connection.execute(_HELD, values).scalars())
+        return held
 
     def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:
         """Remember under which paths contents are wanted: `(path, base64 md5)` each."""
+        rows = self.declarations(account_id, files)
+        with self._database.write() as connection:
+            self._database.insert_new(connection, rows)
+
+    def declarations(self, account_id: str, files: Iterable[tuple[str, str]]) -> NewRows:
+        """The rows of `declare`, to be committed with a command."""
         rows = [{"account": account_id, "md5": md5, "path": path} for path, md5 in files]
+        return NewRows(DECLARATIONS, rows)
+
+    def add_upload(self, account_id: str, content: NewContent, *, t_us: int) -> None:
+        """Store a content that the account sent at a simulated time; it and its row are on disk when this returns."""
+        md5 = to_base64(content.md5)
+        try:
+            with content.placed():
+                self._uploads.add({"account": account_id, "md5": md5, "size": content.size, "t_us": t_us})
+        except BaseException:
+            self.collect([md5])
+            raise
+
+    def _insert_uploads(self, rows: list[Row]) -> None:
         with self._database.write() as connection:
-            self._database.insert_new(connection, DECLARATIONS, rows)
+            self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, rows))
 
-    def put(self, account_id: str, stream: Readable, *, md5: bytes, size: int | None, now_us: Now) -> int:
-        """Store a body and note that the account holds it; both are on disk when this returns. Answers its size.
-
-        `now_us` gives the account's simulated time once the body is there.
-        Raises WrongContentError and OSError as `ObjectStore.receive` does.
-        """
-        with self._objects.receive(stream, md5=md5, size=size) as received:
-            # Before `keep` and its lock: this takes the account's, which a reset holds when it comes to that lock.
-            row = {"account": account_id, "md5": to_base64(md5), "size": received.size, "t_us": now_us()}
-
-            try:
-                received.keep(lambda: self._held.add(row))
-            except BaseException:
-                self.collect([to_base64(md5)])
-                raise
-        return received.size
-
-    def _hold(self, rows: list[Row]) -> None:
-        with self._database.write() as connection:
-            self._database.insert_new(connection, ACCOUNT_CONTENTS, rows)
+    def add_output(self, account_id: str, blocks: Iterable[bytes], *, t_us: int) -> Content:
+        """Store what a task made; it is on disk when this returns."""
+        with self._objects.write(blocks) as new:
+            content = Content(to_base64(new.md5), new.size, t_us)
+            with new.placed(), self._database.write() as connection:
+                self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
+        return content
 
     def held_md5(self, account_id: str, path: str) -> str | None:
         """The base64 md5 of a held content that was declared for `path`, if there is one."""
@@ -113,27 +123,6 @@ class AccountContents:
         with self._database.read() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def put_output(self, account_id: str, data: bytes, *, now_us: int) -> str:
-        """Store what a task made and answer its base64 md5; it is on disk when this returns."""
-
-        def refer(md5: bytes) -> None:
-            row = {"account": account_id, "md5": to_base64(md5), "size": len(data), "t_us": now_us}
-            with self._database.write() as connection:
-                self._database.insert_new(connection, OUTPUTS, [row])
-
-        return to_base64(self._objects.put_bytes(data, refer=refer))
-
-    def put_output_stream(self, account_id: str, stream: Readable, *, now_us: int) -> tuple[str, int]:
-        """`put_output` for what does not fit in memory: answers the base64 md5 and the size."""
-
-        def refer(md5: bytes, size: int) -> None:
-            row = {"account": account_id, "md5": to_base64(md5), "size": size, "t_us": now_us}
-            with self._database.write() as connection:
-                self._database.insert_new(connection, OUTPUTS, [row])
-
-        md5, size = self._objects.put_stream(stream, refer=refer)
-        return to_base64(md5), size
-
     def stored(self, account_id: str) -> list[tuple[int, int]]:
         """`(simulated microsecond, bytes)` of everything that the account stores, uploads and outputs."""
         with self._database.read() as connection:
@@ -145,7 +134,7 @@ class AccountContents:
                 )
             ]
 
-    def files(self, account_id: str) -> list[HeldFile]:
+    def files(self, account_id: str) -> list[UploadedFile]:
         """Every declared path whose content the account holds, by path."""
         query = (
             sa.select(DECLARATIONS.c.path, ACCOUNT_CONTENTS.c.md5, ACCOUNT_CONTENTS.c.size)
@@ -158,9 +147,9 @@ class AccountContents:
             .order_by(DECLARATIONS.c.path, ACCOUNT_CONTENTS.c.md5)
         )
         with self._database.read() as connection:
-            return [HeldFile(*row) for row in connection.execute(query)]
+            return [UploadedFile(*row) for row in connection.execute(query)]
 
-    def belongings(self, account_id: str) -> Belongings:
+    def inventory(self, account_id: str) -> Inventory:
         """Everything that the account stores, each list by md5."""
         with self._database.read() as connection:
             uploads, outputs = (
@@ -180,18 +169,14 @@ class AccountContents:
                 .order_by(DECLARATIONS.c.md5, DECLARATIONS.c.path)
             )
             declared = tuple((row.md5, row.path) for row in connection.execute(query))
-        return Belongings(uploads, outputs, declared)
+        return Inventory(uploads, outputs, declared)
 
-    def give(self, connection: sa.Connection, account_id: str, belongings: Belongings) -> None:
+    def add_inventory(self, connection: sa.Connection, account_id: str, inventory: Inventory) -> None:
         """Note that the account has these; their contents lie in the store already."""
-        for table, contents in ((ACCOUNT_CONTENTS, belongings.uploads), (OUTPUTS, belongings.outputs)):
-            rows = [
-                {"account": account_id, "md5": one.md5, "size": one.size, "t_us": one.t_us}
-                for one in contents
-            ]
-            self._database.insert_new(connection, table, rows)
-        rows = [{"account": account_id, "md5": md5, "path": path} for md5, path in belongings.declared]
-        self._database.insert_new(connection, DECLARATIONS, rows)
+        self._database.insert_new(connection, _rows(ACCOUNT_CONTENTS, account_id, inventory.uploads))
+        self._database.insert_new(connection, _rows(OUTPUTS, account_id, inventory.outputs))
+        declared = ((path, md5) for md5, path in inventory.declared)
+        self._database.insert_new(connection, self.declarations(account_id, declared))
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
@@ -225,3 +210,11 @@ class AccountContents:
                     for value in connection.execute(sa.select(column).where(column.in_(chunk))).scalars()
                 }
                 yield from (md5 for md5 in chunk if md5 not in used)
+
+
+def _rows(table: sa.Table, account_id: str, contents: Iterable[Content]) -> NewRows:
+    rows = [
+        {"account": account_id, "md5": content.md5, "size": content.size, "t_us": content.t_us}
+        for content in contents
+    ]
+    return NewRows(table, rows)

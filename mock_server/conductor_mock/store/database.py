@@ -5,9 +5,11 @@ One process owns a database at a time; the second is told so by name instead of 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,84 +19,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
+from conductor_mock.store.tables import META, METADATA
+
 SCHEMA_VERSION = 1
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
 
-METADATA = sa.MetaData()
+Row = dict[str, Any]
 
-META = sa.Table(
-    "meta",
-    METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-LOG = sa.Table(
-    "log",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("t_us", sa.BigInteger, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("v", sa.Integer, nullable=False),
-    sa.Column("json", sa.Text, nullable=False),
-    sa.Column("body_md5", sa.Text, nullable=True),
-)
-SNAPSHOTS = sa.Table(
-    "snapshots",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("simulation_version", sa.Integer, nullable=False),
-    sa.Column("body_md5", sa.Text, nullable=False),
-)
-ACCOUNT_CONTENTS = sa.Table(
-    "holdings",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, primary_key=True),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("t_us", sa.BigInteger, nullable=False),  # simulated: what is stored is billed by the day
-)
-OUTPUTS = sa.Table(
-    "outputs",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, primary_key=True),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("t_us", sa.BigInteger, nullable=False),
-)
-"""Contents that tasks made. They are stored and billed as uploads are, and never mistaken for one."""
 
-MULTIPARTS = sa.Table(
-    "multiparts",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("upload_id", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("part_size", sa.BigInteger, nullable=False),
-)
-MAIL_STATUSES = sa.Table(
-    "deliveries",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("job", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("t_us", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("status", sa.Text, primary_key=True),
-    sa.Column("nth", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("next_us", sa.BigInteger, nullable=False),
-)
-DECLARATIONS = sa.Table(
-    "declarations",
-    METADATA,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, primary_key=True),
-    sa.Column("path", sa.Text, primary_key=True),
-)
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Rows for a table; those whose key is there already are left as they are."""
+
+    table: sa.Table
+    rows: list[Row]
 
 
 class DatabaseError(Exception):
@@ -109,14 +48,13 @@ class Database:
 
         A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
         """
-        self._synchronous = (
-            "FULL" if durable else "OFF"
-        )  # FULL: a commit is on disk before the answer is sent
+        # FULL: a commit is on disk before the answer is sent
+        self._synchronous = "FULL" if durable else "OFF"
         try:
             parsed = make_url(url)
         except sa.exc.ArgumentError as error:
             raise DatabaseError(
-                f"not a database URL: {url!r} (wanted such as sqlite:////path/conductor.db)"
+                f"not a database URL: {url!r} (such a URL is sqlite:////path/conductor.db)"
             ) from error
         self.backend = parsed.get_backend_name()
         self.shown_url = parsed.render_as_string(hide_password=True)
@@ -128,8 +66,12 @@ class Database:
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
+        self._writer: sa.Connection | None = None
         self.engine = self._connect(parsed)
         try:
+            if self.backend == "sqlite":
+                # To take one from the pool and give it back costs as much as a commit.
+                self._writer = self.engine.connect()
             self._check_version()
         except sa.exc.SQLAlchemyError as error:
             self.close()
@@ -173,15 +115,15 @@ class Database:
         with self.write() as connection:
             if sa.inspect(connection).has_table(META.name):
                 query = sa.select(META.c.value).where(META.c.name == "schema")
-                found = connection.execute(query).scalar_one_or_none()
-                if found is not None and not (found.isdigit() and int(found) <= SCHEMA_VERSION):
+                schema = connection.execute(query).scalar_one_or_none()
+                if schema is not None and not (schema.isdigit() and int(schema) <= SCHEMA_VERSION):
                     raise DatabaseError(
-                        f"{self.shown_url} was written by a newer conductor-mock (schema {found}, this one reads "
+                        f"{self.shown_url} was written by a newer conductor-mock (schema {schema}, this one reads "
                         f"{SCHEMA_VERSION}); upgrade, or use another data directory"
                     )
             METADATA.create_all(connection)
             row = {"name": "schema", "value": str(SCHEMA_VERSION)}
-            self.insert_new(connection, META, [row])
+            self.insert_new(connection, NewRows(META, [row]))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -196,13 +138,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: on disk when the block ends, undone when it raises. One at a time."""
-        with self._write_lock, self.engine.begin() as connection:
-            yield connection
+        with self._write_lock:
+            if self._writer is None:
+                with self.engine.begin() as connection:
+                    yield connection
+            else:
+                with self._writer.begin():
+                    yield self._writer
 
-    def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
-        if rows:
-            connection.execute(self._insert_ignoring(table), rows)
+        if new.rows:
+            connection.execute(self._insert_ignoring(new.table), new.rows)
 
     def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
         """The statement for a table, made once: to make it takes about as long as to run it."""
@@ -214,6 +161,8 @@ class Database:
 
     def close(self) -> None:
         """Give the database back."""
+        if self._writer is not None:
+            self._writer.close()
         if self._held is not None:
             self._held.close()
         if hasattr(self, "engine"):
@@ -228,6 +177,21 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_DISK_FULL_OF_SQLITE = 13
+"""SQLITE_FULL, whose name Python knows from 3.11 on, as it knows the code of an error."""
+_TEXT_OF_SQLITE = "database or disk is full"
+_DISK_FULL_OF_POSTGRESQL = "53100"
+
+
+def is_disk_full(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database refused because its disk is full."""
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return str(cause) == _TEXT_OF_SQLITE if code is None else code & 0xFF == _DISK_FULL_OF_SQLITE
+    return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
 
 
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:

@@ -8,22 +8,21 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-_making = threading.Lock()
-_unsynced: set[Path] = set()
-"""Folders that are being made: they can be seen already, and a power cut may still undo them."""
 
-
-class TemporaryFile:
+class NewFile:
     """A new file in a folder, to write to; gone at the end of the block unless it was placed."""
 
-    __slots__ = ("_file", "_name", "_placed")
+    __slots__ = ("_file", "_path", "_placed", "_private")
 
-    def __init__(self, folder: Path) -> None:
-        self._name = folder / secrets.token_hex(16)
+    def __init__(self, folder: Path, *, private: bool = False) -> None:
+        """`private` ones are read by their owner only."""
+        self._path = folder / f".{secrets.token_hex(16)}"
+        self._private = private
         self._placed = False
 
-    def __enter__(self) -> TemporaryFile:
-        self._file = self._name.open("xb", buffering=0)
+    def __enter__(self) -> NewFile:
+        opener = _owner_only if self._private else None
+        self._file = open(self._path, "xb", buffering=0, opener=opener)
         return self
 
     def __exit__(
@@ -31,46 +30,75 @@ class TemporaryFile:
     ) -> None:
         self._file.close()
         if not self._placed:
-            self._name.unlink()
+            self._path.unlink()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         """Write all of `data`: a disk that is nearly full takes a part, and says so only by the count."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
+        return len(data)
 
     def sync(self) -> None:
         """Return when what was written is on disk."""
         os.fsync(self._file.fileno())
 
-    def place(self, target: Path) -> None:
-        """Give the file, synced before, its real name; the name is on disk when this returns."""
+    def place(self, target: Path, folders: Folders | None = None) -> None:
+        """Give the file, synced before, its real name; the name is on disk when this returns.
+
+        A folder that is not there yet is made by `folders`, if they are given.
+        """
+        folder = target.parent
         try:
-            self._name.replace(target)
-        except FileNotFoundError:  # the first content of its folder
-            make_folder(target.parent)
-            self._name.replace(target)
+            self._path.replace(target)
+        except FileNotFoundError:  # the first file of its folder
+            if folders is None:
+                raise
+            folders.make(folder)
+            self._path.replace(target)
         self._placed = True
-        _fsync_folder(target.parent)
-        if target.parent in _unsynced:
-            with _making:  # whoever makes it has it
+        fsync_folder(folder)
+        if folders is not None:
+            folders.wait_for(folder)
+
+
+class Folders:
+    """Folders of one owner that come to be while several threads write to them."""
+
+    def __init__(self) -> None:
+        self._making = threading.Lock()
+        self._unsynced: set[Path] = set()
+        """Those being made: they can be seen already, and a power cut may still undo them."""
+
+    def make(self, path: Path) -> None:
+        """Make a folder and those above it; their names are on disk when this returns."""
+        with self._making:
+            missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+            self._unsynced.update(missing)
+            try:
+                for folder in reversed(missing):
+                    folder.mkdir(exist_ok=True)
+                    fsync_folder(folder.parent)
+            finally:
+                self._unsynced.difference_update(missing)
+
+    def wait_for(self, path: Path) -> None:
+        """Return when the name of a folder that can be seen is on disk."""
+        if path in self._unsynced:
+            with self._making:  # whoever makes it has it
                 return
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it; their names are on disk when this returns."""
-    with _making:
-        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-        _unsynced.update(missing)
-        try:
-            for folder in reversed(missing):
-                folder.mkdir(exist_ok=True)
-                _fsync_folder(folder.parent)
-        finally:
-            _unsynced.difference_update(missing)
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, at once or not at all."""
+    with NewFile(path.parent, private=True) as file:
+        file.write(text.encode("utf-8"))
+        file.sync()
+        file.place(path)
 
 
-def _fsync_folder(path: Path) -> None:
+def fsync_folder(path: Path) -> None:
+    """Return when the names in a folder are on disk."""
     if os.name == "nt":  # folders cannot be opened there; renames are journaled by the file system
         return
     handle = os.open(path, os.O_RDONLY)
@@ -78,3 +106,7 @@ def _fsync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
+from conductor_mock.store.database import Row
 
 
 @dataclass(slots=True, eq=False)

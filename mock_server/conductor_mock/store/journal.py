@@ -8,34 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from conductor_mock.store.masking import mask_text
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 64 * 1024
 KEEP = 10_000
 """Entries kept in all; older ones go first."""
-MASK = "***"
-
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-_SECRET_FIELDS = frozenset(
-    {"client_secret", "private_key", "access_token", "token", "id_token", "password", "signature"}
-)
-_SECRET_JSON = re.compile(
-    r'("(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', re.IGNORECASE
-)
-_SECRET_JSON_IN_TEXT = re.compile(
-    r'(\\"(?:' + "|".join(sorted(_SECRET_FIELDS)) + r')\\"\s*:\s*)\\"(?:(?!\\").)*(?:\\"|$)',
-    re.IGNORECASE | re.DOTALL,
-)
-"""The same in JSON that is a text in JSON, such as an API key in a job's environment."""
-_SECRET_QUERY = re.compile(r"((?:" + "|".join(sorted(_SECRET_FIELDS)) + r")=)[^&\s\"'<>]*", re.IGNORECASE)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -64,22 +50,6 @@ class Body:
 
     def to_json(self) -> dict[str, Any]:
         return {"text": self.text, "size": self.size, "sha256": self.sha256, "whole": self.size <= BODY_BYTES}
-
-
-def mask_text(text: str) -> str:
-    """`text` with the values of secret JSON fields and query parameters replaced by `***`."""
-    text = _SECRET_JSON_IN_TEXT.sub(rf'\1\\"{MASK}\\"', _SECRET_JSON.sub(rf'\1"{MASK}"', text))
-    return _SECRET_QUERY.sub(rf"\1{MASK}", text)
-
-
-def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers for people to see."""
-    return {name: MASK if name.lower() in _SECRET_HEADERS else value for name, value in headers}
-
-
-def mask_query(query: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Query parameters for people to see."""
-    return {name: [MASK] if name.lower() in _SECRET_FIELDS else values for name, values in query.items()}
 
 
 class Journal:
@@ -160,5 +130,5 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _where(**filters: str | None) -> tuple[list[str], list[Any]]:
-    given = {name: value for name, value in filters.items() if value is not None}
-    return [f"{name} = ?" for name in given], list(given.values())
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    return [f"{name} = ?" for name in chosen], list(chosen.values())

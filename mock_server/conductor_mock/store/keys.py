@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from conductor_mock.store.durable import write_private
 
 DEFAULT_CLIENT_ID = "conductor-mock"
 _FILE = "keys.json"
@@ -37,6 +39,16 @@ class Keys:
         return cls(secrets.token_bytes(32), DEFAULT_CLIENT_ID, private_key)
 
 
+def key_sha256(private_key: str) -> str:
+    """The form in which an account remembers its private key; white space around a key says nothing."""
+    return hashlib.sha256(private_key.strip().encode()).hexdigest()
+
+
+def is_same(first: str, second: str) -> bool:
+    """Whether two secrets are the same, found in a time that tells nothing about them."""
+    return hmac.compare_digest(first.encode(), second.encode())
+
+
 class KeysError(ValueError):
     """The file of secrets cannot be read."""
 
@@ -58,17 +70,3 @@ def load_or_create(directory: Path) -> Keys:
         return keys
     except (ValueError, KeyError, TypeError) as error:
         raise KeysError(f"{path} is damaged ({error}); delete it to have new keys made") from error
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, at once or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,14 +16,14 @@ from conductor_mock.farm import snapshot
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
-from conductor_mock.md5 import from_base64, to_base64
 from conductor_mock.store import collector
-from conductor_mock.store.database import LOG, META, SNAPSHOTS, Database, DatabaseError
+from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.tables import LOG, META, SNAPSHOTS
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024
-
-Row = dict[str, Any]
+_INSERT = LOG.insert()
 
 _KIND_IN_USE = "command/"
 """`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
@@ -59,24 +60,37 @@ class Log:
                 "upgrade, or use another data directory"
             )
 
-    def append(self, account_id: str, record: Record) -> None:
-        """Commit one command. It is on disk when this returns; a second record with the same seq is refused."""
-        self._insert(account_id, record, before=lambda connection: None)
+    def append(self, account_id: str, record: Record, *rows: NewRows) -> None:
+        """Commit one command, and `rows` of other tables with it; all is on disk when this returns.
+
+        A second record with the same seq is refused.
+        """
+        with self._stored(account_id, record) as row:
+            with self._database.write() as connection:
+                for new in rows:
+                    self._database.insert_new(connection, new)
+                self._insert(connection, row)
+            self._noted.add(_note(row))
 
     def restart(self, account_id: str, first: Record) -> list[str]:
         """Begin an account's log again with `first`, all in one commit.
 
         Answers the base64 md5s of the bodies that the old commands and the old snapshot referred to.
         """
-        bodies: list[str] = []
-        self._insert(
-            account_id, first, before=lambda connection: bodies.extend(_forget(connection, account_id))
-        )
+        with self._stored(account_id, first) as row:
+            with self._database.write() as connection:
+                bodies = _forget(connection, account_id)
+                self._insert(connection, row)
+            self._noted.add(_note(row))
         return bodies
 
     def rows_of(self, account_id: str, records: Iterable[Record]) -> list[Row]:
         """The rows of a history; large bodies are stored, and nothing refers to them yet."""
-        return [self._row(account_id, record) for record in records]
+        rows = []
+        for record in records:
+            with self._stored(account_id, record) as row:
+                rows.append(row)
+        return rows
 
     def replace(
         self,
@@ -91,17 +105,16 @@ class Log:
         `contents` (base64 md5s) were stored before; ContentGoneError when a reset elsewhere took one away since then.
         Answers what `restart` answers.
         """
-        wanted = {*contents, *bodies_of(rows)}
-        notes = {f"{_KIND_IN_USE}{row['kind']}/{row['v']}" for row in rows}
+        needed = {*contents, *bodies_of(rows)}
+        notes = sorted({_note(row) for row in rows})
         with self._objects.lock.shared():  # nobody deletes contents meanwhile
-            gone = [md5 for md5 in wanted if not self._objects.has(from_base64(md5))]
+            gone = [md5 for md5 in needed if not self._objects.has(from_base64(md5))]
             if gone:
                 raise ContentGoneError(gone[0])
             with self._database.write() as connection:
                 bodies = _forget(connection, account_id)
-                named = [{"name": name, "value": ""} for name in sorted(notes)]
-                self._database.insert_new(connection, META, named)
-                connection.execute(LOG.insert(), list(rows))
+                self._database.insert_new(connection, _in_use(notes))
+                connection.execute(_INSERT, list(rows))
                 also(connection)
         return bodies
 
@@ -141,22 +154,18 @@ class Log:
         Replaces the account's snapshot; answers the base64 md5s of what was replaced.
         """
         mine = SNAPSHOTS.c.account == state.account_id
-        replaced: list[str] = []
-
-        def refer(md5: bytes) -> None:
+        lines = (_dumps(part).encode("ascii") + b"\n" for part in snapshot.write_parts(state))
+        with self._objects.write(lines) as content:
             row = {
                 "account": state.account_id,
                 "seq": state.seq,
                 "simulation_version": SIMULATION_VERSION,
-                "body_md5": to_base64(md5),
+                "body_md5": to_base64(content.md5),
             }
-            with self._database.write() as connection:
-                replaced.extend(connection.execute(sa.select(SNAPSHOTS.c.body_md5).where(mine)).scalars())
+            with content.placed(), self._database.write() as connection:
+                replaced = list(connection.execute(sa.select(SNAPSHOTS.c.body_md5).where(mine)).scalars())
                 connection.execute(SNAPSHOTS.delete().where(mine))
                 connection.execute(SNAPSHOTS.insert().values(row))
-
-        lines = (_dumps(part).encode("ascii") + b"\n" for part in snapshot.write_parts(state))
-        self._objects.put_blocks(lines, refer=refer)
         return replaced
 
     def load_snapshot(self, account_id: str) -> State | None:
@@ -169,35 +178,34 @@ class Log:
         with self._objects.open(from_base64(md5)) as lines, collector.resting():
             return snapshot.read_parts(map(json.loads, lines))
 
-    def _insert(self, account_id: str, record: Record, *, before: Callable[[sa.Connection], None]) -> None:
-        """One commit: `before`, then the row of `record` and a note that its kind is in use."""
-        command = record.command
-        text = _dumps(command.to_json())
-        note = f"{_KIND_IN_USE}{command.kind}/{command.version}"
-
-        def insert(inline: str, body_md5: str | None) -> None:
-            row = _columns(account_id, record, inline, body_md5)
-            with self._database.write() as connection:
-                before(connection)
-                if note not in self._noted:
-                    self._database.insert_new(connection, META, [{"name": note, "value": ""}])
-                connection.execute(LOG.insert().values(row))
-            self._noted.add(note)  # after the commit: what was not committed is to be noted again
-
-        if len(text) <= INLINE_BYTES:
-            insert(text, None)
-        else:
-            self._objects.put_bytes(text.encode("ascii"), refer=lambda md5: insert("", to_base64(md5)))
-
-    def _row(self, account_id: str, record: Record) -> Row:
+    @contextmanager
+    def _stored(self, account_id: str, record: Record) -> Iterator[Row]:
+        """The row of a record. If its body is large, that is stored, and in the block nobody deletes it."""
         text = _dumps(record.command.to_json())
         if len(text) <= INLINE_BYTES:
-            return _columns(account_id, record, text, None)
-        return _columns(account_id, record, "", to_base64(self._objects.put_bytes(text.encode("ascii"))))
+            yield _columns(account_id, record, text, None)
+            return
+        with self._objects.write([text.encode("ascii")]) as content, content.placed():
+            yield _columns(account_id, record, "", to_base64(content.md5))
+
+    def _insert(self, connection: sa.Connection, row: Row) -> None:
+        """Insert the row of a command, and a note that its kind is in use; `_noted` learns of it after the commit."""
+        note = _note(row)
+        if note not in self._noted:
+            self._database.insert_new(connection, _in_use([note]))
+        connection.execute(_INSERT, row)
 
     def _record(self, row: Any) -> Record:
         data = json.loads(self._objects.read(from_base64(row.body_md5)) if row.body_md5 else row.json)
         return Record(row.seq, row.t_us, decode(row.kind, row.v, data))
+
+
+def _note(row: Row) -> str:
+    return f"{_KIND_IN_USE}{row['kind']}/{row['v']}"
+
+
+def _in_use(notes: Iterable[str]) -> NewRows:
+    return NewRows(META, [{"name": name, "value": ""} for name in notes])
 
 
 def bodies_of(rows: Iterable[Row]) -> list[str]:

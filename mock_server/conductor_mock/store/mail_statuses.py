@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from conductor_mock.farm.state import Mail
-from conductor_mock.store.database import MAIL_STATUSES, Database
+from conductor_mock.store.database import Database
+from conductor_mock.store.tables import MAIL_STATUSES
 
-WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
+STATES = WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
     "waiting", "sending", "sent", "failed", "unknown", "replayed",
 )  # fmt: skip
 """`failed` is given up, `unknown` was being sent when the server stopped, `replayed` came with a bundle: none of the
@@ -44,16 +45,16 @@ class MailStatus:
 def keys(outbox: Iterable[Mail]) -> list[Key]:
     """The key of each mail of an outbox, in its order."""
     seen: Counter[Key] = Counter()
-    found = []
+    numbered = []
     for mail in outbox:
         first = Key(mail.job, mail.t_us, mail.status.value)
-        found.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
+        numbered.append(Key(mail.job, mail.t_us, mail.status.value, seen[first]))
         seen[first] += 1
-    return found
+    return numbered
 
 
 class MailStatuses:
-    """The mail statuses of every account of one server."""
+    """What is known of the mails of every account of one server."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -6,18 +6,17 @@ never of a path that a client sent.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from conductor_mock.md5 import to_base64
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import TemporaryFile
+from conductor_mock.store.durable import Folders, NewFile
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.wire.md5 import to_base64
 
 BLOCK = 1 << 18
 
@@ -28,20 +27,36 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+def blocks_of(stream: Readable) -> Iterator[bytes]:
+    """All of a stream, a block at a time."""
+    while block := stream.read(BLOCK):
+        yield block
+
+
 class WrongContentError(ValueError):
     """A body that is not what was declared; nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A content that was read and found right, and is not stored yet.
+class NewContent:
+    """A content that was read to its end and is not stored yet: its md5 and its bytes."""
 
-    `keep(refer)` puts it in place, durable, and calls `refer`, which notes who wants it, before anybody can delete
-    it. When `refer` raises, the content stays, since a commit that failed may still have been one.
-    """
-
+    md5: bytes
     size: int
-    keep: Callable[[Callable[[], None]], None]
+    _file: NewFile
+    _store: ObjectStore
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """Store the content: it is in its place, durable, before the block begins.
+
+        In the block the caller notes who wants it; until its end nobody deletes the content for want of such a note.
+        When the block raises, the content stays, since a commit that failed may still have been one.
+        """
+        self._file.sync()
+        with self._store.lock.shared():
+            self._file.place(self._store.path(self.md5), self._store.folders)
+            yield
 
 
 class ObjectStore:
@@ -53,6 +68,7 @@ class ObjectStore:
 
     def __init__(self, root: Path) -> None:
         self.lock = ReadWriteLock()
+        self.folders = Folders()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -68,10 +84,6 @@ class ObjectStore:
     def has(self, md5: bytes) -> bool:
         return self.path(md5).exists()
 
-    def size(self, md5: bytes) -> int:
-        """Bytes of a stored content. Raises FileNotFoundError."""
-        return self.path(md5).stat().st_size
-
     def open(self, md5: bytes) -> IO[bytes]:
         """A stored content for reading. Raises FileNotFoundError."""
         return self.path(md5).open("rb")
@@ -80,29 +92,38 @@ class ObjectStore:
         """A stored content, whole. Raises FileNotFoundError."""
         return self.path(md5).read_bytes()
 
-    @contextmanager
-    def receive(self, stream: Readable, *, md5: bytes, size: int | None = None) -> Iterator[Received]:
-        """Read `stream` in constant memory, and let the caller keep it if it has this md5 and size.
+    def receive(
+        self, stream: Readable, *, md5: bytes, size: int | None = None
+    ) -> AbstractContextManager[NewContent]:
+        """`write` of a stream, if it is a content of this md5 and size.
 
-        Raises WrongContentError for another md5 or size (reading stops at the first byte too many), OSError when the
-        disk refuses. In each case, and when the caller does not keep it, nothing stays behind.
+        Raises WrongContentError for another md5 or size (reading stops at the first byte too many); nothing stays then.
+        """
+        return self.write(blocks_of(stream), md5=md5, size=size)
+
+    @contextmanager
+    def write(
+        self, blocks: Iterable[bytes], *, md5: bytes | None = None, size: int | None = None
+    ) -> Iterator[NewContent]:
+        """A content made of blocks, in constant memory; it is stored if the block of the statement places it, else
+        nothing stays behind. `md5` and `size` are as in `receive`. Raises OSError when the disk refuses.
         """
         count = 0
-        with TemporaryFile(self._incoming) as file, Digest() as digest:
-            while block := stream.read(BLOCK):
+        with NewFile(self._incoming) as file, Digest() as digest:
+            for block in blocks:
                 count += len(block)
                 if size is not None and count > size:
                     raise WrongContentError(f"the body is larger than the declared {size} bytes")
                 digest.update(block)
                 file.write(block)
+            new = NewContent(digest.digest(), count, file, self)
             if size is not None and count != size:
-                raise WrongContentError(f"the body has {count} bytes, declared were {size}")
-            found = digest.digest()
-            if found != md5:
+                raise WrongContentError(f"the body has {count} bytes; {size} were declared")
+            if md5 is not None and new.md5 != md5:
                 raise WrongContentError(
-                    f"the body's md5 is {to_base64(found)}, declared was {to_base64(md5)} ({count} bytes)"
+                    f"the md5 of the body is {to_base64(new.md5)} ({count} bytes); {to_base64(md5)} was declared"
                 )
-            yield Received(count, lambda refer: self._commit(file, md5, refer))
+            yield new
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
@@ -110,44 +131,9 @@ class ObjectStore:
 
     def put(self, stream: Readable, *, md5: bytes, size: int) -> None:
         """Store a content that nothing refers to yet. Raises as `receive` does."""
-        with self.receive(stream, md5=md5, size=size) as received:
-            received.keep(lambda: None)
-
-    def put_bytes(self, data: bytes, *, refer: Callable[[bytes], None] = lambda _: None) -> bytes:
-        """Store `data` and answer its md5, with which `refer` is called once the content is in place."""
-        return self.put_blocks([data], refer=refer)
-
-    def put_blocks(
-        self, blocks: Iterable[bytes], *, refer: Callable[[bytes], None] = lambda _: None
-    ) -> bytes:
-        """As `put_bytes`, for a content that is made block by block."""
-        digest = hashlib.md5(usedforsecurity=False)
-        with TemporaryFile(self._incoming) as file:
-            for block in blocks:
-                digest.update(block)
-                file.write(block)
-            md5 = digest.digest()
-            self._commit(file, md5, lambda: refer(md5))
-        return md5
-
-    def put_stream(self, stream: Readable, *, refer: Callable[[bytes, int], None]) -> tuple[bytes, int]:
-        """Store all of `stream`, in constant memory; answers md5 and size, with which `refer` is called in time."""
-        digest = hashlib.md5(usedforsecurity=False)
-        size = 0
-        with TemporaryFile(self._incoming) as file:
-            while block := stream.read(BLOCK):
-                digest.update(block)
-                size += len(block)
-                file.write(block)
-            self._commit(file, digest.digest(), lambda: refer(digest.digest(), size))
-        return digest.digest(), size
+        with self.receive(stream, md5=md5, size=size) as content, content.placed():
+            return
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
-
-    def _commit(self, file: TemporaryFile, md5: bytes, refer: Callable[[], None]) -> None:
-        file.sync()
-        with self.lock.shared():
-            file.place(self.path(md5))
-            refer()

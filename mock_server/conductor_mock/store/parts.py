@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import MULTIPARTS, Database
+from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import TemporaryFile
-from conductor_mock.store.objects import BLOCK, Readable, WrongContentError
+from conductor_mock.store.durable import Folders, NewFile
+from conductor_mock.store.objects import Readable, WrongContentError, blocks_of
+from conductor_mock.store.tables import MULTIPARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,17 @@ class Multipart:
         return min(self.part_size, self.size - (number - 1) * self.part_size)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedPart:
+    """A part that was read to its end and is not stored yet; `etag` is the hexadecimal md5 of it."""
+
+    account_id: str
+    upload: Multipart
+    number: int
+    etag: str
+    file: NewFile
+
+
 class PartsError(ValueError):
     """Parts that do not make the whole; the message names the part."""
 
@@ -57,6 +69,7 @@ class Parts:
         self._database = database
         self._root = root / "parts"
         self._incoming = root / "incoming"
+        self._folders = Folders()
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
@@ -80,7 +93,7 @@ class Parts:
             "part_size": part_size,
         }
         with self._database.write() as connection:
-            self._database.insert_new(connection, MULTIPARTS, [row])
+            self._database.insert_new(connection, NewRows(MULTIPARTS, [row]))
         return upload
 
     def get(self, account_id: str, upload_id: str) -> Multipart:
@@ -96,48 +109,42 @@ class Parts:
         with self._database.read() as connection:
             return [Multipart(*row) for row in connection.execute(query)]
 
-    def put(
-        self,
-        account_id: str,
-        upload_id: str,
-        number: int,
-        stream: Readable,
-        *,
-        is_whole: Callable[[Multipart], bool],
-    ) -> str:
-        """Store one part and answer its ETag, the hexadecimal md5 of it. A later part of the same number replaces it.
+    @contextmanager
+    def receive(
+        self, account_id: str, upload: Multipart, number: int, stream: Readable
+    ) -> Iterator[ReceivedPart]:
+        """Read one part; it is stored if the block keeps it, else nothing stays behind.
 
-        One that comes when the upload `is_whole` already, because it was sent twice, is not kept.
-        Raises WrongContentError when the body has another size than the part, UnknownUploadError when there is no such
-        upload or the account is reset meanwhile, OSError when the disk refuses.
+        Raises WrongContentError when the body has another size than the part, OSError when the disk refuses.
         """
-        upload = self.get(account_id, upload_id)
-        wanted, count = upload.size_of(number), 0
-        with TemporaryFile(self._incoming) as file, Digest() as digest:
-            while block := stream.read(BLOCK):
+        size, count = upload.size_of(number), 0
+        with NewFile(self._incoming) as file, Digest() as digest:
+            for block in blocks_of(stream):
                 count += len(block)
-                if count > wanted:
-                    raise WrongContentError(f"the body is larger than the {wanted} bytes of part {number}")
+                if count > size:
+                    raise WrongContentError(f"the body is larger than the {size} bytes of part {number}")
                 digest.update(block)
                 file.write(block)
-            if count != wanted:
-                raise WrongContentError(f"the body has {count} bytes, part {number} has {wanted}")
-            etag = digest.hexdigest()
+            if count != size:
+                raise WrongContentError(f"the body has {count} bytes, part {number} has {size}")
             file.sync()
-            with self.turn(upload):
-                self.get(account_id, upload_id)
-                if not is_whole(upload):
-                    file.place(self._folder(account_id, upload) / f"{number:05d}-{etag}")
-        return etag
+            yield ReceivedPart(account_id, upload, number, digest.hexdigest(), file)
+
+    def keep(self, part: ReceivedPart) -> None:
+        """Store a part; a later one of the same number replaces it. The caller has the upload's `turn`.
+
+        Raises UnknownUploadError when the account was reset meanwhile.
+        """
+        self.get(part.account_id, part.upload.upload_id)
+        target = self._folder(part.account_id, part.upload) / _name(part.number, part.etag)
+        part.file.place(target, self._folders)
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
         """The whole as something to read from. Raises PartsError unless every part is named and there."""
         numbers = [number for number, _ in etags]
         if numbers != list(range(1, upload.count + 1)):
-            raise PartsError(
-                f"the upload has parts 1 to {upload.count}, in this order; got {str(numbers)[:80]}"
-            )
-        paths = [self._folder(account_id, upload) / f"{number:05d}-{etag}" for number, etag in etags]
+            raise PartsError(f"the upload has the parts 1 to {upload.count}; got {str(numbers)[:80]}")
+        paths = [self._folder(account_id, upload) / _name(number, etag) for number, etag in etags]
         for (number, etag), path in zip(etags, paths, strict=True):
             if not path.is_file():
                 raise PartsError(f"part {number} with the ETag {etag[:80]!r} was not received")
@@ -163,6 +170,10 @@ class Parts:
         return self._root / account_id / upload.upload_id
 
 
+def _name(number: int, etag: str) -> str:
+    return f"{number:05d}-{etag}"
+
+
 class PartsReader:
     """Several files read as one, never more than one of them open."""
 
@@ -177,5 +188,4 @@ class PartsReader:
 def _blocks(paths: Sequence[Path]) -> Iterator[bytes]:
     for path in paths:
         with path.open("rb", buffering=0) as file:
-            while block := file.read(BLOCK):
-                yield block
+            yield from blocks_of(file)

@@ -53,9 +53,3 @@ class ReadWriteLock:
             with self._changed:
                 self._deleting = False
                 self._changed.notify_all()
-
-    @property
-    def free(self) -> bool:
-        """Whether one who comes now to delete would not wait."""
-        with self._changed:
-            return not self._sharing and not self._deleting

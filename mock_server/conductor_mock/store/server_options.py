@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from conductor_mock.farm.clock import ONE, Anchor
+from conductor_mock.farm.commands import AccountOpened, ClockSet, Command, OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
+from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm.records import Record
+from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Options
 
 DEFAULT_SEED = 1
@@ -31,6 +36,24 @@ class ServerOptions:
         """How many tasks of an account run for real at once; 0 are simulated."""
         return self.execute if account_id == self.execute_account else 0
 
+    def opening(self, client_id: str, key_sha256: str, wall_us: int) -> Record:
+        """The command that opens an account at a wall time."""
+        account_id = account_id_of(client_id)
+        clock = Anchor(wall_us, wall_us, ONE if self.speed_millionths is None else self.speed_millionths)
+        options = self.first_options(account_id)
+        return Record(1, wall_us, AccountOpened(client_id, account_id, key_sha256, options, clock))
+
+    def differences(self, state: State, wall_us: int) -> list[Command]:
+        """The commands that give an account the options of this server, where its log says something else."""
+        commands: list[Command] = []
+        options = self.options_after(state.options, state.account_id)
+        if options != state.options:
+            commands.append(OptionsChanged(options))
+        speed = self.speed_millionths
+        if speed is not None and speed != state.clock.speed_millionths:
+            commands.append(ClockSet(Anchor(wall_us, state.now_us, speed)))
+        return commands
+
     def first_options(self, account_id: str) -> Options:
         """The options of an account that is opened now."""
         default = Options(
@@ -46,11 +69,11 @@ class ServerOptions:
 
     def options_after(self, logged: Options, account_id: str) -> Options:
         """The options of an account whose log says `logged`."""
-        said = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
+        own = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
         return replace(
             logged,
             simulation_version=SIMULATION_VERSION,
             catalog_sha256=self.catalog_sha256,
             execute=self.execute_of(account_id),
-            **{name: value for name, value in said.items() if value is not None},
+            **{name: value for name, value in own.items() if value is not None},
         )

@@ -6,6 +6,8 @@ import json
 import logging
 from datetime import datetime, timezone
 
+from conductor.lib.wire.redaction import scrub
+
 
 class JsonFormatter(logging.Formatter):
     """Writes ``{"time", "level", "logger", "message"}`` and what a record has as ``fields``; times are in UTC."""
@@ -16,11 +18,11 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": scrub(record.getMessage()),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = scrub(self.formatException(record.exc_info))
         return json.dumps(line)
 
 

@@ -25,11 +25,17 @@ def hash_file(path: str, check: Callable[[], None] = lambda: None) -> LocalFile:
         with Path(path).open("rb", buffering=0) as stream:
             before = LocalFile(path, os.fstat(stream.fileno()))
             md5 = md5_of(stream, before.size, check)
-            after = os.fstat(stream.fileno())
+            count, after = stream.tell(), os.fstat(stream.fileno())
     except OSError as error:
         raise InvalidPathError(f"{path} cannot be read: {error.strerror}") from None
     if not before.same_as(after):
         raise changed(before, describe(after), "while its md5 was taken")
+    if count != before.size:
+        # /proc and its like: the service is told the size, and would refuse the bytes.
+        raise InvalidPathError(
+            f"{path} has {before.size} bytes as its disk says, and {count} when it is read; "
+            "give a copy of it instead"
+        )
     return before.with_md5(md5)
 
 

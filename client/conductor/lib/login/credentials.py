@@ -24,6 +24,7 @@ from conductor.lib.exceptions import ConfigError, LoginError
 from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.file_lock import locked
 from conductor.lib.files.replacing import replace_file
+from conductor.lib.files.text_file import NotTextError, read_text
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def _key_json(text: str) -> dict[str, Any] | None:
 
     Line ends inside the text are dropped where it is no JSON with them: shells and files add them.
     """
+    text = text.lstrip("\ufeff")  # a variable that was made of a file may begin with its byte order mark
     joined = text.replace("\r", "").replace("\n", "").strip()
     candidates = [text, joined]
     with suppress(binascii.Error, UnicodeDecodeError, ValueError):
@@ -89,11 +91,11 @@ def api_key(config: Config) -> ApiKey | None:
         return None
     origin = f"{path} (api_key_path from {config.source('api_key_path')})"
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
+        text = read_text(Path(path))
     except OSError as error:
         raise ConfigError(f"{origin} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{origin} holds no API key: it is not UTF-8 text") from None
+    except NotTextError as error:
+        raise ConfigError(f"{origin} {error}") from None
     return ApiKey.parse(text, origin)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, CHOICES, Argument, Sourced, closest
 from conductor.lib.values.kinds import Spot, Whole, shown
+from conductor.lib.values.written import place_of
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ def _named(args: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     for name, value in args.items():
         argument = BY_NAME.get(name)
         if argument is None:
-            problems.append(Problem(str(name), shown(value), f"no such argument; {closest(name, BY_NAME)}"))
+            accepted = f"no such argument; {closest(name, BY_NAME)}"
+            problems.append(Problem(str(name), shown(value), accepted, place_of(name)))
         elif value is not None and argument.name in own and own[argument.name] != value:
             accepted = f"one value: {spelling[argument.name]} is the same and was {shown(own[argument.name])}"
-            problems.append(Problem(name, shown(value), accepted))
+            problems.append(Problem(str(name), shown(value), accepted, place_of(name)))
         elif value is not None:
             own[argument.name], spelling[argument.name] = value, name
     return own

@@ -96,21 +96,17 @@ class Submission:
     def send(self) -> Answered:
         """Return the service's answer and its status. Raises the errors of ``exceptions``."""
         with self._ledger.submitting(self._title):
-            outcome = self._post()
-            if isinstance(outcome, OutcomeUnknownError):
-                outcome = self._resolve(outcome)
+            try:
+                return self._create()
+            except OutcomeUnknownError as error:
+                lost = error
+            outcome = self._resolve(lost)
         if isinstance(outcome, ConductorError):
             raise outcome
         return outcome
 
-    def _post(self) -> Answered | ConductorError:
-        """Send the job. Return the answer, or OutcomeUnknownError; raise what is certain to have made no job."""
-        try:
-            return self._create()
-        except OutcomeUnknownError as error:
-            return error
-
     def _create(self) -> Answered:
+        """Send the job. Raises OutcomeUnknownError, and what is certain to have made no job."""
         advice = (
             f"look for a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path}, "
             "before submitting again"

@@ -15,10 +15,14 @@ from typing import Any
 
 from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
+from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
+from conductor.lib.values.written import Written, place_of
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
-_ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
+# A share of Windows is a server and a folder of it; one alone is no path.
+_ABSOLUTE = re.compile(r"/|\\\\[^\\/]+[\\/]+[^\\/]|[A-Za-z]:[\\/]")
+_SEPARATORS = re.compile(r"[/\\]")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -44,7 +48,11 @@ class Spot:
 
     def refuse(self, value: object, accepted: str) -> None:
         """Report that the value here is wrong and what would be right."""
-        self.problems.append(Problem(self.argument, shown(value), accepted, self.source))
+        self.problems.append(Problem(self.argument, shown(value), accepted, self.origin(value)))
+
+    def origin(self, value: object) -> str:
+        """Return where a value came from: its line, where it is written in a file."""
+        return place_of(value) or self.source
 
 
 class Kind:
@@ -83,7 +91,7 @@ class Text(Kind):
     def check(self, value: Any, spot: Spot) -> str | None:
         """Return the text."""
         if isinstance(value, str) and self._accepts(value):
-            return value
+            return str(value)
         spot.refuse(value, self.accepts)
         return None
 
@@ -106,8 +114,15 @@ def email() -> Text:
 
 
 def absolute_path() -> Text:
-    """Return the kind of an absolute path of any system, as text."""
-    return Text("an absolute path", blank=False, fits=lambda text: _ABSOLUTE.match(text) is not None)
+    """Return the kind of an absolute path of any system, as text.
+
+    None with ``..`` in it: downloads, which go where the farm says, refuse to climb (see ``download.safe_paths``).
+    """
+
+    def fits(text: str) -> bool:
+        return _ABSOLUTE.match(text) is not None and ".." not in _SEPARATORS.split(text)
+
+    return Text("an absolute path without ..", blank=False, fits=fits)
 
 
 def choice(*options: str) -> Text:
@@ -130,9 +145,13 @@ class Flag(Kind):
         return "True or False"
 
     def check(self, value: Any, spot: Spot) -> bool | None:
-        """Return the truth value; numbers and texts are refused, since 'false' would be true."""
-        if isinstance(value, bool):
-            return value
+        """Return the truth value; numbers and texts are refused, since 'false' would be true.
+
+        What a file has without quotes is read as ``from_text`` does.
+        """
+        read = self.from_text(value) if isinstance(value, Written) else value
+        if isinstance(read, bool):
+            return read
         spot.refuse(value, self.accepts)
         return None
 
@@ -187,7 +206,7 @@ class Frames(Kind):
         try:
             if isinstance(value, str):
                 parse_frames(value)
-                return value
+                return str(value)
         except ValueError:
             pass
         spot.refuse(value, self.accepts)
@@ -196,7 +215,7 @@ class Frames(Kind):
 
 @dataclass(frozen=True)
 class PathText(Kind):
-    """A path on this machine: text or an ``os.PathLike`` of text. Whether it exists is seen when expanding."""
+    """A path on this machine: text or an ``os.PathLike`` of text, ``~`` for a home. What is there is seen later."""
 
     @property
     def accepts(self) -> str:
@@ -207,6 +226,6 @@ class PathText(Kind):
         """Return the path as text."""
         path = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(path, str) and "\0" not in path:
-            return path
+            return home_expanded(str(path))
         spot.refuse(value, self.accepts)
         return None

@@ -6,10 +6,14 @@ query parameter, wire reference 1.1) and signed URLs, where anything after the h
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
+
+from conductor.lib.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 
 HIDDEN = "***"
 
@@ -18,19 +22,37 @@ _SECRETS = (
     re.compile(r"(?s)()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)"),
     re.compile(r"()\beyJ[\w-]+\.[\w-]*\.[\w-]*"),
     re.compile(r"(?i)([?&][^=&\s\"']*(?:secret|signature|token|sig|key|credential)[^=&\s\"']*=)[^&\s\"')]+"),
-    re.compile(r"(?i)(\"(?:private_key|client_secret|access_token)\"\s*:\s*)\"(?:[^\"\\]|\\.)*\""),
+    re.compile(
+        r"(?i)((?<![\w-])(?:proxy-authorization|authorization|(?:set-)?cookie|[\w-]*api-?key|x-[\w-]*(?:token|signature))"
+        r"[\"']?: ?[\"']?)(?!\*\*\*)[^\"'\r\n]+"
+    ),
 )
+_FIELDS = r"[\w-]*(?:private_key|client_secret|access_token|id_token|refresh_token|api_?key)"
 _URL_TARGET = re.compile(r"(?<![\w:/])(/[^\s\"'?)]*)(\?[^\s\"')]*)?|(https?://[^\s\"')]+)")
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the text with what looks like a secret, and the given ones, replaced by ``***``."""
+    return _scrubbed(text, tuple(filter(None, secrets)), DEPTH)
+
+
+def _scrubbed(text: str, secrets: tuple[str, ...], depth: int) -> str:
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
+        for written in _spellings(secret):
+            text = text.replace(written, HIDDEN)
+    text = hide_json_values(text, _FIELDS, HIDDEN)
     for pattern in _SECRETS:
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
-    return text
+    if not depth:
+        return text
+    return hide_wrapped(text, lambda inner: _scrubbed(inner, secrets, depth - 1) != inner, HIDDEN)
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    """Return a secret as it is, and as URLs, JSON and base64 write it."""
+    as_base64 = base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode().rstrip("=")
+    written = (secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
+    return dict.fromkeys((*written, json.dumps(secret)[1:-1], as_base64))
 
 
 def host_of(url: str) -> str:

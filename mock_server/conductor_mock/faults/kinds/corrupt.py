@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.options import whole_number
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 FLIPPED = 0x80
 """Put into a byte it makes ASCII, and so every JSON of ours, unreadable."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.options import wall_seconds
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from conductor_mock.faults.fault import Exchange, Fault, Wire
 from conductor_mock.faults.options import whole_number
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 DROPS_PER_SECOND = 10
 

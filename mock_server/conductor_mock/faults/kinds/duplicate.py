@@ -8,7 +8,7 @@ from werkzeug.wsgi import get_input_stream
 
 from conductor_mock.errors import Refusal
 from conductor_mock.faults.fault import Exchange, Fault
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 MAX_BODY = 128 << 20
 """Bytes of a request that are kept in memory for its second time; as much as a body of JSON may have by default."""
@@ -28,7 +28,6 @@ class Duplicate(Fault):
     def prepare(self, environ: dict[str, Any]) -> None:
         """Read the body, which comes only once, into something that can be read twice."""
         environ["wsgi.input"] = _kept(get_input_stream(environ))
-        environ["wsgi.input_terminated"] = True
 
     def answer(self, first: Answer, exchange: Exchange) -> Answer:
         """Do it again."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from conductor_mock.faults.fault import Exchange, Fault
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 GARBAGE = b"\x16\x03 this is not HTTP\r\n\r\n"
 

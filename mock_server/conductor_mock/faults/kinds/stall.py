@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.options import wall_seconds
-from conductor_mock.serving.answer import Answer
+from conductor_mock.wire.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)

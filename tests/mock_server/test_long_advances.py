@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,11 +11,15 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import decisions, snapshot
+from conductor_mock.farm import steps
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.state import State
+from conductor_mock.farm.statuses import TaskStatus
 from conductor_mock.store import accounts as accounts_module
-from conductor_mock.store import collector
-from conductor_mock.store.accounts import Accounts
+from conductor_mock.store import collector, snapshots
+from conductor_mock.store.slots import Slot
+from conductor_mock.store.snapshots import Snapshots
+from support import states
 from support.server import Fake, ManualWall, job_payload, running
 
 PATIENCE_S = 30
@@ -34,8 +37,7 @@ def submit(fake: Fake, tasks: int = 40) -> Any:
 def image(fake: Fake, client_id: str = "studio") -> Any:
     """Everything that an account is, but for how many commands made it so."""
     with fake.service.accounts.open(account_id(client_id)) as account:
-        written = snapshot.write(account.state)
-    return {**json.loads(json.dumps(written)), "seq": None}
+        return {**states.image(account.state), "seq": None}
 
 
 def clock(caller: Any, **body: Any) -> Any:
@@ -45,24 +47,33 @@ def clock(caller: Any, **body: Any) -> Any:
 
 
 def slices_of(monkeypatch: pytest.MonkeyPatch, events: int) -> None:
-    monkeypatch.setattr(decisions, "SLICE", events)
+    monkeypatch.setattr(steps, "SLICE", events)
     monkeypatch.setattr(accounts_module, "CATCH_UP", events)
 
 
-def between_slices(fake: Fake, do: Callable[[], None]) -> None:
-    """Do something after each slice, in a thread of its own, while the work waits for it."""
+class Turns:
+    """What happens between two slices: nothing until a test says what."""
 
-    def give_way() -> None:
-        done = threading.Event()
+    def __init__(self) -> None:
+        self.do: Callable[[], None] = lambda: None
 
-        def work() -> None:
-            do()
-            done.set()
+    def __call__(self) -> None:
+        self.do()
 
-        threading.Thread(target=work, daemon=True).start()
-        assert done.wait(PATIENCE_S), "nobody was let in"
+    def let_in(self, do: Callable[[], None]) -> None:
+        """Do something after each slice, in a thread of its own, while the work waits for it."""
 
-    fake.service.accounts.give_way = give_way
+        def give_way() -> None:
+            done = threading.Event()
+
+            def work() -> None:
+                do()
+                done.set()
+
+            threading.Thread(target=work, daemon=True).start()
+            assert done.wait(PATIENCE_S), "nobody was let in"
+
+        self.do = give_way
 
 
 @pytest.mark.parametrize("move", [{"advance": 3600}, {"until": "idle"}, {"until": {"job": "00001"}}], ids=str)
@@ -71,7 +82,8 @@ def test_the_account_and_others_are_answered_between_two_slices(
 ) -> None:
     """Were the lock held over the whole advance, the request that is made between two slices would never end."""
     slices_of(monkeypatch, ONE_EVENT)
-    with running() as fake:
+    turns = Turns()
+    with running(give_way=turns) as fake:
         caller, other = submit(fake), fake.caller("other")
         running_then: list[int] = []
 
@@ -79,7 +91,7 @@ def test_the_account_and_others_are_answered_between_two_slices(
             running_then.append(caller.jobs()[0]["running"])
             assert other.submit().status == 201
 
-        between_slices(fake, ask)
+        turns.let_in(ask)
         clock(caller, **move)
 
         assert len(running_then) > 10
@@ -90,10 +102,11 @@ def test_the_account_and_others_are_answered_between_two_slices(
 def test_a_farm_that_catches_up_lets_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
     slices_of(monkeypatch, ONE_EVENT)
     wall = ManualWall()
-    with running(wall, speed=1) as fake:
+    turns = Turns()
+    with running(wall, speed=1, give_way=turns) as fake:
         caller, other = submit(fake), fake.caller("other")
         answered: list[int] = []
-        between_slices(fake, lambda: answered.append(other.get("/api/v1/jobs").status))
+        turns.let_in(lambda: answered.append(other.get("/api/v1/jobs").status))
         wall.step(3000)
 
         assert caller.jobs()[0]["success"] == 40
@@ -118,11 +131,12 @@ def test_slices_change_nothing_of_what_happens(events: int, monkeypatch: pytest.
 def test_a_new_speed_begins_when_the_jump_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the way, wall time counts as before: a crash in between leaves an account whose clock nobody sped up."""
     slices_of(monkeypatch, ONE_EVENT)
-    with running(speed=2) as fake:
+    turns = Turns()
+    with running(speed=2, give_way=turns) as fake:
         caller = submit(fake)
         speeds: set[float] = set()
         query = {"account": "studio"}
-        between_slices(fake, lambda: speeds.add(caller.get("/_mock/clock", query=query).json()["speed"]))
+        turns.let_in(lambda: speeds.add(caller.get("/_mock/clock", query=query).json()["speed"]))
 
         assert clock(caller, advance=3600, speed=60)["speed"] == 60
         assert speeds == {2}
@@ -154,7 +168,8 @@ def test_a_sliced_advance_moves_time_by_what_was_asked_for_however_long_it_takes
     """Simulated time is wall time times speed plus all that was advanced by hand: neither swallows the other."""
     slices_of(monkeypatch, ONE_EVENT)
     wall = ManualWall()
-    with running(wall, speed=1) as fake:
+    turns = Turns()
+    with running(wall, speed=1, give_way=turns) as fake:
         caller = submit(fake)
         before = clock(caller, advance=0)["now_us"]
         slices: list[int] = []
@@ -163,7 +178,7 @@ def test_a_sliced_advance_moves_time_by_what_was_asked_for_however_long_it_takes
             wall.step(1)
             slices.append(1)
 
-        fake.service.accounts.give_way = a_second_passes
+        turns.do = a_second_passes
         after = clock(caller, advance=3600)["now_us"]
 
         assert len(slices) > 10
@@ -179,7 +194,8 @@ def test_what_the_slices_reached_is_there_after_a_crash(
         pass
 
     reached: list[Any] = []
-    with running(data_dir=tmp_path) as fake:
+    turns = Turns()
+    with running(data_dir=tmp_path, give_way=turns) as fake:
         caller = submit(fake)
 
         def crash() -> None:
@@ -187,11 +203,10 @@ def test_what_the_slices_reached_is_there_after_a_crash(
             if len(reached) == 25:
                 raise CrashError
 
-        fake.service.accounts.give_way = crash
+        turns.do = crash
         with pytest.raises(AssertionError, match="CrashError"):
             clock(caller, advance=3600)
-        accounts: Any = fake.service.accounts
-        accounts._slots.clear()  # so that no snapshot is taken at the stop
+        fake.crash()
     with running(data_dir=tmp_path) as fake:
         assert image(fake) == reached[-1]
         clock(fake.caller(), advance=7200)
@@ -203,25 +218,25 @@ def test_a_snapshot_is_taken_after_a_number_of_events(
 ) -> None:
     """Else a restart would simulate a long day again, of which the log has one line."""
     slices_of(monkeypatch, 10)
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVENTS", 50)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 50)
     with running(data_dir=tmp_path) as fake:
         caller = submit(fake, tasks=60)
         clock(caller, advance=3600)
-        accounts: Any = fake.service.accounts
-        kept = accounts._log.load_snapshot(account_id("studio"))
+        kept = fake.service.log.load_snapshot(account_id("studio"))
         before = image(fake)
-        accounts._slots.clear()
-        assert kept.jobs[1].counts["success"] > 0
+        fake.crash()
+        assert kept is not None
+        assert kept.jobs[1].counts[TaskStatus.SUCCESS] > 0
     with running(data_dir=tmp_path) as fake:
         assert image(fake) == before
 
 
 def test_snapshots_cost_no_more_than_the_events_that_they_save(monkeypatch: pytest.MonkeyPatch) -> None:
     """An account of many tasks is written after as many events: a snapshot of it is as much work as those."""
-    monkeypatch.setattr(accounts_module, "SNAPSHOT_EVENTS", 10)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
     slices_of(monkeypatch, ONE_EVENT)
     taken: list[int] = []
-    monkeypatch.setattr(Accounts, "_snapshot", snapshot_counting(taken))
+    monkeypatch.setattr(Snapshots, "take", snapshot_counting(taken))
     with running() as fake:
         caller = submit(fake, tasks=100)
         clock(caller, advance=3600)
@@ -232,9 +247,9 @@ def test_snapshots_cost_no_more_than_the_events_that_they_save(monkeypatch: pyte
 
 
 def snapshot_counting(taken: list[int]) -> Callable[..., None]:
-    take = Accounts._snapshot
+    take = Snapshots.take
 
-    def counted(self: Accounts, slot: Any, state: Any) -> None:
+    def counted(self: Snapshots, slot: Slot, state: State) -> None:
         if state.happened:
             taken.append(state.happened)
         take(self, slot, state)

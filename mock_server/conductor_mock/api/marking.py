@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from flask import g, request
 
-from conductor_mock.auth.authentication import guarded_elsewhere
-from conductor_mock.context import now_s, service
+from conductor_mock.context import guarded_elsewhere, now_s, service
 from conductor_mock.errors import Refusal
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.faults.middleware import HIT

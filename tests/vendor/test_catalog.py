@@ -174,7 +174,7 @@ def test_machines_are_shown_in_the_categories_that_their_records_name(result: Js
 
 
 @after(building_menus_on_aws, building_menus_on_coreweave)
-def test_the_catalogues_of_other_providers_make_menus_too(result: Json) -> None:
+def test_the_catalogs_of_other_providers_make_menus_too(result: Json) -> None:
     assert result["valid"] is True
     assert result["shown"] == sorted(result["names"]) != []
     assert not set(result["names"]) & set(result["before"])

@@ -70,7 +70,7 @@ def test_a_filter_that_cannot_be_understood_is_refused(fake: Fake, text: str) ->
     assert list(answer.faults) == ["filter"]
 
 
-def test_a_catalogue_of_ones_own_is_served(tmp_path: Path) -> None:
+def test_a_catalog_of_ones_own_is_served(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.json"
     file.write_text(json.dumps({"projects": [{"id": "1", "name": "batman", "status": "active"}]}))
     with running(catalog=file) as fake:

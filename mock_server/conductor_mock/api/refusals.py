@@ -1,0 +1,120 @@
+"""What an error becomes on its way out: a refusal in the one shape, whoever raised it.
+
+Only what nobody foresaw is answered 500. The log of the server gets its traceback, the caller a sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from flask import Flask, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from conductor_contracts.contract import load_control
+from conductor_mock.context import service, warn
+from conductor_mock.errors import (
+    Detail,
+    Refusal,
+    bad_request,
+    conflict,
+    disk_full,
+    not_found,
+    too_large,
+    unavailable,
+)
+from conductor_mock.farm.records import UnknownCommandError
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
+from conductor_mock.store.accounts import UnknownAccountError
+from conductor_mock.store.database import is_disk_full
+
+log = logging.getLogger(__name__)
+
+
+def handle_errors(app: Flask) -> None:
+    """Let `app` answer every error in the one shape."""
+    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _os_error)
+    app.register_error_handler(sa.exc.OperationalError, _database_error)
+    app.register_error_handler(UnknownAccountError, _unknown_account)
+    app.register_error_handler(UnknownCommandError, _unreadable_log)
+    app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
+    app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
+    app.register_error_handler(InvalidRequestError, _invalid)
+    app.register_error_handler(Exception, _defect)
+
+
+def _refusal(error: Refusal) -> Response:
+    response = jsonify(error.to_json())
+    response.status_code = error.status
+    response.headers.extend(dict(error.headers))
+    return response
+
+
+def _invalid(error: InvalidRequestError) -> Response:
+    details = [] if error.path is None else [Detail(error.path, str(error))]
+    return _refusal(bad_request(str(error), *details))
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Refusals of Flask itself, in our shape."""
+    if isinstance(error, NotFound):
+        methods = current_app.url_map.bind("").allowed_methods(f"{request.path.rstrip('/')}/")
+        return _refusal(_wrong_method(methods) if methods else _no_such_route())
+    if isinstance(error, MethodNotAllowed):
+        return _refusal(_wrong_method(error.valid_methods or ()))
+    if isinstance(error, RequestEntityTooLarge):
+        return _refusal(too_large(service().settings.max_json_bytes))
+    return _refusal(Refusal(error.code or 500, error.description or error.name))
+
+
+def _wrong_method(methods: Iterable[str]) -> Refusal:
+    allowed = ", ".join(sorted(methods))
+    message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}"
+    return Refusal(405, message, (Detail("method", message),), {"Allow": allowed})
+
+
+def _no_such_route() -> Refusal:
+    contract = load_control() if request.path.startswith("/_mock/") else service().contract
+    nearest = contract.closest_operation(request.method, request.path)
+    hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
+    message = f"there is no {request.method} {request.path[:200]}{hint}"
+    warn(message)
+    return Refusal(404, message, (Detail("path", message),))
+
+
+def _os_error(error: OSError) -> Response:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _refusal(disk_full())
+    return _defect(error)
+
+
+def _database_error(error: sa.exc.OperationalError) -> Response:
+    if is_disk_full(error):
+        return _refusal(disk_full())
+    log.error("the database refused", exc_info=error)
+    return _refusal(
+        unavailable("the database of the fake service could not be written; nothing of this was kept")
+    )
+
+
+def _unknown_account(_: UnknownAccountError) -> Response:
+    """A signed URL of an account that this server's log does not have, though the key is its own."""
+    return _refusal(not_found("the account of this URL does not exist on this server"))
+
+
+def _unreadable_log(error: UnknownCommandError) -> Response:
+    log.error("an account cannot be opened: %s", error)
+    return _refusal(unavailable(f"the account cannot be opened: {error}"))
+
+
+def _defect(error: Exception) -> Response:
+    """What nobody foresaw: the log gets the traceback, the caller a sentence."""
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    message = (
+        f"a defect of conductor-mock: {type(error).__name__}; the server's log tells more. Please report it"
+    )
+    return _refusal(Refusal(500, message))

@@ -1,0 +1,74 @@
+"""The accounts in memory: the state of each, once it was read, behind the account's lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from conductor_mock.farm.clock import Anchor
+from conductor_mock.farm.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The clock of an account when its lock was last given back, and the simulated time it had reached then."""
+
+    clock: Anchor
+    reached_us: int
+
+    def at(self, wall_us: int) -> int:
+        """Simulated microseconds at a wall time since then."""
+        return max(self.reached_us, self.clock.at(wall_us))
+
+
+@dataclass(slots=True)
+class Slot:
+    """The place of one account in this process.
+
+    `is_fresh` says that the state was just read: the options of this server are still to be taken up. `snapshot_seq` is
+    the command that the last snapshot holds, `snapshot_due` how much has happened (`State.happened`) when the next one
+    is due. `time` may be read without the lock: it is committed, and replaced as a whole.
+    """
+
+    lock: threading.RLock
+    state: State | None = None
+    is_fresh: bool = False
+    snapshot_seq: int = 0
+    snapshot_due: int = 0
+    time: Time | None = None
+
+
+class Slots:
+    """The slots of one server, made when an account is first asked for."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._slots: dict[str, Slot] = {}
+
+    @contextmanager
+    def hold(self, account_id: str) -> Iterator[Slot]:
+        """The account's slot, under its lock. A state that is still there at the end is what its log says."""
+        with self._guard:
+            slot = self._slots.get(account_id)
+            if slot is None:
+                slot = self._slots[account_id] = Slot(threading.RLock())
+        with slot.lock:
+            try:
+                yield slot
+            finally:
+                state = slot.state
+                if state is not None:
+                    slot.time = Time(state.clock, state.now_us)
+
+    def time(self, account_id: str) -> Time | None:
+        """The account's time, without its lock; None when it was not in memory yet."""
+        with self._guard:
+            slot = self._slots.get(account_id)
+        return None if slot is None else slot.time
+
+    def ids(self) -> list[str]:
+        """The accounts that have a slot."""
+        with self._guard:
+            return list(self._slots)

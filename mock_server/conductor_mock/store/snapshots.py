@@ -1,0 +1,61 @@
+"""When the state of an account is written down, so that its next start need not replay its whole log."""
+
+from __future__ import annotations
+
+import logging
+
+import sqlalchemy as sa
+
+from conductor_mock.farm.state import State
+from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.log import Log
+from conductor_mock.store.slots import Slot
+
+log = logging.getLogger(__name__)
+
+SNAPSHOT_EVERY = 10_000
+"""Commands between two snapshots."""
+
+SNAPSHOT_EVENTS = 200_000
+"""Events of the farm between two snapshots, about two seconds of replay; or as many as the account has tasks, if those
+are more, so that taking snapshots never costs more than the events themselves."""
+
+
+class Snapshots:
+    """The snapshots of one server's accounts. Call it with the lock of the account's slot."""
+
+    def __init__(self, commands: Log, contents: AccountContents) -> None:
+        self._log = commands
+        self._contents = contents
+
+    def load(self, slot: Slot, account_id: str) -> State | None:
+        """The state of the last snapshot, if there is one."""
+        state = self._log.load_snapshot(account_id)
+        slot.snapshot_seq = 0 if state is None else state.seq
+        slot.snapshot_due = SNAPSHOT_EVENTS if state is None else _next_due(state)
+        return state
+
+    def begin(self, slot: Slot, state: State) -> None:
+        """The account has a history that no snapshot was taken of."""
+        slot.snapshot_seq, slot.snapshot_due = 0, _next_due(state)
+
+    def take_if_due(self, slot: Slot, state: State) -> None:
+        """Take one after enough commands or events."""
+        if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY and state.happened < slot.snapshot_due:
+            return
+        try:
+            self.take(slot, state)
+        except (OSError, sa.exc.SQLAlchemyError):  # the commands are safe; the next one tries again
+            slot.snapshot_due = _next_due(state)
+            log.exception("no snapshot of account %s could be taken", state.account_id)
+
+    def take(self, slot: Slot, state: State) -> None:
+        """Write the state down; it is on disk when this returns."""
+        replaced = self._log.save_snapshot(state)
+        slot.snapshot_seq, slot.snapshot_due = state.seq, _next_due(state)
+        self._contents.collect(replaced)
+
+
+def _next_due(state: State) -> int:
+    """When the next snapshot is due, counted as `State.happened` is."""
+    return state.happened + max(SNAPSHOT_EVENTS, sum(len(job.tasks) for job in state.jobs.values()))

@@ -1,0 +1,1 @@
+"""How values are written on the wire: digests, and JSON that every client can read."""

@@ -1,0 +1,138 @@
+"""What is secret is masked in journal and log however it is wrapped, and a record of the log is a line."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.cli import _JsonLines, _TextLines
+from conductor_mock.store.masking import mask_headers, mask_query, mask_text
+
+SECRET = "S3CRET-of/the+studio=="
+FIELDS = ["private_key", "client_secret", "access_token", "PASSWORD", "signature", "api_key"]
+
+WRAPPINGS = {
+    "JSON": lambda text: json.dumps({"value": text}),
+    "a list": lambda text: json.dumps([1, text]),
+    "a URL": lambda text: f"https://host/a?b=1&next={quote(text, safe='')}&c=2",
+    "a form": lambda text: f"a=1&value={quote_plus(text)}",
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+}
+wrapped = st.lists(st.sampled_from(sorted(WRAPPINGS)), max_size=3)
+
+
+def wrap(text: str, wrappings: list[str]) -> str:
+    for wrapping in wrappings:
+        text = WRAPPINGS[wrapping](text)
+    return text
+
+
+def shows(text: str, depth: int = 5) -> bool:
+    """Whether a curious reader finds the secret."""
+    if "S3CRET" in text:
+        return True
+    words = text.replace("\\", "").replace("&", '"').replace("=", '"', 1).split('"')
+    return depth > 0 and any(
+        shows(inner, depth - 1) for inner in map(decoded, words) if inner not in ("", text)
+    )
+
+
+def decoded(word: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(word.replace("+", "-").replace("/", "_") + "===").decode()
+    except ValueError:
+        return ""
+
+
+@given(st.sampled_from(FIELDS), wrapped, st.booleans())
+def test_a_secret_is_masked_however_it_is_wrapped(name: str, wrappings: list[str], is_json: bool) -> None:
+    plain = json.dumps({"a": 1, name: SECRET, "b": 2}) if is_json else f"a=1&{name}={quote(SECRET, safe='')}"
+    text = wrap(plain, wrappings)
+    assert not shows(mask_text(text))
+    assert not shows(json.dumps(mask_query({"other": [text], name: [SECRET]})))
+    assert not shows(json.dumps(mask_headers([("X-Other", text), (f"X-{name}", SECRET)])))
+
+
+@given(st.sampled_from(FIELDS), st.text(max_size=12), st.integers(0, 400), st.integers(0, 3))
+def test_a_secret_in_json_in_json_is_masked_wherever_it_is_cut(
+    name: str, secret: str, cut: int, depth: int
+) -> None:
+    text = json.dumps({"a": 1, name: f"<{secret}>", "b": 2}, ensure_ascii=False)
+    for _ in range(depth):
+        text = json.dumps({"c": text, "d": ">"[:0]}, ensure_ascii=False)
+    masked = mask_text(text[:cut])
+    assert "<" not in masked
+    if cut >= len(text):
+        for _ in range(depth):
+            masked = json.loads(masked)["c"]
+        assert json.loads(masked) == {"a": 1, name: "***", "b": 2}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Authorization",
+            "Proxy-Authorization",
+            "X-Forwarded-Authorization",
+            "Cookie",
+            "Set-Cookie",
+            "X-Api-Key",
+        ),
+        *("X-Auth-Token", "X-Amz-Signature", "X-Goog-Credential"),
+    ],
+)
+def test_headers_that_hold_secrets_are_masked(name: str) -> None:
+    assert mask_headers([(name, SECRET), ("Accept", "*/*")]) == {name: "***", "Accept": "*/*"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "a job titled bearer of news",
+            "/tmp/a%20b/c%C3%A9.exr",
+            '{"title": "tokens of love", "frames": "1-9"}',
+        ),
+        *(
+            '{"md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}',
+            "render -o /proj/out/a.####.exr 100%",
+            "0123456789abcdef" * 4,
+        ),
+    ],
+)
+def test_ordinary_text_stays(text: str) -> None:
+    assert mask_text(text) == text
+
+
+def line_of(formatter: logging.Formatter, text: str, *, fails: bool) -> str:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logger = logging.Logger("conductor_mock.test")
+    logger.addHandler(handler)
+    logger.warning("GET %s 404", text, exc_info=ValueError(text) if fails else None)
+    return stream.getvalue()
+
+
+@given(st.text(), st.booleans())
+def test_a_record_is_a_line_and_obeys_nobody(text: str, fails: bool) -> None:
+    for formatter in (_TextLines("%(levelname)s %(message)s"), _JsonLines()):
+        first, *more = line_of(formatter, text, fails=fails)[:-1].split("\n")
+        assert all(line.startswith("  ") for line in more)
+        assert fails or not more
+        assert not set("".join([first, *more])) & set("\x1b\r\x07\x08\x7f\x85\x9b\u2028\u202e")
+
+
+def test_a_secret_in_a_path_or_an_error_is_not_logged() -> None:
+    for formatter in (_TextLines("%(message)s"), _JsonLines()):
+        for text in (f"/a?client_secret={SECRET}", json.dumps({"private_key": SECRET})):
+            assert "S3CRET" not in line_of(formatter, text, fails=True)
