@@ -152,6 +152,50 @@ def test_paths_with_a_drive_letter_are_mapped(render: Render) -> None:
     assert render.contents(job["jid"]) == {"x.txt": b"on a drive"}
 
 
+@pytest.mark.parametrize("link", [False, True], ids=["folder", "link"])
+def test_the_users_own_folder_stays_as_it_is_whatever_way_a_task_takes(
+    render: Render, tmp_path: Path, link: bool
+) -> None:
+    """Ten ways. The folder is a real one of this machine, and holds what the job has uploaded, and more."""
+    own = tmp_path / "own"
+    for name in ("scenes/a.ma", "textures/wood.txt", "out/old.txt"):
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(name)
+    named = own
+    if link:
+        named = tmp_path / "linked"
+        named.symlink_to(own)
+    texture = render.upload(f"{named}/textures/wood.txt", b"uploaded")
+    way = f"{named}/nothing/../textures"
+    places = [
+        f"{named}/scenes/../textures/wood.txt",
+        f"'{way}'/wood.txt",
+        f"{way}/../scenes/../out/frame.txt",
+        f'"{named}/out/../textures"/wo\\od.txt',
+        f"/..{named}/./textures//wood.txt",
+        f"{str(named).replace('/', '//')}/out/x.txt",
+        f"{own}/textures/wood.txt",
+        f"/proc/self/root{own}/textures/wood.txt",
+        f"/*{str(own)[str(own).index('/', 1) :]}/textures/wood.txt",
+        "$P/wood.txt",
+    ]
+    environment = {"P": f"{own.parent}/x/../{named.name}/textures"}
+    jid = render.submit(
+        *[f"echo changed > {place}" for place in places],
+        upload_files=[texture],
+        output_path=f"{named}/out",
+        environment=environment,
+    )
+    job = render.until_ended(jid)
+
+    found = {str(path.relative_to(own)): path.read_text() for path in own.rglob("*") if path.is_file()}
+    assert found == {name: name for name in ("scenes/a.ma", "textures/wood.txt", "out/old.txt")}
+    ended = [task["status"] for task in job["tasks"]]
+    refused = [index for index, status in enumerate(ended) if status == "failed"]
+    assert all("leads to" in attempts(job, index)[0]["reason"] for index in refused)
+    assert refused == ([6, 7, 8] if link else [7, 8])
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from conductor_mock.execution.mapping import Tree
+from conductor_mock.execution.leaks import Guard, LeakError
 from conductor_mock.execution.processes import MARK
 from conductor_mock.execution.workspace import Workspace
 
@@ -18,11 +18,11 @@ PRIVATE = ("HOME", "TMPDIR", "TMP", "TEMP")
 
 
 class EnvironmentProblemError(ValueError):
-    """A variable that no process can have; the text names it."""
+    """A variable that no process can have, or that leads out of the private folder; the text names it."""
 
 
 def compose(
-    job: Mapping[str, str], tree: Tree, workspace: Workspace, *, run: str, server: Mapping[str, str]
+    job: Mapping[str, str], guard: Guard, workspace: Workspace, *, run: str, server: Mapping[str, str]
 ) -> dict[str, str]:
     """The whole environment of a run. `job` is the payload's, whose values are mapped. Raises EnvironmentProblemError.
 
@@ -33,7 +33,7 @@ def compose(
     found |= {"PATH": path, "SHELL": "/bin/sh"}
     for name, value in job.items():
         _check(name, value)
-        found[name] = tree.map(value, str(workspace.folder))
+        found[name] = _mapped(name, value, guard, str(workspace.folder))
     if job.get("PATH"):
         found["PATH"] = f"{found['PATH']}{os.pathsep}{path}"
     elif "PATH" in job:
@@ -42,6 +42,15 @@ def compose(
     found["HOME"] = str(workspace.home)
     found[MARK] = run
     return found
+
+
+def _mapped(name: str, value: str, guard: Guard, folder: str) -> str:
+    mapped = guard.tree.map(value, folder, is_command=False)
+    try:
+        guard.check(mapped, folder, is_command=False)
+    except LeakError as error:
+        raise EnvironmentProblemError(f"the environment variable {name[:80]!r}: {error}") from None
+    return mapped
 
 
 def _check(name: str, value: str) -> None:

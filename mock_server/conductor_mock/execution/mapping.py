@@ -1,8 +1,9 @@
 """Mentions of a job's paths in its commands and variables, turned into paths of a private folder.
 
-A mention is an absolute path, anywhere in a text: on its own, in quotes, behind `=`, `:`, `,` or a one-letter option
-(`-I/proj/include`), as an entry of a list of paths, or as the beginning of a name (`/proj/render/shot_`). It is mapped
-when it means something of the job:
+A mention is an absolute path, anywhere in a text: on its own, in quotes, behind `=`, `:`, `,` or an option
+(`-I/proj/include`), as an entry of a list of paths, in a `file:` URL, behind `~name`, or as the beginning of a name
+(`/proj/render/shot_`). What it means is what is left of it without `.`, `..` and empty names. It is mapped when that
+is something of the job:
 
 1. the output path, or anything below it;
 2. an uploaded file, or a folder on the way to one or to the output path (`/` itself excepted);
@@ -12,26 +13,41 @@ when it means something of the job:
 5. anything on a drive (`C:/`, `C:\\`) on which the job has a file or its output path; backslashes become slashes.
 
 Everything else is left alone, so `/usr/bin/python` is this machine's, though the job has files in `/usr/local/x/`.
-Names are compared as they are written, with or without backslashes in front of what a shell would read.
+A mapped mention has no `..` left in it: the folder before it need not exist. What was mapped is read once more, in
+other ways (`leaks.py`), and a text that still leads into the job's paths is refused.
 """
 
 from __future__ import annotations
 
+import pwd
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from conductor_mock.execution.paths import WirePath, parse, place
+from conductor_mock.execution.beginnings import begins, is_file_url, url_at
+from conductor_mock.execution.paths import WirePath, parse, place, without_dots
+from conductor_mock.execution.reading import read
 
 _STOPS = r"\s\"'`;|&<>(),:=/\\"
-_NAME = re.compile(rf"(?:[^{_STOPS}]|\\.)*", re.DOTALL)
+_NAME = re.compile(rf"(?:[^{_STOPS}]|\\[^/])*", re.DOTALL)
 _SIMPLE = re.compile(rf"[^{_STOPS}]*")
-_CONTINUES = re.compile(r"[\w.~$})\]*?%#+\-/\\]")
-"""Before a slash or drive letter: the path began earlier, so it is relative, a URL, or begins with a variable."""
-_OPTION = re.compile(r"(?:^|[\s\"'=,;(])-[A-Za-z]\Z")
-_MENTION = re.compile(r"[A-Za-z]:(?=[/\\])|/")
+_SLASHES = re.compile(r"(?:\\?/)+")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_MENTION = re.compile(r"[A-Za-z]:(?=[/\\])|\\?/|~[A-Za-z_][\w.-]*")
 _WILD = re.compile(r"[*?\[{$<#%]")
 _DRIVE_STOPS = re.compile(r"[\s\"'`;|&<>,]")
+
+Homes = Callable[[str], "str | None"]
+"""The home of a user of this machine, by name."""
+
+
+def home_of(user: str) -> str | None:
+    """What a shell makes of `~user`."""
+    try:
+        return pwd.getpwnam(user).pw_dir
+    except KeyError:
+        return None
 
 
 @dataclass(slots=True)
@@ -66,13 +82,15 @@ class _Folder:
 
     def find(self, text: str, at: int) -> tuple[str, int] | None:
         """The child that is named at `text[at:]`, and where its name ends."""
-        match = _SIMPLE.match(text, at)
-        simple = match[0] if match else ""
-        for name in self.odd.get(simple, ()):
+        for name in self.odd.get(_match(_SIMPLE, text, at), ()):
             end = _written(name, text, at)
-            if end is not None and _SIMPLE.match(text, end)[0] == "":  # type: ignore[index]  # it always matches
+            if end is not None and not _match(_SIMPLE, text, end):
                 return name, end
-        return (simple, at + len(simple)) if simple in self.children else None
+        written = _match(_NAME, text, at)
+        for name in (written, _ESCAPE.sub(r"\1", written)):
+            if name in self.children:
+                return name, at + len(written)
+        return None
 
 
 class Tree:
@@ -86,32 +104,59 @@ class Tree:
         if output is not None:
             self._add(output, is_file=False)
 
-    def map(self, text: str, folder: str) -> str:
+    def map(self, text: str, folder: str, *, is_command: bool = True, homes: Homes = home_of) -> str:
         """`text` with every mention of the job's paths turned into a path below `folder`."""
-        pieces: list[str] = []
-        done = at = 0
-        while (match := _MENTION.search(text, at)) is not None:
-            start = match.start()
-            at = match.end()
-            if text.startswith("//", start) and start and text[start - 1] == ":":
-                if not text.startswith("///", start) or not text[:start].endswith("file:"):
-                    at = start + 2  # a URL
+        if not _MENTION.search(text):
+            return text
+        reading = read(text, is_command=is_command)
+        seen = reading.seen
+        edits: list[tuple[int, int, str]] = []
+        at = 0
+        while (match := _MENTION.search(seen, at)) is not None:
+            start, at = match.start(), match.end()
+            if (host := url_at(seen, start)) is not None:
+                at = host
+                if not is_file_url(seen, start) or not seen.startswith("/", host):
                     continue
-                start, at = start + 2, start + 3
-            elif not _begins(text, start):
+                start, at = host, host + 1
+            elif not begins(reading, text, start):
                 continue
-            if match[0] != "/":
-                drive = match[0][0].upper()
-                at += 1  # past the slash, which begins nothing of its own
-                if drive in self._drives:
-                    end = _end_on_drive(text, start)
-                    rest = text[start + 2 : end].replace("\\", "/")
-                    pieces += [text[done:start], place(folder, drive), rest]
-                    done = at = end
-            elif (known := self._reach(text, start)) is not None:
-                pieces += [text[done:start], place(folder, "")]
-                done, at = start, known  # a slash behind a quote that is part of a name begins nothing
-        return "".join([*pieces, text[done:]])
+            if seen[start].isalpha():
+                drive = seen[start].upper()
+                if (
+                    drive in self._drives
+                ):  # else a list, or a folder of this machine: the slash may begin a mention
+                    at += 1
+                    first = reading.starts[start]
+                    end = _end_on_drive(text, first)
+                    rest = without_dots(text[first + 2 : end].replace("\\", "/"))
+                    edits.append((first, end, place(folder, drive) + rest))
+                    at = max(at, bisect_left(reading.starts, end))
+            elif (mention := self._read(seen, start, match, homes)) is not None:
+                first = reading.starts[start]
+                is_home = seen[start] == "~"
+                after = reading.ends[match.end() - 1] if is_home else first
+                edits.append((first, after, place(folder, "") + mention.home))
+                for index in mention.dropped:
+                    edits.append((reading.starts[index], reading.ends[index], ""))
+                at = mention.end  # a slash behind a quote that is part of a name begins nothing
+        return _edited(text, edits)
+
+    def holds(self, names: Sequence[str], *, is_whole: bool = True) -> bool:
+        """Whether a path without dots means something of the job; `is_whole` unless its last name may go on."""
+        return self._is_ours(list(names), is_last=not is_whole)
+
+    def roots(self) -> list[tuple[str, ...]]:
+        """The folders of POSIX paths in which everything is the job's; those below another one are not named."""
+        found: list[tuple[str, ...]] = []
+        left: list[tuple[tuple[str, ...], _Folder]] = [((), self._root)]
+        while left:
+            names, folder = left.pop()
+            if folder.open:
+                found.append(names)
+            else:
+                left += [((*names, name), one) for name, one in folder.children.items() if one is not None]
+        return found
 
     def _add(self, path: WirePath, *, is_file: bool) -> None:
         if path.drive:
@@ -124,30 +169,73 @@ class Tree:
             folder.add_file(path.names[-1])
         folder.open = not folder.is_root  # else everything would be a mention
 
-    def _reach(self, text: str, at: int) -> int | None:
-        """How far the absolute path at `text[at:]` is known to go, or None when it means nothing of the job."""
-        way = [self._root]
-        while True:
-            while text.startswith("/", at):
-                at += 1
-            folder = way[-1]
-            found = folder.find(text, at)
-            if found is not None:
-                name, at = found
-                child = folder.children[name]
-                if child is None or not text.startswith("/", at):
-                    return at
-                way.append(child)
-                continue
-            match = _NAME.match(text, at)
-            name = match[0] if match else ""
+    def _read(self, seen: str, start: int, match: re.Match[str], homes: Homes) -> _Mention | None:
+        """The absolute path at `seen[start:]`, or None when it means nothing of the job."""
+        home, at = "", start
+        if seen[start] == "~":
+            at = match.end()
+            home = homes(match[0][1:]) or ""
+            if not home:
+                return None
+        above = parse(home)
+        way = [_Step(name, None) for name in (above.names if above else ())]
+        dropped: list[int] = []
+        is_last = True
+        while (slashes := _SLASHES.match(seen, at)) is not None:
+            first, at = at, slashes.end()
+            folder = self._folder([step.name for step in way])
+            found = None if folder is None else folder.find(seen, at)
+            if found is None:
+                written = _match(_NAME, seen, at)
+                found = _ESCAPE.sub(r"\1", written), at + len(written)
+            name, at = found
+            is_last = bool(name)
             if name == "..":
-                way = way[: max(1, len(way) - 1)]
-            elif name != ".":
-                is_last = not text.startswith("/", at + len(name))
-                is_one = any(one.open for one in way) or _may_be_child(folder, name, is_last=is_last)
-                return at + len(name) if is_one else None
-            at += len(name)
+                gone = way.pop() if way else None
+                if gone is not None and gone.start is None:
+                    home = home.rstrip("/").rpartition("/")[0]
+                dropped += range(first if gone is None or gone.start is None else gone.start, at)
+            elif name not in ("", "."):
+                way.append(_Step(name, first))
+        if not self._is_ours([step.name for step in way], is_last=is_last):
+            return None
+        return _Mention(at, sorted(set(dropped)), home.rstrip("/"))
+
+    def _folder(self, names: list[str]) -> _Folder | None:
+        folder: _Folder | None = self._root
+        for name in names:
+            folder = None if folder is None else folder.children.get(name)
+        return folder
+
+    def _is_ours(self, names: list[str], *, is_last: bool) -> bool:
+        folder = self._root
+        for index, name in enumerate(names):
+            if folder.open:
+                return True
+            if name not in folder.children:
+                return _may_be_child(folder, name, is_last=is_last and index == len(names) - 1)
+            child = folder.children[name]
+            if child is None:
+                return True
+            folder = child
+        return not folder.is_root
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A name of a mention, and where the slashes in front of it begin; None for a name of a home."""
+
+    name: str
+    start: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """Where a mention ends, what of it `..` undoes, and what `~name` in front of it stands for."""
+
+    end: int
+    dropped: list[int]
+    home: str
 
 
 def _may_be_child(folder: _Folder, name: str, *, is_last: bool) -> bool:
@@ -159,11 +247,18 @@ def _may_be_child(folder: _Folder, name: str, *, is_last: bool) -> bool:
     return is_last and any(child.startswith(name) for child in folder.children)
 
 
-def _begins(text: str, start: int) -> bool:
-    """Whether an absolute path can begin here."""
-    if not start or not _CONTINUES.match(text, start - 1):
-        return True
-    return _OPTION.search(text, max(0, start - 3), start) is not None
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[0]):  # of one place: as they were made
+        pieces += [text[done:start], new]
+        done = max(done, end)
+    return "".join([*pieces, text[done:]])
+
+
+def _match(pattern: re.Pattern[str], text: str, at: int) -> str:
+    match = pattern.match(text, at)
+    return match[0] if match else ""
 
 
 def _written(name: str, text: str, at: int) -> int | None:

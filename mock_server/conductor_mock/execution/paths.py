@@ -43,6 +43,20 @@ def parse(path: str) -> WirePath | None:
     return WirePath(drive, tuple(names))
 
 
+def without_dots(path: str) -> str:
+    """A path below a root, with nothing in it that leads up; as it is written when nothing does."""
+    names = path.split("/")
+    if ".." not in names:
+        return path
+    kept: list[str] = []
+    for name in names:
+        if name == "..":
+            del kept[-1:]
+        elif name not in ("", "."):
+            kept.append(name)
+    return "".join(f"/{name}" for name in kept)
+
+
 def place(folder: str, drive: str) -> str:
     """The folder that stands for the root of POSIX paths, or for a drive; no two roots share one."""
     return f"{folder}/{DRIVES_FOLDER}/{drive}" if drive else f"{folder}/{POSIX_FOLDER}"

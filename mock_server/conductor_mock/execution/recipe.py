@@ -8,7 +8,8 @@ from typing import Any
 
 from conductor_mock.execution import paths
 from conductor_mock.execution.environment import compose
-from conductor_mock.execution.mapping import Tree, tree_of
+from conductor_mock.execution.leaks import Guard, LeakError, guard
+from conductor_mock.execution.mapping import tree_of
 from conductor_mock.execution.order import Input, Limits, Order
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, permissions
 from conductor_mock.farm import payload as reading
@@ -28,7 +29,7 @@ class Recipe:
 
     created: tuple[int, int]
     files: tuple[_File, ...]
-    tree: Tree
+    guard: Guard
     output_path: str
     environment: Mapping[str, str]
 
@@ -44,15 +45,16 @@ class Recipe:
     ) -> Order:
         """One run of a task. `source(path, base64 md5)` is the file that holds a content, or None.
 
-        Raises WorkspaceError for what cannot be mirrored, EnvironmentProblemError for an impossible variable.
+        Raises WorkspaceError for what cannot be mirrored and for a command that leads out, EnvironmentProblemError for
+        an impossible variable.
         """
         folder = str(workspace.folder)
         return Order(
             run=run,
             folder=folder,
             inputs=tuple(_input(file, folder, source) for file in self.files),
-            command=self.tree.map(command, folder),
-            environment=compose(self.environment, self.tree, workspace, run=run, server=server),
+            command=_mapped(command, self.guard, folder),
+            environment=compose(self.environment, self.guard, workspace, run=run, server=server),
             output=output_folder(workspace, self.output_path),
             limits=limits,
         )
@@ -79,9 +81,17 @@ def read(payload: Mapping[str, Any], environment: Mapping[str, str], *, created:
         for entry in payload.get("upload_files") or ()
     )
     output_path = reading.text(payload, "output_path")
-    return Recipe(
-        created, files, tree_of((file.path for file in files), output_path), output_path, environment
-    )
+    tree = tree_of((file.path for file in files), output_path)
+    return Recipe(created, files, guard(tree), output_path, environment)
+
+
+def _mapped(command: str, guard: Guard, folder: str) -> str:
+    mapped = guard.tree.map(command, folder)
+    try:
+        guard.check(mapped, folder, is_command=True)
+    except LeakError as error:
+        raise WorkspaceError(f"the command is not run: {error}") from None
+    return mapped
 
 
 def _input(file: _File, folder: str, source: Callable[[str, str | None], str | None]) -> Input:
