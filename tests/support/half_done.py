@@ -44,12 +44,19 @@ class Edit:
 
 @dataclass(frozen=True)
 class HalfDone:
-    """A change of which only `edits` were made: at least the test `noticed_by` must fail, of the file `check`."""
+    """A change of which only `edits` were made: the test `noticed_by` of `file` must fail, unless all of it `says`."""
 
     name: str
     edits: tuple[Edit, ...]
-    check: str
+    file: str
     noticed_by: str
+    says: str = ""
+    """What whoever tries to run anything is told, where the server or the client no longer starts."""
+
+    @property
+    def test(self) -> str:
+        """The test as pytest names it."""
+        return f"{self.file}::{self.noticed_by}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,12 @@ class Run:
     failed: frozenset[str]
     passed: bool
     output: str
+
+    def noticed(self, change: HalfDone) -> bool:
+        """Whether a half-done change was noticed as it ought to be."""
+        if change.says:
+            return not self.passed and change.says in self.output
+        return change.noticed_by in self.failed
 
 
 def copy_of_the_tree(folder: Path) -> Path:

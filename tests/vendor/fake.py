@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 START_S = 60
 EVENT_S = 90
-POLL_S = 0.1
+POLL_S = 0.3
 SYNC_S = 10
 REQUEST_S = 60
 NOT_ENDED = ("holding", "pending", "running")
