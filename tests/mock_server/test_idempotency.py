@@ -103,7 +103,7 @@ def test_every_answer_says_that_keys_are_honoured(fake: Fake) -> None:
     paths = {re.sub("<[^>]*>", "1", rule.rule) for rule in fake.app.url_map.iter_rules()}
     statuses = set()
     for path, method in product(
-        sorted(paths) + ["/nowhere"], ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+        [*sorted(paths), "/nowhere"], ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
     ):
         for asking in (caller, anonymous):
             answer = asking.request(method, path)
