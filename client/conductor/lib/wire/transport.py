@@ -79,7 +79,7 @@ class Call:
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
     takes the body of a success, whose answer then has no content. ``about`` and ``advice`` complete error
     messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
-    call be repeated where the service said that it honours keys.
+    call be repeated where the service said that it honours keys. ``once``: it is not repeated after a wait.
     """
 
     operation: Operation
@@ -92,6 +92,7 @@ class Call:
     about: str = ""
     advice: str = ""
     key: str = ""
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ class Transport:
         it, nor in its context.
         """
         attempts = tries = 0
+        policy = replace(self._retry, attempts=1) if call.once else self._retry
         renewed = False
         doubt = Doubt.NONE
         token = call.tokens.token() if call.tokens else ""
@@ -195,7 +197,7 @@ class Transport:
             self._check_cancelled()
             outcome, reused = self._attempt(call, token)
             progress = Progress(tries, may_renew=bool(token) and not renewed, may_be_stale=reused)
-            step = next_step(self._retry, self._repeatable(call), outcome, progress, self._random, self.now)
+            step = next_step(policy, self._repeatable(call), outcome, progress, self._random, self.now)
             doubt = max(doubt, doubt_of(call.operation, outcome))
             attempted = _attempted(call, attempts, token, doubt)
             if step.do is Do.RETURN and isinstance(outcome, Answer):
