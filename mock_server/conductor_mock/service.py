@@ -67,6 +67,7 @@ class Service:
     mailer: Mailer | None
     wall: WallClock
     driver: Driver | None
+    directory: Path
     _database: Database
     _directory_lock: filelock.BaseFileLock
     _throw_away: Path | None
@@ -226,6 +227,7 @@ def _assemble(
         mailer=None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall),
         wall=wall,
         driver=driver,
+        directory=directory,
         _database=database,
         _directory_lock=directory_lock,
         _throw_away=throw_away,
