@@ -32,7 +32,7 @@ from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import Database, lock_file
+from conductor_mock.store.database import Database, lock_file, of_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
@@ -142,7 +142,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     directory_lock = lock_file(directory / "lock", f"the data directory {directory}")
     try:
         database = Database(
-            settings.database_url or f"sqlite:///{directory / 'conductor.db'}", durable=throw_away is None
+            settings.database_url or of_file(directory / "conductor.db"), durable=throw_away is None
         )
         pool = None
         try:
