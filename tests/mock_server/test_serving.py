@@ -620,7 +620,9 @@ def test_env_reads_the_ready_file_of_a_throw_away_server(server: ServedProcess, 
     said = said_by("env", "--ready-file", str(server.ready_file))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.ready["env"].items()]
 
-    assert said.stdout.splitlines() == exports
+    *exported, unset = said.stdout.splitlines()
+    assert exported == exports
+    assert unset.startswith("unset ")
     both = said_by("env", "--ready-file", str(server.ready_file), "--url", server.url)
     assert (both.exit_code, "give it alone" in both.stderr) == (2, True)
     gone = said_by("env", "--ready-file", str(tmp_path / "gone"))
