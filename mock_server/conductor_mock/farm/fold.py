@@ -36,6 +36,7 @@ from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task, Upload
 from conductor_mock.farm.statuses import Phase, TaskStatus
 
@@ -148,7 +149,7 @@ def _opened(record: Record, command: AccountOpened) -> State:
 
 def _create_job(state: State, seq: int, command: JobCreated) -> None:
     """A new job, of the submission that was read when it was accepted, or of the payload in the log."""
-    submission = command.submission or read(command.payload)
+    submission = command.submission or _read_again(command)
     waits_for_daemon = not submission.local_upload and bool(submission.files)
     phase, note = _first_phase(command, waits_for_daemon=waits_for_daemon)
     job = Job(
@@ -185,6 +186,14 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         state.keys[command.idempotency_key] = (command.body_sha256, job.number)
     if phase == Phase.SYNCING:
         simulation.begin_sync(state, job)
+
+
+def _read_again(command: JobCreated) -> Submission:
+    """The payload of a job in a log, which was read without fault when it was accepted. Raises BrokenLogError."""
+    try:
+        return read(command.payload)
+    except InvalidRequestError as error:
+        raise BrokenLogError(f"a job was accepted that cannot be: {error}") from None
 
 
 def _tasks(submission: Submission) -> list[Task]:
