@@ -37,9 +37,13 @@ from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, id
 from conductor.lib.submission.ledger import Entry, Ledger
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.redaction import scrub
 from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
+
+# In which the fake says what it finds odd about a request that it served, as a JSON list of texts.
+WARNINGS = "X-Conductor-Mock-Warnings"
 
 Answered = tuple[dict[str, Any], int]
 
@@ -112,6 +116,8 @@ class Submission:
         if not isinstance(answer.get("jobid"), str) or not answer["jobid"]:
             raise sent.unexpected("its jobid must be text")
         logger.info("jobs.create: %s", answer["jobid"])
+        for warning in _warnings(sent.answer.headers.get(WARNINGS, "")):
+            logger.warning("jobs.create: %s: %s", answer["jobid"], scrub(warning))
         return answer, sent.answer.status
 
     def _resolve(
@@ -219,6 +225,19 @@ class Submission:
             attempts=lost.attempts,
             acted=Acted.NO,
         )
+
+
+def _warnings(header: str) -> list[str]:
+    """Return what the service finds odd about a job that it took; none where the header is not as the fake's is."""
+    try:
+        listed = json.loads(header)
+    except (ValueError, RecursionError):
+        return []
+    return (
+        [" ".join(text.split()) for text in listed if isinstance(text, str)]
+        if isinstance(listed, list)
+        else []
+    )
 
 
 def _unknown(

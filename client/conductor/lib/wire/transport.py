@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -364,12 +365,29 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = environ.get(name)
         if path:
-            if not Path(path).exists():
-                raise ConfigError(
-                    f"{name} is {path!r}, which does not exist; unset it, or name a file of certificates"
-                )
+            reason = _why_no_bundle(Path(path))
+            if reason:
+                raise ConfigError(f"{name} is {path!r}, {reason}; unset it, or name a file of certificates")
             return path
     return True
+
+
+def _why_no_bundle(path: Path) -> str:
+    """Say why certificates cannot be read from a file, or a folder, of that name; empty if they can."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+            return ""
+        if not path.exists():
+            return "which does not exist"
+        if not path.is_file():
+            return "which is neither a file nor a folder"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        return "which holds no certificates in PEM"
+    except (OSError, ValueError) as error:
+        return f"which cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ""
 
 
 def user_agent() -> str:
