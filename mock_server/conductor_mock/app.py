@@ -46,6 +46,7 @@ from conductor_mock.errors import (
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
+from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.faults.breakage import FAULT, Breaking
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
@@ -186,6 +187,7 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(sa.exc.OperationalError, _database_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
     app.register_error_handler(UnknownCommandError, _unreadable_log)
+    app.register_error_handler(SnapshotError, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
     app.register_error_handler(InvalidRequestError, _meaningless)
@@ -250,7 +252,7 @@ def _unknown_account(_: UnknownAccountError) -> Response:
     return _refusal(not_found("the account of this URL does not exist on this server"))
 
 
-def _unreadable_log(error: UnknownCommandError) -> Response:
+def _unreadable_log(error: UnknownCommandError | SnapshotError) -> Response:
     log.error("an account cannot be opened: %s", error)
     return _refusal(unavailable(f"the account cannot be opened: {error}"))
 
