@@ -86,7 +86,7 @@ def apply(state: State, record: Record) -> None:
     elif isinstance(command, CatalogReplaced):
         state.catalog_seq = None if command.document is None else record.seq
     else:
-        _EFFECTS[type(command)](state, command)
+        EFFECTS[type(command)](state, command)
     simulation.give_slots(state)
     state.seq = record.seq
 
@@ -112,7 +112,7 @@ def _open_again(state: State, command: AccountOpened) -> None:
     raise BrokenLogError(f"account {state.account_id} was opened twice, again as {command.client_id!r}")
 
 
-_EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
+EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     AccountOpened: _open_again,
     OptionsChanged: _change_options,
     ClockSet: _set_clock,
@@ -132,6 +132,7 @@ _EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     RulesChanged: _change_rules,
     JobChanged: actions.apply_changed,
 }
+"""What each command does to a state; `apply` knows those of which the place in the log matters."""
 
 
 def _opened(record: Record, command: AccountOpened) -> State:
