@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from conductor_contracts.problems import Problem, show
@@ -111,6 +111,11 @@ class Operation:
         if status == 204 and body not in (None, "", b""):
             return [Problem("", f"must be empty with status 204, got {show(body)}")]
         return []
+
+    @cached_property
+    def needs_query(self) -> bool:
+        """Whether there is something wrong with no query at all."""
+        return bool(self.check_query({}))
 
     def unknown_fields(self, body: Any) -> list[Problem]:
         """Fields of a request body that the contract does not name, at most 20, each with a likely name."""

@@ -34,7 +34,7 @@ from conductor_mock.api.marking import mark_request
 from conductor_mock.api.queries import check_query
 from conductor_mock.api.refusals import handle_errors
 from conductor_mock.auth.authentication import identify
-from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of
+from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of, warnings_header
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import Detail, Refusal, unauthorized
@@ -137,6 +137,7 @@ def _file_wrapper(file: IO[bytes], _: int = 0) -> FileWrapper:
 
 def _announce(headers: Mapping[str, str], response: Response) -> Response:
     response.headers.update(headers)
+    response.headers.update(warnings_header())
     return response
 
 

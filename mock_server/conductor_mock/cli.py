@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,12 @@ from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
-from conductor_mock.serving.server import AddressError, Server, client_environment, write_ready_file
+from conductor_mock.serving import ready
+from conductor_mock.serving.environment import client_environment, handed_out, merged, removed
+from conductor_mock.serving.server import AddressError, Server, write_ready_file
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database import DatabaseError, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.masking import mask_text
 from conductor_mock.store.turns import give_way_sparingly
@@ -161,9 +164,13 @@ def main() -> None:
 def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
-    with EndingSignals() as signals, _open_server(host, port, options) as server:
-        if ready_file is not None:
-            _write_ready(ready_file, server)
+    if ready_file is not None:
+        _clear_ready(ready_file)
+    with (
+        EndingSignals() as signals,
+        _open_server(host, port, options) as server,
+        _announced(server, ready_file),
+    ):
         echo(f"conductor-mock {version()} at {server.url}", err=True)
         echo(_hint(server, ready_file, options), err=True)
         signals.next()
@@ -181,7 +188,7 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
     _set_up_logging(log_format, level=logging.WARNING)
     if options["data_dir"] is None and options["database_url"] is None:
         options["ephemeral"] = True
-    with EndingSignals() as signals, _open_server(host, 0, options) as server:
+    with EndingSignals() as signals, _open_server(host, 0, options) as server, _announced(server, None):
         code = _run_command(command, server.environment(), signals)
     sys.exit(code)
 
@@ -211,9 +218,13 @@ def demo(folder: Path | None) -> None:
 
 
 @main.command()
-@click.option("--url", help="Where the server listens.  [default: port 8089]")
 @click.option(
-    "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="The server's data directory."
+    "--url", help="Where the server listens, if it keeps its data elsewhere than it looks from here."
+)
+@click.option(
+    "--data-dir",
+    type=LocalPath(path_type=Path, file_okay=False),
+    help="The data directory whose server is meant.  [default: yours]",
 )
 @click.option(
     "--ready-file",
@@ -221,25 +232,35 @@ def demo(folder: Path | None) -> None:
     help="The file that 'serve --ready-file' wrote, instead of both.",
 )
 def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None:
-    """Print export lines that point a shell's clients at a server: eval "$(conductor-mock env)"."""
+    """Print lines that point a shell's clients at the server that runs: eval "$(conductor-mock env)"."""
     if ready_file is None:
-        variables = _environment_of(url, data_dir or default_data_dir())
+        given = _environment_of(url, data_dir or default_data_dir())
     elif url is not None or data_dir is not None:
         raise Unusable("--ready-file tells all that --url and --data-dir do; give it alone")
     else:
-        variables = read_ready_file(ready_file)["env"]
-    for name, value in variables.items():
+        given = read_ready_file(ready_file)["env"]
+    for name, value in merged(os.environ, given).items():
         echo(f"export {name}={shlex.quote(value)}", raw=True)
+    echo(f"unset {' '.join(removed(given))}")
 
 
 def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
+    """The environment for the server of a data directory, or for the one at `url` with the keys of that directory."""
     if not directory.is_dir():
         raise Unusable(f"there is no data directory {directory}; start 'conductor-mock serve' first")
+    if url is None:
+        found = ready.read(directory / ready.OWN_FILE) if is_locked(directory / "lock") else None
+        if found is None:
+            raise Unusable(
+                f"no server runs on the data directory {directory}; start 'conductor-mock serve' first, or name one "
+                "that runs with --data-dir or --ready-file"
+            )
+        return dict(found["env"])
     try:
         keys = load_or_create(directory)
     except (KeysError, OSError) as error:
         raise Unusable(str(error)) from None
-    return client_environment(url or f"http://127.0.0.1:{DEFAULT_PORT}", keys)
+    return client_environment(url, keys)
 
 
 def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
@@ -293,11 +314,29 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         raise Unusable(str(error)) from None
 
 
-def _write_ready(path: Path, server: Server) -> None:
+def _clear_ready(path: Path) -> None:
+    """Take away what another server has left, before anybody can take it for ours."""
     try:
-        write_ready_file(path, server)
+        ready.clear(path)
     except OSError as error:
         raise Unusable(f"cannot write the ready file {path}: {error.strerror or error}") from None
+
+
+@contextmanager
+def _announced(server: Server, ready_file: Path | None) -> Iterator[None]:
+    """As long as it is open, the ready files say that the server runs: its own, and the one that was asked for."""
+    paths = [server.directory / ready.OWN_FILE, *([] if ready_file is None else [ready_file])]
+    try:
+        for path in paths:
+            try:
+                write_ready_file(path, server)
+            except OSError as error:
+                raise Unusable(f"cannot write the ready file {path}: {error.strerror or error}") from None
+        yield
+    finally:
+        for path in paths:
+            with suppress(OSError):  # it tells of a process that is gone, which `env` finds out
+                ready.clear(path, pid=os.getpid())
 
 
 def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> str:
@@ -307,18 +346,14 @@ def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> s
     elif options["ephemeral"]:
         return "clients find its URL and key in the file of --ready-file, which was not asked for"
     else:
-        arguments = ["--url", server.url]
-        if options["data_dir"] is not None:
-            arguments += ["--data-dir", str(options["data_dir"])]
-    return f'point clients at it with: eval "$(conductor-mock env {shlex.join(arguments)})"'
+        arguments = [] if options["data_dir"] is None else ["--data-dir", str(options["data_dir"])]
+    return f'point clients at it with: eval "$({shlex.join(["conductor-mock", "env", *arguments])})"'
 
 
 def _run_command(command: Sequence[str], environment: dict[str, str], signals: EndingSignals) -> int:
     """Run `command` to its end, handing on the signals that end us; its exit code (128 + signal when killed)."""
     try:
-        child = subprocess.Popen(
-            list(command), env={**os.environ, **environment, "no_proxy": environment["NO_PROXY"]}
-        )
+        child = subprocess.Popen(list(command), env=handed_out(os.environ, environment))
     except OSError as error:
         raise Unusable(f"cannot run {command[0]}: {error.strerror or error}") from None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import cast
 
 from flask import Flask, current_app, g, request
@@ -19,6 +21,8 @@ GUARDED_ELSEWHERE = frozenset({"control", "pages"})
 """Blueprints with a rule of their own."""
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
+WARNINGS = "X-Conductor-Mock-Warnings"
+LONGEST_HEADER = 4096
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
@@ -92,6 +96,19 @@ def warn(text: str) -> None:
         warnings().append(text)
     elif len(warnings()) == MAX_WARNINGS:
         warnings().append("there is more to warn about, which is left out")
+
+
+def warnings_header() -> Mapping[str, str]:
+    """The header that tells the client of the contract warnings of this request, if there are any (own extension).
+
+    A list of texts as JSON, in ASCII; what would make it longer than a client takes is left out.
+    """
+    if "warnings" not in g:
+        return {}
+    told = list(warnings())
+    while told and len(json.dumps(told)) > LONGEST_HEADER:
+        told.pop()
+    return {WARNINGS: json.dumps(told)} if told else {}
 
 
 def warnings() -> list[str]:

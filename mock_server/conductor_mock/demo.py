@@ -28,6 +28,7 @@ from conductor_mock.farm.ids import tid
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.steps import advance_until
 from conductor_mock.service import Service
+from conductor_mock.serving.environment import handed_out
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.account_contents import UploadedFile
@@ -86,7 +87,7 @@ class _Shell:
         }
         finished = subprocess.run(
             [sys.executable, *arguments],
-            env={**others, **self.environment},
+            env=handed_out(others, self.environment),
             check=False,
             text=True,
             stdout=subprocess.PIPE,

@@ -18,19 +18,6 @@ Detail = Problem
 or option."""
 
 
-class InvalidError(ValueError):
-    """Something written by somebody that cannot be meant: where, as in a `Detail`, and why."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}")
-        self.path = path
-        self.message = message
-
-    @property
-    def detail(self) -> Detail:
-        return Detail(self.path, self.message)
-
-
 @dataclass(eq=False)
 class Refusal(Exception):
     """A request that is answered with an error status."""

@@ -25,7 +25,7 @@ from conductor_mock.app import close_app, create_app
 from conductor_mock.context import service_of
 from conductor_mock.faults.middleware import WIRE
 from conductor_mock.faults.requests_wire import RequestsWire
-from conductor_mock.serving.server import client_environment
+from conductor_mock.serving.environment import client_environment
 from conductor_mock.settings import Settings
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.answer import Answer

@@ -30,7 +30,7 @@ from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import Database, lock_file
+from conductor_mock.store.database import Database, lock_file, of_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
@@ -64,6 +64,7 @@ class Service:
     mailer: Mailer | None
     wall: WallClock
     driver: Driver | None
+    directory: Path
     _resources: ExitStack
     """What is to be given back, the last one first."""
 
@@ -109,7 +110,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     with ExitStack() as resources:
         directory = _open_directory(settings, resources)
-        url = settings.database_url or f"sqlite:///{directory / 'conductor.db'}"
+        url = settings.database_url or of_file(directory / "conductor.db")
         database = resources.enter_context(Database(url, durable=not settings.ephemeral))
         pool = execution.prepare(settings, directory)
         if pool is not None:
@@ -157,6 +158,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             mailer=mailer,
             wall=wall,
             driver=driver,
+            directory=directory,
             _resources=resources.pop_all(),
         )
 

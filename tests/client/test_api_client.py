@@ -177,7 +177,8 @@ def test_a_refused_login_is_a_login_error_and_for_a_signed_url_a_refusal(
     with pytest.raises(RefusedError if name in SIGNED else LoginError, match="who") as caught:
         invoke(client)
     renewed = status == 401 and name not in SIGNED
-    assert (caught.value.attempts, len(mock.calls)) == ((2, 2) if renewed else (1, 1))
+    asked = [call for call in mock.calls if call.request.method == CALLS[name][0]]
+    assert (caught.value.attempts, len(asked)) == ((2, 2) if renewed else (1, 1))
     assert (caught.value.operation, caught.value.status) == (name, status)
 
 
@@ -508,7 +509,8 @@ def test_a_redirect_of_a_job_is_not_followed(
     invoke = arrange(mock, "jobs.create", status, "", headers={"Location": f"{URL}/jobs"})
     with pytest.raises(UnexpectedAnswerError, match="not followed") as caught:
         invoke(client)
-    assert (len(mock.calls), caught.value.acted) == (1, Acted.NO)
+    posts = [call for call in mock.calls if call.request.method == "POST"]
+    assert (len(posts), caught.value.acted) == (1, Acted.NO)
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,16 @@ from click.testing import Result
 from PIL import Image
 from rich.console import Console
 
+from conductor import commands
 from conductor.cli import COMMANDS, cli
 from conductor.commands.common import write_file
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
 from conductor.commands.printing import BROKEN_PIPE
 from conductor.commands.wait import bars
-from conductor.lib.exceptions import InvalidPathError
+from conductor.lib.config import Config
+from conductor.lib.exceptions import BadArgumentError, InvalidPathError
 from conductor.lib.jobs import Job
+from conductor.lib.md5_cache import Md5Cache, configured_cache, default_path
 from conductor.lib.polling import Pacer
 from support.client_world import URL
 from support.command_line import runner
@@ -60,9 +63,9 @@ def sent(mock: responses.RequestsMock, method: str = "PUT") -> list[Any]:
 def test_jobs_are_listed_with_how_far_they_are(mock: responses.RequestsMock) -> None:
     mock.add("GET", JOBS, json={"data": [job("00002", success=1, failed=1), job("00001", project="film")]})
     assert run("jobs").stdout.splitlines() == [
-        "job    status   tasks  created           project  owner  title",
-        "00001  running  0/2    2024-04-10 09:01  film     kim    T00001",
-        "00002  running  2/2    2024-04-10 09:01           kim    T00002",
+        "job    status   tasks          created           project  owner  title",
+        "00001  running  0/2            2024-04-10 09:01  film     kim    T00001",
+        "00002  running  2/2, 1 failed  2024-04-10 09:01           kim    T00002",
     ]
     assert [record["jid"] for record in json.loads(run("jobs", "--json").stdout)] == ["00001", "00002"]
 
@@ -153,6 +156,35 @@ def test_waiting_ends_with_a_code_by_how_the_jobs_did(
     assert done.exit_code == code
     assert done.stdout == "".join(f"{record['jid']} {record['status']} 0/2 tasks\n" for record in records)
     assert [record["status"] for record in json.loads(run("wait", "--json", *ids).stdout)] == statuses
+
+
+def test_how_many_tasks_failed_and_which_is_said_of_jobs_that_are_named(mock: responses.RequestsMock) -> None:
+    record = job("00001", "failed", tasks=20, success=15, downloaded=1, failed=1, killed=2, preempted=1)
+    mock.add("GET", JOBS, json={"data": [record]})
+    ends = {"003": "failed", "007": "killed", "011": "killed", "012": "preempted", "001": "success"}
+    mock.add("GET", TASKS, json={"data": [{"taskLabel": tid, "status": end} for tid, end in ends.items()]})
+    told = "20/20{}, 1 failed, 1 preempted, 2 killed: 003, 007, 011, 012"
+    assert run("wait", "1").stdout == f"00001 failed {told.format(' tasks')}\n"
+    assert told.format("") in run("jobs", "1").stdout
+    asked = len(mock.calls)
+    assert "20/20, 1 failed, 1 preempted, 2 killed  " in run("jobs").stdout
+    assert len(mock.calls) == asked + 1, "no request for each job of a list"
+
+
+def test_of_many_tasks_that_failed_the_first_are_named(mock: responses.RequestsMock) -> None:
+    mock.add("GET", JOBS, json={"data": [job("00001", "failed", tasks=50, failed=50)]})
+    mock.add("GET", TASKS, json={"data": [{"taskLabel": f"{n:03}", "status": "failed"} for n in range(50)]})
+    assert run("wait", "1").stdout.endswith(
+        ", 50 failed: 000, 001, 002, 003, 004, 005, 006, 007, 008, 009 and 40 more\n"
+    )
+
+
+def test_a_job_has_failed_even_where_nobody_says_which_tasks(mock: responses.RequestsMock) -> None:
+    mock.add("GET", JOBS, json={"data": [job("00001", "failed", success=1, failed=1)]})
+    mock.add("GET", TASKS, status=404, json={"status": "error", "message": "no such thing"})
+    done = run("wait", "1")
+    assert (done.exit_code, done.stdout) == (5, "00001 failed 2/2 tasks, 1 failed\n")
+    assert "which tasks of job 00001 is not known: tasks.list" in done.stderr
 
 
 def test_a_terminal_shows_a_bar_for_each_job() -> None:
@@ -531,3 +563,54 @@ def test_a_device_is_not_replaced_by_what_a_command_writes(
         with pytest.raises(InvalidPathError, match="is not a regular file"):
             write_file(target, b"x")
     assert (tmp_path / "pipe.json").is_fifo()
+
+
+@pytest.mark.parametrize(
+    "words", [["upload", "{file}"], ["uploader", "-p", "{file}"]], ids=lambda words: words[0]
+)
+@pytest.mark.parametrize(
+    ("settings", "file"),
+    [
+        ({}, "cache"),
+        ({"DATABASE_FILEPATH": "{folder}/mine.db"}, "mine.db"),
+        ({"MD5_CACHING": "false"}, ""),
+        ({"MD5_CACHING": "no", "DATABASE_FILEPATH": "{folder}/mine.db"}, ""),
+    ],
+)
+def test_every_upload_remembers_where_the_settings_say(
+    mock: responses.RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: list[str],
+    settings: dict[str, str],
+    file: str,
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"CONDUCTOR_{name}", value.format(folder=tmp_path))
+    asked: list[Path] = []
+
+    def known(self: Md5Cache, _: object) -> dict[str, object]:
+        asked.append(self.path)
+        return {}
+
+    monkeypatch.setattr(Md5Cache, "known", known)
+    (tmp_path / "scene.ma").write_bytes(b"scene")
+    assert run(*(word.format(file=tmp_path / "scene.ma") for word in words)).exit_code == 0
+    places = {"cache": default_path(), "mine.db": tmp_path / "mine.db"}
+    assert asked == ([places[file]] if file else [])
+
+
+def _config(**settings: str) -> Config:
+    return Config.load(environ={f"CONDUCTOR_{name.upper()}": value for name, value in settings.items()})
+
+
+def test_what_downloads_and_daemons_remember_is_where_the_settings_say(tmp_path: Path) -> None:
+    """Every command takes its cache from the settings, and none the user's own without asking."""
+    mine = configured_cache(_config(database_filepath=str(tmp_path / "mine.db")))
+    assert mine is not None
+    assert mine.path == tmp_path / "mine.db"
+    assert configured_cache(_config(md5_caching="false")) is None
+    with pytest.raises(BadArgumentError, match="md5_caching"):
+        configured_cache(_config(md5_caching="perhaps"))
+    sources = Path(commands.__file__).parent.glob("*.py")
+    assert [path.name for path in sources if "user_cache" in path.read_text(encoding="utf-8")] == []

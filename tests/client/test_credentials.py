@@ -24,6 +24,7 @@ from conductor.lib.login.credentials import (
     account_of,
     api_key,
     claims,
+    fingerprint,
     same_domain,
 )
 from support.client_world import NOW, URL, jwt
@@ -56,8 +57,9 @@ def stored(folder: Path, name: str = "api_key_credentials") -> dict[str, Any]:
 
 
 def store(folder: Path, token: str, name: str = "api_key_credentials", **fields: Any) -> None:
-    """Write a file as the vendor's client does."""
+    """Write a file as the vendor's client does, but for the fingerprint of the key."""
     content = {"access_token": token, "token_type": "Bearer", "expiration": int(NOW) + 60, "scope": "user"}
+    content["api_key_fingerprint"] = fingerprint(KEY, URL)
     (folder / name).write_text(json.dumps({**content, **fields}))
 
 
@@ -169,11 +171,30 @@ def test_another_process_uses_the_kept_token(tmp_path: Path) -> None:
     assert second.asked == []
 
 
-def test_a_token_kept_by_the_vendors_client_is_used(tmp_path: Path) -> None:
-    store(tmp_path, jwt(serial=77))
+@pytest.mark.parametrize("owner", [None, "", "0" * 32])
+def test_a_kept_token_of_nobody_knows_which_key_is_replaced(tmp_path: Path, owner: str | None) -> None:
+    """The vendor's client does not say it: the token may be that of another account."""
+    store(tmp_path, jwt(serial=77), api_key_fingerprint=owner)
     bank = Bank()
-    assert source(tmp_path, bank).token() == jwt(serial=77)
-    assert bank.asked == []
+    assert source(tmp_path, bank).token() == bank.tokens[0]
+    assert stored(tmp_path)["access_token"] == bank.tokens[0]
+
+
+@given(st.lists(st.builds(ApiKey, st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"])), max_size=8))
+def test_whatever_keys_take_turns_each_gets_tokens_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[ApiKey]
+) -> None:
+    folder = tmp_path_factory.mktemp("c")
+    bought: dict[str, ApiKey] = {}
+
+    def fetch(key: ApiKey) -> tuple[str, int]:
+        token = jwt(serial=len(bought))
+        bought[token] = key
+        return token, 3600
+
+    for key in keys:
+        tokens = TokenSource(key, api_url=URL, fetch=fetch, folder=folder, now=lambda: NOW)
+        assert bought[tokens.token()] == key
 
 
 @given(st.integers(-100, 100))
@@ -285,9 +306,31 @@ def test_without_a_key_the_browsers_token_is_used_and_never_bought(tmp_path: Pat
     bank = Bank()
     tokens = source(tmp_path, bank, None)
     assert tokens.token() == jwt(serial=5)
-    with pytest.raises(LoginError, match="CONDUCTOR_API_KEY"):
+    with pytest.raises(
+        LoginError, match=r"credentials\) was refused by http://conductor.test; run 'conductor login'"
+    ):
         tokens.renew(jwt(serial=5))
     assert bank.asked == []
+
+
+@pytest.mark.parametrize(
+    ("token", "expiration", "reason"),
+    [
+        (jwt(), NOW - 1, "has expired"),
+        (jwt("http://elsewhere"), NOW + 60, "is for another server than http://conductor.test"),
+        (jwt("http://elsewhere"), NOW - 1, "is for another server than http://conductor.test"),
+        (jwt(None), NOW + 60, "is for another server"),
+        ("opaque", NOW + 60, "is for another server"),
+    ],
+)
+def test_a_browser_login_that_cannot_be_used_says_why(
+    tmp_path: Path, token: str, expiration: float, reason: str
+) -> None:
+    store(tmp_path, token, "credentials", expiration=int(expiration))
+    with pytest.raises(LoginError, match=reason) as caught:
+        source(tmp_path, Bank(), None).token()
+    assert "no API key is configured" not in str(caught.value)
+    assert token not in str(caught.value)
 
 
 def test_without_a_key_and_a_token_the_error_says_what_to_set(tmp_path: Path) -> None:

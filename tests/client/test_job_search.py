@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,16 @@ import pytest
 from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, search
 
 NOON = 1_700_000_000.0  # 2023-11-14T22:13:20Z
-PAYLOAD = {"job_title": "comp v3", "owner": "kim", "project": "default", "priority": 5}
-QUERY = JobQuery(PAYLOAD, earliest=NOON - 10, latest=NOON + 20)
+PAYLOAD = {
+    "job_title": "comp v3",
+    "owner": "kim",
+    "project": "default",
+    "priority": 5,
+    "tasks_data": [{"command": "render"}],
+    "metadata": {"shot": "a"},
+    "upload_size": 7,
+}
+QUERY = JobQuery(PAYLOAD, earliest=NOON - 10, latest=NOON + 20, before=frozenset({"00001"}))
 
 
 def record(**fields: Any) -> dict[str, Any]:
@@ -30,17 +39,20 @@ def test_a_job_that_fits_in_everything_is_found() -> None:
     assert search([record(title="another"), record()], QUERY).found == "00007"
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"title": "comp v4"},
-        {"title": ""},
-        {"created": "2023-11-14T22:13:00Z"},
-        {"created": "Mon, 13 Nov 2023 22:13:21 GMT"},
-    ],
-)
-def test_another_title_or_an_earlier_time_is_another_job(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{"title": "comp v4"}, {"title": ""}, {"jid": "00001"}])
+def test_another_title_or_one_that_was_there_before_is_another_job(fields: dict[str, Any]) -> None:
     assert search([record(**fields)], QUERY) == Sighting()
+
+
+@pytest.mark.parametrize("created", ["2023-11-14T22:13:00Z", "Mon, 13 Nov 2023 22:13:21 GMT"])
+def test_a_new_job_of_an_earlier_time_is_neither_found_nor_absent(created: str) -> None:
+    assert search([record(created=created)], QUERY) == Sighting((), ("00007",))
+
+
+def test_where_it_is_not_known_what_was_there_before_nothing_is_certain_but_an_earlier_time() -> None:
+    query = replace(QUERY, before=None)
+    assert search([record()], query) == Sighting((), ("00007",))
+    assert search([record(created="2023-11-14T22:13:00Z")], query) == Sighting()
 
 
 @pytest.mark.parametrize(
@@ -54,6 +66,10 @@ def test_another_title_or_an_earlier_time_is_another_job(fields: dict[str, Any])
         {"created": ...},
         {"created": "yesterday"},
         {"created": "2023-11-14T22:15:00Z"},
+        {"tasks": 2},
+        {"tasks": [{}, {}]},
+        {"metadata": {"shot": "b"}},
+        {"upload_size": 8},
     ],
 )
 def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -> None:
@@ -71,13 +87,18 @@ def test_one_that_fits_beside_one_that_may_is_for_a_person_to_decide() -> None:
 
 
 def test_a_job_of_another_submission_is_not_it() -> None:
-    query = JobQuery(PAYLOAD, QUERY.earliest, QUERY.latest, ours=frozenset({"00007"}))
+    query = replace(QUERY, ours=frozenset({"00007"}))
     assert search([record()], query) == Sighting()
 
 
 def test_without_a_title_nothing_is_certain() -> None:
-    query = JobQuery({**PAYLOAD, "job_title": ""}, QUERY.earliest, QUERY.latest)
+    query = replace(QUERY, payload={**PAYLOAD, "job_title": ""})
     assert search([record(), record(jid="00008", title="x")], query) == Sighting((), ("00007", "00008"))
+
+
+@pytest.mark.parametrize("tasks", [1, "1", [{}]])
+def test_as_many_tasks_as_were_sent_speak_for_a_job(tasks: Any) -> None:
+    assert search([record(tasks=tasks, metadata={"shot": "a"}, upload_size=7)], QUERY).found == "00007"
 
 
 @pytest.mark.parametrize("name", ["user", "submittedBy"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime
@@ -16,7 +17,15 @@ import requests
 import responses
 
 from conductor.lib.api_client import ApiClient
-from conductor.lib.exceptions import Acted, BusyError, LoginError, OutcomeUnknownError, UnreachableError
+from conductor.lib.exceptions import (
+    Acted,
+    BusyError,
+    LoginError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnreachableError,
+)
+from conductor.lib.submission.ledger import Ledger, ledger_folder
 from conductor.lib.submission.send import LOOKS
 from conductor.lib.wire.transport import ANNOUNCEMENT
 from support.client_world import NOW, URL, make_client
@@ -37,14 +46,18 @@ def record(jid: str, **fields: Any) -> dict[str, Any]:
 
 @dataclass
 class Service:
-    """Answers posts from a script and then well; `lists` are the job lists it shows, the last one for ever."""
+    """Answers posts from a script and then well; `lists` are the job lists it shows after the first post, the last one
+    for ever, and `before` the one until then.
+    """
 
     script: list[Reply] = field(default_factory=list)
     lists: list[Any] = field(default_factory=lambda: [[]])
+    before: Any = field(default_factory=list)
     honours: bool = False
     ahead: float = 0.0
     posts: list[requests.PreparedRequest] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
+    on_post: Callable[[], object] = lambda: None
 
     def install(self, mock: responses.RequestsMock) -> None:
         mock.add_callback("POST", f"{URL}/jobs/", self._post)
@@ -52,6 +65,7 @@ class Service:
 
     def _post(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         self.posts.append(request)
+        self.on_post()
         reply = self.script.pop(0) if self.script else (201, {}, '{"jobid": "00001"}')
         if isinstance(reply, requests.RequestException):
             raise reply
@@ -60,7 +74,10 @@ class Service:
 
     def _list(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         self.filters.append(dict(getattr(request, "params", {}))["filter"])
-        shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
+        if not self.posts:
+            shown = self.before
+        else:
+            shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
         if isinstance(shown, requests.RequestException):
             raise shown
         return 200, self._headers(), json.dumps(shown if isinstance(shown, dict) else {"data": shown})
@@ -179,21 +196,98 @@ def test_two_jobs_that_fit_are_named_and_not_chosen_from(service: Service, clien
     assert caught.value.candidates == ("00007", "00008")
 
 
-def test_the_job_of_another_submission_of_this_client_is_not_taken_for_it(
-    service: Service, client: ApiClient
-) -> None:
-    assert client.create_job(JOB)[0]["jobid"] == "00001"
+def test_a_job_that_was_there_before_is_not_taken_for_it(service: Service, client: ApiClient) -> None:
     service.script = [DROPPED]
+    service.before = [record("00001")]
     service.lists = [[record("00001")]]
     with pytest.raises(UnreachableError, match="no job was made"):
         client.create_job(JOB)
 
 
-def test_while_another_of_that_title_is_under_way_none_is_chosen(service: Service, client: ApiClient) -> None:
+@pytest.mark.parametrize("ended", ["with its job", "without a job", "unknown"])
+def test_what_another_submission_made_meanwhile_is_not_taken_for_it(
+    service: Service, client: ApiClient, ended: str
+) -> None:
+    """The other one is of another process: only what lies in the ledger is common to both."""
+    other = Ledger(ledger_folder(), URL, "T").entry()
+    with other as entry:
+        service.on_post = {
+            "with its job": lambda: entry.made("00001"),
+            "without a job": entry.none,
+            "unknown": lambda: None,
+        }[ended]
+        service.script = [DROPPED]
+        service.lists = [[record("00001")]]
+        if ended == "without a job":
+            assert client.create_job(JOB)[0]["jobid"] == "00001"
+            return
+        kind = UnreachableError if ended == "with its job" else OutcomeUnknownError
+        with pytest.raises(kind, match=r"no job was made|may be job 00001"):
+            client.create_job(JOB)
+
+
+def test_a_submission_of_another_title_is_no_reason_to_doubt(service: Service, client: ApiClient) -> None:
     service.script = [DROPPED]
     service.lists = [[record("00007")]]
-    with client._ledger.submitting("T"), pytest.raises(OutcomeUnknownError, match="may be job 00007"):
+    with Ledger(ledger_folder(), URL, "U").entry(), Ledger(ledger_folder(), f"{URL}:81", "T").entry():
+        assert client.create_job(JOB)[0]["jobid"] == "00007"
+
+
+def test_a_submission_that_was_lost_long_ago_is_no_reason_to_doubt(
+    service: Service, client: ApiClient
+) -> None:
+    with Ledger(ledger_folder(), URL, "T").entry():
+        (note,) = ledger_folder().iterdir()
+    os.utime(note, (0, 0))
+    service.script = [DROPPED]
+    service.lists = [[record("00007")]]
+    assert client.create_job(JOB)[0]["jobid"] == "00007"
+    assert not note.exists()
+
+
+def test_where_submissions_cannot_be_noted_no_job_of_the_list_is_certain(
+    service: Service, client: ApiClient
+) -> None:
+    ledger_folder().parent.mkdir(parents=True)
+    ledger_folder().write_text("in the way")
+    service.script = [DROPPED]
+    service.lists = [[record("00007")]]
+    with pytest.raises(OutcomeUnknownError, match="may be job 00007"):
         client.create_job(JOB)
+
+
+@pytest.mark.parametrize("before", [DROPPED, {}])
+def test_where_it_is_not_known_what_was_there_before_no_job_is_certain(
+    service: Service, client: ApiClient, waits: list[float], before: Any
+) -> None:
+    service.script = [DROPPED]
+    service.before = before
+    service.lists = [[record("00007")]]
+    with pytest.raises(OutcomeUnknownError, match="may be job 00007"):
+        client.create_job(JOB)
+    assert waits == [], "what is only wanted in case of need is not waited for"
+
+
+def test_nothing_is_left_in_the_ledger_of_a_submission_that_made_nothing(
+    service: Service, client: ApiClient
+) -> None:
+    service.script = [(400, {}, "no"), DROPPED]
+    for kind in (RefusedError, UnreachableError):
+        with pytest.raises(kind):
+            client.create_job(JOB)
+    assert list(ledger_folder().iterdir()) == []
+
+
+def test_a_client_that_has_had_no_answer_yet_learns_of_keys_before_it_sends(
+    service: Service, client: ApiClient
+) -> None:
+    service.honours = True
+    service.script = [DROPPED]
+    service.before = [record("00007")]
+    service.lists = [[record("00007")]]
+    assert client.create_job(JOB)[0]["jobid"] == "00001"
+    assert (len(service.posts), len(service.filters)) == (2, 1)
+    assert list(ledger_folder().iterdir()) == [], "the key tells submissions apart"
 
 
 @pytest.mark.parametrize("shown", [DROPPED, {}, {"data": None}, {"data": ["x"]}])
@@ -213,14 +307,16 @@ def test_clocks_that_differ_are_reckoned_with(service: Service, client: ApiClien
     with pytest.raises(OutcomeUnknownError) as caught:
         client.create_job(JOB)
     assert caught.value.candidates == ("00007", "00006"), "one fits; the other is from the future"
-    assert service.filters == ["created_gt_2023-11-12", "created_gt_2023-10-13"]
+    assert service.filters == ["created_gt_2023-11-12", "created_gt_2023-10-13"] * 2, "before and after"
 
 
 def test_when_only_the_list_announces_keys_the_job_is_sent_once_more(
     service: Service, client: ApiClient
 ) -> None:
     service.honours = True
+    service.before = DROPPED
     service.script = [SLOW]
+    service.lists = [[record("00007")]]
     assert client.create_job(JOB) == ({"jobid": "00001"}, 201)
     assert len({post.headers["Idempotency-Key"] for post in service.posts}) == 1
     assert len(service.posts) == 2
@@ -228,7 +324,7 @@ def test_when_only_the_list_announces_keys_the_job_is_sent_once_more(
 
 def test_a_repeat_that_was_lost_too_is_not_called_unmade(service: Service, client: ApiClient) -> None:
     service.honours = True
-    service.script = [DROPPED, *[SLOW] * 5]
+    service.script = [DROPPED, *[SLOW] * 10]
     with pytest.raises(OutcomeUnknownError, match="it may still be made") as caught:
         client.create_job(JOB)
     assert caught.value.under_way
@@ -255,7 +351,7 @@ def test_a_token_that_cannot_be_renewed_does_not_speak_for_the_first_attempt(
     monkeypatch.setattr(client._tokens, "renew", renew)
     service.honours = True
     client.list_jobs("jid_gt_00000")
-    service.script = [SLOW, (401, {}, ""), (401, {}, "")]
+    service.script = [SLOW, *[(401, {}, "")] * 10]
     service.lists = [DROPPED]
     with pytest.raises(OutcomeUnknownError):
         client.create_job(JOB)

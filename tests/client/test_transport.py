@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
+import os
+import shutil
 import socket
 import ssl
+import sys
 import traceback
 from pathlib import Path
 
+import certifi
 import pytest
 import requests
 import responses
@@ -217,13 +221,41 @@ def test_a_proxy_gets_the_whole_address() -> None:
     assert server.requests[0].line == "GET http://conductor.test/x HTTP/1.1"
 
 
-def test_a_missing_ca_bundle_is_an_error_before_anything_is_sent() -> None:
-    with pytest.raises(ConfigError, match="REQUESTS_CA_BUNDLE is '/gone'"):
-        Transport(environ={"REQUESTS_CA_BUNDLE": "/gone"})
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "does not exist"),
+        (b"", "holds no certificates in PEM"),
+        (b"no certificate", "holds no certificates in PEM"),
+        (b"\x30\x82\x01\x0a\x00", "holds no certificates in PEM"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificates in PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no certificates in PEM"),
+    ],
+)
+def test_a_ca_bundle_that_cannot_be_read_is_an_error_before_anything_is_sent(
+    tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{name} is '.*ca.pem', which {reason}") as caught:
+        Transport(environ={name: str(path)})
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_a_ca_bundle_that_is_no_file_or_not_ours_to_read_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("fifo", "loop"):
+        with pytest.raises(ConfigError, match=name):
+            Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path / name)})
+    Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path)}).close()  # a folder of hashed names
 
 
 def test_a_ca_bundle_of_the_environment_is_used(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("no certificate")
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
     seen = {}
 
     def look(

@@ -177,14 +177,32 @@ def test_a_file_that_is_gone_fails_its_job_with_the_reason_and_the_next_is_broug
     assert here.control.job("00002")["upload"]["status"] == "finished"
 
 
-def test_a_file_that_is_not_the_enforced_one_fails_its_job_with_both_md5s(here: Farm, tmp_path: Path) -> None:
-    (scene,) = write_tree(tmp_path / "project", {"scene.ma": b"as it was"})
-    submitted(here, scene, enforced_md5s={str(scene): md5_of(b"as it was")})
-    scene.write_bytes(b"as it is now")
+@pytest.mark.parametrize("others", [0, 1, 60], ids=["alone", "beside one", "beside many"])
+def test_of_a_job_whose_file_is_not_the_enforced_one_nothing_is_sent(
+    here: Farm, tmp_path: Path, others: int
+) -> None:
+    """Whether the changed one comes first or last, with batches of others that are ready long before."""
+    names = [f"{number:03}.ma" for number in range(others)]
+    for changed in ("000000.ma", "zzz.ma"):
+        files = write_tree(tmp_path / changed, {name: name.encode() for name in [*names, changed]})
+        (scene,) = (file for file in files if file.name == changed)
+        submitted(here, *files, enforced_md5s={str(scene): md5_of(changed.encode())})
+        scene.write_bytes(b"as it is now")
+        before = len(here.stored())
+        command(here, "uploader", "--once")
+        job = here.control.jobs()[-1]
+        assert (job["status"], len(here.stored())) == ("failed", before)
+        for part in (str(scene), md5_of(changed.encode()), md5_of(b"as it is now"), "nothing was sent"):
+            assert part in job["status_description"]
+        assert here.control.journal("files.get_upload_urls") == []
+
+
+def test_a_file_that_is_the_enforced_one_is_sent(here: Farm, tmp_path: Path) -> None:
+    files = write_tree(tmp_path / "project", {f"{number}.ma": b"%d" % number for number in range(30)})
+    submitted(here, *files, enforced_md5s={str(files[29]): md5_of(files[29].read_bytes())})
     command(here, "uploader", "--once")
-    reason = here.control.job("00001")["status_description"]
-    assert md5_of(b"as it was") in reason
-    assert md5_of(b"as it is now") in reason
+    assert here.control.job("00001")["upload"]["status"] == "finished"
+    assert len(here.stored()) == 30
 
 
 def test_a_claim_outlives_a_server_that_is_away_and_nothing_is_sent_twice(here: Farm, tmp_path: Path) -> None:

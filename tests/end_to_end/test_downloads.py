@@ -51,6 +51,33 @@ def test_a_download_of_nothing_says_why(here: Farm, tmp_path: Path) -> None:
     assert (early.exit_code, early.stderr) == (0, "these tasks have no outputs yet\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["1:999"], "999"),
+        (["1", "-t", "999"], "999"),
+        (["1:1,3,4"], "003, 004"),
+        (["1:0-40"], "003, 004, 005, 006, 007, 008, 009, 010, 011, 012 and 28 more"),
+        (["1:1000000"], "1000000"),
+    ],
+)
+def test_tasks_that_the_job_does_not_have_are_said_and_the_others_fetched(
+    here: Farm, tmp_path: Path, words: list[str], named: str
+) -> None:
+    render(here, tmp_path / "out", tasks=3)
+    result = command(here, "download", *words)
+    assert result.exit_code == 2
+    assert f"job 00001 has no task {named}; 'conductor tasks 00001'" in result.stderr
+    fetched = {"1:1,3,4": 1, "1:0-40": 3}.get(words[0], 0)
+    assert result.stdout.startswith(f"{fetched} files fetched")
+
+
+def test_a_task_that_has_no_outputs_yet_is_there(here: Farm, tmp_path: Path) -> None:
+    here.submit(job(output_path=str(tmp_path / "out")))
+    early = command(here, "download", "1:0")
+    assert (early.exit_code, early.stderr) == (0, "these tasks have no outputs yet\n")
+
+
 def test_json_names_every_file_with_what_became_of_it(here: Farm, tmp_path: Path) -> None:
     render(here, tmp_path / "out", tasks=2)
     (tmp_path / "out").mkdir()

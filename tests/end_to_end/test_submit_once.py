@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from conductor.cli import cli
 from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
-from conductor.lib.exceptions import OutcomeUnknownError
+from conductor.lib.exceptions import UnreachableError
+from conductor.lib.submission.ledger import Ledger, ledger_folder
 from conductor.lib.wire.transport import Transport
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
@@ -112,35 +113,53 @@ def test_everything_may_go_wrong_once_on_the_way(site: Site, tmp_path: Path) -> 
 def test_what_cannot_be_decided_is_exit_code_4_and_names_what_to_look_for(tmp_path: Path) -> None:
     site = Site(tmp_path, honour_keys=False)
     site.start()
-    with site.client() as client:
-        Submit(job(owner="robin"), client=client).main()
     site.fault("jobs.create", "lost_answer")
     given = tmp_path / "job.json"
     given.write_text(
         '{"job_title": "bad luck", "instance_type": "n1-standard-2", "project": "default", '
         '"tasks_data": [{"command": "render"}], "output_path": "/proj/out", "owner": "kim"}'
     )
-    result = CliRunner().invoke(cli, ["submit", "--file", str(given)], env=site.environment)
+    with Ledger(ledger_folder(), site.url, "bad luck").entry():  # another process is at it, too
+        result = CliRunner().invoke(cli, ["submit", "--file", str(given)], env=site.environment)
     jobs = Control(site.url).jobs()
     site.stop()
-    assert len(jobs) == 2
+    assert len(jobs) == 1
     assert result.exit_code == 4
     assert "a job titled 'bad luck'" in result.stderr
-    assert "it may be job 00002, 00001" in result.stderr
+    assert "it may be job 00001" in result.stderr
     assert "Traceback" not in result.output
 
 
-def test_two_submissions_of_one_title_are_told_apart_by_their_ids(tmp_path: Path) -> None:
-    site = Site(tmp_path, honour_keys=False)
+@pytest.mark.parametrize("fresh", [True, False], ids=["a client each", "one client"])
+@pytest.mark.parametrize("honour_keys", [True, False], ids=["keys", "no keys"])
+def test_of_two_submissions_of_one_title_the_lost_one_is_not_the_other(
+    tmp_path: Path, honour_keys: bool, fresh: bool
+) -> None:
+    site = Site(tmp_path, honour_keys=honour_keys)
     site.start()
     with site.client() as client:
-        first, _ = Submit(job(owner="kim"), client=client).main()
-        site.fault("jobs.create", "lost_answer")
-        second, _ = Submit(job(owner="kim"), client=client).main()
-    with site.client() as another:
-        site.fault("jobs.create", "lost_answer")
-        with pytest.raises(OutcomeUnknownError) as caught:
-            Submit(job(owner="kim"), client=another).main()
+        first, _ = Submit(job(), client=client).main()
+        site.fault("jobs.create", "reset")  # before the service acts
+        with site.client() if fresh else nullcontext(client) as second:
+            if honour_keys:
+                answer, _ = Submit(job(), client=second).main()
+                assert answer["jobid"] == "00002"
+            else:
+                with pytest.raises(UnreachableError, match="no job was made, submit again"):
+                    Submit(job(), client=second).main()
+    jobs = Control(site.url).jobs()
     site.stop()
-    assert (first["jobid"], second["jobid"]) == ("00001", "00002")
-    assert caught.value.candidates == ("00001", "00002", "00003")
+    assert first["jobid"] == "00001"
+    assert len(jobs) == (2 if honour_keys else 1)
+
+
+def test_lost_answers_are_told_apart_by_what_was_there_before(tmp_path: Path) -> None:
+    site = Site(tmp_path, honour_keys=False)
+    site.start()
+    answers = []
+    for _ in range(3):
+        site.fault("jobs.create", "lost_answer")
+        with site.client() as client:
+            answers.append(Submit(job(), client=client).main()[0]["jobid"])
+    site.stop()
+    assert answers == ["00001", "00002", "00003"]

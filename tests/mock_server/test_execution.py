@@ -357,7 +357,7 @@ def test_a_server_that_does_not_execute_simulates_what_was_left(tmp_path: Path) 
     ("settings", "message"),
     [
         ({"loopback": False}, "refused on an address that other machines reach"),
-        ({"executor": "dask://h:1", "execute": False}, "wants --execute too"),
+        ({"executor": "dask://h:1", "execute": False}, "needs --execute too"),
         ({"data_dir": "a folder"}, "where a shell would misread"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 
 from support.execution import PATIENCE_S, eventually, executing, is_running
 
-pytest.importorskip("distributed", reason="wants pip install 'conductor-mock[dask]'")
+pytest.importorskip("distributed", reason="needs pip install 'conductor-mock[dask]'")
 
 CLUSTER = """\
 import sys

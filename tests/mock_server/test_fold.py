@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm import actions, snapshot, uploads
+from conductor_mock.farm import actions, commands, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
-from conductor_mock.farm.commands import AccountOpened, Command, JobCreated, OptionsChanged
+from conductor_mock.farm.commands import AccountOpened, CatalogReplaced, Command, JobCreated, OptionsChanged
 from conductor_mock.farm.decisions import create_job
-from conductor_mock.farm.fold import advance, follow, replay
+from conductor_mock.farm.fold import EFFECTS, advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
 from conductor_mock.farm.payload import read
 from conductor_mock.farm.recorded import BrokenLogError
-from conductor_mock.farm.records import Record, decode
+from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import FORCED, TaskStatus
@@ -79,7 +79,7 @@ def job(payload: dict[str, Any], machine: Machine | None = None) -> JobCreated:
     )
 
 
-KINDS = ["job", "options", "clock", "act", "force", "claim", "progress", "fail"]
+STEPS = ["job", "options", "clock", "act", "force", "claim", "progress", "fail"]
 
 
 def next_command(draw_: st.DrawFn, state: State, kind: str) -> Command | None:
@@ -111,7 +111,7 @@ def logs(draw_: st.DrawFn) -> list[Record]:
     """Whole logs of one account: an opening, then commands that its state allows, at times that do not go back."""
     records = [Record(1, START_US, opening(options=draw_(options)))]
     state = replayed(records)
-    for kind in draw_(st.lists(st.sampled_from(KINDS), max_size=8)):
+    for kind in draw_(st.lists(st.sampled_from(STEPS), max_size=8)):
         advance(state, state.now_us + draw_(delays))
         try:
             command = next_command(draw_, state, kind)
@@ -139,6 +139,15 @@ def replayed(records: Sequence[Record], state: State | None = None) -> State:
     after = replay(records, state)
     assert after is not None
     return after
+
+
+def test_every_command_that_is_stated_can_be_read_from_a_log_and_has_an_effect() -> None:
+    stated = {
+        value for value in vars(commands).values() if isinstance(value, type) and hasattr(value, "kind")
+    }
+
+    assert stated == {*KINDS.values()}
+    assert stated == {*EFFECTS, JobCreated, CatalogReplaced}
 
 
 @given(logs(), st.data())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -96,9 +98,24 @@ def test_a_key_survives_a_restart(tmp_path: Path, clean: bool) -> None:
 
 
 def test_every_answer_says_that_keys_are_honoured(fake: Fake) -> None:
-    anonymous = fake.anonymous()
-    for path in ("/api/oauth_jwt", "/nowhere", "/api/v1/jobs", "/_mock/health"):
-        assert anonymous.get(path).headers["X-Conductor-Mock-Idempotency"] == "Idempotency-Key"
+    """Of every route by every method, to whoever asks: successes, refusals, what there is not, faults."""
+    caller, anonymous = fake.caller(), fake.anonymous()
+    paths = {re.sub("<[^>]*>", "1", rule.rule) for rule in fake.app.url_map.iter_rules()}
+    statuses = set()
+    for path, method in product(
+        [*sorted(paths), "/nowhere"], ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+    ):
+        for asking in (caller, anonymous):
+            answer = asking.request(method, path)
+            assert answer.headers["X-Conductor-Mock-Idempotency"] == "Idempotency-Key", (method, path)
+            statuses.add(answer.status)
+    assert statuses >= {200, 400, 401, 404, 405}
+    token = f"/api/oauth_jwt?client_id={caller.client_id}&client_secret=wrong"
+    assert anonymous.get(token).headers["X-Conductor-Mock-Idempotency"] == "Idempotency-Key"
+    rule = {"match": {}, "fault": {"kind": "status", "status": 503}}
+    assert caller.post("/_mock/faults", rule).status < 300
+    refused = caller.get("/api/v1/jobs")
+    assert (refused.status, refused.headers["X-Conductor-Mock-Idempotency"]) == (503, "Idempotency-Key")
 
 
 def test_a_fake_that_does_as_the_service_says_nothing_and_makes_two_jobs() -> None:

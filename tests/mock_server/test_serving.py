@@ -526,7 +526,7 @@ def test_what_cannot_be_served_is_a_clear_message_and_exit_2(
     assert "ready file" in refused_start(
         *data, "--ready-file", str(tmp_path / "no" / "such" / "folder" / "r.json")
     )
-    assert "wants --execute too" in refused_start(*data, "--executor", "dask://127.0.0.1:8786")
+    assert "needs --execute too" in refused_start(*data, "--executor", "dask://127.0.0.1:8786")
     assert "/nowhere cannot be read" in refused_start(*data, "--faults", "/nowhere")
     rules = tmp_path / "rules.yaml"
     rules.write_text("- fault: {kind: status}\n- fault: {kind: fire}\n", encoding="utf-8")
@@ -620,7 +620,9 @@ def test_env_reads_the_ready_file_of_a_throw_away_server(server: ServedProcess, 
     said = said_by("env", "--ready-file", str(server.ready_file))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.ready["env"].items()]
 
-    assert said.stdout.splitlines() == exports
+    *exported, unset = said.stdout.splitlines()
+    assert exported == exports
+    assert unset.startswith("unset ")
     both = said_by("env", "--ready-file", str(server.ready_file), "--url", server.url)
     assert (both.exit_code, "give it alone" in both.stderr) == (2, True)
     gone = said_by("env", "--ready-file", str(tmp_path / "gone"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
 from conductor.lib.files.local import look_at
 from conductor.lib.login.credentials import api_key
+from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport
 from conductor_contracts.retries import Case
@@ -72,6 +74,7 @@ class Bench:
             client.list_projects()
             self.control.reset()
             self.control.forget_journal()  # of requests without an account, too
+            shutil.rmtree(ledger_folder(), ignore_errors=True)  # jobs have the same ids again
             if operation in IN_PARTS:
                 self.control.ask("POST", "/_mock/options", {"part_size": len(SCENE) // 2 + 1})
             for rule in rules:

@@ -77,7 +77,7 @@ def uploader(
         return
     from conductor.lib.daemons.loop import Daemon, Pace
     from conductor.lib.daemons.uploader import UploaderDaemon
-    from conductor.lib.md5_cache import user_cache
+    from conductor.lib.md5_cache import configured_cache
 
     failed = 0
 
@@ -103,7 +103,7 @@ def uploader(
             client,
             cancellation,
             location=location,
-            cache=user_cache(),
+            cache=configured_cache(client.config),
             fail_on_stop=fail_on_stop,
             progress=lambda progress: show(at_work("uploading", progress)),
             on_outcome=note,

@@ -92,7 +92,7 @@ def make_downloader(client: ApiClient, options: DownloadOptions) -> Downloader:
     from conductor.lib.download.plan import Overwrite
     from conductor.lib.download.records import PAGE_TASKS
     from conductor.lib.downloader import Downloader
-    from conductor.lib.md5_cache import user_cache
+    from conductor.lib.md5_cache import configured_cache
 
     return Downloader(
         client,
@@ -101,7 +101,7 @@ def make_downloader(client: ApiClient, options: DownloadOptions) -> Downloader:
         overwrite=Overwrite.ALWAYS if options.force else Overwrite(options.overwrite),
         portable_names=not options.any_name,
         report=not options.no_report,
-        cache=user_cache(),
+        cache=configured_cache(client.config),
         page_size=options.page_size or PAGE_TASKS,
     )
 

@@ -10,6 +10,7 @@ import click
 from conductor.commands.common import day_option, json_option, print_records
 from conductor.commands.printing import echo
 from conductor.commands.tables import Column
+from conductor.commands.wait import task_counts, unrendered, which_tasks
 
 if TYPE_CHECKING:
     from conductor.lib.jobs import Job
@@ -54,22 +55,25 @@ def jobs(
 ) -> None:
     """List jobs and how far they are, the newest last.
 
-    TASKS counts those that have ended, of all.
+    TASKS counts those that have ended, of all, then those of them that failed, were killed or preempted; of jobs that
+    are named, which ones.
     """
     from conductor.lib.jobs import list_jobs
 
     every = list_jobs(jids=jids or None, statuses=statuses, project=project, owner=owner, since=since)
     shown = every[-limit:] if limit else every
-    print_records((job.record for job in shown) if as_json else map(_job_row, shown), _JOB_COLUMNS, as_json)
+    rows = (_job_row(job, named=bool(jids)) for job in shown)
+    print_records((job.record for job in shown) if as_json else rows, _JOB_COLUMNS, as_json)
     if len(shown) < len(every):
         echo(f"the last {len(shown)} of {len(every)} jobs; --limit 0 lists all", err=True)
 
 
-def _job_row(job: Job) -> dict[str, Any]:
+def _job_row(job: Job, *, named: bool) -> dict[str, Any]:
+    which = which_tasks(job) if named else ""
     return {
         "job": job.jid,
         "status": job.status,
-        "tasks": f"{job.finished_tasks}/{job.tasks}",
+        "tasks": f"{task_counts(job)}{unrendered(job)}{which}",
         "created": job.created.rstrip("Z").replace("T", " ")[:16],
         "project": job.project,
         "owner": job.owner,

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from conductor.commands.common import absolute, json_option, print_json
 from conductor.commands.printing import echo
 from conductor.commands.transfer_progress import shown_progress
-
-if TYPE_CHECKING:
-    from conductor.lib.config import Config
-    from conductor.lib.md5_cache import Md5Cache
 
 
 @click.command()
@@ -23,11 +17,12 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
     from conductor.lib.api_client import ApiClient
     from conductor.lib.file_utils import expand_paths
     from conductor.lib.files.local import look_at
+    from conductor.lib.md5_cache import configured_cache
     from conductor.lib.uploader import Uploader
 
     files = look_at(expand_paths(absolute(path) for path in paths))
     with ApiClient() as client, shown_progress("uploading", enabled=not as_json) as progress:
-        report = Uploader(client, cache=_cache(client.config), progress=progress).upload(files)
+        report = Uploader(client, cache=configured_cache(client.config), progress=progress).upload(files)
     if as_json:
         listed = [
             {"path": file.path, "size": file.size, "md5": file.md5, "sent": file.path in report.sent}
@@ -36,12 +31,3 @@ def upload(paths: tuple[str, ...], as_json: bool) -> None:
         print_json({"files": listed, "bytes_sent": report.bytes_sent, "bytes_resumed": report.bytes_resumed})
     else:
         echo(f"{len(report.sent)} files sent ({report.bytes_sent} bytes), {report.skipped} already there")
-
-
-def _cache(config: Config) -> Md5Cache | None:
-    """Return what remembers md5s and parts, unless the settings say to do without."""
-    if config.argument("md5_caching") is False:
-        return None
-    from conductor.lib.md5_cache import user_cache
-
-    return user_cache(config.argument("database_filepath") or None)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from conductor.lib.jobs import Job
 
 FAILED, KILLED = 5, 6
+NAMED = 10
+"""How many tasks are named at most; `conductor tasks JOB --status failed` lists all of them."""
 
 
 @click.command()
@@ -51,7 +53,7 @@ def wait(
         print_json([job.record for job in ended])
     else:
         for job in ended:
-            echo(_line(job))
+            echo(f"{_line(job)}{which_tasks(job)}")
     ctx.exit(outcome(ended))
 
 
@@ -64,7 +66,33 @@ def outcome(jobs: Iterable[Job]) -> int:
 
 
 def _line(job: Job) -> str:
-    return f"{job.jid} {job.status} {job.finished_tasks}/{job.tasks} tasks"
+    return f"{job.jid} {job.status} {task_counts(job)} tasks{unrendered(job)}"
+
+
+def task_counts(job: Job) -> str:
+    """Return how many tasks have ended, of all."""
+    return f"{job.finished_tasks}/{job.tasks}"
+
+
+def unrendered(job: Job) -> str:
+    """Return how many tasks ended without being rendered, as ``, 1 failed``; empty if none did."""
+    return "".join(f", {count} {status}" for status, count in job.unrendered.items())
+
+
+def which_tasks(job: Job) -> str:
+    """Ask which tasks they are, and return them as ``: 003, 007``; empty if there are none, or nobody says."""
+    from conductor.lib.exceptions import ConductorError
+    from conductor.lib.tasks import list_tasks
+
+    if not job.unrendered:
+        return ""
+    try:
+        tids = [task.tid for task in list_tasks(job.jid) if task.status in job.unrendered]
+    except ConductorError as error:
+        echo(f"conductor: which tasks of job {job.jid} is not known: {error}", err=True)
+        return ""
+    more = f" and {len(tids) - NAMED} more" if len(tids) > NAMED else ""
+    return f": {', '.join(tids[:NAMED])}{more}" if tids else ""
 
 
 @contextmanager

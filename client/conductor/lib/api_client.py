@@ -10,7 +10,8 @@ from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.exceptions import LoginError
 from conductor.lib.login.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
-from conductor.lib.submission.send import Ledger, Submission
+from conductor.lib.submission.ledger import ledger_folder
+from conductor.lib.submission.send import Submission
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import ACCOUNTS_GET
 from conductor.lib.wire.records import object_of, records_of
@@ -38,7 +39,6 @@ class ApiClient:
             api_key(self.config), api_url=self.config.api_url, fetch=self.fetch_token
         )
         self.calls = Calls(self.transport, self._tokens, url=self.config.url, api_url=self.config.api_url)
-        self._ledger = Ledger()
 
     def __enter__(self) -> ApiClient:
         return self
@@ -114,7 +114,7 @@ class ApiClient:
         for. ``key`` is the Idempotency-Key, a new one by default. A 204, which the vendor's clients know, has no
         body and returns ``({}, 204)``.
         """
-        return Submission(self.calls, payload, ledger=self._ledger, key=key).send()
+        return Submission(self.calls, payload, folder=ledger_folder(), key=key).send()
 
 
 def request_software_packages() -> list[dict[str, Any]]:

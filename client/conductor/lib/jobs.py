@@ -9,7 +9,7 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import RefusedError
-from conductor.lib.statuses import JOB_ENDED, SUCCEEDED, TASK_ENDED, TaskStatus
+from conductor.lib.statuses import JOB_ENDED, SUCCEEDED, TASK_ENDED, UNRENDERED, TaskStatus
 from conductor.lib.wire.operations import JOBS_LIST
 from conductor.lib.wire.records import job_id, job_ids, number, text
 
@@ -65,6 +65,11 @@ class Job:
     def finished_tasks(self) -> int:
         """How many tasks are neither waiting nor running."""
         return sum(count for name, count in self.counts.items() if name in TASK_ENDED)
+
+    @property
+    def unrendered(self) -> Mapping[str, int]:
+        """How many tasks ended without being rendered, by status; only the statuses of which there are any."""
+        return {name: count for name, count in self.counts.items() if name in UNRENDERED and count}
 
     @property
     def has_ended(self) -> bool:

@@ -10,11 +10,18 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.files.cache_file import FILE_NAME, CacheFile, default_path, prune
 from conductor.lib.files.local import LocalFile
+from conductor.lib.submission.arguments import BY_NAME
+from conductor.lib.values.kinds import Spot
 
-__all__ = ["FILE_NAME", "Md5Cache", "default_path", "user_cache"]
+if TYPE_CHECKING:
+    from conductor.lib.config import Config
+
+__all__ = ["FILE_NAME", "Md5Cache", "configured_cache", "default_path", "user_cache"]
 
 _BATCH = 500
 _RACY_NS = 2_000_000_000
@@ -23,6 +30,22 @@ _RACY_NS = 2_000_000_000
 def user_cache(database_filepath: str | None = None) -> Md5Cache:
     """Return the user's cache, or the one in a file of their choice (``database_filepath``)."""
     return Md5Cache(default_path() if database_filepath is None else Path(database_filepath).expanduser())
+
+
+def configured_cache(config: Config) -> Md5Cache | None:
+    """Return the cache that the settings ask for, None where ``md5_caching`` is off.
+
+    Raises BadArgumentError for settings that cannot be used.
+    """
+    problems: list[Problem] = []
+    values = {
+        name: BY_NAME[name].kind.check(sourced.value, Spot(name, problems, sourced.source))
+        for name, sourced in config.submission().items()
+        if name in ("md5_caching", "database_filepath") and sourced.value is not None
+    }
+    if problems:
+        raise BadArgumentError.listing(problems)
+    return None if values.get("md5_caching") is False else user_cache(values.get("database_filepath"))
 
 
 class Md5Cache:

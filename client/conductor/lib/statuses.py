@@ -54,3 +54,6 @@ JOB_ENDED = TASK_ENDED | {JobStatus.SYNC_FAILED.value}
 
 SUCCEEDED = frozenset({JobStatus.SUCCESS.value, JobStatus.DOWNLOADED.value, JobStatus.REVIEWED.value})
 """Those of a job or task that was rendered."""
+
+UNRENDERED = TASK_ENDED - SUCCEEDED
+"""Those of a task that ended in another way."""

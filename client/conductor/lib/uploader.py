@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,14 +67,20 @@ class Uploader:
         self._cancellation = cancellation
         self._clock = clock
 
-    def upload(self, files: Iterable[LocalFile]) -> UploadReport:
+    def upload(
+        self, files: Iterable[LocalFile], *, enforced: Mapping[str, str] | None = None
+    ) -> UploadReport:
         """Make the service have all these files, and return their md5s.
 
         Two files of the same content are sent once. The first failure ends the upload: FileChangedError and
         InvalidPathError name the file; errors of the service name the file that was being sent. Ctrl-C and a
         cancellation (CancelledError) end it within a second; what was sent by then is not sent again.
+        ``enforced`` are md5s (base64) that files must have, by path: a file that has another one ends the upload by
+        FileChangedError before anything is sent, of this file or another.
         """
         listed = list(files)
+        paths = {file.path for file in listed}
+        enforced = {path: md5 for path, md5 in (enforced or {}).items() if path in paths}
         if not listed:
             return UploadReport((), frozenset(), 0)
         stop = Cancellation()
@@ -82,7 +88,7 @@ class Uploader:
         # With connections of its own, which are broken when it is to end early.
         with self._client.branch(stop) as client, stop.calling(client.transport.break_off):
             context = UploadContext(client.calls, self._project, stop, meter, self._part_memory())
-            run = UploadRun(context, listed, cache=self._cache, clock=self._clock)
+            run = UploadRun(context, listed, cache=self._cache, clock=self._clock, enforced=enforced)
             workers = _workers(listed, self._client.config.thread_count)
             # Whoever watches or may cancel is served by the calling thread, which then must not be busy itself.
             inline = workers == 1 and self._cancellation is None and self._progress is None

@@ -24,7 +24,7 @@ F = TypeVar("F")
 def check_query() -> None:
     """Warn of parameters that the service does not know, and refuse (400) a query that cannot be meant."""
     operation = service().contract.operations.get(request.endpoint or "")
-    if operation is None or request.method == "OPTIONS":
+    if operation is None or request.method == "OPTIONS" or not (request.args or operation.needs_query):
         return
     for problem in parameters(operation.unknown_parameters(request.args)):
         notice(problem.path, problem.message)

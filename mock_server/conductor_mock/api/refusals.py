@@ -25,8 +25,11 @@ from conductor_mock.errors import (
     too_large,
     unavailable,
 )
+from conductor_mock.farm.encoding import EncodingError
+from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
+from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
 from conductor_mock.store.database import is_disk_full
 
@@ -40,7 +43,8 @@ def handle_errors(app: Flask) -> None:
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(sa.exc.OperationalError, _database_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
-    app.register_error_handler(UnknownCommandError, _unreadable_log)
+    for unreadable in (UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
+        app.register_error_handler(unreadable, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
     app.register_error_handler(InvalidRequestError, _invalid)
@@ -106,7 +110,7 @@ def _unknown_account(_: UnknownAccountError) -> Response:
     return _refusal(not_found("the account of this URL does not exist on this server"))
 
 
-def _unreadable_log(error: UnknownCommandError) -> Response:
+def _unreadable_log(error: Exception) -> Response:
     log.error("an account cannot be opened: %s", error)
     return _refusal(unavailable(f"the account cannot be opened: {error}"))
 

@@ -26,16 +26,13 @@ from conductor_mock.farm.commands import AccountOpened, ClockSet, OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
-from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
+from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Inventory
 from conductor_mock.store.keys import key_sha256
 from conductor_mock.version import version
 from conductor_mock.wire.md5 import from_base64
-
-_NO_HISTORY = (BrokenLogError, InvalidRequestError)
-"""What folding commands that do not belong together raises. Anything else is a defect of ours, and is told as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def _check_state(manifest: Manifest, records: Sequence[Record]) -> State:
         assert state is not None  # noqa: S101 - there is a first command
         advance(state, manifest.now_us)
         sha256 = fingerprint(state)
-    except _NO_HISTORY as error:
+    except BrokenLogError as error:
         raise BundleError(f"its commands do not make a history: {error}") from None
     if sha256 != manifest.state_sha256:
         raise BundleError(

@@ -16,7 +16,7 @@ faults = Blueprint("faults", __name__)
 
 
 @faults.get("/faults", endpoint="list")
-def list_rules() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """The fault rules of the account, and how often each was consumed."""
     return {"faults": service().faults.of(account_meant())}
 

@@ -13,7 +13,7 @@ files = Blueprint("files", __name__)
 
 
 @files.get("/files", endpoint="list")
-def list_files() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """Every path that was declared for upload and whose content is held, with its base64 md5 and size."""
     contents = service().contents
     return {

@@ -70,7 +70,7 @@ def _admin() -> None:
         raise forbidden("the control API is off: the server listens beyond loopback and has no --admin-token")
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if not is_same(given, settings.admin_token):
-        message = "the control API wants 'Authorization: Bearer ADMIN_TOKEN'"
+        message = "the control API needs 'Authorization: Bearer ADMIN_TOKEN'"
         raise Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
 
 

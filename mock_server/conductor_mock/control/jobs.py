@@ -24,7 +24,7 @@ jobs = Blueprint("jobs", __name__)
 
 
 @jobs.get("/jobs", endpoint="list")
-def list_jobs() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """Every job of the accounts that are meant, with its payload and tasks."""
     found = []
     for account_id in existing_accounts():

@@ -13,6 +13,6 @@ mails = Blueprint("mails", __name__)
 
 
 @mails.get("/mails", endpoint="list")
-def list_mails() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """The mails that jobs caused when they ended, oldest first, and what became of each on its way out."""
     return {"mails": [mail for account_id in existing_accounts() for mail in outbox(account_id)]}

@@ -18,7 +18,7 @@ outcomes = Blueprint("outcomes", __name__)
 
 
 @outcomes.get("/outcomes", endpoint="list")
-def list_rules() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """The rules for how tasks go, first match first."""
     with state_to_show() as state:
         return {"rules": list(state.rules)}

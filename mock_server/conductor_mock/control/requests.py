@@ -18,7 +18,7 @@ LIMIT = 1000
 
 
 @requests.get("/requests", endpoint="list")
-def list_requests() -> dict[str, Any]:
+def list_() -> dict[str, Any]:
     """What was asked and answered, oldest first: at most `limit` of the newest."""
     filters = request.args.to_dict()
     found = service().journal.find(

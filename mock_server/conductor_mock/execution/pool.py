@@ -47,7 +47,7 @@ def _dask(url: str, slots: int | None) -> Pool:
     try:
         distributed: Any = importlib.import_module("distributed")
     except ImportError as error:
-        raise ExecutorError(f"wants pip install 'conductor-mock[dask]' ({error})") from None
+        raise ExecutorError(f"needs pip install 'conductor-mock[dask]' ({error})") from None
     try:
         client = distributed.Client(f"tcp://{match[1]}", timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -27,7 +27,7 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
     leftovers.end_all(directory)
     if not settings.execute:
         if settings.executor is not None:
-            raise ExecutionError("--executor says where tasks run: it wants --execute too")
+            raise ExecutionError("--executor says where tasks run: it needs --execute too")
         return None
     if not settings.loopback:
         raise ExecutionError(
@@ -36,7 +36,7 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
         )
     if not processes.is_supported():
         raise ExecutionError(
-            "--execute wants Linux: elsewhere processes cannot be found again and ended surely"
+            "--execute needs Linux: elsewhere processes cannot be found again and ended surely"
         )
     if not _PLAIN.fullmatch(str(directory.resolve())):
         raise ExecutionError(

@@ -36,6 +36,7 @@ from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
+from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task, Upload
 from conductor_mock.farm.statuses import Phase, TaskStatus
 
@@ -85,7 +86,7 @@ def apply(state: State, record: Record) -> None:
     elif isinstance(command, CatalogReplaced):
         state.catalog_seq = None if command.document is None else record.seq
     else:
-        _EFFECTS[type(command)](state, command)
+        EFFECTS[type(command)](state, command)
     simulation.give_slots(state)
     state.seq = record.seq
 
@@ -111,7 +112,7 @@ def _open_again(state: State, command: AccountOpened) -> None:
     raise BrokenLogError(f"account {state.account_id} was opened twice, again as {command.client_id!r}")
 
 
-_EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
+EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     AccountOpened: _open_again,
     OptionsChanged: _change_options,
     ClockSet: _set_clock,
@@ -131,6 +132,7 @@ _EFFECTS: Mapping[type[Command], Callable[[State, Any], None]] = {
     RulesChanged: _change_rules,
     JobChanged: actions.apply_changed,
 }
+"""What each command does to a state; `apply` knows those of which the place in the log matters."""
 
 
 def _opened(record: Record, command: AccountOpened) -> State:
@@ -148,7 +150,7 @@ def _opened(record: Record, command: AccountOpened) -> State:
 
 def _create_job(state: State, seq: int, command: JobCreated) -> None:
     """A new job, of the submission that was read when it was accepted, or of the payload in the log."""
-    submission = command.submission or read(command.payload)
+    submission = command.submission or _read_again(command)
     waits_for_daemon = not submission.local_upload and bool(submission.files)
     phase, note = _first_phase(command, waits_for_daemon=waits_for_daemon)
     job = Job(
@@ -185,6 +187,14 @@ def _create_job(state: State, seq: int, command: JobCreated) -> None:
         state.keys[command.idempotency_key] = (command.body_sha256, job.number)
     if phase == Phase.SYNCING:
         simulation.begin_sync(state, job)
+
+
+def _read_again(command: JobCreated) -> Submission:
+    """The payload of a job in a log, which was read without fault when it was accepted. Raises BrokenLogError."""
+    try:
+        return read(command.payload)
+    except InvalidRequestError as error:
+        raise BrokenLogError(f"a job was accepted that cannot be: {error}") from None
 
 
 def _tasks(submission: Submission) -> list[Task]:

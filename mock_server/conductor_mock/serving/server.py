@@ -6,7 +6,6 @@ that the client sees the answer instead of a reset connection.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -19,10 +18,10 @@ from flask import Flask
 
 from conductor_mock.context import service_of
 from conductor_mock.faults.middleware import WIRE
+from conductor_mock.serving import ready
+from conductor_mock.serving.environment import client_environment
 from conductor_mock.serving.framing import REQUEST, Body, Gateway, Listener
 from conductor_mock.serving.wire import SocketWire
-from conductor_mock.store.durable import write_private
-from conductor_mock.store.keys import Keys
 from conductor_mock.version import version
 from conductor_mock.wire.answer import App
 
@@ -85,6 +84,11 @@ class Server:
             host = "127.0.0.1"
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def directory(self) -> Path:
+        """Where its data lies."""
+        return service_of(self._app).directory
+
     def start(self) -> None:
         """Accept connections; returns at once."""
         self._thread.start()
@@ -97,7 +101,8 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """The variables that point a client here."""
-        return client_environment(self.url, service_of(self._app).keys)
+        service = service_of(self._app)
+        return client_environment(self.url, service.keys, admin_token=service.settings.admin_token)
 
     def __enter__(self) -> Server:
         self.start()
@@ -107,21 +112,10 @@ class Server:
         self.stop()
 
 
-def client_environment(url: str, keys: Keys) -> dict[str, str]:
-    """What a client of either kind reads (wire reference 1.8), and NO_PROXY so that no proxy comes between."""
-    return {
-        "CONDUCTOR_URL": url,
-        "CONDUCTOR_API_URL": url,
-        "CONDUCTOR_AUTH_URL": url,
-        "CONDUCTOR_API_KEY": keys.api_key(),
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-
-
 def write_ready_file(path: Path, server: Server) -> None:
-    """Tell whoever waits that the socket accepts connections. Written at once or not at all, mode 0600."""
+    """Tell whoever waits that the socket accepts connections. A regular file is written whole or not at all, 0600."""
     document = {"url": server.url, "pid": os.getpid(), "version": version(), "env": server.environment()}
-    write_private(path, json.dumps(document, indent=2) + "\n")
+    ready.write(path, document)
 
 
 class _Drain:

@@ -5,6 +5,7 @@ One process owns a database at a time; the second is told so by name instead of 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -40,28 +41,25 @@ class DatabaseError(Exception):
     """The database cannot be used: in use by another server, written by a newer version, or not understood."""
 
 
+def of_file(path: Path) -> sa.URL:
+    """The URL of a SQLite file, whatever stands in its name."""
+    return sa.URL.create("sqlite", database=str(path))
+
+
 class Database:
     """An engine, the right to write to it, and the tables above."""
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
-        """Open the database at a SQLAlchemy URL and take ownership of it. Raises DatabaseError.
+    def __init__(self, url: str | sa.URL, *, durable: bool = True) -> None:
+        """Open the database at a SQLAlchemy URL, as a text or made by `of_file`, and take ownership of it.
 
+        Raises DatabaseError.
         A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
         """
         # FULL: a commit is on disk before the answer is sent
         self._synchronous = "FULL" if durable else "OFF"
-        try:
-            parsed = make_url(url)
-        except sa.exc.ArgumentError as error:
-            raise DatabaseError(
-                f"not a database URL: {url!r} (such a URL is sqlite:////path/conductor.db)"
-            ) from error
+        parsed = _parsed(url)
         self.backend = parsed.get_backend_name()
         self.shown_url = parsed.render_as_string(hide_password=True)
-        if self.backend not in ("sqlite", "postgresql"):
-            raise DatabaseError(
-                f"databases of the kind {self.backend!r} are not supported; use sqlite or postgresql"
-            )
         self._write_lock = threading.Lock()
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
@@ -75,31 +73,49 @@ class Database:
             self._check_version()
         except sa.exc.SQLAlchemyError as error:
             self.close()
-            raise DatabaseError(f"cannot open {self.shown_url}: {_first_line(error)}") from error
+            raise self._cannot_open(parsed, error) from error
         except BaseException:
             self.close()
             raise
 
+    def _cannot_open(self, url: sa.URL, error: BaseException) -> DatabaseError:
+        said = _first_line(error)
+        if url.password:  # drivers repeat what they were given
+            said = said.replace(str(url.password), "***")
+        return DatabaseError(f"cannot open {self.shown_url}: {said}")
+
     def _connect(self, url: sa.URL) -> sa.Engine:
-        if self.backend == "sqlite":
-            if url.database and url.database != ":memory:":
-                self._file_lock = lock_file(Path(url.database + ".lock"), self.shown_url)
-                engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 60})
+        try:
+            if self.backend != "sqlite":
+                engine = sa.create_engine(url, pool_pre_ping=True)
+                self._held = engine.connect()
+            elif url.database and url.database != ":memory:":
+                file = _one_file(Path(url.database), self.shown_url)
+                # The file and not its name: links give it several, and each would have a lock of its own.
+                self._file_lock = lock_file(file.with_name(file.name + ".lock"), self.shown_url)
+                engine = sa.create_engine(
+                    url.set(database=str(file)), connect_args={"check_same_thread": False, "timeout": 60}
+                )
             else:
                 engine = sa.create_engine(
                     url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
                 )
+        except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
+            self.close()
+            raise self._cannot_open(url, error) from error
+        if self.backend == "sqlite":
             sa.event.listen(engine, "connect", self._tune_sqlite)
             return engine
-        try:
-            engine = sa.create_engine(url, pool_pre_ping=True)
-            self._held = engine.connect()
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise DatabaseError(f"cannot open {self.shown_url}: {_first_line(error)}") from error
-        taken = self._held.execute(sa.select(sa.func.pg_try_advisory_lock(_PG_LOCK))).scalar_one()
-        self._held.commit()
+        return self._owned(engine, self._held)
+
+    def _owned(self, engine: sa.Engine, held: sa.Connection | None) -> sa.Engine:
+        """A PostgreSQL engine, once the lock of its database is held by the connection that was kept for it."""
+        if held is None:
+            raise DatabaseError(f"cannot open {self.shown_url}: no connection")
+        taken = held.execute(sa.select(sa.func.pg_try_advisory_lock(_PG_LOCK))).scalar_one()
+        held.commit()
         if not taken:
-            self._held.close()
+            held.close()
             engine.dispose()
             raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server")
         return engine
@@ -194,17 +210,80 @@ def is_disk_full(error: sa.exc.DBAPIError) -> bool:
     return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
 
 
+_GLANCE_S = 0.5
+"""How long a lock may be held by somebody who only looks whether it is held."""
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a server holds a lock. Raises nothing: one that cannot be looked at is held by nobody we could ask."""
+    if not path.exists():
+        return False
+    lock = filelock.FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
     lock = filelock.FileLock(path, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_GLANCE_S)
     except filelock.Timeout:
         raise DatabaseError(f"{shown} is in use by another conductor-mock server") from None
     except OSError as error:
         raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
     return lock
+
+
+_WANTED = "wanted such as sqlite:////path/conductor.db or postgresql+psycopg://user@host:5432/database"
+_PASSWORD = re.compile(r"(//[^/@:]*:).*@", re.DOTALL)
+
+
+def _parsed(url: str | sa.URL) -> sa.URL:
+    """A database URL that can be used here. Raises DatabaseError, which shows no password."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        is_one = parsed.port is None or 0 < parsed.port < 1 << 16
+    except (sa.exc.ArgumentError, ValueError):
+        is_one = False
+    if not is_one:
+        shown = _PASSWORD.sub(r"\1***@", str(url))
+        raise DatabaseError(f"not a database URL: {shown!r} ({_WANTED})")
+    shown = parsed.render_as_string(hide_password=True)
+    if backend not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"databases of the kind {backend!r} are not supported; use sqlite or postgresql")
+    if backend == "sqlite":
+        if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+            raise DatabaseError(f"the driver of {shown} is not supported; use sqlite://")
+        if parsed.host or (parsed.database or "").startswith("file:"):
+            raise DatabaseError(
+                f"{shown} names no file; an absolute path has four slashes: sqlite:////path/name.db"
+            )
+    return parsed
+
+
+def _one_file(path: Path, shown: str) -> Path:
+    """The file behind a path, links followed. Raises DatabaseError when it has other names, or is no file."""
+    try:
+        file = path.resolve()
+        if file.is_dir():
+            raise DatabaseError(f"cannot open {shown}: it is a folder")
+        if file.exists() and file.stat().st_nlink > 1:
+            raise DatabaseError(
+                f"cannot open {shown}: the file has more than one name (hard links), and SQLite would lose what is "
+                "written under the other; copy it"
+            )
+    except (OSError, RuntimeError) as error:
+        raise DatabaseError(f"cannot open {shown}: {getattr(error, 'strerror', None) or error}") from error
+    return file
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,6 +19,8 @@ _SECRETS = (
     re.compile(r"()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL),
     re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
+_NAMED = re.compile(rf"{_FIELDS}|bearer|-----BEGIN|eyJ", re.IGNORECASE)
+"""Without any of these a text has no secret that can be read as it is: most have none, and need no closer look."""
 
 
 def mask_text(text: str) -> str:
@@ -30,9 +32,10 @@ def mask_text(text: str) -> str:
 
 
 def _masked(text: str, depth: int) -> str:
-    text = hide_json_values(text, _FIELDS, MASK)
-    for pattern in _SECRETS:
-        text = pattern.sub(rf"\g<1>{MASK}", text)
+    if _NAMED.search(text):
+        text = hide_json_values(text, _FIELDS, MASK)
+        for pattern in _SECRETS:
+            text = pattern.sub(rf"\g<1>{MASK}", text)
     return hide_wrapped(text, lambda inner: _masked(inner, depth - 1) != inner, MASK) if depth else text
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from conductor.lib.api_client import ApiClient
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.daemons.loop import PASSING
-from conductor.lib.exceptions import ConductorError, FileChangedError, LoginError, RefusedError
-from conductor.lib.files.local import LocalFile, look_at
+from conductor.lib.exceptions import ConductorError, LoginError, RefusedError
+from conductor.lib.files.local import look_at
 from conductor.lib.progress import Progress, ProgressCallback
 from conductor.lib.upload.claims import ClaimedUpload, next_claim
 from conductor.lib.uploader import Uploader, UploadReport
@@ -112,22 +112,10 @@ class UploaderDaemon:
             progress=keeper,
             cancellation=self._cancellation,
         )
-        report = uploader.upload(files)
-        self._check(claimed, report.files)
+        enforced = {path: md5 for path, md5 in claimed.files.items() if md5}
+        report = uploader.upload(files, enforced=enforced)
         self._calls.uploads_finish(claimed.id, {file.path: file.md5 or "" for file in report.files})
         return report
-
-    def _check(self, claimed: ClaimedUpload, files: tuple[LocalFile, ...]) -> None:
-        """Compare the files with the md5s that were enforced when the job was submitted (wire reference 3.2)."""
-        for file in files:
-            enforced = claimed.files[file.path]
-            if enforced and enforced != file.md5:
-                raise FileChangedError(
-                    f"{file.path}: expected md5 {enforced} (enforced at submission), got {file.md5}",
-                    path=file.path,
-                    expected=enforced,
-                    actual=file.md5 or "",
-                )
 
     def _fail(self, claimed: ClaimedUpload, error: ConductorError) -> None:
         self._say_failed(claimed, f"{_PREFIX}{error}")

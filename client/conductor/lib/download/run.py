@@ -29,7 +29,9 @@ from conductor.lib.download.task_reports import TaskReports, TaskUnderWay
 from conductor.lib.exceptions import ConductorError, RefusedError, TryAgainError
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import ProgressCallback
+from conductor.lib.tasks import list_tasks
 from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
+from conductor.lib.wire.operations import TASKS_LIST
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 60.0
 # So many files in a row that found no server mean that the rest will find none either.
 HOPELESS_FILES = 16
+# How many tasks that there are not are named.
+NAMED_TASKS = 10
 
 
 @dataclass(frozen=True)
@@ -95,14 +99,33 @@ class DownloadRun:
         self._hopeless = False
 
     def listed(self, selections: Iterable[Selection]) -> Iterator[DownloadTask]:
-        """Yield the tasks of jobs, page by page; a job that cannot be listed is noted, and the next one taken."""
+        """Yield the tasks of jobs, page by page; a job that cannot be listed is noted, and the next one taken.
+
+        So is a task that was named and that there is not: what has no outputs yet is listed no more than that.
+        """
         limit = self._settings.page_size
         for selection in selections:
+            missing = set(selection.task_ids or ())
             try:
                 for page in pages(self._calls, selection.job_id, selection.task_ids, limit=limit):
+                    missing.difference_update(task.task_id for task in page.tasks)
                     yield from page.tasks
+                if missing:
+                    self._check_there_are(selection.job_id, missing)
             except (RefusedError, TryAgainError) as error:
                 self._errors.append(error)
+
+    def _check_there_are(self, jid: str, tids: set[str]) -> None:
+        """Raise RefusedError for tasks that the job does not have."""
+        there = {task.tid for task in list_tasks(jid, client=self._client)}
+        absent = sorted(tids - there, key=int)
+        if absent:
+            more = f" and {len(absent) - NAMED_TASKS} more" if len(absent) > NAMED_TASKS else ""
+            named = ", ".join(absent[:NAMED_TASKS]) + more
+            raise RefusedError(
+                f"{TASKS_LIST.id}: job {jid} has no task {named}; 'conductor tasks {jid}' lists those that it has",
+                operation=TASKS_LIST.id,
+            )
 
     def finish(self, source: Iterator[DownloadTask]) -> DownloadReport:
         """Do all the work there is."""

@@ -262,8 +262,9 @@ class TokenSource:
         token = self._store.read()
         if token is None or token.access_token == refused:
             return None
-        # A file of the vendor's client does not say whose token it is, and is trusted as that client does.
-        ours = token.owner in ("", fingerprint(key, self._api_url))
+        # A file of the vendor's client does not say whose token it is: it may be that of another key, which would then
+        # act for another account.
+        ours = token.owner == fingerprint(key, self._api_url)
         return token if ours and token.valid_for(self._api_url, self._now()) else None
 
     def _bought(self, key: ApiKey) -> Token:
@@ -277,15 +278,32 @@ class TokenSource:
 
     def _from_browser_login(self, refused: str) -> Token:
         token = self._store.read()
-        if token and token.access_token != refused and token.valid_for(self._api_url, self._now()):
-            return token
-        raise LoginError(
-            "no API key is configured: set CONDUCTOR_API_KEY to the key (JSON, or base64 of it), "
-            "or CONDUCTOR_API_KEY_PATH to a file that holds it; or run 'conductor login'",
-            operation="auth.token",
-        )
+        if token is None:
+            raise LoginError(
+                "no API key is configured: set CONDUCTOR_API_KEY to the key (JSON, or base64 of it), "
+                "or CONDUCTOR_API_KEY_PATH to a file that holds it; or run 'conductor login'",
+                operation="auth.token",
+            )
+        reason = self._why_not(token, refused)
+        if reason:
+            raise LoginError(
+                f"the browser login ({self._store.path}) {reason}; run 'conductor login' again, or set an API key",
+                operation="auth.token",
+            )
+        return token
+
+    def _why_not(self, token: Token, refused: str) -> str:
+        """Say why a token cannot be used; empty if it can."""
+        if not same_domain(claims(token.access_token).get("aud"), self._api_url):
+            return f"is for another server than {self._api_url}"
+        if token.expiration < self._now():
+            return "has expired"
+        return f"was refused by {self._api_url}" if token.access_token == refused else ""
 
 
 def fingerprint(key: ApiKey, api_url: str) -> str:
-    """Return a text that tells keys and servers apart without giving either away."""
-    return hashed_name(f"{api_url}\0{key.client_id}")[:32]
+    """Return a text that tells keys and servers apart without giving either away.
+
+    Of the whole key: one whose private part is another is another key, which the service has yet to accept.
+    """
+    return hashed_name(f"{api_url}\0{key.client_id}\0{key.private_key}")[:32]

@@ -1,7 +1,8 @@
-"""Finding a job in the job list whose submission was not answered: by title, owner and time, decided without asking.
+"""Finding a job in the job list whose submission was not answered, decided without asking.
 
 The list (wire reference 2.9) has nothing that names a submission, so every rule here errs on one side: what might be
-the job is never taken for absent, and what might be another one is never taken for the job.
+the job is never taken for absent, and what might be another one is never taken for the job. A job that was listed
+before the submission began is another one; where it is not known what was listed then, no job is certain.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 # Fields in which the submitter may stand; which of them holds the payload's owner is not known for certain.
 _OWNERS = ("owner", "user", "submittedBy")
 # Compared where both sides have them.
-_TRAITS = ("project", "output_path", "location", "instance_type", "priority")
+_TRAITS = ("project", "output_path", "location", "instance_type", "priority", "metadata", "upload_size")
 _FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
 
 
@@ -24,12 +25,14 @@ _FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
 class JobQuery:
     """What is looked for. Times are epoch seconds by the service's clock, with some room on both sides.
 
-    ``ours`` are ids of jobs that are known to come from other submissions.
+    ``before`` are ids of the jobs that were listed when the submission began, None where that is not known; ``ours``
+    are ids of jobs that are known to come from other submissions since.
     """
 
     payload: Mapping[str, Any]
     earliest: float
     latest: float
+    before: frozenset[str] | None = None
     ours: frozenset[str] = frozenset()
 
     @property
@@ -61,11 +64,16 @@ def search(records: Iterable[Mapping[str, Any]], query: JobQuery) -> Sighting:
     certain: list[str] = []
     possible: list[str] = []
     for record in records:
-        jid = str(record.get("jid") or record.get("id") or "?")
-        if jid in query.ours or not _may_be(record, query):
+        jid = id_of(record)
+        if jid in query.ours or jid in (query.before or ()) or not _may_be(record, query):
             continue
         (certain if _is(record, query) else possible).append(jid)
     return Sighting(tuple(certain), tuple(possible))
+
+
+def id_of(record: Mapping[str, Any]) -> str:
+    """Return the id that a record names."""
+    return str(record.get("jid") or record.get("id") or "?")
 
 
 def _may_be(record: Mapping[str, Any], query: JobQuery) -> bool:
@@ -74,19 +82,30 @@ def _may_be(record: Mapping[str, Any], query: JobQuery) -> bool:
     if title is not None and query.title and str(title).strip() != query.title.strip():
         return False
     created = epoch_of(record.get("created"))
-    return created is None or created >= query.earliest
+    # What is new in the list may be it whatever the clock of the service says.
+    return query.before is not None or created is None or created >= query.earliest
 
 
 def _is(record: Mapping[str, Any], query: JobQuery) -> bool:
     """Whether everything speaks for it."""
     created = epoch_of(record.get("created"))
-    if not query.title or record.get("title") is None or created is None or created > query.latest:
+    if query.before is None or not query.title or record.get("title") is None:
+        return False
+    if created is None or not query.earliest <= created <= query.latest:
         return False
     payload = query.payload
     if str(payload.get("owner") or "") not in [str(record.get(name)) for name in _OWNERS]:
         return False
     shared = [name for name in _TRAITS if payload.get(name) and record.get(name)]
-    return all(str(payload[name]) == str(record[name]) for name in shared)
+    return all(str(payload[name]) == str(record[name]) for name in shared) and _has_its_tasks(record, payload)
+
+
+def _has_its_tasks(record: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
+    """Whether as many tasks are shown as were sent, where both sides say so."""
+    sent, shown = payload.get("tasks_data"), record.get("tasks")
+    if not sent or shown is None:
+        return True
+    return str(len(shown) if isinstance(shown, list) else shown) == str(len(sent))
 
 
 def epoch_of(value: Any) -> float | None:

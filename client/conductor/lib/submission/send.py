@@ -1,28 +1,30 @@
 """Sending one job at most once.
 
-Every submission has a key of its own, sent as Idempotency-Key. What follows when a request was not answered as it
-should be, and may have been acted on:
+Every submission has a key of its own, sent as Idempotency-Key: that is its identity. Where the service said, in any
+answer, that it honours keys, a request that was not answered as it should be goes again, the same bytes with the same
+key, and only an answer to it names the job. A client that has had no answer yet asks for the job list first.
 
-1. Where the service announced that it honours keys, the same bytes are sent again with the same key, as for any
-   repeatable request.
-2. Else, or when that did not help, the job list is looked at, several times over some seconds. One job that fits in
-   everything is the job. Several, or one that fits in part, are for a person to decide: OutcomeUnknownError.
-3. No such job: the service may have announced in the list's answer that it honours keys, then 1. If the server was done
-   with the request, nothing was made, and TryAgainError says so. If it may still be at it: OutcomeUnknownError.
+Where keys are not honoured, the list is also what there was before. After a request that may have been acted on it is
+looked at again, several times over some seconds:
+
+1. One job that is new in it, fits in everything, and that no other submission of this user can have made (``ledger``)
+   is the job.
+2. Whatever else may be it is for a person to decide: OutcomeUnknownError.
+3. No such job: if the server was done with the request, nothing was made, and TryAgainError says so. If it may still be
+   at it: OutcomeUnknownError.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from conductor.lib.cancellation import CancelledError
 from conductor.lib.exceptions import (
     Acted,
     BusyError,
@@ -31,12 +33,17 @@ from conductor.lib.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, search
+from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, id_of, search
+from conductor.lib.submission.ledger import Entry, Ledger
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import JOBS_LIST
+from conductor.lib.wire.redaction import scrub
 from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
+
+# In which the fake says what it finds odd about a request that it served, as a JSON list of texts.
+WARNINGS = "X-Conductor-Mock-Warnings"
 
 Answered = tuple[dict[str, Any], int]
 
@@ -47,71 +54,58 @@ SLACK = 10.0
 _DAY = 86400.0
 
 
-class Ledger:
-    """What is known of the submissions of one client: titles under way, and ids of jobs that answers named."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._under_way: Counter[str] = Counter()
-        self._made: set[str] = set()
-
-    @contextmanager
-    def submitting(self, title: str) -> Iterator[None]:
-        """Note a submission for the length of the block."""
-        with self._lock:
-            self._under_way[title] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._under_way[title] -= 1
-
-    def note(self, jid: str) -> None:
-        """Note that a job has its submission."""
-        with self._lock:
-            self._made.add(jid)
-
-    def made(self) -> frozenset[str]:
-        """Return the ids of all jobs that have their submission."""
-        with self._lock:
-            return frozenset(self._made)
-
-    def is_alone(self, title: str) -> bool:
-        """Say whether one submission of that title is under way, and no other."""
-        with self._lock:
-            return self._under_way[title] == 1
-
-
 class Submission:
-    """One job on its way to the service. ``key`` is its Idempotency-Key, a new one unless given."""
+    """One job on its way to the service. ``key`` is its Idempotency-Key, a new one unless given.
 
-    def __init__(self, calls: Calls, payload: Mapping[str, Any], *, ledger: Ledger, key: str = "") -> None:
-        self._calls, self._transport, self._ledger = calls, calls.transport, ledger
+    ``folder`` is where the submissions of this user are noted (``ledger``).
+    """
+
+    def __init__(self, calls: Calls, payload: Mapping[str, Any], *, folder: Path, key: str = "") -> None:
+        self._calls, self._transport = calls, calls.transport
         self._payload = payload
         self._title = str(payload.get("job_title") or "")
+        self._ledger = Ledger(folder, calls.url, self._title)
         self._started = self._transport.now()
         # Made once: the same bytes with the same key are one job, however often they are sent.
         self._body, self._key = json.dumps(payload).encode(), key or str(uuid4())
 
     def send(self) -> Answered:
         """Return the service's answer and its status. Raises the errors of ``exceptions``."""
-        with self._ledger.submitting(self._title):
+        if self._honours_keys():
+            return self._submit(None, None)
+        with self._ledger.entry() as entry:
+            before = self._listed()
+            if self._honours_keys():
+                entry.none()
+                return self._submit(None, None)
             try:
-                return self._create()
-            except OutcomeUnknownError as error:
-                lost = error
-            outcome = self._resolve(lost)
+                answer, status = self._submit(entry, before)
+            except ConductorError as error:
+                # One that was cancelled may have been on its way.
+                if error.acted is Acted.NO and not isinstance(error, CancelledError):
+                    entry.none()
+                raise
+            if answer:
+                entry.made(answer["jobid"])
+            return answer, status
+
+    def _submit(self, entry: Entry | None, before: frozenset[str] | None) -> Answered:
+        try:
+            return self._create()
+        except OutcomeUnknownError as error:
+            lost = error
+        outcome = self._resolve(lost, entry, before)
         if isinstance(outcome, ConductorError):
             raise outcome
         return outcome
 
-    def _create(self) -> Answered:
+    def _create(self, *, once: bool = False) -> Answered:
         """Send the job. Raises OutcomeUnknownError, and what is certain to have made no job."""
         advice = (
             f"look for a job titled {self._title!r}, in the dashboard or in GET {JOBS_LIST.path}, "
             "before submitting again"
         )
-        return self._read(self._calls.jobs_create(self._body, key=self._key, advice=advice))
+        return self._read(self._calls.jobs_create(self._body, key=self._key, advice=advice, once=once))
 
     def _read(self, sent: Sent) -> Answered:
         if sent.answer.status == 204:
@@ -121,32 +115,38 @@ class Submission:
             raise sent.unexpected("its body must be an object")
         if not isinstance(answer.get("jobid"), str) or not answer["jobid"]:
             raise sent.unexpected("its jobid must be text")
-        self._ledger.note(answer["jobid"])
         logger.info("jobs.create: %s", answer["jobid"])
+        for warning in _warnings(sent.answer.headers.get(WARNINGS, "")):
+            logger.warning("jobs.create: %s: %s", answer["jobid"], scrub(warning))
         return answer, sent.answer.status
 
-    def _resolve(self, lost: OutcomeUnknownError) -> Answered | ConductorError:
+    def _resolve(
+        self, lost: OutcomeUnknownError, entry: Entry | None, before: frozenset[str] | None
+    ) -> Answered | ConductorError:
         """Find out what became of a request whose outcome is unknown, without making a second job."""
         logger.warning("%s", lost)
-        repeated = self._honours_keys() and lost.attempts > 1  # by the transport, which does not read answers
-        may_repeat = lost.acted is Acted.YES or not repeated
+        seen: Sighting | ConductorError = Sighting()
         for wait in LOOKS:
-            if may_repeat and self._honours_keys():
-                may_repeat = False
+            if wait:
+                self._transport.pause(wait)
+            if self._honours_keys():
                 again = self._repeat()
                 if not isinstance(again, ConductorError):
                     return again
                 lost = _worse(lost, again)
-            if wait:
-                self._transport.pause(wait)
-            sighting = self._look()
-            if isinstance(sighting, ConductorError):
-                return _unknown(lost, f"the job list could not be read: {sighting}")
-            if sighting.found and self._ledger.is_alone(self._title):
-                return self._found(sighting.found)
-            if sighting.candidates:
-                named = ", ".join(sighting.candidates)
-                return _unknown(lost, f"it may be job {named}", sighting.candidates)
+            seen = self._look(entry, before)
+            if self._honours_keys():  # perhaps it is the list that said so
+                continue
+            if isinstance(seen, ConductorError):
+                break
+            if seen.found and entry is not None and not entry.others().unsettled:
+                return self._found(seen.found)
+            if seen.candidates:
+                break
+        if isinstance(seen, ConductorError):
+            return _unknown(lost, f"the job list could not be read: {seen}")
+        if seen.candidates:
+            return _unknown(lost, f"it may be job {', '.join(seen.candidates)}", seen.candidates)
         return self._absent(lost)
 
     def _honours_keys(self) -> bool:
@@ -155,17 +155,29 @@ class Submission:
     def _repeat(self) -> Answered | ConductorError:
         """Send the job once more with its key, to a service that honours it; return the error of that."""
         try:
-            return self._create()
+            return self._create(once=True)
         except ConductorError as error:
             logger.warning("%s", error)
             return error
 
-    def _look(self) -> Sighting | ConductorError:
+    def _listed(self) -> frozenset[str] | None:
+        """Return the ids of the jobs that are there before this one; None if that cannot be had at once.
+
+        Then no job can be told to be this one, should its answer get lost: no reason not to send it.
+        """
+        try:
+            records, _ = self._days(once=True)
+        except CancelledError:
+            raise
+        except ConductorError as error:
+            logger.info("what jobs there are is not known: %s", error)
+            return None
+        return frozenset(map(id_of, records))
+
+    def _look(self, entry: Entry | None, before: frozenset[str] | None) -> Sighting | ConductorError:
         """Look for the job in the list; return the error if that cannot be had."""
         try:
-            records, skew = self._list(0.0)
-            if abs(skew) > _DAY:  # the days asked for were the wrong ones
-                records, skew = self._list(skew)
+            records, skew = self._days()
         except ConductorError as error:
             return error
         return search(
@@ -174,14 +186,21 @@ class Submission:
                 self._payload,
                 earliest=self._started + skew - SLACK,
                 latest=self._transport.now() + skew + SLACK,
-                ours=self._ledger.made(),
+                before=before,
+                ours=entry.others().made if entry is not None and before is not None else frozenset(),
             ),
         )
 
-    def _list(self, skew: float) -> tuple[list[dict[str, Any]], float]:
+    def _days(self, *, once: bool = False) -> tuple[list[dict[str, Any]], float]:
         """Return the jobs of these days, and by how many seconds the service's clock is ahead of ours."""
+        records, skew = self._list(0.0, once=once)
+        if abs(skew) > _DAY:  # the days asked for were the wrong ones
+            records, skew = self._list(skew, once=once)
+        return records, skew
+
+    def _list(self, skew: float, *, once: bool) -> tuple[list[dict[str, Any]], float]:
         day = datetime.fromtimestamp(self._started + skew - 2 * _DAY, timezone.utc).date()
-        sent = self._calls.jobs_list(f"created_gt_{day.isoformat()}")
+        sent = self._calls.jobs_list(f"created_gt_{day.isoformat()}", once=once)
         body = sent.json()
         records = body.get("data") if isinstance(body, dict) else None
         records = [records] if isinstance(records, dict) else records  # one job alone may come so
@@ -191,7 +210,6 @@ class Submission:
         return records, 0.0 if date is None else date - self._transport.now()
 
     def _found(self, jid: str) -> Answered:
-        self._ledger.note(jid)
         logger.warning("jobs.create: the answer was lost, but the job was made: %s", jid)
         return {"body": "job submitted.", "jobid": jid, "status": "success", "uri": f"/jobs/{jid}"}, 201
 
@@ -207,6 +225,19 @@ class Submission:
             attempts=lost.attempts,
             acted=Acted.NO,
         )
+
+
+def _warnings(header: str) -> list[str]:
+    """Return what the service finds odd about a job that it took; none where the header is not as the fake's is."""
+    try:
+        listed = json.loads(header)
+    except (ValueError, RecursionError):
+        return []
+    return (
+        [" ".join(text.split()) for text in listed if isinstance(text, str)]
+        if isinstance(listed, list)
+        else []
+    )
 
 
 def _unknown(

@@ -8,10 +8,11 @@ thread, a batch or two of answers, and one block of each file that is being sent
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from conductor.lib.exceptions import FileChangedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
 from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
@@ -41,9 +42,12 @@ class UploadRun:
         *,
         cache: Md5Cache | None,
         clock: Callable[[], float],
+        enforced: Mapping[str, str],
     ) -> None:
+        """``enforced`` are md5s by path; until all of these files were found to have theirs, nothing is sent."""
         self._context, self._meter = context, context.meter
         self._all, self._cache, self._clock = files, cache, clock
+        self._unproven = dict(enforced)
         self._seen: set[str] = set()
         self._to_hash: deque[list[LocalFile]] = deque()
         self._to_ask: deque[LocalFile] = deque()
@@ -89,7 +93,7 @@ class UploadRun:
         return None
 
     def _batch_is_ready(self, pool: WorkPool[Then]) -> bool:
-        if not self._to_ask:
+        if not self._to_ask or self._unproven:
             return False
         full = len(self._to_ask) >= BATCH_FILES or sum(file.size for file in self._to_ask) >= BATCH_BYTES
         return full or (not self._to_hash and pool.idle)
@@ -109,11 +113,23 @@ class UploadRun:
             self.files[file.path] = file
             if new:
                 self._new.append(file)
+            self._prove(file)
             if file.md5 in self._seen:
                 self._meter.settle(file)
             else:
                 self._seen.add(file.md5 or "")
                 self._to_ask.append(file)
+
+    def _prove(self, file: LocalFile) -> None:
+        """Compare a file with the md5 that was enforced when its job was submitted (wire reference 3.2)."""
+        enforced = self._unproven.pop(file.path, None)
+        if enforced is not None and enforced != file.md5:
+            raise FileChangedError(
+                f"{file.path}: expected md5 {enforced} (enforced at submission), got {file.md5}; nothing was sent",
+                path=file.path,
+                expected=enforced,
+                actual=file.md5 or "",
+            )
 
     def _ask(self, batch: list[LocalFile]) -> Then:
         return partial(self._planned, self._context.ask(batch), batch)

@@ -29,7 +29,8 @@ class Calls:
     """The operations of one service, as one user: a method each, which returns what came back.
 
     Raises the errors of ``exceptions``; which requests are repeated is the table in ``retry``. ``about`` names in
-    messages what a call is about, ``advice`` says what to look at where its outcome is unknown. Safe to use from
+    messages what a call is about, ``advice`` says what to look at where its outcome is unknown; ``once`` is for a call
+    that is not worth a wait before another attempt. Safe to use from
     several threads.
     """
 
@@ -52,6 +53,7 @@ class Calls:
         about: str = "",
         advice: str = "",
         key: str = "",
+        once: bool = False,
     ) -> Call:
         """Return the request of an operation. ``url`` is a signed one; a ``query`` of text goes as it is."""
         if not url:
@@ -72,6 +74,7 @@ class Calls:
             about=about,
             advice=advice,
             key=key,
+            once=once,
         )
 
     def auth_token(self, client_id: str, private_key: str, scope: str) -> Sent:
@@ -105,13 +108,13 @@ class Calls:
         """List the environments of accounts (wire reference 2.4)."""
         return self._send(self._request(operations.ENV_VARS_LIST))
 
-    def jobs_list(self, filter_text: str = "") -> Sent:
+    def jobs_list(self, filter_text: str = "", *, once: bool = False) -> Sent:
         """List jobs, those that a filter such as ``jid_gt_00011,jid_lt_00013`` lets through (wire reference 2.9)."""
-        return self._send(self._request(operations.JOBS_LIST, query=_filter(filter_text)))
+        return self._send(self._request(operations.JOBS_LIST, query=_filter(filter_text), once=once))
 
-    def jobs_create(self, body: bytes, *, key: str, advice: str) -> Sent:
+    def jobs_create(self, body: bytes, *, key: str, advice: str, once: bool = False) -> Sent:
         """Send a job (wire reference 2.8); ``key`` is the Idempotency-Key."""
-        return self._send(self._request(operations.JOBS_CREATE, body=body, key=key, advice=advice))
+        return self._send(self._request(operations.JOBS_CREATE, body=body, key=key, advice=advice, once=once))
 
     def jobs_act(self, action: str, jids: Iterable[str], *, about: str, advice: str) -> Sent:
         """Do something to whole jobs (wire reference 2.11)."""

@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +80,7 @@ class Call:
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
     takes the body of a success, whose answer then has no content. ``about`` and ``advice`` complete error
     messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
-    call be repeated where the service said that it honours keys.
+    call be repeated where the service said that it honours keys. ``once``: it is not repeated after a wait.
     """
 
     operation: Operation
@@ -92,6 +93,7 @@ class Call:
     about: str = ""
     advice: str = ""
     key: str = ""
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ class Transport:
         it, nor in its context.
         """
         attempts = tries = 0
+        policy = replace(self._retry, attempts=1) if call.once else self._retry
         renewed = False
         doubt = Doubt.NONE
         token = call.tokens.token() if call.tokens else ""
@@ -195,7 +198,7 @@ class Transport:
             self._check_cancelled()
             outcome, reused = self._attempt(call, token)
             progress = Progress(tries, may_renew=bool(token) and not renewed, may_be_stale=reused)
-            step = next_step(self._retry, self._repeatable(call), outcome, progress, self._random, self.now)
+            step = next_step(policy, self._repeatable(call), outcome, progress, self._random, self.now)
             doubt = max(doubt, doubt_of(call.operation, outcome))
             attempted = _attempted(call, attempts, token, doubt)
             if step.do is Do.RETURN and isinstance(outcome, Answer):
@@ -362,12 +365,29 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = environ.get(name)
         if path:
-            if not Path(path).exists():
-                raise ConfigError(
-                    f"{name} is {path!r}, which does not exist; unset it, or name a file of certificates"
-                )
+            reason = _why_no_bundle(Path(path))
+            if reason:
+                raise ConfigError(f"{name} is {path!r}, {reason}; unset it, or name a file of certificates")
             return path
     return True
+
+
+def _why_no_bundle(path: Path) -> str:
+    """Say why certificates cannot be read from a file, or a folder, of that name; empty if they can."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+            return ""
+        if not path.exists():
+            return "which does not exist"
+        if not path.is_file():
+            return "which is neither a file nor a folder"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        return "which holds no certificates in PEM"
+    except (OSError, ValueError) as error:
+        return f"which cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ""
 
 
 def user_agent() -> str:
