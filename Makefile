@@ -6,12 +6,13 @@ BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
+FAST := tests/client tests/contracts tests/docs tests/mock_server
 PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
 INSTALL := python -m pip install --quiet --disable-pip-version-check
 UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check conductor-mock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-execute demo-blender serve check format test test-all fuzz prove bench dist clean
+.PHONY: help demo demo-execute demo-blender serve check format test-fast test test-all fuzz prove bench dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ format: $(VENV)/.dev ## put the code into its one form
 docs: $(VENV)/.dev ## write the pages and tables that are made from code and contract
 	$(BIN)/python docs/generate.py
 
+test-fast: $(VENV)/.dev ## what to run after a save: no processes, few examples, half a minute
+	HYPOTHESIS_PROFILE=fast $(BIN)/pytest -q -n $(JOBS) -m "not slow and not prove" $(FAST) $(PYTEST_ARGS)
+
 test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 	$(BIN)/pytest -n $(JOBS) --durations 10 $(PYTEST_ARGS)
 
@@ -51,10 +55,10 @@ test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.1
 	$(BIN)/nox $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
-	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) -m "not slow and not prove" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) --timeout 7200 -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
 
 prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
-	$(BIN)/pytest -n $(JOBS) -m prove --durations 20 $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --timeout 7200 -m prove --durations 20 $(PYTEST_ARGS)
 	$(BIN)/python benchmarks/farm.py
 
 bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md

@@ -8,6 +8,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says more about the machine than about the code.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # CI tries the same examples every time, so that a change is judged by what it changes; people and `make fuzz` try
-# new ones.
+# new ones, `make test-fast` a few.
 settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=os.environ.get("CI") == "true")
+settings.register_profile("fast", _UNTIMED, max_examples=10)
 settings.register_profile("fuzz", _UNTIMED, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -33,6 +35,43 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = str(config.rootpath / ".pytest_cache" / "compiled")
         os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+
+SLOW = (
+    "contracts/test_cli.py",
+    "contracts/test_schemathesis.py",
+    "contracts/test_server.py",
+    "contracts/test_strategies.py",
+    "contracts/test_verify.py",
+    "contracts/test_wrong_answers.py",
+    "mock_server/test_actions.py",
+    "mock_server/test_bad_input.py",
+    "mock_server/test_bundles.py",
+    "mock_server/test_concurrency.py",
+    "mock_server/test_crash.py",
+    "mock_server/test_crash_of_a_run.py",
+    "mock_server/test_error_shape.py",
+    "mock_server/test_execution.py",
+    "mock_server/test_execution_dask.py",
+    "mock_server/test_execution_processes.py",
+    "mock_server/test_execution_restart.py",
+    "mock_server/test_jobs_api.py",
+    "mock_server/test_serving.py",
+    "mock_server/test_signed_urls.py",
+    "mock_server/test_simulation_laws.py",
+    "mock_server/test_state_machine.py",
+    "mock_server/test_traps.py",
+)
+"""Files that `make test-fast` leaves out: they start processes, or take more than two seconds together. It runs no
+others of the folders that it does not name either; what it is for is the moment after a save."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

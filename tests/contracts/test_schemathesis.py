@@ -40,9 +40,12 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 SECONDS = 1800
 """After which a run with any budget is called stuck; nothing is measured with it."""
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("schemathesis") is None, reason="schemathesis wants Python 3.11"
-)
+pytestmark = [
+    pytest.mark.schemathesis,
+    pytest.mark.skipif(
+        importlib.util.find_spec("schemathesis") is None, reason="schemathesis wants Python 3.11"
+    ),
+]
 
 
 @dataclass(frozen=True)

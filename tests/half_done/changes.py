@@ -5,6 +5,7 @@ A row is one `HalfDone`. Where a place has moved, its row is stale, which is a f
 
 from __future__ import annotations
 
+from half_done import farm
 from support.half_done import Edit, HalfDone
 
 CONTRACT = "contracts/conductor_contracts"
@@ -40,11 +41,6 @@ NEW_STATUS_OF_THE_FARM = Edit(
     'class TaskStatus(Text):\n    """Wire reference 7.2; the job record has one counter for each."""\n\n',
     'class TaskStatus(Text):\n    """Wire reference 7.2; the job record has one counter for each."""\n\n'
     '    ARCHIVED = "archived"\n',
-)
-NEW_STATUS_OF_JOBS = Edit(
-    f"{SERVER}/farm/statuses.py",
-    '    REVIEWED = "reviewed"\n\n\nJOB_ENDED',
-    '    REVIEWED = "reviewed"\n    ARCHIVED = "archived"\n\n\nJOB_ENDED',
 )
 NEW_STATUS_OF_THE_TABLE = Edit(
     f"{CONTRACT}/job-states.yaml",
@@ -131,6 +127,7 @@ RECORD_IS_A_COMMAND = Edit(
 )
 
 CHANGES = (
+    *farm.CHANGES,
     HalfDone(
         "an operation that the server does not serve",
         (NEW_OPERATION,),
@@ -156,30 +153,11 @@ CHANGES = (
         "test_no_generated_page_is_old",
     ),
     HalfDone(
-        "a field of a job that no snapshot can hold",
-        (
-            Edit(
-                f"{SERVER}/farm/state.py",
-                "    max_instances: int = 0\n",
-                "    max_instances: int = 0\n    mood: complex = 0j\n",
-            ),
-        ),
-        "tests/mock_server/test_snapshot.py",
-        "test_a_state_comes_back_from_its_parts_however_small_they_are",
-        says="<class 'complex'> has no form in JSON; give it one in farm/encoding.py",
-    ),
-    HalfDone(
         "a status of tasks that jobs cannot have",
         (NEW_STATUS_OF_THE_FARM,),
         "tests/mock_server/test_job_states.py",
         "test_the_words_are_those_of_the_table",
         says="'archived' is not a valid JobStatus",
-    ),
-    HalfDone(
-        "a status that only the farm knows",
-        (NEW_STATUS_OF_THE_FARM, NEW_STATUS_OF_JOBS),
-        "tests/mock_server/test_job_states.py",
-        "test_the_words_are_those_of_the_table",
     ),
     HalfDone(
         "a status of tasks that the client does not know",
