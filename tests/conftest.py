@@ -38,29 +38,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SLOW = (
-    "contracts/test_cli.py",
-    "contracts/test_schemathesis.py",
-    "contracts/test_server.py",
-    "contracts/test_strategies.py",
-    "contracts/test_verify.py",
-    "contracts/test_wrong_answers.py",
-    "mock_server/test_actions.py",
-    "mock_server/test_bad_input.py",
-    "mock_server/test_bundles.py",
-    "mock_server/test_concurrency.py",
-    "mock_server/test_crash.py",
-    "mock_server/test_crash_of_a_run.py",
-    "mock_server/test_error_shape.py",
-    "mock_server/test_execution.py",
-    "mock_server/test_execution_dask.py",
-    "mock_server/test_execution_processes.py",
-    "mock_server/test_execution_restart.py",
-    "mock_server/test_jobs_api.py",
-    "mock_server/test_serving.py",
-    "mock_server/test_signed_urls.py",
-    "mock_server/test_simulation_laws.py",
-    "mock_server/test_state_machine.py",
-    "mock_server/test_traps.py",
+    "tests/contracts/test_cli.py",
+    "tests/contracts/test_schemathesis.py",
+    "tests/contracts/test_server.py",
+    "tests/contracts/test_strategies.py",
+    "tests/contracts/test_verify.py",
+    "tests/contracts/test_wrong_answers.py",
+    "tests/mock_server/test_actions.py",
+    "tests/mock_server/test_bad_input.py",
+    "tests/mock_server/test_bundles.py",
+    "tests/mock_server/test_concurrency.py",
+    "tests/mock_server/test_crash.py",
+    "tests/mock_server/test_crash_of_a_run.py",
+    "tests/mock_server/test_error_shape.py",
+    "tests/mock_server/test_execution.py",
+    "tests/mock_server/test_execution_dask.py",
+    "tests/mock_server/test_execution_processes.py",
+    "tests/mock_server/test_execution_restart.py",
+    "tests/mock_server/test_jobs_api.py",
+    "tests/mock_server/test_serving.py",
+    "tests/mock_server/test_signed_urls.py",
+    "tests/mock_server/test_simulation_laws.py",
+    "tests/mock_server/test_state_machine.py",
+    "tests/mock_server/test_traps.py",
 )
 """Files that `make test-fast` leaves out: they start processes, or take more than two seconds together. It runs no
 others of the folders that it does not name either; what it is for is the moment after a save."""
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix() in SLOW:
+        if item.path.is_relative_to(here) and item.path.relative_to(here.parent).as_posix() in SLOW:
             item.add_marker(pytest.mark.slow)
 
 

@@ -76,7 +76,10 @@ def test_without_the_studios_authority_the_message_says_how_to_name_it(proxy: Co
     assert "1 attempt" in done.stderr
 
 
+NO = "localhost,.conductor.test"
+
+
 def test_a_host_of_no_proxy_is_asked_for_directly(proxy: ConnectProxy) -> None:
-    done = run(proxy, "projects", NO_PROXY="localhost,.conductor.test", CONDUCTOR_URL=URL)
+    done = run(proxy, "projects", NO_PROXY=NO, no_proxy=NO, CONDUCTOR_URL=URL)
     assert done.exit_code == 1
     assert proxy.asked == [], "and there is no such host"

@@ -393,7 +393,7 @@ def test_trap_14_people_are_told_127_0_0_1_and_never_localhost(tmp_path: Path) -
         assert f"at {started.url}\n" in said
         assert "localhost" not in said
         assert "//localhost" not in printed
-        assert "CONDUCTOR_URL=http://127.0.0.1:8089" in printed
+        assert f"CONDUCTOR_URL={started.url}" in printed
     assert "//localhost" not in said_by("serve", "--help").stdout
 
 

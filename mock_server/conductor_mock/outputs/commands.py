@@ -175,7 +175,8 @@ def _listed(*parts: tuple[Sequence[str], str], none: str) -> str:
 
 
 _SHELLS = frozenset({"sh", "bash", "tcsh", "csh", "zsh", "cmd", "powershell"})
-_DRIVE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
+_BACKSLASHES = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\|(?<![\\\w])\\\\\w[^\s\\/]*\\\w")
+"""A path of Windows: on a drive, or on a share, whose server and folder are named."""
 _VERSION = re.compile(r"[\d.]+(?:v\d+)?$", re.ASCII)
 _ENDING = re.compile(r"\.(exe|bin|sh|bat|cmd|py)$")
 
@@ -195,8 +196,8 @@ def _split(text: str) -> list[str]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
-    if _DRIVE.search(text):
-        lexer.escape = ""  # C:\renders\shot is a path, not a number of escapes
+    if _BACKSLASHES.search(text):
+        lexer.escape = ""  # C:\renders\shot and \\nas\shot are paths, not a number of escapes
     try:
         return list(lexer)
     except ValueError:  # quotes that are never closed
