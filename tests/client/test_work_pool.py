@@ -123,3 +123,12 @@ def test_a_pool_that_is_woken_says_that_nothing_came_back_and_goes_on() -> None:
             each_time=lambda: None,
         )
     assert quiet == ["woken"]
+
+
+def test_a_thread_that_was_not_started_any_more_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), WorkPool[int](2) as pool:
+        pool.give(lambda: 1)

@@ -20,8 +20,8 @@ from contracts.services import Answer, Exchange, Recording, Recordings
 from contracts.wrong_answers import LISTS, NO_HEADER, PAGE, VALUE, WrongAnswer, wrong_answers
 
 OPERATIONS = sorted({one.operation for one in load_interactions() if one.operation})
-NEVER_READ = {"WWW-Authenticate", "ETag"}
-"""Headers that no client misses; that of a part is asked for by interactions."""
+NEVER_READ = {"WWW-Authenticate", "ETag", "X-Conductor-Mock-Warnings"}
+"""Headers that no client misses; that of a part is asked for by interactions, and warnings are the fake's own."""
 UNNOTICED = Path(__file__).with_name("unnoticed.yaml")
 
 

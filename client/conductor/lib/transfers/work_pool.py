@@ -59,7 +59,8 @@ class WorkPool(Generic[T]):
             self._todo.put(None)
         end = time.monotonic() + GRACE_SECONDS
         for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            if thread.ident is not None:  # Ctrl-C may have come just before it was started
+                thread.join(max(0.0, end - time.monotonic()))
 
     @property
     def room(self) -> bool:
