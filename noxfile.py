@@ -12,6 +12,7 @@ CLIENT_TEST_PACKAGES = (
     "mypy>=1.13",
     "pytest>=8",
     "pytest-randomly>=3.15",
+    "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
     "responses>=0.25",
     "types-pyyaml",

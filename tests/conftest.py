@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from support.slow import SLOW
 
 # How long an example takes says more about the machine than about the code.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,40 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 
-SLOW = (
-    "tests/contracts/test_cli.py",
-    "tests/contracts/test_schemathesis.py",
-    "tests/contracts/test_server.py",
-    "tests/contracts/test_strategies.py",
-    "tests/contracts/test_verify.py",
-    "tests/contracts/test_wrong_answers.py",
-    "tests/mock_server/test_actions.py",
-    "tests/mock_server/test_bad_input.py",
-    "tests/mock_server/test_bundles.py",
-    "tests/mock_server/test_concurrency.py",
-    "tests/mock_server/test_crash.py",
-    "tests/mock_server/test_crash_of_a_run.py",
-    "tests/mock_server/test_error_shape.py",
-    "tests/mock_server/test_execution.py",
-    "tests/mock_server/test_execution_dask.py",
-    "tests/mock_server/test_execution_processes.py",
-    "tests/mock_server/test_execution_restart.py",
-    "tests/mock_server/test_jobs_api.py",
-    "tests/mock_server/test_serving.py",
-    "tests/mock_server/test_signed_urls.py",
-    "tests/mock_server/test_simulation_laws.py",
-    "tests/mock_server/test_state_machine.py",
-    "tests/mock_server/test_traps.py",
-)
-"""Files that `make test-fast` leaves out: they start processes, or take more than two seconds together. It runs no
-others of the folders that it does not name either; what it is for is the moment after a save."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
-    here = Path(__file__).parent
+    slow = {Path(__file__).parent / name for name in SLOW}
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here.parent).as_posix() in SLOW:
+        if item.path in slow:
             item.add_marker(pytest.mark.slow)
 
 
@@ -93,17 +67,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test has its home. Numbered folders of pytest would be counted anew for each."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def isolated_environment(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings, tokens, caches or proxies of whoever runs it."""
     for name in list(os.environ):
         ours = name.startswith("CONDUCTOR_") and not name.startswith("CONDUCTOR_MOCK_TEST_")
         if ours or name.lower() in _PROXIES or name.endswith("_CA_BUNDLE"):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home", numbered=True)
-    monkeypatch.setenv("HOME", str(home))
+    home = tempfile.mkdtemp(dir=homes)
+    monkeypatch.setenv("HOME", home)
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(home / name.lower()))
+        monkeypatch.setenv(name, f"{home}/{name.lower()}")
 
 
 @pytest.fixture(scope="session", autouse=True)

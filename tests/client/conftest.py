@@ -12,6 +12,7 @@ import pytest
 import responses
 
 from conductor.lib.api_client import ApiClient
+from conductor.lib.wire.transport import Transport
 from support.client_world import make_client
 from support.fake_service import FakeService
 
@@ -53,6 +54,12 @@ def service() -> Iterator[FakeService]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         fake.install(mock)
         yield fake
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits before asking again."""
+    monkeypatch.setattr(Transport, "pause", lambda _transport, _seconds: None)
 
 
 @pytest.fixture(autouse=True)

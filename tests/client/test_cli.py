@@ -130,6 +130,7 @@ def test_a_refused_key_exits_with_3(service: FakeService, monkeypatch: pytest.Mo
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("at_once")
 def test_an_unknown_outcome_exits_with_4(service: FakeService, tmp_path: Path) -> None:
     service.job_status = 500
     done = run("submit", "--file", write(tmp_path, "job.json", json.dumps(JOB)))

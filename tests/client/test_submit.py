@@ -124,6 +124,7 @@ def test_the_documented_quick_start_works(
     assert "jobs.create" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("outcome", ["submitted", "refused"])
 def test_nothing_secret_is_ever_logged_or_raised(
     service: FakeService, project: Path, caplog: pytest.LogCaptureFixture, outcome: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.interactions import load_interactions
@@ -78,6 +80,7 @@ def test_there_are_interactions_for_every_operation() -> None:
     assert {one.operation for one in load_interactions()} >= set(load_contract().operations)
 
 
+@pytest.mark.slow
 def test_every_interaction_holds_in_process_alone_in_an_account() -> None:
     """None needs what another has left behind."""
     failed = {}
