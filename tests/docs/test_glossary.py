@@ -6,7 +6,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,11 @@ def retired() -> list[str]:
     return [word for _, instead in rows() for word in re.findall(r"`([^`]+)`", instead)]
 
 
-def identifiers(text: str) -> Iterator[tuple[int, str]]:
+@cache
+def identifiers(text: str) -> tuple[tuple[int, str], ...]:
     """Every name in a module's text, with its line."""
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NAME:
-            yield token.start[0], token.string
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return tuple((token.start[0], token.string) for token in tokens if token.type == tokenize.NAME)
 
 
 def imported(text: str, package: str) -> set[str]:
