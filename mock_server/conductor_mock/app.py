@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 from werkzeug.wsgi import FileWrapper
 
+from conductor_contracts.problems import Problem
 from conductor_mock.api import (
     accounts,
     auth,
@@ -37,7 +38,7 @@ from conductor_mock.auth.authentication import identify
 from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of, warnings_header
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
-from conductor_mock.errors import Detail, Refusal, unauthorized
+from conductor_mock.errors import Refusal, unauthorized
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
@@ -145,7 +146,7 @@ def _check_framing() -> None:
     """A body framed in two ways is an attack or a bug, and what follows it cannot be trusted."""
     if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
-        raise Refusal(400, message, (Detail("Transfer-Encoding", message),), {"Connection": "close"})
+        raise Refusal(400, message, (Problem("Transfer-Encoding", message),), {"Connection": "close"})
 
 
 def _authenticate(opened: Service) -> None:

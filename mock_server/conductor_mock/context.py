@@ -9,11 +9,12 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.auth.authentication import identify
 from conductor_mock.auth.tokens import Identity
 from conductor_mock.catalog import Catalog
 from conductor_mock.catalog.served import ServedCatalog
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.errors import bad_request
 from conductor_mock.service import Service
 
 EXTENSION = "conductor_mock"
@@ -58,7 +59,7 @@ def origin() -> str:
     """
     if not host_name():
         message = f"not a usable host name: {_host()[:80]!r}"
-        raise bad_request(message, Detail("Host", message))
+        raise bad_request(message, Problem("Host", message))
     return f"{request.scheme}://{_host()}"
 
 

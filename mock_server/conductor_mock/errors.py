@@ -3,7 +3,7 @@
     {"status": "error", "message": "...", "errors": [{"path": "/tasks_data/0/command", "message": "..."}]}
 
 A refusal says what was received, what would have been accepted, and, where state decides, what made it so. 4xx means
-that nothing was stored.
+that nothing was stored. The path of a problem is a JSON pointer into the body, or names a header, parameter or option.
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ from dataclasses import dataclass, field
 
 from conductor_contracts.problems import Problem
 
-Detail = Problem
-"""One thing that is wrong, as a refusal tells it: `path` is a JSON pointer into the body, or names a header, parameter
-or option."""
-
 
 @dataclass(eq=False)
 class Refusal(Exception):
@@ -24,70 +20,70 @@ class Refusal(Exception):
 
     status: int
     message: str
-    details: Sequence[Detail] = ()
+    problems: Sequence[Problem] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         return {
             "status": "error",
             "message": self.message,
-            "errors": [{"path": detail.path, "message": detail.message} for detail in self.details],
+            "errors": [{"path": problem.path, "message": problem.message} for problem in self.problems],
         }
 
 
-def bad_request(message: str, *details: Detail) -> Refusal:
+def bad_request(message: str, *problems: Problem) -> Refusal:
     """The request cannot be meant: malformed, or against the contract."""
-    return Refusal(400, message, details)
+    return Refusal(400, message, problems)
 
 
-def invalid(where: str, problems: Sequence[Detail]) -> Refusal:
+def invalid(where: str, problems: Sequence[Problem]) -> Refusal:
     """The request is against the contract; the first of its problems is told in the message."""
     return Refusal(400, f"{where}: {problems[0]}", problems)
 
 
-def parameters(problems: Sequence[Detail]) -> list[Detail]:
+def parameters(problems: Sequence[Problem]) -> list[Problem]:
     """Problems of a query as a refusal tells them: by the names of the parameters, which are no pointers."""
     return [
-        Detail(one.path.removeprefix("/").replace("~1", "/").replace("~0", "~"), one.message)
-        for one in problems
+        Problem(problem.path.removeprefix("/").replace("~1", "/").replace("~0", "~"), problem.message)
+        for problem in problems
     ]
 
 
 def wrong_value(name: str, message: str) -> Refusal:
     """A query parameter, form field or header that cannot be meant."""
-    return bad_request(f"{name} {message}", Detail(name, message))
+    return bad_request(f"{name} {message}", Problem(name, message))
 
 
 def unauthorized(message: str) -> Refusal:
     """No valid token."""
-    return Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
+    return Refusal(401, message, (Problem("Authorization", message),), {"WWW-Authenticate": "Bearer"})
 
 
-def forbidden(message: str, *details: Detail) -> Refusal:
+def forbidden(message: str, *problems: Problem) -> Refusal:
     """A valid caller that may not do this."""
-    return Refusal(403, message, details)
+    return Refusal(403, message, problems)
 
 
-def not_found(message: str, *details: Detail) -> Refusal:
+def not_found(message: str, *problems: Problem) -> Refusal:
     """There is no such thing."""
-    return Refusal(404, message, details)
+    return Refusal(404, message, problems)
 
 
-def conflict(message: str, *details: Detail) -> Refusal:
+def conflict(message: str, *problems: Problem) -> Refusal:
     """What is asked for is possible, but not in the present state, which the message tells."""
-    return Refusal(409, message, details)
+    return Refusal(409, message, problems)
 
 
 def too_large(limit: int) -> Refusal:
     """A body over the limit."""
     message = f"the request body is larger than the limit of {limit} bytes"
-    return Refusal(413, message, (Detail("", message),), {"Connection": "close"})
+    return Refusal(413, message, (Problem("", message),), {"Connection": "close"})
 
 
 def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
     """A body of another kind."""
     message = f"Content-Type must be {accepted}, got {received or 'none'}"
-    return Refusal(415, message, (Detail("Content-Type", message),))
+    return Refusal(415, message, (Problem("Content-Type", message),))
 
 
 def unavailable(message: str) -> Refusal:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
+from conductor_contracts.problems import Problem
 from conductor_mock import errors
 from conductor_mock.store.accounts import Accounts
 from support.server import ApiCaller, Fake, running
@@ -177,8 +178,8 @@ def test_each_kind_of_refusal_has_the_shape_of_the_contract(refusal: errors.Refu
 
 
 @given(st.text(), st.text())
-def test_a_detail_may_hold_any_text(path: str, message: str) -> None:
-    body = errors.bad_request("x", errors.Detail(path, message)).to_json()
+def test_a_problem_may_hold_any_text(path: str, message: str) -> None:
+    body = errors.bad_request("x", Problem(path, message)).to_json()
 
     assert body["errors"] == [{"path": path, "message": message}]
 

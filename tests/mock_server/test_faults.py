@@ -14,6 +14,7 @@ from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import KINDS
 from conductor_mock.faults.options import schema_of
 from conductor_mock.faults.reading import FaultError, read_rule
+from conductor_mock.faults.rules import MAX_RULES, Faults
 from conductor_mock.inprocess import InProcess, in_process
 from conductor_mock.settings import Settings
 from support.server import ManualWall
@@ -211,7 +212,7 @@ def test_an_option_takes_what_its_schema_says_and_nothing_else(kind: type[Fault]
     for wrong in ([limits[0] - 1, limits[1] + 1, True] if limits else [0, 1]) + ["1", [1], {}]:
         with pytest.raises(FaultError) as caught:
             read(wrong)
-        assert [detail.path for detail in caught.value.details] == [f"/fault/{option.name}"]
+        assert [problem.path for problem in caught.value.problems] == [f"/fault/{option.name}"]
 
 
 def test_a_whole_number_with_a_point_is_a_whole_number(fake: InProcess) -> None:
@@ -227,3 +228,14 @@ def test_a_rule_as_it_is_listed_can_be_asked_for_again(fake: InProcess) -> None:
         again = {name: listed[name] for name in ("match", "fault", "times", "skip")}
         answer = ask_for(fake, headers, again)
         assert (answer.status_code, answer.json()["fault"]) == (200, listed["fault"])
+
+
+def test_an_account_has_so_many_rules_and_no_more() -> None:
+    rules = Faults(())
+    for _ in range(MAX_RULES):
+        rules.add("5001", {"fault": {"kind": "status"}})
+    with pytest.raises(
+        FaultError, match=f"one rule more than the {MAX_RULES} of an account; delete them first"
+    ):
+        rules.add("5001", {"fault": {"kind": "status"}})
+    rules.add("5002", {"fault": {"kind": "status"}})

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from flask import g, request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service, warn
-from conductor_mock.errors import Detail, bad_request, invalid, too_large
+from conductor_mock.errors import bad_request, invalid, too_large
 from conductor_mock.wire import json_text
 from conductor_mock.wire.json_text import JsonTextError
 
@@ -46,7 +47,7 @@ def contract_body() -> Json:
 
 def notice(path: str, message: str) -> None:
     """A contract warning about one place of the request; under `--strict` it refuses the request."""
-    problem = Detail(path, message)
+    problem = Problem(path, message)
     if service().settings.strict:
         raise invalid("strict", [problem])
     warn(str(problem))
@@ -58,4 +59,4 @@ def parse_json(data: bytes) -> Any:
         return json_text.read(data)
     except JsonTextError as error:
         message = f"the body {error}"
-        raise bad_request(message, Detail("", message)) from None
+        raise bad_request(message, Problem("", message)) from None

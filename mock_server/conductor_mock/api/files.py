@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body
 from conductor_mock.api.objects import store_upload
 from conductor_mock.api.offered import check_project
 from conductor_mock.context import caller, catalog, service
-from conductor_mock.errors import Detail, bad_request, not_found
+from conductor_mock.errors import bad_request, not_found
 from conductor_mock.farm.values import Options
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.parts import Multipart, PartsError, UnknownUploadError
@@ -70,10 +71,10 @@ def complete_multipart() -> dict[str, str]:
         upload = current.parts.get(account_id, body["uploadID"])
     except UnknownUploadError:
         message = f"there is no upload {body['uploadID'][:80]!r} in this account"
-        raise not_found(message, Detail("/uploadID", message)) from None
+        raise not_found(message, Problem("/uploadID", message)) from None
     if _md5(body["hash"], "/hash") != upload.md5:
         message = f"hash is {body['hash']}, the upload is of {upload.md5}"
-        raise bad_request(message, Detail("/hash", message))
+        raise bad_request(message, Problem("/hash", message))
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
     with current.parts.turn(upload):
         if not current.contents.held(account_id, [upload.md5]):  # else it repeats what it had no answer to
@@ -89,7 +90,7 @@ def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> N
         store_upload(account_id, whole, md5=from_base64(upload.md5), size=upload.size)
     except (PartsError, WrongContentError) as error:
         message = f"the parts do not make the file: {error}"
-        raise bad_request(message, Detail("/completedParts", str(error))) from None
+        raise bad_request(message, Problem("/completedParts", str(error))) from None
     parts.forget(account_id, upload)
 
 
@@ -134,7 +135,7 @@ def _by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         first = files_by_path.setdefault(entry["path"], entry)
         if (first["hash"], first["size"]) != (entry["hash"], entry["size"]):
             message = f"{entry['path']!r} is listed twice with different contents"
-            raise bad_request(message, Detail(f"/upload_files/{index}/path", message))
+            raise bad_request(message, Problem(f"/upload_files/{index}/path", message))
     return files_by_path
 
 
@@ -142,4 +143,4 @@ def _md5(text: str, path: str) -> str:
     try:
         return canonical(text)
     except ValueError as error:
-        raise bad_request(f"{path} is {error}", Detail(path, str(error))) from None
+        raise bad_request(f"{path} is {error}", Problem(path, str(error))) from None

@@ -7,10 +7,11 @@ import sys
 
 from flask import Blueprint, Response, g, request, send_file
 
+from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
-from conductor_mock.errors import Detail, Refusal, bad_request, not_found
+from conductor_mock.errors import Refusal, bad_request, not_found
 from conductor_mock.store.objects import Readable, WrongContentError
 from conductor_mock.store.parts import UnknownUploadError
 from conductor_mock.wire.md5 import from_base64, to_base64
@@ -98,7 +99,7 @@ def get(account_id: str, md5: str, name: str) -> Response:
 
 
 def _not_stored(error: WrongContentError) -> Refusal:
-    return bad_request(f"{error}; nothing was stored", Detail("", str(error)))
+    return bad_request(f"{error}; nothing was stored", Problem("", str(error)))
 
 
 def _check_declared_md5(digest: bytes) -> None:
@@ -109,10 +110,10 @@ def _check_declared_md5(digest: bytes) -> None:
     try:
         declared = from_base64(header.strip())
     except ValueError as error:
-        raise bad_request(f"Content-MD5 is {error}", Detail("Content-MD5", str(error))) from None
+        raise bad_request(f"Content-MD5 is {error}", Problem("Content-MD5", str(error))) from None
     if declared != digest:
         message = f"Content-MD5 is {header.strip()}, the URL was made for {to_base64(digest)}"
-        raise bad_request(message, Detail("Content-MD5", message))
+        raise bad_request(message, Problem("Content-MD5", message))
 
 
 def _check_length(grant: Grant) -> None:
@@ -123,7 +124,7 @@ def _check_length(grant: Grant) -> None:
         message = (
             f"the URL was made for {grant.size} bytes; send Content-Length or Transfer-Encoding: chunked"
         )
-        raise Refusal(411, message, (Detail("Content-Length", message),))
+        raise Refusal(411, message, (Problem("Content-Length", message),))
     if length is not None and not chunked and grant.size is not None and length != grant.size:
         message = f"Content-Length is {length}, the URL was made for {grant.size} bytes"
-        raise bad_request(message, Detail("Content-Length", message))
+        raise bad_request(message, Problem("Content-Length", message))

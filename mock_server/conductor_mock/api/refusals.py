@@ -14,9 +14,9 @@ from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from conductor_contracts.contract import load_control
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service, warn
 from conductor_mock.errors import (
-    Detail,
     Refusal,
     bad_request,
     conflict,
@@ -59,7 +59,7 @@ def _refusal(error: Refusal) -> Response:
 
 
 def _invalid(error: InvalidRequestError) -> Response:
-    details = [] if error.path is None else [Detail(error.path, str(error))]
+    details = [] if error.path is None else [Problem(error.path, str(error))]
     return _refusal(bad_request(str(error), *details))
 
 
@@ -78,7 +78,7 @@ def _http_error(error: HTTPException) -> Response:
 def _wrong_method(methods: Iterable[str]) -> Refusal:
     allowed = ", ".join(sorted(methods))
     message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}"
-    return Refusal(405, message, (Detail("method", message),), {"Allow": allowed})
+    return Refusal(405, message, (Problem("method", message),), {"Allow": allowed})
 
 
 def _no_such_route() -> Refusal:
@@ -87,7 +87,7 @@ def _no_such_route() -> Refusal:
     hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
     message = f"there is no {request.method} {request.path[:200]}{hint}"
     warn(message)
-    return Refusal(404, message, (Detail("path", message),))
+    return Refusal(404, message, (Problem("path", message),))
 
 
 def _os_error(error: OSError) -> Response:

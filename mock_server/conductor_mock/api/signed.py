@@ -6,9 +6,10 @@ import re
 
 from flask import request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.auth.signing import Grant, SignatureError
 from conductor_mock.context import now_s, origin, service
-from conductor_mock.errors import Detail, forbidden, not_found
+from conductor_mock.errors import forbidden, not_found
 from conductor_mock.wire.md5 import from_base64
 
 S3_PREFIX = "/coreweave"
@@ -44,7 +45,7 @@ def check(method: str) -> Grant:
     try:
         service().signer.check(grant, request.args.get("signature", ""), now_s=now_s())
     except SignatureError as error:
-        raise forbidden(str(error), Detail("signature", str(error))) from None
+        raise forbidden(str(error), Problem("signature", str(error))) from None
     return grant
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from conductor_contracts.problems import Problem
 from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.context import caller, service
-from conductor_mock.errors import Detail, bad_request
+from conductor_mock.errors import bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import payload as reading
 from conductor_mock.farm import uploads as farm
@@ -91,4 +92,4 @@ def _md5(path: str, text: str | None) -> str | None:
         return canonical(text)
     except ValueError as error:
         place = f"/upload_files/{path}/md5"
-        raise bad_request(f"{place} is {error}", Detail(place, str(error))) from None
+        raise bad_request(f"{place} is {error}", Problem(place, str(error))) from None

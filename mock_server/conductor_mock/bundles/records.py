@@ -134,7 +134,7 @@ def _invalid(command: Command, contract: Contract) -> str | None:
     if isinstance(command, JobCreated):
         problems = contract.operations["jobs.create"].check_request(command.payload)
         if problems:
-            return f"{problems[0].path} {problems[0].message}"
+            return str(problems[0])
     check = CHECKS.get(type(command))
     return check(command) if check else None
 

@@ -9,11 +9,12 @@ from typing import IO, Any
 
 from flask import Blueprint, Response, request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.bundles import transfer
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
-from conductor_mock.errors import Detail, bad_request, unavailable
+from conductor_mock.errors import bad_request, unavailable
 from conductor_mock.farm.clock import iso
 from conductor_mock.store.log import ContentGoneError
 
@@ -53,7 +54,7 @@ def replay() -> tuple[dict[str, Any], int]:
             replayed = transfer.load(service(), file, client_id=request.args.get("account"))
         except BundleError as error:
             message = f"the bundle was not replayed: {error}"
-            raise bad_request(message, Detail("", str(error))) from None
+            raise bad_request(message, Problem("", str(error))) from None
         except ContentGoneError:
             raise unavailable("another account was reset meanwhile; nothing was replayed") from None
     state = replayed.state

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Blueprint
 
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import body
-from conductor_mock.errors import Detail, bad_request, conflict
+from conductor_mock.errors import bad_request, conflict
 from conductor_mock.farm.clock import ONE, ClockError, advance_us, iso
 from conductor_mock.farm.state import State
 from conductor_mock.farm.steps import advance_until, left_to_execute, move_clock
@@ -38,7 +39,7 @@ def move() -> dict[str, Any]:
     try:
         return _move_clock(advance_us(wanted.get("advance", 0)), wanted.get("speed"))
     except ClockError as error:
-        raise bad_request(f"the clock was not moved: {error}", Detail("", str(error))) from None
+        raise bad_request(f"the clock was not moved: {error}", Problem("", str(error))) from None
 
 
 def _move_clock(left_us: int, speed: float | None) -> dict[str, Any]:

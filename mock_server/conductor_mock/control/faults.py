@@ -27,7 +27,7 @@ def add() -> dict[str, Any]:
     try:
         return service().faults.add(account_meant(), plain_body()).to_json()
     except FaultError as error:
-        raise bad_request(f"the fault was not taken: {error}", *error.details) from None
+        raise bad_request(f"the fault was not taken: {error}", *error.problems) from None
 
 
 @faults.delete("/faults")

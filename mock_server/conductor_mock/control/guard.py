@@ -11,10 +11,11 @@ import ipaddress
 from flask import request
 
 from conductor_contracts.operation import JSON
+from conductor_contracts.problems import Problem
 from conductor_mock.context import host_name, service
 from conductor_mock.context import origin as own_origin
 from conductor_mock.control.validation import operation
-from conductor_mock.errors import Detail, Refusal, forbidden, unsupported_media_type
+from conductor_mock.errors import Refusal, forbidden, unsupported_media_type
 from conductor_mock.store.keys import is_same
 
 LOOPBACK_NAMES = frozenset({"localhost"})
@@ -34,7 +35,7 @@ def known_host() -> None:
     if name in LOOPBACK_NAMES or _is_loopback(name) or name in map(str.lower, service().settings.allow_hosts):
         return
     message = f"the control API answers to loopback names only, not to {name[:80]!r} (see --allow-host)"
-    raise forbidden(message, Detail("Host", message))
+    raise forbidden(message, Problem("Host", message))
 
 
 def _same_site() -> None:
@@ -42,11 +43,11 @@ def _same_site() -> None:
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site not in ("none", "same-origin"):
         message = f"a request from another site is refused (Sec-Fetch-Site: {site[:40]})"
-        raise forbidden(message, Detail("Sec-Fetch-Site", message))
+        raise forbidden(message, Problem("Sec-Fetch-Site", message))
     origin = request.headers.get("Origin")
     if origin is not None and origin != own_origin():
         message = f"a request from another origin is refused: {origin[:80]!r}"
-        raise forbidden(message, Detail("Origin", message))
+        raise forbidden(message, Problem("Origin", message))
 
 
 def _json_write() -> None:
@@ -71,7 +72,7 @@ def _admin() -> None:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if not is_same(given, settings.admin_token):
         message = "the control API needs 'Authorization: Bearer ADMIN_TOKEN'"
-        raise Refusal(401, message, (Detail("Authorization", message),), {"WWW-Authenticate": "Bearer"})
+        raise Refusal(401, message, (Problem("Authorization", message),), {"WWW-Authenticate": "Bearer"})
 
 
 def _is_loopback(name: str) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from conductor_contracts.problems import count
+from conductor_contracts.problems import Problem, count
 from conductor_mock.api.offered import known_machine
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, existing_account, existing_accounts
 from conductor_mock.control.validation import operation, plain_body
-from conductor_mock.errors import Detail, invalid, not_found
+from conductor_mock.errors import invalid, not_found
 from conductor_mock.farm import actions, history, lookup, views
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import tid as write_tid
@@ -70,7 +70,7 @@ def _machine(name: str | None, job: Job, offered: Catalog) -> Machine | None:
         return None
     machine = known_machine(offered, name, job.machine.license_micro_usd_per_hour)
     if machine is None:
-        raise invalid(operation().id, [Detail("/instance_type", f"{name[:80]!r} is not in the catalogue")])
+        raise invalid(operation().id, [Problem("/instance_type", f"{name[:80]!r} is not in the catalogue")])
     return machine
 
 
@@ -91,5 +91,5 @@ def _time(name: str) -> int:
         when = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
         message = f"must be a time such as 2026-11-22T14:05:00Z, got {text[:40]!r}"
-        raise invalid(operation().id, [Detail(name, message)]) from None
+        raise invalid(operation().id, [Problem(name, message)]) from None
     return round(when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() * SECOND)

@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import operation, plain_body
-from conductor_mock.errors import Detail, invalid
+from conductor_mock.errors import invalid
 from conductor_mock.farm.commands import RulesChanged
 from conductor_mock.farm.outcomes import check_rule, fits
 from conductor_mock.farm.refusals import InvalidRequestError
@@ -62,4 +63,4 @@ def _checked(rule: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         return check_rule(rule)
     except InvalidRequestError as error:
-        raise invalid(operation().id, [Detail(f"{place}{error.path}", str(error))]) from None
+        raise invalid(operation().id, [Problem(f"{place}{error.path}", str(error))]) from None

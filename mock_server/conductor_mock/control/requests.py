@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from conductor_contracts.problems import advice
+from conductor_contracts.problems import Problem, advice
 from conductor_mock.context import service
 from conductor_mock.control.selection import ALL, account_meant
 from conductor_mock.control.validation import operation
-from conductor_mock.errors import Detail, invalid
+from conductor_mock.errors import invalid
 
 requests = Blueprint("requests", __name__)
 
@@ -44,7 +44,7 @@ def _of_the_service(name: str | None) -> str | None:
     if name is None or name in known:
         return name
     message = f"{name[:80]!r} is no operation of the service{advice(name, known)}"
-    raise invalid(operation().id, [Detail("operation", message)])
+    raise invalid(operation().id, [Problem("operation", message)])
 
 
 def _account() -> str | None:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 from flask import request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service, speaker
-from conductor_mock.errors import Detail, not_found
+from conductor_mock.errors import not_found
 from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import State
 
@@ -27,7 +28,7 @@ def account_meant() -> str:
         account_id = account_id_of(name)
         if account_id != own and not service().accounts.knows(account_id):
             message = f"there is no account of client_id {name[:80]!r}; it appears with its first token"
-            raise not_found(message, Detail("account", message))
+            raise not_found(message, Problem("account", message))
         return account_id
     header = request.headers.get("Authorization")
     if header is not None and not service().settings.admin_token:
@@ -43,7 +44,7 @@ def existing_account() -> str:
     account_id = account_meant()
     if not service().accounts.knows(account_id):
         message = f"the account {service().keys.client_id!r} was never used; it begins with its first token"
-        raise not_found(message, Detail("account", message))
+        raise not_found(message, Problem("account", message))
     return account_id
 
 

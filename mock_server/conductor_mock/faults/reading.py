@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from conductor_contracts.contract import load_control
+from conductor_contracts.problems import Problem
 from conductor_contracts.schemas import SchemaSet
-from conductor_mock.errors import Detail
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.options import schema_of, value_of
@@ -19,11 +19,11 @@ _AROUND = ("FaultRule", "FaultMatch", "FaultTimes", "FaultSkip")
 
 
 class FaultError(ValueError):
-    """A rule that cannot be meant. The path of each detail is a JSON pointer into it."""
+    """A rule that cannot be meant. The path of each problem is a JSON pointer into it."""
 
-    def __init__(self, *details: Detail) -> None:
-        super().__init__("; ".join(f"{detail.path} {detail.message}".strip() for detail in details))
-        self.details = details
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
 
 
 def fault_schemas() -> dict[str, dict[str, Any]]:
@@ -43,12 +43,12 @@ def read_rule(data: Any, operations: Collection[str]) -> Rule:
 
     Raises FaultError that names everything that is wrong with it.
     """
-    details = [Detail(problem.path, problem.message) for problem in _schemas().check("FaultRule", data)]
+    problems = list(_schemas().check("FaultRule", data))
     match = data.get("match", {}) if isinstance(data, dict) else {}
     if isinstance(match, dict):
-        details += _wrong_in_match(match, operations)
-    if details:
-        raise FaultError(*details)
+        problems += _wrong_in_match(match, operations)
+    if problems:
+        raise FaultError(*problems)
     method, path, times = match.get("method"), match.get("path"), data.get("times")
     return Rule(
         number=0,
@@ -61,15 +61,15 @@ def read_rule(data: Any, operations: Collection[str]) -> Rule:
     )
 
 
-def _wrong_in_match(match: Mapping[str, Any], operations: Collection[str]) -> Iterator[Detail]:
+def _wrong_in_match(match: Mapping[str, Any], operations: Collection[str]) -> Iterator[Problem]:
     """What no schema says: which operations the service has, and what a regular expression is."""
     operation, path = match.get("operation"), match.get("path")
     if isinstance(operation, str) and operation not in operations:
-        yield Detail("/match/operation", f"is no operation of the contract: {operation[:80]!r}")
+        yield Problem("/match/operation", f"is no operation of the contract: {operation[:80]!r}")
     try:
         re.compile(path if isinstance(path, str) else "")
     except re.error as error:
-        yield Detail("/match/path", f"is not a regular expression: {error}")
+        yield Problem("/match/path", f"is not a regular expression: {error}")
 
 
 def _fault(data: dict[str, Any]) -> Fault:

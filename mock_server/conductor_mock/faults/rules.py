@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conductor_contracts.problems import Problem
 from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
-from conductor_mock.errors import Detail
 from conductor_mock.faults.reading import FaultError, read_rule
 from conductor_mock.faults.rule import Hit, RequestInfo, Rule
 
@@ -39,7 +39,9 @@ class Faults:
         rule = read_rule(data, self.operations)
         with self._lock:
             if len(self._rules[account_id]) >= MAX_RULES:
-                raise FaultError(Detail("", f"there are {MAX_RULES} rules already; delete them first"))
+                raise FaultError(
+                    Problem("", f"is one rule more than the {MAX_RULES} of an account; delete them first")
+                )
             self._made += 1
             rule.number = self._made
             self._rules[account_id].append(rule)
@@ -50,14 +52,14 @@ class Faults:
         try:
             rules = parse_yaml(read_text(path))
         except TextFileError as error:
-            raise FaultError(Detail(str(path), str(error))) from None
+            raise FaultError(Problem(str(path), str(error))) from None
         if not isinstance(rules, list):
-            raise FaultError(Detail(str(path), "must hold a list of rules"))
+            raise FaultError(Problem(str(path), "must hold a list of rules"))
         for number, data in enumerate(rules, start=1):
             try:
                 self.add(account_id, data)
             except FaultError as error:
-                raise FaultError(Detail(f"{path}: rule {number}:", str(error))) from None
+                raise FaultError(Problem(f"{path}: rule {number}:", str(error))) from None
 
     def take(self, account_id: str, asked: RequestInfo) -> Hit | None:
         """What a request gets by the first rule that wants it; the rule is consumed by one."""

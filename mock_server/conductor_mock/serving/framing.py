@@ -16,7 +16,8 @@ import cheroot.wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 from werkzeug.exceptions import BadRequest
 
-from conductor_mock.errors import Detail, Refusal
+from conductor_contracts.problems import Problem
+from conductor_mock.errors import Refusal
 
 REQUEST = "conductor_mock.request"
 """Key of the environ: the `Request`."""
@@ -67,7 +68,7 @@ class Request(HTTPRequest):
         """Answer with the error shape and close: what follows on the connection cannot be trusted."""
         code, _, phrase = str(status).partition(" ")
         text = msg or phrase
-        body = json.dumps(Refusal(int(code), text, (Detail("", text),)).to_json()).encode("ascii")
+        body = json.dumps(Refusal(int(code), text, (Problem("", text),)).to_json()).encode("ascii")
         head = (
             f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
