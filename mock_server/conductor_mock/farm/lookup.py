@@ -9,9 +9,9 @@ from conductor_mock.farm.ids import tid as write_tid
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State, Task, Upload
 
-_NUMBER = re.compile(r"\d{1,15}")
-_UPLOAD = re.compile(r"u(\d{1,15})")
-_DOWNLOAD = re.compile(r"d(\d{1,15})-(\d{1,15})-(\d{1,6})")
+_NUMBER = re.compile(r"\d{1,15}", re.ASCII)
+_UPLOAD = re.compile(r"u(\d{1,15})", re.ASCII)
+_DOWNLOAD = re.compile(r"d(\d{1,15})-(\d{1,15})-(\d{1,6})", re.ASCII)
 
 
 def job(state: State, jid: str) -> Job:
