@@ -36,9 +36,9 @@ class Contract:
 
     def find(self, method: str, path: str) -> Operation | None:
         """The operation that a method and a path without query name exactly, or None. HEAD is GET, without the body."""
-        wanted = "GET" if method.upper() == "HEAD" else method.upper()
+        method = "GET" if method.upper() == "HEAD" else method.upper()
         for operation in self.operations.values():
-            if operation.method == wanted and operation.matches(path):
+            if operation.method == method and operation.matches(path):
                 return operation
         return None
 
@@ -106,16 +106,18 @@ def _read(name: str) -> Contract:
 def parse(text: str) -> Contract:
     """Make a contract of the text of an OpenAPI document that keeps the layout rules of ``openapi.yaml``."""
     document: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    found = [
+    described = [
         (method, path, {**spec[method], "parameters": _parameters(document, spec[method])})
         for path, spec in document["paths"].items()
         for method in _METHODS
         if method in spec
     ]
-    query_schemas = {query_schema_name(spec["operationId"]): _query_schema(spec) for _, _, spec in found}
+    query_schemas = {query_schema_name(spec["operationId"]): _query_schema(spec) for _, _, spec in described}
     schemas = SchemaSet({**document["components"]["schemas"], **query_schemas})
-    operations = [_operation(document, schemas, method, path, spec) for method, path, spec in found]
-    return Contract(document, MappingProxyType({one.id: one for one in operations}), schemas)
+    operations = [_operation(document, schemas, method, path, spec) for method, path, spec in described]
+    return Contract(
+        document, MappingProxyType({operation.id: operation for operation in operations}), schemas
+    )
 
 
 def _operation(
@@ -137,9 +139,9 @@ def _operation(
         request_schema=request_schema,
         form_schema=form_schema,
         request_media_types=frozenset(body.get("content", {})),
-        response_schemas=MappingProxyType({code: _body_schema(one) for code, one in responses.items()}),
+        response_schemas=MappingProxyType({code: _body_schema(answer) for code, answer in responses.items()}),
         media_types=MappingProxyType(
-            {code: frozenset(one.get("content", {})) for code, one in responses.items()}
+            {code: frozenset(answer.get("content", {})) for code, answer in responses.items()}
         ),
         evidence=spec.get("x-evidence", ""),
         source=spec.get("x-source", ""),
@@ -154,7 +156,7 @@ def _operation(
 
 
 def _parameters(document: dict[str, Any], spec: dict[str, Any]) -> list[Mapping[str, Any]]:
-    return [resolve(document, one) for one in spec.get("parameters", ())]
+    return [resolve(document, parameter) for parameter in spec.get("parameters", ())]
 
 
 def _parameter(spec: Mapping[str, Any]) -> Parameter:
@@ -182,11 +184,11 @@ def _body_schema(holder: Mapping[str, Any], media_type: str = JSON) -> str | Non
 
 
 def _query_schema(spec: dict[str, Any]) -> dict[str, Any]:
-    wanted = [one for one in spec["parameters"] if one["in"] == "query"]
+    parameters = [parameter for parameter in spec["parameters"] if parameter["in"] == "query"]
     return {
         "type": "object",
-        "properties": {one["name"]: one["schema"] for one in wanted},
-        "required": [one["name"] for one in wanted if one["required"]],
+        "properties": {parameter["name"]: parameter["schema"] for parameter in parameters},
+        "required": [parameter["name"] for parameter in parameters if parameter["required"]],
         # An empty allOf would be no JSON Schema.
         **({"allOf": spec["x-query-rules"]} if "x-query-rules" in spec else {}),
     }

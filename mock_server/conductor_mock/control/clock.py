@@ -32,12 +32,12 @@ def get() -> dict[str, Any]:
 @clock.post("/clock")
 def move() -> dict[str, Any]:
     """Move simulated time on (`advance` seconds, or `until` something) or change its `speed` (0 is frozen)."""
-    wanted = body()
-    if "until" in wanted:
-        until = wanted["until"]
-        return _advance_until(None if until == "idle" else until["job"], wanted.get("within", WITHIN_S))
+    asked = body()
+    if "until" in asked:
+        until = asked["until"]
+        return _advance_until(None if until == "idle" else until["job"], asked.get("within", WITHIN_S))
     try:
-        return _move_clock(advance_us(wanted.get("advance", 0)), wanted.get("speed"))
+        return _move_clock(advance_us(asked.get("advance", 0)), asked.get("speed"))
     except ClockError as error:
         raise bad_request(f"the clock was not moved: {error}", Problem("", str(error))) from None
 

@@ -57,9 +57,9 @@ def _json_write() -> None:
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    wanted = operation().request_media_types or {JSON}
-    if request.mimetype not in wanted:
-        raise unsupported_media_type(" or ".join(sorted(wanted)), request.headers.get("Content-Type"))
+    accepted = operation().request_media_types or {JSON}
+    if request.mimetype not in accepted:
+        raise unsupported_media_type(" or ".join(sorted(accepted)), request.headers.get("Content-Type"))
 
 
 def _admin() -> None:

@@ -38,14 +38,16 @@ def add() -> dict[str, Any]:
         every = [
             (job, index, task) for job in account.state.jobs.values() for index, task in enumerate(job.tasks)
         ]
-        fitting = [{place for place, one in enumerate(every) if fits(rule["match"], *one)} for rule in rules]
+        fitting = [
+            {place for place, task in enumerate(every) if fits(rule["match"], *task)} for rule in rules
+        ]
         return {
             "rules": list(account.state.rules),
             "tasks_that_fit": len(set().union(*fitting)),
             "warnings": [
                 f"rule {number} fits none of the {len(every)} tasks that there are; it stays for those to come"
-                for number, found in enumerate(fitting)
-                if not found
+                for number, places in enumerate(fitting)
+                if not places
             ],
         }
 

@@ -21,14 +21,14 @@ LIMIT = 1000
 def list_() -> dict[str, Any]:
     """What was asked and answered, oldest first: at most `limit` of the newest."""
     filters = request.args.to_dict()
-    found = service().journal.find(
+    entries = service().journal.find(
         account=_account(),
         method=filters.get("method"),
         path=filters.get("path"),
         operation=_of_the_service(filters.get("operation")),
         limit=int(filters.get("limit", LIMIT)),
     )
-    return {"requests": found}
+    return {"requests": entries}
 
 
 @requests.delete("/requests")

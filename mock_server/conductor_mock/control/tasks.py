@@ -18,10 +18,10 @@ tasks = Blueprint("tasks", __name__)
 @tasks.post("/jobs/<jid>/tasks/<tid>")
 def force(jid: str, tid: str) -> dict[str, Any]:
     """End a task: `{"status": "success"}`, or failed, preempted, killed, with an `exit_code` if you like."""
-    wanted = plain_body()
+    asked = plain_body()
     with service().accounts.open(account_to_change()) as account:
         account.append(
-            actions.force(account.state, jid, tid, Outcome(wanted["status"]), wanted.get("exit_code"))
+            actions.force(account.state, jid, tid, Outcome(asked["status"]), asked.get("exit_code"))
         )
-        found = lookup.job(account.state, jid)
-        return views.control_job(found, account.state.client_id, account.payload(found))
+        job = lookup.job(account.state, jid)
+        return views.control_job(job, account.state.client_id, account.payload(job))

@@ -117,26 +117,26 @@ class Driver:
     def _reconcile(self) -> float | None:
         """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
         with self._storage.accounts.open(self._account_id) as account, self._lock:
-            wanted = list(farm.active(account.state))
+            current = list(farm.active(account.state))
             timeout_s = _until_next_event(account.state, self._storage.wall())
-            names = {one.run for one in wanted}
+            names = {active.run for active in current}
             over = [workspace for run, workspace in self._runs.items() if run not in names]
-            new = [one for one in wanted if not one.run and one not in self._queued]
+            new = [active for active in current if not active.run and active not in self._queued]
             self._queued.update(new)
         for workspace in over:
             workspace.cancel()
-        for one in new:
-            self._threads.submit(self._attempt, one)
+        for active in new:
+            self._threads.submit(self._attempt, active)
         return timeout_s
 
-    def _attempt(self, one: farm.Active) -> None:
+    def _attempt(self, active: farm.Active) -> None:
         """One attempt, in a thread of its own."""
         run = secrets.token_hex(8)
         workspace = Workspace(self._folder / run)
         try:
-            started = self._start(one, workspace)
+            started = self._start(active, workspace)
             with self._lock:
-                self._queued.discard(one)
+                self._queued.discard(active)
             if started is None:
                 return
             report = self._run(started, workspace)
@@ -144,35 +144,35 @@ class Driver:
                 leftovers.end_one(workspace)
             self._report(started, workspace, report)
         except Exception:  # a defect must not leave the task running for ever, nor stop the others
-            log.exception("run %s of job %d came to no end of its own", run, one.job)
+            log.exception("run %s of job %d came to no end of its own", run, active.job)
             self._end(
-                farm.Active(one.job, one.task, one.attempt, run),
+                farm.Active(active.job, active.task, active.attempt, run),
                 Outcome.FAILED,
                 reason="a defect of conductor-mock",
             )
         finally:
             with self._lock:
-                self._queued.discard(one)
+                self._queued.discard(active)
                 self._runs.pop(run, None)
             self._remove(workspace)
 
-    def _start(self, one: farm.Active, workspace: Workspace) -> farm.Active | None:
+    def _start(self, active: farm.Active, workspace: Workspace) -> farm.Active | None:
         """Log that an attempt starts, before anything is spawned; None when it is not wanted any more."""
         run = workspace.folder.name
         workspace.create()
         workspace.log.touch()
-        workspace.note_run(job=one.job, task=one.task, attempt=one.attempt)
+        workspace.note_run(job=active.job, task=active.task, attempt=active.attempt)
         with self._storage.accounts.open(self._account_id) as account, self._lock:
-            command = None if self._closing.is_set() else farm.start(account.state, one, run)
+            command = None if self._closing.is_set() else farm.start(account.state, active, run)
             if command is None:
                 return None
             account.append(command)
             self._runs[run] = workspace  # under the account's lock, as it is looked for
-        return farm.Active(one.job, one.task, one.attempt, run)
+        return farm.Active(active.job, active.task, active.attempt, run)
 
-    def _run(self, one: farm.Active, workspace: Workspace) -> Report:
+    def _run(self, active: farm.Active, workspace: Workspace) -> Report:
         try:
-            order = self._order(one, workspace)
+            order = self._order(active, workspace)
         except (WorkspaceError, EnvironmentProblemError) as error:
             return Report(Outcome.FAILED, reason=str(error))
         if order is None:
@@ -182,14 +182,14 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, its run is gone
             return Report(Outcome.LOST, reason=f"its executor gave it up ({type(error).__name__})")
 
-    def _order(self, one: farm.Active, workspace: Workspace) -> Order | None:
+    def _order(self, active: farm.Active, workspace: Workspace) -> Order | None:
         with self._storage.accounts.open(self._account_id) as account:
-            if not farm.is_current(account.state, one):
+            if not farm.is_current(account.state, active):
                 return None
-            command = account.state.jobs[one.job].tasks[one.task].command
-            made = self._recipe(account, one.job)
+            command = account.state.jobs[active.job].tasks[active.task].command
+            made = self._recipe(account, active.job)
         return made.order(
-            workspace, command, run=one.run, source=self._source, server=os.environ, limits=self._limits
+            workspace, command, run=active.run, source=self._source, server=os.environ, limits=self._limits
         )
 
     def _recipe(self, account: Account, number: int) -> recipe.Recipe:
@@ -213,7 +213,7 @@ class Driver:
             return None
         return str(self._storage.objects.path(from_base64(md5)))
 
-    def _report(self, one: farm.Active, workspace: Workspace, report: Report) -> None:
+    def _report(self, active: farm.Active, workspace: Workspace, report: Report) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""
         outcome, reason = report.outcome, report.reason
         if outcome is None and self._closing.is_set():
@@ -221,11 +221,11 @@ class Driver:
         elif outcome is None:
             outcome, reason = Outcome.LOST, "somebody ended it from outside"
         with self._storage.accounts.open(self._account_id) as account:
-            is_current = farm.is_current(account.state, one)
+            is_current = farm.is_current(account.state, active)
             now_us = account.state.now_us
-            output_path = account.state.jobs[one.job].output_path if is_current else ""
+            output_path = account.state.jobs[active.job].output_path if is_current else ""
         if not is_current:
-            self._end_log(one, self._store_log(workspace, now_us))
+            self._end_log(active, self._store_log(workspace, now_us))
             return
         outputs: tuple[OutputFile, ...] = ()
         if outcome == Outcome.SUCCESS and report.made:
@@ -234,7 +234,7 @@ class Driver:
             except OSError as error:
                 outcome, reason = Outcome.FAILED, f"its outputs could not be stored: {why(error)}"
         self._end(
-            one,
+            active,
             outcome,
             exit_code=report.exit_code,
             reason=reason,
@@ -263,7 +263,7 @@ class Driver:
 
     def _end(
         self,
-        one: farm.Active,
+        active: farm.Active,
         outcome: Outcome,
         *,
         exit_code: int | None = None,
@@ -276,19 +276,25 @@ class Driver:
         def append() -> None:
             with self._storage.accounts.open(self._account_id) as account:
                 command = farm.end(
-                    account.state, one, outcome, exit_code=exit_code, reason=reason, log=log, outputs=outputs
+                    account.state,
+                    active,
+                    outcome,
+                    exit_code=exit_code,
+                    reason=reason,
+                    log=log,
+                    outputs=outputs,
                 )
                 if command is not None:
                     account.append(command)
 
         self._insist(append)
 
-    def _end_log(self, one: farm.Active, log: str | None) -> None:
+    def _end_log(self, active: farm.Active, log: str | None) -> None:
         """Keep the log of a run that the farm had ended."""
 
         def append() -> None:
             with self._storage.accounts.open(self._account_id) as account:
-                command = farm.note_log(account.state, one, log)
+                command = farm.note_log(account.state, active, log)
                 if command is not None:
                     account.append(command)
 
@@ -306,18 +312,18 @@ class Driver:
     def _report_lost(self) -> None:
         """End the runs of an earlier server in the log, with what they had logged, and remove their folders."""
         with self._storage.accounts.open(self._account_id) as account:
-            lost = [one for one in farm.active(account.state) if one.run]
+            lost = [active for active in farm.active(account.state) if active.run]
             now_us = account.state.now_us
-        for one in lost:
-            workspace = Workspace(self._folder / one.run)
+        for active in lost:
+            workspace = Workspace(self._folder / active.run)
             logged = self._store_log(workspace, now_us) if workspace.log.exists() else None
-            self._end(one, Outcome.LOST, reason="the server that ran it ended", log=logged)
+            self._end(active, Outcome.LOST, reason="the server that ran it ended", log=logged)
         for folder in self._folder.iterdir():
             workspace = Workspace(folder)
             facts = workspace.read_run()
             if {"job", "task", "attempt"} <= facts.keys() and workspace.log.exists():
-                one = farm.Active(facts["job"], facts["task"], facts["attempt"], folder.name)
-                self._end_log(one, self._store_log(workspace, now_us))
+                active = farm.Active(facts["job"], facts["task"], facts["attempt"], folder.name)
+                self._end_log(active, self._store_log(workspace, now_us))
             self._remove(workspace)
 
     def _remove(self, workspace: Workspace) -> None:

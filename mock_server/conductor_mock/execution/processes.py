@@ -49,9 +49,9 @@ def all_processes() -> Iterator[Process]:
     """Every process that has not ended."""
     for entry in os.scandir(PROC):
         if entry.name.isdigit():
-            found = look_at(int(entry.name))
-            if found is not None:
-                yield found
+            process = look_at(int(entry.name))
+            if process is not None:
+                yield process
 
 
 def look_at(pid: int) -> Process | None:
@@ -74,23 +74,23 @@ def members(leader: int | None, run: str) -> list[Process]:
     A leader of None is not known or not this one's any more: then only the mark counts.
     """
     table = list(all_processes())
-    found = {one.pid for one in table if one.session == leader or _is_marked(one.pid, run)}
+    pids = {process.pid for process in table if process.session == leader or _is_marked(process.pid, run)}
     grown = True
     while grown:
-        children = {one.pid for one in table if one.parent in found} - found
-        found |= children
+        children = {process.pid for process in table if process.parent in pids} - pids
+        pids |= children
         grown = bool(children)
-    return [one for one in table if one.pid in found]
+    return [process for process in table if process.pid in pids]
 
 
 def in_session(leader: int) -> int:
     """How many processes a run has, as far as they stay in its session; cheaper than `members`."""
-    return sum(one.session == leader for one in all_processes())
+    return sum(process.session == leader for process in all_processes())
 
 
 def threads_of_user() -> int:
     """Threads of the user who runs this, which is what the kernel's limit counts."""
-    return sum(one.threads for one in all_processes() if _owner(one.pid) == os.getuid())
+    return sum(process.threads for process in all_processes() if _owner(process.pid) == os.getuid())
 
 
 def end(leader: int | None, run: str, *, grace_s: float, group_is_ours: Callable[[], bool]) -> bool:
@@ -101,31 +101,31 @@ def end(leader: int | None, run: str, *, grace_s: float, group_is_ours: Callable
     """
     if not grace_s:
         _signal_all(leader, [], signal.SIGKILL, group_is_ours)
-    found = members(leader, run)
-    if not found:
+    processes = members(leader, run)
+    if not processes:
         return True
     if grace_s:
-        _signal_all(leader, found, signal.SIGTERM, group_is_ours)
+        _signal_all(leader, processes, signal.SIGTERM, group_is_ours)
     deadline = time.monotonic() + grace_s
-    while (found := members(leader, run)) and time.monotonic() < deadline:
+    while (processes := members(leader, run)) and time.monotonic() < deadline:
         time.sleep(PAUSE_S)
     deadline = time.monotonic() + STUBBORN_S
-    while found and time.monotonic() < deadline:
-        _signal_all(leader, found, signal.SIGKILL, group_is_ours)
+    while processes and time.monotonic() < deadline:
+        _signal_all(leader, processes, signal.SIGKILL, group_is_ours)
         time.sleep(PAUSE_S)
-        found = members(leader, run)
-    return not found
+        processes = members(leader, run)
+    return not processes
 
 
 def _signal_all(
-    leader: int | None, found: list[Process], number: signal.Signals, group_is_ours: Callable[[], bool]
+    leader: int | None, processes: list[Process], number: signal.Signals, group_is_ours: Callable[[], bool]
 ) -> None:
     if leader is not None and group_is_ours():
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, number)
-    for one in found:
-        if one.group != leader or number == signal.SIGKILL:
-            _signal(one, number)
+    for process in processes:
+        if process.group != leader or number == signal.SIGKILL:
+            _signal(process, number)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

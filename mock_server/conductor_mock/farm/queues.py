@@ -1,7 +1,7 @@
 """What waits for daemons, in order, so that to hand something out nobody looks at what has nothing to hand out.
 
 Indexes only: they follow from the rest of the state, are not in snapshots, and are asked and kept up here alone. A job
-stands in the line of its location (wire reference 7.5), the older before the younger.
+stands in the queue of its location (wire reference 7.5), the older before the younger.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def note_outputs(state: State, job: Job, index: int) -> None:
 
 def first_to_bring(state: State, location: str | None) -> Job | None:
     """The oldest job of a location whose files wait for an uploader."""
-    line = state.to_bring.get(location or "")
-    return state.jobs[line[0]] if line else None
+    queue = state.to_bring.get(location or "")
+    return state.jobs[queue[0]] if queue else None
 
 
 def jobs_to_deliver(state: State, location: str | None) -> Iterator[Job]:
@@ -70,11 +70,11 @@ def _has_something(task: Task) -> bool:
     return download.status == _PENDING or len(download.given) not in (0, len(task.outputs or ()))
 
 
-def _stand(line: list[int], number: int, *, waits: bool) -> None:
-    """Put a job into a line or take it out, whether it stands there or not."""
-    place = bisect_left(line, number)
-    stands = place < len(line) and line[place] == number
+def _stand(queue: list[int], number: int, *, waits: bool) -> None:
+    """Put a job into a queue or take it out, whether it stands there or not."""
+    place = bisect_left(queue, number)
+    stands = place < len(queue) and queue[place] == number
     if waits and not stands:
-        line.insert(place, number)
+        queue.insert(place, number)
     elif stands and not waits:
-        del line[place]
+        del queue[place]
