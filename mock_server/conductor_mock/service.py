@@ -21,8 +21,8 @@ from conductor_mock.catalog.served import Catalogs, ServedCatalog
 from conductor_mock.execution import setup as execution
 from conductor_mock.execution.driver import Driver, Storage
 from conductor_mock.execution.pool import Pool
+from conductor_mock.farm import ids
 from conductor_mock.farm.clock import speed_millionths
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.mailing.mailer import Mailer
@@ -124,7 +124,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         contract = load_contract()
         faults = Faults(contract.operations)
         if settings.faults is not None:
-            faults.add_file(account_id_of(keys.client_id), settings.faults)
+            faults.add_file(ids.account_id(keys.client_id), settings.faults)
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
         accounts = Accounts(log, contents, options, keys, wall=wall, give_way=give_way)
         mail_statuses = MailStatuses(database)
@@ -191,7 +191,7 @@ def _server_options(
         part_size=settings.part_size,
         speed_millionths=speed,
         execute=0 if pool is None else pool.slots,
-        execute_account=account_id_of(keys.client_id),
+        execute_account=ids.account_id(keys.client_id),
     )
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from conductor_mock.auth.tokens import MAX_BYTES, Identity
 from conductor_mock.context import now_s, origin, service
 from conductor_mock.errors import forbidden, unauthorized, wrong_value
-from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm import ids
 from conductor_mock.store.accounts import WrongKeyError
 
 auth = Blueprint("auth", __name__)
@@ -35,7 +35,7 @@ def token() -> dict[str, object] | ResponseReturnValue:
         raise wrong_value("client_secret", "must be the private_key of the API key, got nothing")
     scope = (request.args.get("scope") or "owner admin user")[:200]
     tokens = service().tokens
-    identity = Identity(account_id_of(client_id), client_id)
+    identity = Identity(ids.account_id(client_id), client_id)
     access_token = tokens.issue(identity, audience=origin(), now_s=now_s(), scope=scope)
     if len(access_token) >= MAX_BYTES:
         raise wrong_value("client_id", f"makes, with scope and Host, a token of {MAX_BYTES} bytes or more")

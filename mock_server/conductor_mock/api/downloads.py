@@ -16,8 +16,7 @@ from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.api.queries import count
 from conductor_mock.context import caller, service
 from conductor_mock.farm import downloads as farm
-from conductor_mock.farm import lookup, views
-from conductor_mock.farm.ids import tid as write_tid
+from conductor_mock.farm import ids, lookup, views
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DownloadStatus
@@ -44,7 +43,7 @@ def page(jid: str) -> tuple[Json, int]:
         job = lookup.job(state, jid)
         asked = None if tids is None else {_padded(tid) for tid in tids}
         indexes = (index for index in farm.delivered(job) if index >= first)
-        chosen = (index for index in indexes if asked is None or write_tid(index) in asked)
+        chosen = (index for index in indexes if asked is None or ids.tid(index) in asked)
         return [(job, index) for index in islice(chosen, limit + 1)]
 
     records = _records(choose)
@@ -77,7 +76,7 @@ def get(jid: str) -> tuple[Json, int]:
 
     def choose(state: State) -> Chosen:
         job = lookup.job(state, jid)
-        chosen = [index for index in farm.delivered(job) if tid is None or write_tid(index) == _padded(tid)]
+        chosen = [index for index in farm.delivered(job) if tid is None or ids.tid(index) == _padded(tid)]
         return [(job, index) for index in chosen]
 
     return {"downloads": _records(choose)}, 201

@@ -14,9 +14,8 @@ from conductor_mock.api.offered import check_project, machine_of
 from conductor_mock.api.queries import filtered_by
 from conductor_mock.catalog.record_filters import parse
 from conductor_mock.context import caller, service, warn, warnings
-from conductor_mock.farm import actions, lookup, views
+from conductor_mock.farm import actions, ids, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s
-from conductor_mock.farm.ids import jid as write_jid
 from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
@@ -92,7 +91,7 @@ def act() -> dict[str, str]:
     with service().accounts.open(caller().account_id) as account:
         command = actions.act_on_jobs(account.state, Action(body["action"]), body["jobids"])
         account.append(command)
-    named = ", ".join(write_jid(number) for number in command.jobs)
+    named = ", ".join(ids.jid(number) for number in command.jobs)
     return {"body": "success", "message": f"{command.action}: {len(command.jobs)} jobs: {named}"}
 
 

@@ -8,7 +8,7 @@ from flask import g, request
 
 from conductor_mock.context import guarded_elsewhere, now_s, service
 from conductor_mock.errors import Refusal
-from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm import ids
 from conductor_mock.faults.middleware import HIT
 from conductor_mock.faults.rule import Hit, RequestInfo
 
@@ -45,5 +45,5 @@ def _account() -> str:
     client_id = request.args.get("client_id")
     account = (request.view_args or {}).get("account_id")
     if account is None and client_id:
-        account = account_id_of(client_id)  # the token endpoint: who it is for stands in the query
+        account = ids.account_id(client_id)  # the token endpoint: who it is for stands in the query
     return account or ""

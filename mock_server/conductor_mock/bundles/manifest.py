@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conductor_mock.bundles.errors import BundleError
+from conductor_mock.farm import ids
 from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.store.account_contents import Content, Inventory
 from conductor_mock.wire import json_text
 from conductor_mock.wire.json_text import JsonTextError
@@ -76,7 +76,7 @@ def read(data: bytes) -> Manifest:
         with_files=document.get("with_files") is True,
         inventory=_inventory(document.get("belongings")),
     )
-    if manifest.account_id != account_id_of(manifest.client_id):
+    if manifest.account_id != ids.account_id(manifest.client_id):
         raise BundleError(
             f"account_id {manifest.account_id[:40]!r} is not that of client_id {manifest.client_id[:40]!r}"
         )

@@ -14,7 +14,7 @@ from flask import request
 from conductor_contracts.problems import Problem
 from conductor_mock.context import service, speaker
 from conductor_mock.errors import not_found
-from conductor_mock.farm.ids import account_id as account_id_of
+from conductor_mock.farm import ids
 from conductor_mock.farm.state import State
 
 ALL = "*"
@@ -23,9 +23,9 @@ ALL = "*"
 def account_meant() -> str:
     """The id of the account that is meant; the server's own may never have been used. Refuses (404) any other."""
     name = request.args.get("account")
-    own = account_id_of(service().keys.client_id)
+    own = ids.account_id(service().keys.client_id)
     if name is not None:
-        account_id = account_id_of(name)
+        account_id = ids.account_id(name)
         if account_id != own and not service().accounts.knows(account_id):
             message = f"there is no account of client_id {name[:80]!r}; it appears with its first token"
             raise not_found(message, Problem("account", message))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from conductor_mock.farm.ids import jid as write_jid
-from conductor_mock.farm.ids import tid as write_tid
+from conductor_mock.farm import ids
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.farm.state import Job, State, Task, Upload
 
@@ -26,14 +25,14 @@ def task(job_: Job, tid: str) -> tuple[int, Task]:
     """The task of a wire id, padded or not, and its index."""
     index = int(tid) if _NUMBER.fullmatch(tid) else -1
     if not 0 <= index < len(job_.tasks):
-        last = f"its tasks are 000 to {write_tid(len(job_.tasks) - 1)}" if job_.tasks else "it has no tasks"
-        raise NotThereError(f"job {write_jid(job_.number)} has no task {tid[:40]!r}; {last}")
+        last = f"its tasks are 000 to {ids.tid(len(job_.tasks) - 1)}" if job_.tasks else "it has no tasks"
+        raise NotThereError(f"job {ids.jid(job_.number)} has no task {tid[:40]!r}; {last}")
     return index, job_.tasks[index]
 
 
 def upload_id(job_: Job) -> str:
     """The id of a job's upload, such as `u00012`."""
-    return f"u{write_jid(job_.number)}"
+    return f"u{ids.jid(job_.number)}"
 
 
 def upload(state: State, name: str) -> tuple[Job, Upload]:
@@ -47,7 +46,7 @@ def upload(state: State, name: str) -> tuple[Job, Upload]:
 
 def download_id(job_: Job, index: int) -> str:
     """The id of the outputs of a task's last attempt, such as `d00012-003-1`."""
-    return f"d{write_jid(job_.number)}-{write_tid(index)}-{len(job_.tasks[index].attempts)}"
+    return f"d{ids.jid(job_.number)}-{ids.tid(index)}-{len(job_.tasks[index].attempts)}"
 
 
 def download(state: State, name: str) -> tuple[Job, int]:

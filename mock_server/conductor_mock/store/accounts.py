@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from conductor_mock.farm import ids
 from conductor_mock.farm.fold import advance, follow, replay
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
@@ -107,7 +107,7 @@ class Accounts:
         new one must not be locked out.
         """
         key = key_sha256(private_key)
-        account_id = account_id_of(client_id)
+        account_id = ids.account_id(client_id)
         is_own = client_id == self._keys.client_id
         fits_own = is_own and is_same(key, key_sha256(self._keys.private_key))
         with self._slots.hold(account_id) as slot:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from conductor_mock.farm import ids
 from conductor_mock.farm.clock import ONE, Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, Command, OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
-from conductor_mock.farm.ids import account_id as account_id_of
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Options
@@ -38,7 +38,7 @@ class ServerOptions:
 
     def opening(self, client_id: str, key_sha256: str, wall_us: int) -> Record:
         """The command that opens an account at a wall time."""
-        account_id = account_id_of(client_id)
+        account_id = ids.account_id(client_id)
         clock = Anchor(wall_us, wall_us, ONE if self.speed_millionths is None else self.speed_millionths)
         options = self.first_options(account_id)
         return Record(1, wall_us, AccountOpened(client_id, account_id, key_sha256, options, clock))
