@@ -11,8 +11,8 @@ from conductor_mock.api.bodies import contract_body, raw_body
 from conductor_mock.context import caller, service
 from conductor_mock.errors import bad_request
 from conductor_mock.farm import lookup, views
-from conductor_mock.farm import payload as reading
 from conductor_mock.farm import uploads as farm
+from conductor_mock.farm.payload import upload_files
 from conductor_mock.wire.md5 import canonical
 
 uploads = Blueprint("uploads", __name__)
@@ -31,7 +31,7 @@ def next_() -> tuple[dict[str, Any], int] | Response:
         account.append(command)
         job = account.state.jobs[command.job]
         payload = account.payload(job)
-    files = {file.path: file.md5 for file in reading.upload_files(payload)}
+    files = {file.path: file.md5 for file in upload_files(payload)}
     return {"data": views.upload_to_claim(job, files)}, 201
 
 

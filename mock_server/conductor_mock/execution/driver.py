@@ -26,6 +26,7 @@ from conductor_mock.execution.pool import Pool
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
+from conductor_mock.farm.payload import upload_files
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.farm.values import OutputFile
@@ -197,8 +198,11 @@ class Driver:
         job = account.state.jobs[number]
         made = self._recipes.get(job.seq)
         if made is None or made.created != (account.state.opened_us, job.created_us):
-            made = recipe.read(
-                account.payload(job), job.environment, created=(account.state.opened_us, job.created_us)
+            made = recipe.make(
+                upload_files(account.payload(job)),
+                job.output_path,
+                job.environment,
+                created=(account.state.opened_us, job.created_us),
             )
             while len(self._recipes) >= RECIPES:
                 self._recipes.pop(next(iter(self._recipes)))

@@ -1,10 +1,9 @@
-"""What all runs of one job have in common, read from its payload once: its files, its tree, its output path."""
+"""What all runs of one job have in common, made once: its files, its tree, its output path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from conductor_mock.execution import paths
 from conductor_mock.execution.environment import compose
@@ -12,15 +11,7 @@ from conductor_mock.execution.leaks import Guard, LeakError, guard
 from conductor_mock.execution.mapping import tree_of
 from conductor_mock.execution.order import Input, Limits, Order
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, permissions
-from conductor_mock.farm import payload as reading
-from conductor_mock.wire.md5 import canonical
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: str
-    md5: str | None
-    mode: int
+from conductor_mock.farm.payload import UploadFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +19,7 @@ class Recipe:
     """A job as its runs need it. `created` tells it from a job of the same number in another life of the account."""
 
     created: tuple[int, int]
-    files: tuple[_File, ...]
+    files: tuple[UploadFile, ...]
     guard: Guard
     output_path: str
     environment: Mapping[str, str]
@@ -70,17 +61,11 @@ def output_folder(workspace: Workspace, output_path: str) -> str:
     return str(output.below(workspace.folder))
 
 
-def read(payload: Mapping[str, Any], environment: Mapping[str, str], *, created: tuple[int, int]) -> Recipe:
-    """The recipe of a job, from the payload that the contract has let through."""
-    files = tuple(
-        _File(
-            entry["destination"],
-            canonical(entry["md5"]) if entry.get("md5") else None,
-            permissions(entry.get("st_mode")),
-        )
-        for entry in payload.get("upload_files") or ()
-    )
-    output_path = reading.text(payload, "output_path")
+def make(
+    files: Iterable[UploadFile], output_path: str, environment: Mapping[str, str], *, created: tuple[int, int]
+) -> Recipe:
+    """The recipe of a job with these input files."""
+    files = tuple(files)
     tree = tree_of((file.path for file in files), output_path)
     return Recipe(created, files, guard(tree), output_path, environment)
 
@@ -94,7 +79,7 @@ def _mapped(command: str, guard: Guard, folder: str) -> str:
     return mapped
 
 
-def _input(file: _File, folder: str, source: Callable[[str, str | None], str | None]) -> Input:
+def _input(file: UploadFile, folder: str, source: Callable[[str, str | None], str | None]) -> Input:
     shown = repr(file.path[:200])
     path = paths.parse(file.path)
     if path is None or not path.names:
@@ -102,4 +87,4 @@ def _input(file: _File, folder: str, source: Callable[[str, str | None], str | N
     content = source(file.path, file.md5)
     if content is None:
         raise WorkspaceError(f"the content of {shown} is not held by the account")
-    return Input(str(path.below(folder).relative_to(folder)), content, file.mode)
+    return Input(str(path.below(folder).relative_to(folder)), content, permissions(file.mode))

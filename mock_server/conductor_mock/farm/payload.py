@@ -31,11 +31,12 @@ INSTANCE_TYPE_OF_2019 = "n1-{flavor}-{cores}"
 
 @dataclass(frozen=True, slots=True)
 class UploadFile:
-    """One input file: where it belongs, and its base64 md5 (None when a daemon is to compute it)."""
+    """One input file: where it belongs, its base64 md5 (None when a daemon is to compute it), and its `st_mode`."""
 
     path: str
     md5: str | None
     size: int
+    mode: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,10 @@ def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
     for entry in payload.get("upload_files") or ():
         md5 = entry.get("md5")
         yield UploadFile(
-            entry["destination"], canonical(md5) if md5 else None, int(entry.get("st_size") or 0)
+            path=entry["destination"],
+            md5=canonical(md5) if md5 else None,
+            size=int(entry.get("st_size") or 0),
+            mode=entry.get("st_mode"),
         )
 
 

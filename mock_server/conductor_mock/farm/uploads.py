@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from conductor_mock.farm import leases, lookup, queues, recorded, simulation, tasks
-from conductor_mock.farm import payload as reading
 from conductor_mock.farm.commands import UploadClaimed, UploadFailed, UploadFinished, UploadProgressed
 from conductor_mock.farm.ids import jid
+from conductor_mock.farm.payload import UploadFile, upload_files
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import Job, State, Upload
 from conductor_mock.farm.statuses import Phase, UploadStatus
@@ -55,7 +55,7 @@ def finish(
         why = f"has failed ({job.note})" if upload.status == UploadStatus.FAILED else "went with its job"
         raise StateForbidsError(f"upload {name} {why}; it cannot be finished any more")
     problems = []
-    for file in reading.upload_files(payload):
+    for file in upload_files(payload):
         problem = _problem(file, reported.get(file.path), held_md5)
         if problem is not None:
             problems.append(problem)
@@ -119,7 +119,7 @@ def _end(state: State, job: Job, upload: Upload, status: UploadStatus) -> None:
 
 
 def _problem(
-    file: reading.UploadFile, reported: str | None, held_md5: Callable[[str, str | None], str | None]
+    file: UploadFile, reported: str | None, held_md5: Callable[[str, str | None], str | None]
 ) -> str | None:
     enforced = file.md5
     if enforced and reported and reported != enforced:
