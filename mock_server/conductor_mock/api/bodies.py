@@ -11,6 +11,7 @@ from conductor_mock.context import service, warn
 from conductor_mock.errors import bad_request, invalid, too_large
 from conductor_mock.wire import json_text
 from conductor_mock.wire.json_text import JsonTextError
+from conductor_mock.wire.md5 import canonical
 
 Json = dict[str, Any]
 
@@ -51,6 +52,14 @@ def notice(path: str, message: str) -> None:
     if service().settings.strict:
         raise invalid("strict", [problem])
     warn(str(problem))
+
+
+def md5_at(place: str, text: str) -> str:
+    """The md5 that a body has at `place`, in its one spelling. Refuses (400) what is none."""
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise bad_request(f"{place} is {error}", Problem(place, str(error))) from None
 
 
 def parse_json(data: bytes) -> Any:

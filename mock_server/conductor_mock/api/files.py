@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
-from conductor_mock.api.bodies import contract_body
+from conductor_mock.api.bodies import contract_body, md5_at
 from conductor_mock.api.objects import store_upload
 from conductor_mock.api.offered import check_project
 from conductor_mock.context import caller, catalog, service
@@ -16,7 +16,7 @@ from conductor_mock.errors import bad_request, not_found
 from conductor_mock.farm.values import Options
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.parts import Multipart, PartsError, UnknownUploadError
-from conductor_mock.wire.md5 import canonical, from_base64
+from conductor_mock.wire.md5 import from_base64
 
 files = Blueprint("files", __name__)
 
@@ -54,7 +54,7 @@ def get_upload_urls_v1() -> dict[str, str] | Response:
     body = contract_body()
     check_project(catalog(), body.get("project"), "/project")
     account_id = caller().account_id
-    md5s = {path: _md5(md5, f"/upload_files/{path}") for path, md5 in body["upload_files"].items()}
+    md5s = {path: md5_at(f"/upload_files/{path}", md5) for path, md5 in body["upload_files"].items()}
     urls = {
         path: signed.upload_url(account_id, md5s[path], None, s3=False)
         for path in _missing(account_id, list(md5s.items()))
@@ -72,7 +72,7 @@ def complete_multipart() -> dict[str, str]:
     except UnknownUploadError:
         message = f"there is no upload {body['uploadID'][:80]!r} in this account"
         raise not_found(message, Problem("/uploadID", message)) from None
-    if _md5(body["hash"], "/hash") != upload.md5:
+    if md5_at("/hash", body["hash"]) != upload.md5:
         message = f"hash is {body['hash']}, the upload is of {upload.md5}"
         raise bad_request(message, Problem("/hash", message))
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
@@ -129,7 +129,7 @@ def _by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for index, entry in enumerate(entries):
         entry = {
             "path": entry["path"],
-            "hash": _md5(entry["hash"], f"/upload_files/{index}/hash"),
+            "hash": md5_at(f"/upload_files/{index}/hash", entry["hash"]),
             "size": int(entry["size"]),  # JSON Schema takes 3.0 for a whole number
         }
         first = files_by_path.setdefault(entry["path"], entry)
@@ -137,10 +137,3 @@ def _by_path(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             message = f"{entry['path']!r} is listed twice with different contents"
             raise bad_request(message, Problem(f"/upload_files/{index}/path", message))
     return files_by_path
-
-
-def _md5(text: str, path: str) -> str:
-    try:
-        return canonical(text)
-    except ValueError as error:
-        raise bad_request(f"{path} is {error}", Problem(path, str(error))) from None

@@ -6,14 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from conductor_contracts.problems import Problem
-from conductor_mock.api.bodies import contract_body, raw_body
+from conductor_mock.api.bodies import contract_body, md5_at, raw_body
 from conductor_mock.context import caller, service
-from conductor_mock.errors import bad_request
 from conductor_mock.farm import lookup, views
 from conductor_mock.farm import uploads as farm
 from conductor_mock.farm.payload import upload_files
-from conductor_mock.wire.md5 import canonical
 
 uploads = Blueprint("uploads", __name__)
 
@@ -54,7 +51,8 @@ def finish(upload_id: str) -> dict[str, str]:
     """The files of a job are there, or the job fails and says which is not: 200 either way (design, a refusal)."""
     body = contract_body()
     reported = {
-        path: _md5(path, entry.get("md5")) for path, entry in (body.get("upload_files") or {}).items()
+        path: md5_at(f"/upload_files/{path}/md5", entry["md5"]) if entry.get("md5") else None
+        for path, entry in (body.get("upload_files") or {}).items()
     }
     current, account_id = service(), caller().account_id
 
@@ -82,14 +80,3 @@ def fail(upload_id: str) -> dict[str, str]:
         if command is not None:
             account.append(command)
     return {"status": "success"}
-
-
-def _md5(path: str, text: str | None) -> str | None:
-    """A reported md5 in its one spelling. Refuses (400) what is none."""
-    if not text:
-        return None
-    try:
-        return canonical(text)
-    except ValueError as error:
-        place = f"/upload_files/{path}/md5"
-        raise bad_request(f"{place} is {error}", Problem(place, str(error))) from None
