@@ -34,9 +34,9 @@ from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
 from conductor_mock.store.database import DatabaseError, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
-from conductor_mock.store.masking import mask_text
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
+from conductor_mock.wire.masking import mask_text
 
 GRACE_S = 5
 UNUSABLE = 2

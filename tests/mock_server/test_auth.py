@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
-from conductor_mock.farm.logs import MASK
+from conductor_mock.wire.masking import MASK
 from support.server import ORIGIN, SECOND, START_US, Fake, md5_of, running
 
 WANT_A_TOKEN = [

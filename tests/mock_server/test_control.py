@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from conductor_contracts.contract import load_control
 from conductor_contracts.operation import JSON
-from conductor_mock.farm.logs import MASK
 from conductor_mock.store.journal import BODY_BYTES, Journal
-from conductor_mock.store.masking import mask_text
 from conductor_mock.version import version
+from conductor_mock.wire.masking import MASK, mask_text
 from support.server import Answer, ApiCaller, Fake, job_file, job_payload, md5_of, running
 
 STUDIO = {"account": "studio"}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.cli import _JsonLines, _TextLines
-from conductor_mock.store.masking import mask_headers, mask_query, mask_text
+from conductor_mock.wire.masking import mask_headers, mask_query, mask_text, mask_variable
 
 SECRET = "S3CRET-of/the+studio=="
 FIELDS = ["private_key", "client_secret", "access_token", "PASSWORD", "signature", "api_key"]
@@ -136,3 +136,11 @@ def test_a_secret_in_a_path_or_an_error_is_not_logged() -> None:
     for formatter in (_TextLines("%(message)s"), _JsonLines()):
         for text in (f"/a?client_secret={SECRET}", json.dumps({"private_key": SECRET})):
             assert "S3CRET" not in line_of(formatter, text, fails=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_KEY", "TOKEN", "Db_Passwd", "api-key", "PRIVATE", "RV_CREDENTIALS"]
+)
+def test_a_variable_that_sounds_secret_is_masked(name: str) -> None:
+    assert mask_variable(name, SECRET) == "***"
+    assert mask_variable("PATH", "/usr/bin") == "/usr/bin"

@@ -21,8 +21,8 @@ from typing import IO
 from conductor_mock.execution import collection, processes
 from conductor_mock.execution.order import MIB, Order, Report
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
-from conductor_mock.farm.logs import shown
 from conductor_mock.farm.statuses import Outcome
+from conductor_mock.wire.masking import mask_variable
 
 POLL_S = 0.05
 LOOK_S = 0.25
@@ -102,7 +102,7 @@ class _Run:
         workspace.note_run(host=socket.gethostname(), boot=processes.boot_id())
         for name, value in sorted(order.environment.items()):
             if name != processes.MARK:
-                self._log.note(f"{name}={shown(name, value)}")
+                self._log.note(f"{name}={mask_variable(name, value)}")
         workspace.fill(order)
         self._log.note(f"$ {order.command}")
         before = collection.look(order.output) if order.output else {}

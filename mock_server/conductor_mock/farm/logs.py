@@ -5,20 +5,16 @@ The log of a run for real lies outside the farm, so it is handed in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.ids import draw, jid, tid
 from conductor_mock.farm.state import Attempt, Execution, Job, State, Task
+from conductor_mock.wire.masking import mask_variable
 
 LogLines = Mapping[int, Sequence[str]]
 """The lines of each attempt that runs or ran for real, by its number (from 0)."""
-
-MASK = "***"
-
-_SECRET = re.compile(r"(?i)(secret|token|password|passwd|private|credential|api_?key)")
 
 
 def has_log(task: Task, now_us: int) -> bool:
@@ -86,7 +82,7 @@ def _attempt(state: State, job: Job, index: int, number: int, attempt: Attempt) 
     began = iso(attempt.started_us)
     lines_ = [
         *_begin(state, job, index, number, attempt),
-        *(f"{began} {name}={shown(name, value)}" for name, value in sorted(job.environment.items())),
+        *(f"{began} {name}={mask_variable(name, value)}" for name, value in sorted(job.environment.items())),
         f"{began} $ {task.command}",
     ]
     until = state.now_us if attempt.ended_us is None else attempt.ended_us
@@ -112,8 +108,3 @@ def _end(attempt: Attempt) -> list[str]:
     code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
     why = f": {attempt.execution.reason}" if attempt.execution and attempt.execution.reason else ""
     return [f"{iso(attempt.ended_us)} {attempt.outcome}{code}{why}"]
-
-
-def shown(name: str, value: str) -> str:
-    """The value of a variable as logs may show it: that of a secret is masked."""
-    return MASK if _SECRET.search(name) else value

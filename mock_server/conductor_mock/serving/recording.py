@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from conductor_mock.context import warnings
 from conductor_mock.service import Service
 from conductor_mock.store.journal import Body
-from conductor_mock.store.masking import mask_headers, mask_query, mask_text
+from conductor_mock.wire.masking import mask_headers, mask_query, mask_text
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")

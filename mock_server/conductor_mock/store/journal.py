@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conductor_mock.store.masking import mask_text
+from conductor_mock.wire.masking import mask_text
 
 log = logging.getLogger(__name__)
 

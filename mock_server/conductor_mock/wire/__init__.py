@@ -1,1 +1,1 @@
-"""How values are written on the wire: digests, and JSON that every client can read."""
+"""How values are written on the wire: digests, JSON that every client can read, and what of it nobody is shown."""

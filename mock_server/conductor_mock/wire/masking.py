@@ -1,18 +1,19 @@
-"""What is secret in a request or an answer, and what people see instead of it."""
+"""What is secret in a request, an answer or a log, and what people see instead of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 
-from conductor_mock.farm.logs import MASK
-from conductor_mock.store.wrapped import DEPTH, hide_json_values, hide_wrapped
+from conductor_mock.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
+
+MASK = "***"
 
 _FIELDS = "client_secret|private_key|access_token|refresh_token|token|id_token|password|signature|api_?key"
 _SECRET_FIELD = re.compile(_FIELDS, re.IGNORECASE)
-_SECRET_HEADER = re.compile(
-    r"authorization|cookie|token|secret|password|signature|(?:api|private)[-_]?key|credential", re.IGNORECASE
-)
+_WORDS = "token|secret|passw(?:or)?d|credential|api[-_]?key"
+_SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie|signature|private[-_]?key", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(rf"{_WORDS}|private", re.IGNORECASE)
 _SECRETS = (
     re.compile(rf"((?:{_FIELDS})=)[^&\s\"'<>\\]*", re.IGNORECASE),
     re.compile(r"(bearer\s+)[^\s\"',;}\\]{8,}", re.IGNORECASE),
@@ -42,6 +43,11 @@ def _masked(text: str, depth: int) -> str:
 def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers for people to see."""
     return {name: MASK if _SECRET_HEADER.search(name) else mask_text(value) for name, value in headers}
+
+
+def mask_variable(name: str, value: str) -> str:
+    """The value of an environment variable as logs may show it."""
+    return MASK if _SECRET_VARIABLE.search(name) else value
 
 
 def mask_query(query: Mapping[str, list[str]]) -> dict[str, list[str]]:
