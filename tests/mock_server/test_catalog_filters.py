@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.catalog import default, filters, record_filters
+from conductor_mock.api import record_filters
+from conductor_mock.catalog import default, filters
 from conductor_mock.catalog.filters import FilterError
 
 OPERATORS = {

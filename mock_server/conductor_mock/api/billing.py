@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from conductor_mock.catalog.record_filters import METADATA
+from conductor_mock.api.record_filters import METADATA
 from conductor_mock.context import caller, service
 from conductor_mock.errors import wrong_value
 from conductor_mock.farm import billing as farm

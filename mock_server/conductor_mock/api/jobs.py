@@ -12,7 +12,7 @@ from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
 from conductor_mock.api.offered import check_project, machine_of
 from conductor_mock.api.queries import filtered_by
-from conductor_mock.catalog.record_filters import parse
+from conductor_mock.api.record_filters import parse
 from conductor_mock.context import caller, service, warn, warnings
 from conductor_mock.farm import actions, ids, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s

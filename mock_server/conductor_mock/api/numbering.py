@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from conductor_mock.catalog.record_filters import RecordFilter
+from conductor_mock.api.record_filters import RecordFilter
 
 _DIGITS = 15
 """No account has as many jobs, and no job as many tasks, as a number of so many digits."""

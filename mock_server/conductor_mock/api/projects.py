@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from conductor_mock.api import record_filters
 from conductor_mock.api.queries import filtered_by
-from conductor_mock.catalog import record_filters
 from conductor_mock.context import caller, catalog, served
 
 projects = Blueprint("projects", __name__)

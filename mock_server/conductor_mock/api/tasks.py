@@ -9,7 +9,7 @@ from flask import Blueprint
 from conductor_mock.api.bodies import contract_body
 from conductor_mock.api.numbering import numbers
 from conductor_mock.api.queries import filtered_by
-from conductor_mock.catalog.record_filters import parse
+from conductor_mock.api.record_filters import parse
 from conductor_mock.context import caller, service
 from conductor_mock.farm import actions, views
 from conductor_mock.farm.ids import jid, tid
