@@ -11,8 +11,10 @@ import json
 import logging
 import re
 from collections.abc import Iterable
+from functools import cache
 from urllib.parse import quote, quote_plus, urlsplit
 
+from conductor.lib.wire.operations import known_paths
 from conductor.lib.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 
 HIDDEN = "***"
@@ -67,12 +69,12 @@ def without_user(url: str) -> str:
     return f"{HIDDEN}@{rest}" if user else url
 
 
-def scrub_urls(text: str, known_paths: Iterable[str] = ()) -> str:
+def scrub_urls(text: str, known: Iterable[str] = ()) -> str:
     """Return the text with every query hidden, and every URL path that does not begin with a known one.
 
     The path of a signed URL can itself be the signature, so only paths that are known to be ordinary stay.
     """
-    known = tuple(known_paths)
+    known = tuple(known)
 
     def hide(match: re.Match[str]) -> str:
         path, query, url = match.groups()
@@ -92,9 +94,9 @@ def _target(path: str, query: str, known: tuple[str, ...]) -> str:
 class _UrlFilter(logging.Filter):
     """Rewrites urllib3's records, which hold whole request targets, before any handler sees them."""
 
-    def __init__(self, known_paths: tuple[str, ...]) -> None:
+    def __init__(self, known: tuple[str, ...]) -> None:
         super().__init__()
-        self._known = known_paths
+        self._known = known
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = scrub(scrub_urls(record.getMessage(), self._known))
@@ -102,13 +104,12 @@ class _UrlFilter(logging.Filter):
         return True
 
 
-def guard_http_logs(known_paths: Iterable[str]) -> None:
+@cache
+def guard_http_logs() -> None:
     """Make urllib3's debug log safe: it writes request targets, and with them client_secret and signatures.
 
-    A logging filter is the only seam it offers. Doing this again has no further effect.
+    A logging filter is the only seam it offers; loggers belong to the process, so that is done once in it.
     """
-    known = tuple(known_paths)
+    filter_ = _UrlFilter(known_paths())
     for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(existing, _UrlFilter) for existing in logger.filters):
-            logger.addFilter(_UrlFilter(known))
+        logging.getLogger(name).addFilter(filter_)

@@ -29,7 +29,7 @@ import urllib3
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
 from conductor.lib.wire.connections import Adapter, OpenConnections
-from conductor.lib.wire.operations import Operation, known_paths
+from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
@@ -148,7 +148,7 @@ class Transport:
         self._sessions: list[requests.Session] = []
         self._cancellation = cancellation
         self._connections = OpenConnections()
-        guard_http_logs(known_paths())
+        guard_http_logs()
 
     def branch(self, cancellation: Cancellation) -> Transport:
         """Return a transport of the same settings, with connections of its own. Close both.
