@@ -156,8 +156,8 @@ def test_every_price_of_a_machine_is_charged(name: str) -> None:
     costs = [billing.task_cost(job, job.tasks[0], state.now_us) for job in state.jobs.values()]
 
     assert any(costs), f"what a machine costs leaves {name} out"
-    _, _, instance_cost, licence_cost = total(billing.usage_by_hour(state, 0, HOUR))
-    assert instance_cost + licence_cost == sum(costs)
+    _, _, instance_cost, license_cost = total(billing.usage_by_hour(state, 0, HOUR))
+    assert instance_cost + license_cost == sum(costs)
 
 
 def usage(caller: ApiCaller, *terms: tuple[str, str, Any]) -> Answer:

@@ -126,9 +126,10 @@ def test_licenses_that_are_left_out_are_those_of_the_shipped_products() -> None:
     own = {**arnold, "package_id": "1" * 32, "product": "own-maya", "plugin_hosts": []}
     packages = [{**arnold, "plugin_hosts": []}, own]
     assert from_document({"packages": packages}, "test").licenses == {"arnold-maya": 150_000}
-    assert from_document({"packages": packages, "licences": {"own-maya": 5}}, "test").licenses == {
-        "own-maya": 5
-    }
+    for spelling in ("licenses", "licences"):
+        assert from_document({"packages": packages, spelling: {"own-maya": 5}}, "test").licenses == {
+            "own-maya": 5
+        }
 
 
 def test_the_account_environment_may_be_given_as_the_wire_has_it() -> None:

@@ -510,6 +510,10 @@ def test_licenses_must_be_whole_numbers_and_should_be_of_known_products() -> Non
     assert_only_error(set_at(document(), "/licences/acme", -1), "/licences/acme", "micro-dollars")
     assert_only_error({**document(), "licences": 7}, "/licences", "object")
     assert_only_warning(set_at(document(), "/licences/acne", 1), "/licences/acne", "'acme'")
+    assert_only_error({**document(), "licenses": {"acme": 1}}, "/licences", "keep one")
+    other = document()
+    other["licenses"] = {**other.pop("licences"), "acme": 0.15}
+    assert_only_error(other, "/licenses/acme", "micro-dollars")
 
 
 # Anything at all

@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from conductor_mock.catalog.instances import instance_types
+from conductor_mock.catalog.model import WRITTEN_LICENSES
 from conductor_mock.catalog.package_rules import VERSION_PARTS
 from conductor_mock.catalog.problems import CatalogError
 
@@ -101,8 +102,13 @@ def build(table: Mapping[str, Any]) -> Record:
         "projects": [_project(name, status) for name, status in table["projects"].items()],
         "instance_types": instance_types(table["instance_types"], table["gpus"]),
         "env_vars_configs": _variables(table["env_vars"], LINUX, {}),
-        "licences": {product["product"]: int(product["licence"]) for product in table["products"]},
+        WRITTEN_LICENSES: {product["product"]: int(_license(product)) for product in table["products"]},
     }
+
+
+def _license(product: Mapping[str, Any]) -> str:
+    """What an hour of a product costs; tables of before spell it `licence`."""
+    return str(product["license"] if "license" in product else product["licence"])
 
 
 def _packages(products: Iterable[Mapping[str, Any]]) -> list[Record]:

@@ -14,7 +14,7 @@ import yaml
 from conductor_contracts.problems import advice
 from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
 from conductor_mock.catalog.build import build
-from conductor_mock.catalog.model import LISTS, TABLES, Catalog
+from conductor_mock.catalog.model import LISTS, TABLES, Catalog, license_key
 from conductor_mock.catalog.problems import CatalogError
 from conductor_mock.catalog.validation import validate
 
@@ -46,7 +46,7 @@ def load(path: str | Path) -> Catalog:
     """Read a user's catalogue file: JSON if its name ends in `.json`, YAML otherwise.
 
     It is an object with some of the keys `packages`, `projects`, `instance_types` and `env_vars_configs`, each
-    a list of records as the wire has them, and of `machines` and `licences` (see `from_document`).
+    a list of records as the wire has them, and of `machines` and `licenses` (see `from_document`).
     Raises CatalogError naming the file, each wrong place in it, and what is accepted there.
     """
     return from_document(read(path), str(path))
@@ -71,7 +71,7 @@ def from_document(document: object, source: str) -> Catalog:
 
     A list that is left out is that of the shipped catalogue, so that a file may hold only a studio's projects.
     `machines` may give prices and speeds by instance type (`machines.FIGURES`), which otherwise follow from
-    cores, memory and GPUs. Without `licences` the shipped prices apply to the products of the same name.
+    cores, memory and GPUs. Without `licenses` the shipped prices apply to the products of the same name.
     Raises CatalogError with every error that `validate` finds; warnings do not stop it.
     """
     completed = complete(document)
@@ -90,9 +90,10 @@ def complete(document: object) -> object:
         return document
     shipped = default().to_document()
     filled: dict[str, Any] = {key: shipped[key] for key in LISTS} | document
-    if "licences" not in filled:
+    if license_key(filled) not in filled:
         products = _products(filled["packages"])
-        filled["licences"] = {name: price for name, price in shipped["licences"].items() if name in products}
+        prices = shipped[license_key(shipped)].items()
+        filled[license_key(filled)] = {name: price for name, price in prices if name in products}
     return filled
 
 

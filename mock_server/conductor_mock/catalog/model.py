@@ -17,8 +17,10 @@ Record = dict[str, Any]
 
 LISTS = ("packages", "projects", "instance_types", "env_vars_configs")
 """The keys of a catalogue document that hold what is served."""
-TABLES = ("machines", "licences")
-"""The keys of a catalogue document that hold what only the farm reads."""
+WRITTEN_LICENSES = "licences"
+"""The key of the prices of licences in a document that we write. Digests in logs are made over it, so it stays."""
+TABLES = ("machines", "licenses", WRITTEN_LICENSES)
+"""The keys of a catalogue document that hold what only the farm reads; the last two are spellings of one."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Catalog:
             "instance_types": list(self.instance_types),
             "env_vars_configs": list(self.env_vars),
             "machines": {name: machine.figures() for name, machine in self.machines.items()},
-            "licences": dict(self.licenses),
+            WRITTEN_LICENSES: dict(self.licenses),
         }
 
     def to_json(self) -> str:
@@ -93,7 +95,7 @@ class Catalog:
                 record["name"]: machine_from(record, figures.get(record["name"], {}))
                 for record in instance_types
             },
-            licenses=dict(document.get("licences", {})),
+            licenses=dict(document.get(license_key(document), {})),
         )
 
     @classmethod
@@ -114,6 +116,11 @@ class Catalog:
     @cached_property
     def _projects_by_name(self) -> dict[str, Record]:
         return _index(self.projects, "name")
+
+
+def license_key(document: Mapping[str, Any]) -> str:
+    """The key under which a document has the prices of licences, or would have them."""
+    return "licenses" if "licenses" in document else WRITTEN_LICENSES
 
 
 def env_variables(configs: Iterable[Record]) -> list[Record]:

@@ -18,7 +18,7 @@ from conductor_mock.catalog.hardware_rules import (
     check_platforms,
     is_whole,
 )
-from conductor_mock.catalog.model import LISTS, TABLES, env_variables
+from conductor_mock.catalog.model import LISTS, TABLES, WRITTEN_LICENSES, env_variables, license_key
 from conductor_mock.catalog.package_rules import Placed, check_environment, check_packages, check_unique
 from conductor_mock.catalog.problems import Finding, Findings
 
@@ -27,8 +27,8 @@ def validate(document: object) -> list[Finding]:
     """Everything that is wrong with a catalogue document, errors and warnings, in the order of its parts.
 
     A document is a JSON object with the lists `packages`, `projects`, `instance_types` and `env_vars_configs`
-    and, if wanted, the tables `machines` and `licences`. A document without errors makes a Catalog. Never
-    raises, whatever the document is; problems within records are looked for once the outline is right.
+    and, if wanted, the tables `machines` and `licenses` (or `licences`). A document without errors makes a
+    Catalog. Never raises, whatever the document is; problems within records are looked for once the outline is right.
     """
     findings = Findings()
     if not isinstance(document, dict):
@@ -66,9 +66,14 @@ def _check_contents(document: Mapping[str, Any], findings: Findings) -> None:
     if "machines" in document:
         names = (record["name"] for _, record in instance_types if isinstance(record.get("name"), str))
         check_machines(document["machines"], names, findings)
-    if "licences" in document:
+    key = license_key(document)
+    if key in document:
         products = {str(package.get("product")) for _, package in packages}
-        _check_licenses(document["licences"], products, findings)
+        _check_licenses(key, document[key], products, findings)
+    if key != WRITTEN_LICENSES and WRITTEN_LICENSES in document:
+        findings.error(
+            pointer("", WRITTEN_LICENSES), f"is another spelling of {key}, which is there too; keep one"
+        )
 
 
 def _placed(document: Mapping[str, Any], key: str) -> list[Placed]:
@@ -101,12 +106,12 @@ def _check_env_vars(configs: list[dict[str, Any]], findings: Findings) -> None:
     check_environment(f"{path}/0/env", variables, findings)
 
 
-def _check_licenses(licenses: object, products: set[str], findings: Findings) -> None:
+def _check_licenses(key: str, licenses: object, products: set[str], findings: Findings) -> None:
     if not isinstance(licenses, dict):
-        findings.error("/licences", "must be an object, product to whole micro-dollars per hour")
+        findings.error(pointer("", key), "must be an object, product to whole micro-dollars per hour")
         return
     for product, price in licenses.items():
-        path = pointer("/licences", product)
+        path = pointer(f"/{key}", product)
         if not is_whole(price):
             findings.error(path, f"{price!r} must be whole micro-dollars per hour (150000 is 0.15 dollars)")
         if product not in products:
