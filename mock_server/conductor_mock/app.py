@@ -16,6 +16,7 @@ from conductor_mock.api import (
     accounts,
     auth,
     billing,
+    browser_login,
     companion,
     downloads,
     env_vars,
@@ -48,6 +49,7 @@ from conductor_mock.store.wall import WallClock, wall_us
 
 BLUEPRINTS = (
     auth.auth,
+    browser_login.consent,
     companion.companion,
     accounts.accounts,
     packages.packages,

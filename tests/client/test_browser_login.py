@@ -40,7 +40,7 @@ class Browser:
         back = urlsplit(parse_qs(urlsplit(self.pages[0]).query)["redirect_uri"][0])
         for target in self.targets:
             connection = http.client.HTTPConnection("127.0.0.1", back.port or 0, timeout=PATIENCE_S)
-            connection.request("GET", target)
+            connection.request("GET", back.path + target if target.startswith("?") else target)
             answer = connection.getresponse()
             self.seen.append((answer.status, answer.read().decode()))
             connection.close()
@@ -55,7 +55,7 @@ def config(tmp_path: Path, port: str = "0") -> Config:
 
 def back(**answer: Any) -> str:
     query = {"access_token": jwt(), "expires_in": 3600, "scope": "user", **answer}
-    return f"/index.html?{urlencode({name: value for name, value in query.items() if value is not None})}"
+    return f"?{urlencode({name: value for name, value in query.items() if value is not None})}"
 
 
 def log_in(tmp_path: Path, browser: Callable[[str], bool], timeout: float = PATIENCE_S) -> Login:
@@ -65,11 +65,11 @@ def log_in(tmp_path: Path, browser: Callable[[str], bool], timeout: float = PATI
 
 
 def test_the_page_is_asked_for_as_the_vendors_client_does() -> None:
-    page = urlsplit(login_page(URL, 8085))
+    page = urlsplit(login_page(URL, 8085, "/once/index.html"))
     assert (page.path, parse_qs(page.query)) == (
         "/api/oauth_jwt",
         {
-            "redirect_uri": ["http://localhost:8085/index.html"],
+            "redirect_uri": ["http://localhost:8085/once/index.html"],
             "scope": ["user"],
             "response_type": ["client_token"],
         },
@@ -77,10 +77,10 @@ def test_the_page_is_asked_for_as_the_vendors_client_does() -> None:
 
 
 def test_a_token_is_kept_for_its_owner_and_used_from_then_on(tmp_path: Path) -> None:
-    browser = Browser("/favicon.ico", "/index.html", back())
+    browser = Browser("/favicon.ico", "?", back())
     login = log_in(tmp_path, browser)
     browser.close()
-    assert [status for status, _ in browser.seen] == [200, 200, 200]
+    assert [status for status, _ in browser.seen] == [404, 200, 200]
     assert "You are logged in" in browser.seen[-1][1]
     assert "You are logged in" not in browser.seen[1][1]
     assert (login.account_id, login.expiration) == ("5001", int(NOW) + 3600)
@@ -144,3 +144,25 @@ def test_a_folder_that_cannot_be_written_is_an_error_since_the_login_was_for_not
     with pytest.raises(ConfigError, match="cannot be kept"):
         log_in(tmp_path, browser)
     browser.close()
+
+
+def test_a_token_that_another_page_sends_is_not_taken(tmp_path: Path) -> None:
+    """It cannot know the path that was made for this login; the person's own token is the one that is kept."""
+    foreign = back(access_token=jwt(account="6666"))
+    browser = Browser(f"/index.html{foreign}", f"/{foreign}", f"/guess/index.html{foreign}", back())
+    login = log_in(tmp_path, browser)
+    browser.close()
+    assert [status for status, _ in browser.seen] == [404, 404, 404, 200]
+    assert login.account_id == "5001"
+
+
+def test_each_login_waits_at_a_path_of_its_own(tmp_path: Path) -> None:
+    browsers = [Browser(), Browser()]
+    for browser in browsers:
+        with pytest.raises(LoginError):
+            log_in(tmp_path, browser, timeout=0.01)
+
+    pages = [page for browser in browsers for page in browser.pages]
+    paths = [urlsplit(parse_qs(urlsplit(page).query)["redirect_uri"][0]).path for page in pages]
+    assert len(set(paths)) == 2
+    assert all(len(path) > 32 and path.endswith("/index.html") for path in paths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import yaml
@@ -251,9 +252,14 @@ def test_ctrl_c_ends_a_wait_with_one_line(tmp_path: Path) -> None:
 def agree(page: str) -> bool:
     """A browser in front of a person who agrees: from the page to where it sends the browser with a token."""
     url = urlsplit(page)
-    query = {name: values[0] for name, values in parse_qs(url.query).items()}
     at_service = http.client.HTTPConnection("127.0.0.1", url.port or 0, timeout=60)
-    at_service.request("GET", f"{url.path}?{urlencode({**query, 'prompt': 'none'})}")
+    at_service.request("GET", f"{url.path}?{url.query}")
+    shown = at_service.getresponse()
+    cookie = (shown.getheader("Set-Cookie") or "").partition(";")[0]
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', shown.read().decode())
+    form = urlencode({name: html.unescape(value) for name, value in fields})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    at_service.request("POST", "/login", form, headers)
     target = urlsplit(at_service.getresponse().getheader("Location") or "")
     at_service.close()
     at_client = http.client.HTTPConnection("127.0.0.1", target.port or 0, timeout=60)

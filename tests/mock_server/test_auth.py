@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
 from conductor_mock.wire.masking import MASK
-from support.server import ORIGIN, SECOND, START_US, Fake, md5_of, running
+from support.server import ORIGIN, SECOND, START_US, Fake, claims_of, md5_of, running
 
 WANT_A_TOKEN = [
     ("GET", "/api/v1/accounts/5001"),
@@ -25,13 +24,6 @@ WANT_A_TOKEN = [
     ("POST", "/jobs/"),
     ("GET", "/api/v1/jobs"),
 ]
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """The claims as clients read them: without a look at the signature."""
-    middle = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    return claims
 
 
 def test_a_token_has_the_claims_that_clients_read(fake: Fake) -> None:
@@ -145,13 +137,16 @@ LOGIN = {"scope": "user", "response_type": "client_token", "redirect_uri": "http
 
 
 def test_the_browser_login_asks_and_then_sends_the_token_to_the_waiting_client(fake: Fake) -> None:
-    page = fake.anonymous().get("/api/oauth_jwt", query=LOGIN)
-    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    answer = fake.anonymous().get("/api/oauth_jwt", query={**LOGIN, "prompt": "none"})
+    asked = fake.anonymous().get("/api/oauth_jwt", query=LOGIN)
+    assert (asked.status, asked.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    client = fake.app.test_client()
+    page = client.get("/api/oauth_jwt", query_string=LOGIN, base_url=ORIGIN)
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page.text))
+    answer = client.post("/login", data=fields, base_url=ORIGIN)
     location = urlsplit(answer.headers["Location"])
     sent = dict(parse_qsl(location.query))
 
-    assert answer.status == 302
+    assert answer.status_code == 302
     assert f"{location.scheme}://{location.netloc}{location.path}" == LOGIN["redirect_uri"]
     assert {"access_token", "expires_in", "scope"} <= set(sent)
     assert claims_of(sent["access_token"])["account"] == account_id(fake.service.keys.client_id)

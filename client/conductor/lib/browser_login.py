@@ -1,12 +1,14 @@
 """Logging in with a web browser instead of an API key (wire reference 1.2).
 
 The browser is sent to the service's page, which sends it back with a token to a web server that waits here, on the
-loopback interface, for exactly that.
+loopback interface, for exactly that: at a path that was made for this one question, so that no other page can send a
+token of its own, and once.
 """
 
 from __future__ import annotations
 
 import queue
+import secrets
 import socketserver
 import threading
 import time
@@ -32,7 +34,7 @@ from conductor.lib.login.credentials import (
 )
 from conductor.lib.wire.operations import AUTH_TOKEN
 
-CALLBACK = "/index.html"
+CALLBACK = "index.html"
 _IDLE_SECONDS = 5.0  # a browser opens connections that it does not use
 _PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>conductor</title>'
@@ -64,9 +66,10 @@ def login_with_browser(
     ConfigError for a port that is taken or a folder that cannot be written.
     """
     config = config or Config.load()
-    answers: queue.Queue[Mapping[str, str]] = queue.Queue()
-    with _waiting(int(config["auth_port"]), answers) as port:
-        page = login_page(config.url, port)
+    answers: queue.Queue[Mapping[str, str]] = queue.Queue(maxsize=1)
+    path = f"/{secrets.token_urlsafe(24)}/{CALLBACK}"
+    with _waiting(int(config["auth_port"]), path, answers) as port:
+        page = login_page(config.url, port, path)
         if not open_browser(page):
             raise LoginError(
                 f"{AUTH_TOKEN.id}: no web browser could be started; run 'conductor login --no-browser' "
@@ -87,10 +90,13 @@ def login_with_browser(
     return Login(account_of(token.access_token), token.expiration, store.path)
 
 
-def login_page(url: str, port: int) -> str:
-    """Return the page to send a person to. The host is ``localhost`` as the vendor's clients write it."""
+def login_page(url: str, port: int, path: str) -> str:
+    """Return the page to send a person to, who comes back to ``path``.
+
+    The host is ``localhost`` as the vendor's clients write it.
+    """
     query = {
-        "redirect_uri": f"http://localhost:{port}{CALLBACK}",
+        "redirect_uri": f"http://localhost:{port}{path}",
         "scope": "user",
         "response_type": "client_token",
     }
@@ -124,8 +130,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def _waiting(port: int, answers: queue.Queue[Mapping[str, str]]) -> Iterator[int]:
-    """Serve the callback in a thread for the length of the block, and give the port."""
+def _waiting(port: int, path: str, answers: queue.Queue[Mapping[str, str]]) -> Iterator[int]:
+    """Serve the callback at ``path`` in a thread for the length of the block, and give the port."""
 
     class Callback(BaseHTTPRequestHandler):
         timeout = _IDLE_SECONDS
@@ -133,16 +139,24 @@ def _waiting(port: int, answers: queue.Queue[Mapping[str, str]]) -> Iterator[int
         def do_GET(self) -> None:
             target = urlsplit(self.path)
             answer = dict(parse_qsl(target.query))
-            is_answer = target.path == CALLBACK and bool(answer.get("access_token"))
-            body = (_PAGE if is_answer else "").encode()
-            self.send_response(200)
+            status, body = 404, b""
+            if secrets.compare_digest(target.path.encode(), path.encode()):
+                status = self._take(answer) if answer.get("access_token") else 200
+                body = _PAGE.encode() if status == 200 and answer.get("access_token") else b""
+            self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
-            if is_answer:
-                answers.put(answer)
+
+        def _take(self, answer: Mapping[str, str]) -> int:
+            """Take the first answer, and the status that says whether this was it."""
+            try:
+                answers.put_nowait(answer)
+            except queue.Full:
+                return 410
+            return 200
 
         def log_message(self, *_: object) -> None:
             """Say nothing: what is asked for holds the token."""

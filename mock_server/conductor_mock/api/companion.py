@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
+from conductor_contracts.problems import Problem
 from conductor_mock.api.bodies import contract_body
-from conductor_mock.auth.tokens import Identity
-from conductor_mock.context import now_s, origin, service
-from conductor_mock.errors import unauthorized
-from conductor_mock.store.accounts import WrongKeyError
+from conductor_mock.api.doors import known_host
+from conductor_mock.api.signing_in import sign_in, token_of
+from conductor_mock.auth.unnamed import ID_TOKEN, secret
+from conductor_mock.context import origin, service
+from conductor_mock.errors import forbidden, unauthorized
 
 companion = Blueprint("companion", __name__)
 
@@ -19,35 +21,36 @@ SCOPE = "owner admin user"
 
 @companion.post("/api/auth")
 def login() -> dict[str, Any]:
-    """The accounts that somebody may use, each with a token.
+    """The account that somebody may use, with a token: that of an e-mail address, made with its first password.
 
-    An e-mail address has an account of its own, made with its first password. On a loopback address the account of
-    the ready file is offered too, so that jobs which were submitted with its key can be looked at.
+    A token of an identity provider is not looked into and so proves nothing: on a loopback address it leads to an
+    account of its own. The default account is reached by its key, as `email` and `password` too, and in no other way.
     """
+    known_host()
+    _not_of_a_page()
     body = contract_body()
-    accounts = []
-    email = body.get("email") or "companion@conductor.local"
-    if service().settings.loopback:
-        keys = service().keys
-        accounts.append(_account(keys.client_id, keys.private_key, email))
     if body.get("email"):
-        accounts.append(_account(body["email"], body["password"], email))
-    if not accounts:
+        return {"accounts": [_account(body["email"], body["password"], body["email"])]}
+    if not service().settings.loopback:
         raise unauthorized("an id_token is accepted on a loopback address only; send email and password")
-    return {"accounts": accounts}
+    key = secret(service().keys.signing_key, ID_TOKEN)
+    return {"accounts": [_account(ID_TOKEN, key, "companion@conductor.local")]}
 
 
-def _account(client_id: str, secret: str, email: str) -> dict[str, Any]:
-    try:
-        account_id = service().accounts.sign_in(client_id, secret)
-    except WrongKeyError:
-        raise unauthorized(f"{client_id!r} is known here with another password") from None
-    identity = Identity(account_id, client_id)
-    token = service().tokens.issue(identity, audience=origin(), now_s=now_s(), scope=SCOPE)
+def _not_of_a_page() -> None:
+    """Refuse (403) a page of another site. What programs with pages of their own send has another scheme."""
+    sender = request.headers.get("Origin", "")
+    if sender.startswith(("http:", "https:")) and sender != origin():
+        message = f"a request from another origin is refused: {sender[:80]!r}"
+        raise forbidden(message, Problem("Origin", message))
+
+
+def _account(client_id: str, private_key: str, email: str) -> dict[str, Any]:
+    account_id = sign_in(client_id, private_key, kind="password")
     return {
         "account": account_id,
         "accountName": client_id,
-        "token": token,
+        "token": token_of(client_id, SCOPE),
         "email": email,
         "status": "active",
         "role": 1,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from conductor_mock.api.doors import page_guard, page_headers
 from conductor_mock.context import service
-from conductor_mock.control.guard import known_host
 from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import existing_account, existing_accounts, state_to_show
 from conductor_mock.farm import lookup, views
 from conductor_mock.version import version
 
 pages = Blueprint("pages", __name__)
-pages.before_request(known_host)
+pages.before_request(page_guard)
+pages.after_request(page_headers)
 
 
 @pages.get("/")

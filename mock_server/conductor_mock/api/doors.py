@@ -1,0 +1,133 @@
+"""The doors of the server: who comes in where without a bearer token. docs/security.md has the same as one table.
+
+A web page that a developer happens to visit can send requests to a server on that developer's machine, and a DNS name
+of its own that was rebound to 127.0.0.1 even lets it read the answers. So what is not opened by a key or a token is
+opened to names of this machine only, and not to a browser that comes from another site.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+
+from flask import Response, request
+
+from conductor_contracts.problems import Problem
+from conductor_mock.context import host_name, service
+from conductor_mock.context import origin as own_origin
+from conductor_mock.errors import Refusal, forbidden
+from conductor_mock.store.keys import is_same
+
+LOOPBACK_NAMES = frozenset({"localhost"})
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
+NEVER_FRAMED = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
+        "form-action 'self' http://localhost:* http://127.0.0.1:*"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Headers of every page: no other site shows one as part of its own, and none runs a script."""
+
+
+def known_host() -> None:
+    """Refuse (403) a Host that is no name of this machine and none of `--allow-host`.
+
+    A DNS name that was rebound to 127.0.0.1 still carries its own name there.
+    """
+    name = host_name()
+    if name in LOOPBACK_NAMES or _is_loopback(name) or name in map(str.lower, service().settings.allow_hosts):
+        return
+    message = (
+        f"only names of this machine are answered here, and not {name[:80]!r}; start the server with "
+        "--allow-host NAME for another one"
+    )
+    raise forbidden(message, Problem("Host", message))
+
+
+def same_site() -> None:
+    """Refuse (403) what a page of another site sends. Browsers say where a request comes from; programs say nothing."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site not in ("none", "same-origin"):
+        message = f"a request from another site is refused (Sec-Fetch-Site: {site[:40]})"
+        raise forbidden(message, Problem("Sec-Fetch-Site", message))
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != own_origin():
+        message = f"a request from another origin is refused: {origin[:80]!r}"
+        raise forbidden(message, Problem("Origin", message))
+
+
+def not_framed() -> None:
+    """Refuse (403) to be shown as part of another page, where a person would not see what is agreed to."""
+    kind = request.headers.get("Sec-Fetch-Dest", "")
+    if kind in FRAMES:
+        message = f"this page is not shown inside another one (Sec-Fetch-Dest: {kind})"
+        raise forbidden(message, Problem("Sec-Fetch-Dest", message))
+
+
+def opened_as_page() -> bool:
+    """Whether a browser opens this as a page of its own, as by a link in a chat: the link's page sees nothing of it."""
+    return (
+        request.method in READING
+        and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        and request.headers.get("Sec-Fetch-Dest") == "document"
+    )
+
+
+def administrator(*, browser: bool) -> None:
+    """Refuse (401, 403) whoever does not know the admin token, where there is one or must be.
+
+    Programs send it as a bearer token; a `browser` asks its user for it, as a password with any name.
+    """
+    settings = service().settings
+    if not settings.admin_token:  # an empty one would let everybody in
+        if settings.loopback:
+            return
+        raise forbidden(
+            "control API and pages are off: the server listens beyond loopback and has no --admin-token"
+        )
+    if is_same(_given(), settings.admin_token):
+        return
+    message = "this needs 'Authorization: Bearer ADMIN_TOKEN', or in a browser the admin token as password"
+    challenge = 'Basic realm="conductor-mock", charset="UTF-8"' if browser else "Bearer"
+    raise Refusal(401, message, (Problem("Authorization", message),), {"WWW-Authenticate": challenge})
+
+
+def page_guard() -> None:
+    """Refuse what must not see a page (401, 403)."""
+    known_host()
+    not_framed()
+    if not opened_as_page():
+        same_site()
+    administrator(browser=True)
+
+
+def page_headers(response: Response) -> Response:
+    """Every page's headers."""
+    response.headers.update(NEVER_FRAMED)
+    return response
+
+
+def _given() -> str:
+    header = request.headers.get("Authorization", "")
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return header.strip()  # the token alone, as people write it at a prompt
+    try:
+        return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
