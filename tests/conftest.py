@@ -7,8 +7,6 @@ import signal
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +82,3 @@ def isolated_environment(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home)
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, f"{home}/{name.lower()}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _url_builders() -> Iterator[None]:
-    """Hundreds of apps have the same rules. The client is also tested where there is no server."""
-    if find_spec("werkzeug") is None:
-        yield
-        return
-    from support.url_builders import compiled_once
-
-    with compiled_once():
-        yield

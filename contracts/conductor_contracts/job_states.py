@@ -43,8 +43,13 @@ class JobStates:
 
 
 def load_job_states() -> JobStates:
-    """Read the table. Raises ValueError for a transition of a status that is not listed."""
-    document = _read()
+    """Read the table."""
+    path = resources.files("conductor_contracts").joinpath("job-states.yaml")
+    return job_states_of(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def job_states_of(document: Mapping[str, Any]) -> JobStates:
+    """A table in the form of the file. Raises ValueError for a transition of a status that is not listed."""
     return JobStates(
         statuses={kind: tuple(document[kind]["statuses"]) for kind in KINDS},
         ended={kind: frozenset(document[kind]["ended"]) for kind in KINDS},
@@ -54,11 +59,6 @@ def load_job_states() -> JobStates:
         actions={name: action["single_tasks"] for name, action in document["actions"].items()},
         forced=tuple(document["forced"]),
     )
-
-
-def _read() -> Any:
-    path = resources.files("conductor_contracts").joinpath("job-states.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _transitions(kind: str, life: Mapping[str, Any]) -> Iterator[Transition]:

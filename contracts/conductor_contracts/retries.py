@@ -52,9 +52,17 @@ def load_faults() -> dict[str, dict[str, Any]]:
 
 
 def load_retries() -> tuple[Case, ...]:
-    """Every case of the table, in its order. Raises ValueError for one that names an unknown fault or outcome."""
-    document = _document()
-    return tuple(case for row in document["table"] for case in _cases(row, document["faults"]))
+    """Every case of the table, in its order."""
+    return tuple(cases_of(_document()))
+
+
+def cases_of(document: Mapping[str, Any]) -> Iterator[Case]:
+    """The cases of a table in the form of the file.
+
+    Raises ValueError for one that names an unknown fault or outcome.
+    """
+    for row in document["table"]:
+        yield from _cases(row, document["faults"])
 
 
 def _document() -> Any:

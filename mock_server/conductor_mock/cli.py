@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from conductor_contracts.paths import LocalPath
-from conductor_contracts.printing import Commands, echo, visible
+from conductor_contracts.printing import Commands, echo
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.commands import COMMANDS
@@ -29,6 +28,7 @@ from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, handed_out, merged, removed
+from conductor_mock.serving.log_lines import JsonLines, TextLines
 from conductor_mock.serving.server import AddressError, Server, write_ready_file
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
@@ -36,7 +36,6 @@ from conductor_mock.store.database import DatabaseError, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
-from conductor_mock.wire.masking import mask_text
 
 GRACE_S = 5
 UNUSABLE = 2
@@ -373,30 +372,6 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: E
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
-        _JsonLines() if form == "json" else _TextLines("%(asctime)s %(levelname)s %(message)s")
+        JsonLines() if form == "json" else TextLines("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler])
-
-
-class _TextLines(logging.Formatter):
-    """A record on one line, whatever requests put into it; no secrets; what belongs to a traceback is indented."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return visible(mask_text(super().formatMessage(record)))
-
-    def formatException(self, ei: Any) -> str:
-        lines = mask_text(super().formatException(ei)).split("\n")
-        return "\n".join(f"  {visible(line)}" for line in lines)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": record.created,
-            "level": record.levelname,
-            "logger": record.name,
-            "message": mask_text(record.getMessage()),
-        }
-        if record.exc_info:
-            line["traceback"] = mask_text(self.formatException(record.exc_info))
-        return json.dumps(line)

@@ -28,7 +28,7 @@ from conductor.lib.exceptions import (
 from conductor.lib.submission.ledger import Ledger, ledger_folder
 from conductor.lib.submission.send import LOOKS
 from conductor.lib.wire.transport import ANNOUNCEMENT
-from support.client_world import NOW, URL, make_client
+from support.client_world import NOW, URL, FixedTokens, make_client
 
 JOB = {"job_title": "T", "owner": "kim"}
 DROPPED = requests.ConnectionError("reset")
@@ -342,16 +342,20 @@ def test_a_last_attempt_that_did_nothing_does_not_speak_for_the_first(
         client.create_job(JOB)
 
 
-def test_a_token_that_cannot_be_renewed_does_not_speak_for_the_first_attempt(
-    service: Service, client: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def renew(refused: str) -> str:
+class LostKey(FixedTokens):
+    """A token, and no other one when it is refused."""
+
+    def renew(self, refused: str) -> str:
         raise LoginError("no key")
 
-    monkeypatch.setattr(client._tokens, "renew", renew)
+
+def test_a_token_that_cannot_be_renewed_does_not_speak_for_the_first_attempt(
+    service: Service, tmp_path: Path
+) -> None:
     service.honours = True
-    client.list_jobs("jid_gt_00000")
-    service.script = [SLOW, *[(401, {}, "")] * 10]
-    service.lists = [DROPPED]
-    with pytest.raises(OutcomeUnknownError):
-        client.create_job(JOB)
+    with make_client(tmp_path, waits=[], tokens=LostKey()) as client:
+        client.list_jobs("jid_gt_00000")
+        service.script = [SLOW, *[(401, {}, "")] * 10]
+        service.lists = [DROPPED]
+        with pytest.raises(OutcomeUnknownError):
+            client.create_job(JOB)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from conductor_contracts import job_states
 from conductor_contracts.contract import load as load_contract
-from conductor_contracts.job_states import KINDS, OF_TASKS, load_job_states
+from conductor_contracts.job_states import KINDS, OF_TASKS, job_states_of, load_job_states
 
 TABLE = load_job_states()
 BY_ITSELF = {"time", "scouts"}
@@ -61,9 +60,9 @@ def test_forcing_is_to_an_end() -> None:
     assert {after for _, after in TABLE.moved_by("tasks", "force")} == {*TABLE.forced, "pending"}
 
 
-def test_a_transition_of_a_status_that_is_not_listed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transition_of_a_status_that_is_not_listed_is_refused() -> None:
     text = "{statuses: {pending: x}, ended: [], transitions: [{by: time, from: [pending], to: [pendign]}]}"
-    monkeypatch.setattr(job_states, "_read", lambda: {kind: yaml.safe_load(text) for kind in KINDS})
+    document = {kind: yaml.safe_load(text) for kind in KINDS}
 
     with pytest.raises(ValueError, match="tasks, by time: 'pendign' is no status"):
-        load_job_states()
+        job_states_of(document)

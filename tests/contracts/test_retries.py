@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-from conductor_contracts import retries
 from conductor_contracts.contract import load as load_contract
-from conductor_contracts.retries import load_faults, load_retries
+from conductor_contracts.retries import cases_of, load_faults, load_retries
 from conductor_contracts.strategies import fault_schedules
 from conductor_mock.faults.kinds import BY_NAME
 from conductor_mock.faults.rules import Faults
@@ -70,4 +69,4 @@ def test_what_is_expected_keeps_the_promise_of_the_table() -> None:
 def test_a_case_with_an_unknown_fault_is_refused() -> None:
     row = {"operations": ["jobs.list"], "cases": [{"faults": ["fire"], "requests": 1, "outcome": "success"}]}
     with pytest.raises(ValueError, match="'fire' is no fault"):
-        list(retries._cases(row, {}))
+        list(cases_of({"table": [row], "faults": {}}))

@@ -15,7 +15,7 @@ from hypothesis.errors import InvalidArgument
 from conductor_contracts import strategies as contract
 from conductor_contracts.contract import load
 from conductor_contracts.strategies.arguments import SPELLINGS
-from conductor_contracts.strategies.faults import ARGUMENT_FAULTS, PAYLOAD_FAULTS
+from conductor_contracts.strategies.faults import ARGUMENT_FAULTS, PAYLOAD_FAULTS, put_at
 from support.wire_table import NAMES
 
 # Large examples take their time on a busy machine, and no test here is about time.
@@ -70,8 +70,6 @@ def test_a_broken_payload_has_one_fault(broken: tuple[dict[str, Any], str]) -> N
 @pytest.mark.parametrize("place", sorted(PAYLOAD_FAULTS))
 def test_every_wrong_value_of_the_table_is_refused(place: str) -> None:
     """The property above draws from the table; here each value of it is tried."""
-    from conductor_contracts.strategies.faults import _put
-
     payload = {
         "instance_type": "a",
         "tasks_data": [{"command": "a"}],
@@ -80,7 +78,9 @@ def test_every_wrong_value_of_the_table_is_refused(place: str) -> None:
     create = load().operations["jobs.create"]
     assert create.check_request(payload) == []
     for value in PAYLOAD_FAULTS[place]:
-        assert place in [problem.path for problem in create.check_request(_put(payload, place, value))], value
+        assert place in [problem.path for problem in create.check_request(put_at(payload, place, value))], (
+            value
+        )
 
 
 def test_the_dialects_of_real_clients_are_all_drawn() -> None:

@@ -55,7 +55,7 @@ def test_without_a_job_download_is_the_daemon(
     here: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render(here, tmp_path / "out")
-    monkeypatch.setattr(Daemon, "_rest", lambda daemon, failures: daemon._cancellation.cancel())
+    monkeypatch.setattr(Cancellation, "wait", lambda cancellation, seconds: cancellation.cancel())
     assert command(here, "download").exit_code == 0
     assert statuses(here) == ["downloaded"] * 3
 

@@ -55,7 +55,7 @@ def test_rows_that_come_during_a_commit_share_the_next_one() -> None:
         first = pool.submit(group.add, {"n": 0})
         assert begun.wait(PATIENCE_S)
         others = [pool.submit(group.add, {"n": number}) for number in range(1, 6)]
-        until(lambda: len(group._waiting) == 5)
+        until(lambda: group.waiting == 5)
         go_on.set()
         for done in [first, *others]:
             done.result(PATIENCE_S)
@@ -88,7 +88,7 @@ def test_many_place_at_once_and_one_who_deletes_is_alone() -> None:
         assert pool.submit(_can_share, lock).result(PATIENCE_S)
         thread = threading.Thread(target=delete)
         thread.start()
-        until(lambda: lock._waiting == 1)
+        until(lambda: lock.waiting == 1)
         assert not deleted.is_set()
     thread.join(PATIENCE_S)
     assert deleted.is_set()
@@ -114,7 +114,7 @@ def test_whoever_waits_to_delete_is_not_kept_out_by_those_who_come_after() -> No
     with lock.shared():
         deleter = threading.Thread(target=delete)
         deleter.start()
-        until(lambda: lock._waiting == 1)
+        until(lambda: lock.waiting == 1)
         placer = threading.Thread(target=place)
         placer.start()
     deleter.join(PATIENCE_S)

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
 
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.ids import account_id
+from conductor_mock.store.database import Database
 from conductor_mock.store.log import Log
 from conductor_mock.store.slots import Slot, Slots
+from conductor_mock.store.tables import LOG
 from support.server import ApiCaller, Fake, ManualWall, candidate, job_file, job_payload, running
 
 PATIENCE_S = 60
@@ -115,14 +118,18 @@ def test_files_are_declared_with_their_job_or_not_at_all(fake: Fake, monkeypatch
     caller = fake.caller()
     caller.upload("/proj/a.ma", b"scene")
     payload = job_payload(upload_files=[job_file("/proj/also.ma", b"scene")])
-    insert = Log._insert
+    write, commands = Database.write, sa.select(sa.func.count()).select_from(LOG)
 
-    def insert_and_fail(self: Log, *arguments: object) -> None:
-        insert(self, *arguments)  # type: ignore[arg-type]
-        raise OSError(28, "No space left on device")
+    @contextmanager
+    def write_and_fail(self: Database) -> Iterator[sa.Connection]:
+        with write(self) as connection:
+            before = connection.scalar(commands)
+            yield connection
+            if connection.scalar(commands) != before:
+                raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Log, "_insert", insert_and_fail)
+        patch.setattr(Database, "write", write_and_fail)
         assert caller.post("/jobs/", payload).status == 507
     assert list(caller.files()) == ["/proj/a.ma"]
 

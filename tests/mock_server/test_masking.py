@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.cli import _JsonLines, _TextLines
+from conductor_mock.serving.log_lines import JsonLines, TextLines
 from conductor_mock.wire.masking import mask_headers, mask_query, mask_text, mask_variable
 
 SECRET = "S3CRET-of/the+studio=="
@@ -125,7 +125,7 @@ def line_of(formatter: logging.Formatter, text: str, *, fails: bool) -> str:
 
 @given(st.text(), st.booleans())
 def test_a_record_is_a_line_and_obeys_nobody(text: str, fails: bool) -> None:
-    for formatter in (_TextLines("%(levelname)s %(message)s"), _JsonLines()):
+    for formatter in (TextLines("%(levelname)s %(message)s"), JsonLines()):
         first, *more = line_of(formatter, text, fails=fails)[:-1].split("\n")
         assert all(line.startswith("  ") for line in more)
         assert fails or not more
@@ -133,7 +133,7 @@ def test_a_record_is_a_line_and_obeys_nobody(text: str, fails: bool) -> None:
 
 
 def test_a_secret_in_a_path_or_an_error_is_not_logged() -> None:
-    for formatter in (_TextLines("%(message)s"), _JsonLines()):
+    for formatter in (TextLines("%(message)s"), JsonLines()):
         for text in (f"/a?client_secret={SECRET}", json.dumps({"private_key": SECRET})):
             assert "S3CRET" not in line_of(formatter, text, fails=True)
 

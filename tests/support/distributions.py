@@ -140,11 +140,11 @@ class Environment:
         lent.mkdir()
         for source in _files_of(roots):
             (lent / source.name).symlink_to(source)
-        (environment._packages / "lent.pth").write_text(f"{lent}\n", encoding="utf-8")
+        (environment.packages / "lent.pth").write_text(f"{lent}\n", encoding="utf-8")
         return environment
 
     @property
-    def _packages(self) -> Path:
+    def packages(self) -> Path:
         (packages,) = self.folder.glob("lib/python*/site-packages")
         return packages
 
@@ -164,7 +164,7 @@ class Environment:
 
     def size(self) -> int:
         """Return the bytes of all packages in it, those that it borrows included."""
-        folders = (self._packages, self.folder / "lent")
+        folders = (self.packages, self.folder / "lent")
         walks = (walked for folder in folders for walked in os.walk(folder, followlinks=True))
         return sum((Path(folder) / name).stat().st_size for folder, _, names in walks for name in names)
 

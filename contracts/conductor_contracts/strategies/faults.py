@@ -127,7 +127,7 @@ def broken_payloads() -> st.SearchStrategy[tuple[Fields, str]]:
     wrong = places.flatmap(
         lambda place: st.tuples(st.just(place), st.sampled_from(list(PAYLOAD_FAULTS[place])))
     )
-    values = st.builds(lambda payload, fault: (_put(payload, *fault), fault[0]), payloads(), wrong)
+    values = st.builds(lambda payload, fault: (put_at(payload, *fault), fault[0]), payloads(), wrong)
     rules = st.builds(lambda payload, breaking: breaking(payload), payloads(), st.sampled_from(_BREAKERS))
     return st.one_of(values, values, rules)
 
@@ -154,7 +154,7 @@ def broken_submit_arguments(*, upload_paths: Sequence[str] = ()) -> st.SearchStr
     return st.one_of(values, values, values, missing, unknown, twice)
 
 
-def _put(payload: Fields, place: str, value: Any) -> Fields:
+def put_at(payload: Fields, place: str, value: Any) -> Fields:
     """A copy of a payload with a value at a place; what is not there on the way is made, valid but for the fault."""
     broken = copy.deepcopy(payload)
     steps = place.split("/")[1:]

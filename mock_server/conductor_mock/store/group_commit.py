@@ -31,6 +31,12 @@ class GroupCommit:
         self._turn = threading.Lock()
         self._waiting: list[_Ticket] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the next commit."""
+        with self._guard:
+            return len(self._waiting)
+
     def add(self, row: Row) -> None:
         """Return when `row` is committed. Raises what the commit raised, in every thread whose row was in it."""
         ticket = _Ticket(row)

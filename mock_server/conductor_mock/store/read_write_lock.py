@@ -21,6 +21,12 @@ class ReadWriteLock:
         self._deleting = False
         self._waiting = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many wait to delete."""
+        with self._changed:
+            return self._waiting
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         """For the block, nobody deletes."""
