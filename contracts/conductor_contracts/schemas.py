@@ -17,35 +17,6 @@ import jsonschema_rs
 from conductor_contracts.json_values import first_impossible_value, types_of
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, pointer, show
 
-EXPLAINED_KEYWORDS = frozenset(
-    {
-        "$ref",
-        "type",
-        "enum",
-        "const",
-        "required",
-        "dependentRequired",
-        "properties",
-        "additionalProperties",
-        "propertyNames",
-        "items",
-        "minItems",
-        "maxItems",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minimum",
-        "maximum",
-        "allOf",
-        "anyOf",
-        "not",
-        "if",
-        "then",
-    }
-)
-"""The part of JSON Schema that the contracts use; a test refuses others in openapi.yaml and control.yaml."""
-
 Schema = Mapping[str, Any]
 
 _COMPONENTS = "#/components/schemas/"

@@ -12,7 +12,7 @@ from conductor_contracts.contract import load, load_control
 from conductor_contracts.interactions import CONTROL, load_interactions
 from conductor_contracts.operation import JSON, Operation
 from conductor_contracts.references import resolve
-from conductor_contracts.schemas import EXPLAINED_KEYWORDS
+from support.schema_keywords import EXPLAINED_KEYWORDS
 
 DOCUMENT = load_control().document
 OPERATIONS = load_control().operations

@@ -10,7 +10,7 @@ import pytest
 
 from conductor_contracts.contract import Contract, load
 from conductor_contracts.evidence import tags_of
-from conductor_contracts.schemas import EXPLAINED_KEYWORDS
+from support.schema_keywords import EXPLAINED_KEYWORDS
 
 BROUGHT_BY_ISSUE_2 = {
     "auth.token",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
@@ -51,11 +50,6 @@ def absolute_paths() -> st.SearchStrategy[str]:
     return st.builds(
         lambda root, steps: root + "/".join(steps), roots, st.lists(names, min_size=1, max_size=4)
     )
-
-
-def one_of_each(spellings: Sequence[str]) -> st.SearchStrategy[str]:
-    """One of several names for the same thing."""
-    return st.sampled_from(list(spellings))
 
 
 def check_range(low_name: str, low: object, high_name: str, high: object) -> None:
