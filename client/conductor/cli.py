@@ -111,6 +111,7 @@ def _dashed(name: str) -> str:
 
 
 @click.group(
+    "conductor",
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashed},
     epilog=EPILOG,

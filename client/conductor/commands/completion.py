@@ -19,11 +19,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from conductor.cli import cli, command_name
-
     kind = get_completion_class(shell)
     if kind is None:
         raise click.ClickException(f"this version of click does not know {shell}")
-    name = command_name()
+    root = click.get_current_context().find_root()
+    name = str(root.info_name)
     variable = f"_{name.replace('-', '_').upper()}_COMPLETE"  # the one that click looks for
-    echo(kind(cli, {}, name, variable).source(), raw=True)
+    echo(kind(root.command, {}, name, variable).source(), raw=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from conductor.lib.values.written import Written
+from conductor.lib.files.written import Written
 
 if TYPE_CHECKING:
     from yaml import SafeLoader, ScalarNode

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.lib.exceptions import BadArgumentError, Problem
+from conductor.lib.files.written import place_of
 from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, CHOICES, Argument, Sourced, closest
 from conductor.lib.values.kinds import Spot, Whole, shown
-from conductor.lib.values.written import place_of
 
 
 @dataclass(frozen=True)

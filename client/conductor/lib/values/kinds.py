@@ -16,8 +16,8 @@ from typing import Any
 from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
 from conductor.lib.files.local_paths import home_expanded
+from conductor.lib.files.written import Written, place_of
 from conductor.lib.values.frames import ACCEPTED_FRAMES, parse_frames
-from conductor.lib.values.written import Written, place_of
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 # A share of Windows is a server and a folder of it; one alone is no path.
