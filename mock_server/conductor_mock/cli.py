@@ -104,6 +104,11 @@ def server_options(command: F) -> F:
             help="Larger files are uploaded in parts of so many bytes.",
         ),
         click.option(
+            "--release-scouts/--no-release-scouts",
+            default=None,
+            help="Whether tasks that wait for scouts start by themselves. [new accounts: no]",
+        ),
+        click.option(
             "--ignore-idempotency-keys",
             is_flag=True,
             help="Ignore the Idempotency-Key of a request, as the real service does.",
@@ -280,6 +285,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         fleet=options["fleet"],
         provider=options["provider"],
         part_size=options["part_size"],
+        release_scouts=options["release_scouts"],
         strict=options["strict"],
         catalog=catalog,
         token_ttl_s=options["token_ttl"],

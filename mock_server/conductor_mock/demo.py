@@ -24,6 +24,7 @@ from conductor_mock.app import create_app
 from conductor_mock.context import service_of
 from conductor_mock.farm import billing, views
 from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.holds import Hold, holds
 from conductor_mock.farm.ids import tid
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.steps import advance_until
@@ -43,7 +44,8 @@ class DemoError(Exception):
 
 def run_demo(console: Console, folder: Path) -> None:
     """Make a project below `folder`, serve a fake, submit the documented quick start and a job file to it, let the farm
-    render, download the frames, and show all of it. The project and its frames stay. Raises DemoError.
+    render, approve the scouts of the one job, download the frames, and show all of it. The project and its frames stay.
+    Raises DemoError.
     """
     quickstart = _quickstart()
     app = create_app(Settings(ephemeral=True))
@@ -58,8 +60,12 @@ def run_demo(console: Console, folder: Path) -> None:
         submitted = json.loads(shell.conductor("submit", "--json", "--file", str(project / TURNTABLE)))
         account_id = service.accounts.sign_in(service.keys.client_id, service.keys.private_key)
         console.print(_files_table(service.contents.files(account_id)))
+        console.print("\nSimulated time runs on until nothing is due any more.")
+        for hold in _render(service, account_id):
+            console.print(f"{hold.reason}.", highlight=False, soft_wrap=True, markup=False)
+        shell.conductor("unhold", "--scouts", submitted["response"]["jobid"])
         _render(service, account_id)
-        console.print("\nSimulated time ran on until the farm was idle.")
+        console.print("\nThe scouts are approved: simulated time ran on until the farm was idle.")
         shell.conductor("download", response["jobid"], submitted["response"]["jobid"])
         with service.accounts.open(account_id) as account:
             console.print(_tasks_table(account.state))
@@ -99,12 +105,16 @@ class _Shell:
         return printed
 
 
-def _render(service: Service, account_id: str) -> None:
+def _render(service: Service, account_id: str) -> list[Hold]:
+    """Let the farm work until it is idle; what holds then."""
+    held: list[Hold] = []
     finished = False
     while not finished:
         with service.accounts.open(account_id) as account:
             command, finished = advance_until(account.state, service.wall(), None)
             account.append(command)
+            held = list(holds(account.state))
+    return held
 
 
 def make_project(root: Path) -> tuple[Path, Path]:

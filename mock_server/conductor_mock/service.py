@@ -189,6 +189,7 @@ def _server_options(
         fleet=settings.fleet,
         provider=settings.provider,
         part_size=settings.part_size,
+        release_scouts=settings.release_scouts,
         speed_millionths=speed,
         execute=0 if pool is None else pool.slots,
         execute_account=ids.account_id(keys.client_id),

@@ -16,11 +16,11 @@ class Settings:
     """Every setting has a default that suits a person at a terminal.
 
     `data_dir` None means the user's data folder; `ephemeral` means a throw-away folder instead. `speed`, `seed`,
-    `fleet`, `provider` and `part_size` None keep what an account's log says (1, a fixed seed, no limit, gcs and 1 GiB
-    for a new account). `catalog` None
-    is the shipped one. `token_ttl_s` and `url_ttl_s` are wall seconds. With `execute` the tasks of the default account
-    run for real, `execute_slots` at once (None: one per processor), each at most `execute_timeout_s` wall seconds and
-    `execute_max_output` bytes; `executor` names a Dask cluster to run them on.
+    `fleet`, `provider`, `part_size` and `release_scouts` None keep what an account's log says (1, a fixed seed, no
+    limit, gcs, 1 GiB and False for a new account). `catalog` None is the shipped one. `token_ttl_s` and `url_ttl_s`
+    are wall seconds. With `execute` the tasks of the default account run for real, `execute_slots` at once (None:
+    one per processor), each at most `execute_timeout_s` wall seconds and `execute_max_output` bytes; `executor`
+    names a Dask cluster to run them on.
     """
 
     data_dir: Path | None = None
@@ -31,6 +31,7 @@ class Settings:
     fleet: int | None = None
     provider: str | None = None
     part_size: int | None = None
+    release_scouts: bool | None = None
     strict: bool = False
     catalog: Path | str | None = None
     token_ttl_s: int = 3600

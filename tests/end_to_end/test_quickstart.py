@@ -223,6 +223,8 @@ def test_the_demo_ends_with_downloaded_frames_and_a_table_of_tasks() -> None:
     assert demo.returncode == 0, err
     assert str(ANSWER) in out.splitlines()
     assert "/project/batman_0008.vrscene" in out
+    waits = "9 tasks of job 00002 wait for the scout frames 1, 6 and 12 to be approved."
+    assert waits in out.split("$ conductor unhold --scouts 00002")[0].splitlines()
     assert frames == [
         "output.0008.simulated.png",
         "output.0024.simulated.png",

@@ -24,7 +24,7 @@ from conductor_mock.store import account as account_module
 from conductor_mock.store import snapshots
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
-from support.server import SECOND, START_US, Fake, ManualWall, job_payload, running
+from support.server import SECOND, START_US, ApiCaller, Fake, ManualWall, job_payload, running
 from support.states import image
 
 STUDIO = account_id("studio")
@@ -178,6 +178,35 @@ def test_options_that_are_not_given_stay_as_they_were(tmp_path: Path) -> None:
 
         assert (state.options.seed, state.clock.speed_millionths) == (7, 60 * SECOND)
         assert len(log_of(fake)) == 1
+
+
+def test_scouts_are_for_somebody_to_approve_in_a_new_account(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as fake:
+        assert ends_of_scouts(fake.caller()) == ["success", "holding"]
+    with running(data_dir=tmp_path, release_scouts=True) as fake:
+        assert ends_of_scouts(fake.caller()) == ["success", "success"]
+    with running(data_dir=tmp_path) as fake:
+        assert ends_of_scouts(fake.caller()) == ["success", "success"]  # it was not asked for anything else
+
+
+def test_an_account_of_which_the_log_says_that_scouts_release_themselves_stays_so(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path, release_scouts=True) as fake:  # as every account was opened before
+        fake.caller()
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.caller()
+        assert ends_of_scouts(caller) == ["success", "success"]
+        assert len([record for record in log_of(fake) if isinstance(record.command, OptionsChanged)]) == 0
+    with running(data_dir=tmp_path, release_scouts=False) as fake:
+        assert ends_of_scouts(fake.caller()) == ["success", "holding"]
+
+
+def ends_of_scouts(caller: ApiCaller) -> list[str]:
+    """What becomes of a job of two tasks, of which the first is a scout, while nobody does anything."""
+    tasks = [{"command": "r", "frames": frame} for frame in ("1", "2")]
+    jid = caller.submit(scout_frames="1", tasks_data=tasks).json()["jobid"]
+    caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
+    job = caller.get(f"/_mock/jobs/{jid}", query={"account": caller.client_id}).json()
+    return [task["status"] for task in job["tasks"]]
 
 
 def test_simulated_time_runs_on_while_no_server_runs(tmp_path: Path) -> None:

@@ -90,6 +90,27 @@ def test_the_clock_runs_until_a_job_has_ended_and_until_nothing_is_left_to_happe
     assert [job["status"] for job in caller.jobs()] == ["success", "success"]
 
 
+def test_the_clock_says_what_does_not_go_on_by_itself_and_what_to_type(caller: ApiCaller) -> None:
+    frames = [{"command": "r", "frames": str(frame)} for frame in (1, 2, 3, 50)]
+    caller.submit(scout_frames="1,50", tasks_data=frames)
+    held = "2 tasks of job 00003 wait for the scout frames 1 and 50 to be approved: conductor unhold --scouts 00003"
+    time, *holds = said("clock", "until", "idle").splitlines()
+    refused = run("clock", "until", "3", code=3)
+    (hold,) = answered("clock", "until", "idle")["holds"]
+    asked = hold["request"]
+
+    assert time.endswith(", frozen (account conductor-mock)")
+    assert holds == [held]
+    assert f"Error: {held}" in refused.output
+    assert run("clock", "until", "3", "--json", code=3).output.startswith("{")
+    assert run("clock", "until", "1").output.splitlines() == [time]  # another job's holds are not its own
+    assert caller.request(asked["method"], asked["path"], body=asked["body"]).status == 200
+    assert (
+        len(said("clock", "until", "3").splitlines()) == len(said("clock", "until", "idle").splitlines()) == 1
+    )
+    assert caller.jobs()[2]["status"] == "success"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

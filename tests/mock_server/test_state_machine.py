@@ -101,8 +101,22 @@ class Farm(RuleBasedStateMachine):
 
     @rule()
     def until_idle(self) -> None:
-        self._clock(until="idle")
+        answer = self._clock(until="idle")
         self.model.until_idle()
+        assert self.model.holds() == [
+            (
+                int(hold["jid"]),
+                hold["status"],
+                hold["tasks"],
+                hold["request"] and hold["request"]["body"]["action"],
+            )
+            for hold in answer["holds"]
+        ]
+
+    @rule(by_themselves=st.booleans())
+    def change_scouts(self, by_themselves: bool) -> None:
+        assert self._control("POST", "/_mock/options", {"release_scouts": by_themselves}).status == 200
+        self.model.release_scouts = by_themselves
 
     @rule(fleet=st.integers(0, 3))
     def change_fleet(self, fleet: int) -> None:
@@ -265,8 +279,10 @@ class Farm(RuleBasedStateMachine):
         assert answer.json()["jobid"] == self._jid(job)
         self.model.submit(job)
 
-    def _clock(self, **body: Any) -> None:
-        assert self._control("POST", "/_mock/clock", body).status == 200
+    def _clock(self, **body: Any) -> Any:
+        answer = self._control("POST", "/_mock/clock", body)
+        assert answer.status == 200
+        return answer.json()
 
     def _control(
         self, method: str, path: str, body: Any = None, *, query: dict[str, str] | None = None

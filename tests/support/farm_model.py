@@ -36,10 +36,12 @@ ON_TASKS = ("kill", "hold", "unhold", "retry", "reviewed")
 
 @dataclass
 class Task:
-    """`machine` is when its instance has booted and when it will be done, if it has one."""
+    """`by_hand` is whether somebody held it, and not its job's scouts; `machine` is when its instance has booted and
+    when it will be done, if it has one."""
 
     status: str = "pending"
     scout: bool = False
+    by_hand: bool = False
     attempts: int = 0
     retried: Counter[str] = field(default_factory=Counter)
     machine: tuple[int, int] | None = None
@@ -94,6 +96,7 @@ class Model:
 
     def __init__(self, fleet: int = 0) -> None:
         self.fleet, self.now = fleet, 0
+        self.release_scouts = False
         self.jobs: list[Job] = []
 
     def statuses(self) -> list[tuple[str, list[str]]]:
@@ -118,6 +121,20 @@ class Model:
     def until_idle(self) -> None:
         while moments := list(self._moments()):
             self.advance(max(0, min(moments) - self.now))
+
+    def holds(self) -> list[tuple[int, str, int, str | None]]:
+        """Number, status and waiting tasks of each job that does not go on by itself, and the action that makes it."""
+        found: list[tuple[int, str, int, str | None]] = []
+        for job in self.jobs:
+            held = [task for task in job.tasks if task.status == "holding"]
+            if job.phase in ("upload_pending", "uploading"):
+                found.append((job.number, job.status, len(job.tasks), None))
+            elif job.phase == "sync_failed":
+                found.append((job.number, job.status, len(job.tasks), "retry_sync"))
+            elif job.status == "holding":
+                action = "unhold" if all(task.by_hand for task in held) else "release_scouts"
+                found.append((job.number, job.status, len(held), action))
+        return found
 
     def act(self, name: str, jobs: Iterable[Job]) -> bool:
         """An action on whole jobs; whether it moved anything."""
@@ -235,7 +252,7 @@ class Model:
         scouts = [one.status for one in job.tasks if one.scout]
         if task.scout and job.waits_for_scouts and all(one in DONE for one in scouts):
             job.waits_for_scouts = False
-            for one in job.tasks:
+            for one in job.tasks if self.release_scouts else ():
                 if one.status == "holding":
                     one.status = "pending"
 
@@ -277,7 +294,7 @@ class Model:
         for task in tasks:
             if task.status not in of:
                 continue
-            task.status, task.machine = to, None
+            task.status, task.machine, task.by_hand = to, None, to == "holding"
             if name.startswith("retry"):
                 task.retried.clear()
                 task.download = task.lease = None

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from conductor_mock.commands.target import DefaultGroup, Target, target_options
+
+
+class HoldsError(click.ClickException):
+    """The job that was to end does not unless somebody acts; the text says what for."""
+
+    exit_code = 3
 
 
 def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -55,10 +62,23 @@ def freeze(target: Target) -> None:
 @click.argument("what", metavar="idle|JID")
 @target_options
 def until(target: Target, what: str) -> None:
-    """Let time pass until nothing is left to happen (idle), or until the job JID has ended."""
-    _show(target, target.ask("POST", "clock", body={"until": "idle" if what == "idle" else {"job": what}}))
+    """Let time pass until nothing is due unless somebody acts (idle), or until the job JID has ended.
+
+    What does not go on by itself is said, with the command that makes it. Exit code 3 if that is the job JID.
+    """
+    is_idle = what == "idle"
+    answer = target.ask("POST", "clock", body={"until": "idle" if is_idle else {"job": what}})
+    sentences = list(map(_sentence, answer["holds"]))
+    _show(target, answer, sentences if is_idle else ())
+    if sentences and not is_idle:
+        raise HoldsError("; ".join(sentences))
 
 
-def _show(target: Target, answer: Any) -> None:
+def _show(target: Target, answer: Any, more: Iterable[str] = ()) -> None:
     pace = "frozen" if answer["speed"] == 0 else f"speed {answer['speed']:g}"
-    target.show(answer, [f"{answer['now']}, {pace} (account {answer['account']})"])
+    target.show(answer, [f"{answer['now']}, {pace} (account {answer['account']})", *more])
+
+
+def _sentence(hold: dict[str, Any]) -> str:
+    """What a job waits for, and what to type so that it does not."""
+    return hold["message"] if hold["command"] is None else f"{hold['message']}: {hold['command']}"

@@ -12,6 +12,7 @@ from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import body
 from conductor_mock.errors import bad_request, conflict
+from conductor_mock.farm import holds, lookup, views
 from conductor_mock.farm.clock import ONE, ClockError, advance_us, iso
 from conductor_mock.farm.state import State
 from conductor_mock.farm.steps import advance_until, left_to_execute, move_clock
@@ -57,6 +58,7 @@ def _move_clock(left_us: int, speed: float | None) -> dict[str, Any]:
 def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
     """Until a job has ended (None: until the farm is idle), in steps that let others have their turn.
 
+    That is, until nothing is due any more unless somebody acts: the answer says what holds then.
     Where only tasks are left that run for real, they are waited for: so many wall seconds, else 409.
     """
     deadline = time.monotonic() + within_s
@@ -71,7 +73,7 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
             if has_moved or not running:
                 account.append(command)
             if finished and not running:
-                return _shown(account.state)
+                return {**_shown(account.state), "holds": _holds(account.state, jid)}
         if not running or has_moved:
             accounts.give_way()
         elif not accounts.changes.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
@@ -79,6 +81,12 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
                 f"after {within_s:g} s of real time {running} tasks still run for real; ask again, or for more with "
                 "'within'"
             )
+
+
+def _holds(state: State, jid: str | None) -> list[dict[str, Any]]:
+    """What does not go on unless somebody acts: of a job (None: of all)."""
+    found = holds.holds(state) if jid is None else [holds.hold_of(state, lookup.job(state, jid))]
+    return [views.hold_record(hold) for hold in found if hold is not None]
 
 
 def _shown(state: State) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import SECOND, iso
+from conductor_mock.farm.holds import Hold
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.state import Job, State, Task
 from conductor_mock.farm.statuses import TaskStatus
@@ -104,6 +105,21 @@ def control_job(job: Job, account: str, payload: Json) -> Json:
         "tasks": [_control_task(index, task) for index, task in enumerate(job.tasks)],
         "upload": _control_upload(job),
         "warnings": list(job.warnings),
+    }
+
+
+def hold_record(hold: Hold) -> Json:
+    """One of the `holds` of `POST /_mock/clock`: what a job waits for (design, the control API)."""
+    name = jid(hold.job)
+    return {
+        "jid": name,
+        "status": hold.status,
+        "tasks": hold.tasks,
+        "message": hold.reason,
+        "command": hold.command,
+        "request": None
+        if hold.action is None
+        else {"method": "PUT", "path": "/jobs_multi", "body": {"action": hold.action, "jobids": [name]}},
     }
 
 

@@ -16,6 +16,8 @@ DEFAULT_SEED = 1
 DEFAULT_FLEET = 0
 DEFAULT_PROVIDER = "gcs"
 DEFAULT_PART_SIZE = 1 << 30
+DEFAULT_RELEASE_SCOUTS = False
+"""The tasks that are not scouts wait until somebody approves them (wire reference 7.2 and 7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class ServerOptions:
     fleet: int | None = None
     provider: str | None = None
     part_size: int | None = None
+    release_scouts: bool | None = None
     speed_millionths: int | None = None
     execute: int = 0
     """Tasks that run for real at once, in the one account that may: `execute_account`."""
@@ -63,13 +66,14 @@ class ServerOptions:
             fleet=DEFAULT_FLEET,
             provider=DEFAULT_PROVIDER,
             part_size=DEFAULT_PART_SIZE,
-            release_scouts=True,
+            release_scouts=DEFAULT_RELEASE_SCOUTS,
         )
         return self.options_after(default, account_id)
 
     def options_after(self, logged: Options, account_id: str) -> Options:
         """The options of an account whose log says `logged`."""
-        own = {name: getattr(self, name) for name in ("seed", "fleet", "provider", "part_size")}
+        names = ("seed", "fleet", "provider", "part_size", "release_scouts")
+        own = {name: getattr(self, name) for name in names}
         return replace(
             logged,
             simulation_version=SIMULATION_VERSION,
