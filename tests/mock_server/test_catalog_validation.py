@@ -229,11 +229,9 @@ def test_a_long_circle_is_found_without_recursion() -> None:
     assert ["RecursionError" in problem.message for problem in looping] == [True] * 3
 
 
-def test_a_third_level_of_plugins_is_an_error_at_the_host() -> None:
+def test_a_third_level_of_plugins_is_fine() -> None:
     third = set_at(document(), "/packages/1/plugins", [OTHER])
-    assert_only_error(
-        set_at(third, "/packages/2/plugin_hosts", [PLUGIN]), "/packages/0/plugins", "third level"
-    )
+    assert validate(set_at(third, "/packages/2/plugin_hosts", [PLUGIN])) == []
 
 
 @pytest.mark.parametrize("key", ["plugins", "plugin_hosts"])
@@ -285,6 +283,7 @@ def test_a_host_product_must_be_given_and_should_exist() -> None:
     assert_only_error(without(document(), path), path, "missing")
     lonely = set_at(set_at(document(), path, "nobody"), "/packages/2/plugin_host_version", "1")
     assert_only_warning(lonely, path, "nobody")
+    assert validate(set_at(document(), "/packages/1/plugin_host_product", "what-they-call-it")) == []
     path = "/packages/1/plugin_host_version"
     assert_only_warning(set_at(document(), path, ""), path)
     assert_only_error(set_at(document(), path, 4.2), path, "quotes")
@@ -292,7 +291,8 @@ def test_a_host_product_must_be_given_and_should_exist() -> None:
 
 def test_paths_are_needed_by_the_documented_listing_and_by_plug_ins() -> None:
     path = "/packages/2/relative_path"
-    assert_only_error(without(document(), path), path, "sorts")
+    assert_only_warning(without(document(), path), path, "sorts")
+    assert_only_error(set_at(document(), path, None), path, "sorts")
     path = "/packages/2/path"
     assert_only_warning(without(document(), path), path, "PATH")
 
@@ -321,14 +321,17 @@ def test_an_unknown_merge_policy_is_an_error_and_prepend_a_warning(path: str) ->
 def test_a_variable_needs_a_name_and_a_text(path: str) -> None:
     for name in ("", "A=B", None, 7):
         assert_only_error(set_at(document(), f"{path}/name", name), f"{path}/name")
-    assert_only_error(set_at(document(), f"{path}/value", 1), f"{path}/value", "quotes")
+    assert validate(set_at(document(), f"{path}/value", 1)) == []
+    for value in (True, False, 1.5, None):
+        assert_only_error(set_at(document(), f"{path}/value", value), f"{path}/value", "whole number")
     assert_only_error(without(document(), f"{path}/value"), f"{path}/value")
 
 
-def test_an_environment_may_be_empty_but_not_missing() -> None:
+def test_an_environment_may_be_empty_and_should_not_be_missing() -> None:
     path = "/packages/0/environment"
     assert errors(set_at(document(), path, [])) == []
-    assert_only_error(without(document(), path), path, "missing")
+    assert_only_warning(without(document(), path), path, "missing", "KeyError")
+    assert_only_error(set_at(document(), path, None), path, "list")
     assert_only_error(set_at(document(), path, {"PATH": "/bin"}), path, "list")
     assert_only_error(set_at(document(), path, ["PATH=/bin"]), f"{path}/0", "object")
 
@@ -373,10 +376,18 @@ def test_two_projects_with_one_name_or_id_are_an_error(key: str) -> None:
     assert_only_error(twice, f"/projects/1/{key}", "/projects/0")
 
 
-@pytest.mark.parametrize("key", ["id", "name", "status"])
-def test_a_project_needs_all_its_fields_as_text(key: str) -> None:
+@pytest.mark.parametrize(("key", "wrong"), [("id", 7.5), ("name", 7), ("status", 7)])
+def test_a_project_needs_all_its_fields_as_text(key: str, wrong: object) -> None:
+    for nothing in (wrong, "", None, True):
+        assert_only_error(set_at(document(), f"/projects/1/{key}", nothing), f"/projects/1/{key}", "text")
     assert_only_error(without(document(), f"/projects/1/{key}"), f"/projects/1/{key}", "text")
-    assert_only_error(set_at(document(), f"/projects/1/{key}", 7), f"/projects/1/{key}", "text")
+
+
+def test_the_id_of_a_project_may_be_a_number() -> None:
+    numbers = set_at(document(), "/projects/0/id", 5_768_371_074_924_544)
+    assert validate(numbers) == []
+    twice = set_at(numbers, "/projects/1/id", 5_768_371_074_924_544)
+    assert_only_error(twice, "/projects/1/id", "/projects/0")
 
 
 # Instance types: trap 17 and what stands around it
@@ -416,10 +427,26 @@ def test_a_gpu_without_count_is_a_warning_and_an_empty_one_is_none() -> None:
     assert_only_error(set_at(document(), f"{path}/gpu_cuda_cores", "many"), f"{path}/gpu_cuda_cores", "whole")
 
 
+@pytest.mark.parametrize("memory", ["16", "128GB", "7.5 GB", 16])
+def test_the_memory_of_a_gpu_may_name_its_unit(memory: object) -> None:
+    assert validate(set_at(document(), "/instance_types/1/gpu/gpu_memory", memory)) == []
+
+
+@pytest.mark.parametrize("memory", ["GB", "16MB", "", None, True, 16.5])
+def test_the_memory_of_a_gpu_is_a_number_of_gigabytes(memory: object) -> None:
+    path = "/instance_types/1/gpu/gpu_memory"
+    assert_only_error(set_at(document(), path, memory), path, "GB")
+
+
+def test_a_machine_without_the_key_gpu_is_a_warning() -> None:
+    path = "/instance_types/0/gpu"
+    assert_only_warning(without(document(), path), path, "KeyError", "null")
+
+
 @pytest.mark.parametrize("lacking", [None, []])
-def test_a_machine_without_categories_among_others_with_some_is_an_error(lacking: object) -> None:
+def test_a_machine_without_categories_among_others_with_some_is_a_warning(lacking: object) -> None:
     path = "/instance_types/1/categories"
-    assert_only_error(set_at(document(), path, lacking), path, "menus drop")
+    assert_only_warning(set_at(document(), path, lacking), path, "menus drop")
     nobody = set_at(set_at(document(), path, lacking), "/instance_types/0/categories", lacking)
     assert errors(nobody) == []
 

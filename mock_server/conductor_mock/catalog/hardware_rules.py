@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conductor_contracts.problems import advice, pointer
-from conductor_mock.catalog.machines import FIGURES
+from conductor_mock.catalog.machines import FIGURES, GIGABYTES
 from conductor_mock.catalog.package_rules import PLATFORMS, Placed, check_unique
 from conductor_mock.catalog.problems import Findings
 
@@ -98,6 +98,8 @@ def _check_size(path: str, record: Mapping[str, Any], findings: Findings) -> Non
 
 
 def _check_gpu(path: str, record: Mapping[str, Any], findings: Findings) -> None:
+    if "gpu" not in record:
+        findings.warn(f"{path}/gpu", "is missing, and plug-ins raise KeyError; it may be null")
     gpu = record.get("gpu")
     if not gpu and (gpu is None or isinstance(gpu, dict)):
         return
@@ -112,7 +114,7 @@ def _check_gpu(path: str, record: Mapping[str, Any], findings: Findings) -> None
     if not isinstance(gpu.get("gpu_model"), str):
         findings.error(f"{path}/gpu/gpu_model", "is missing (clients raise KeyError); name the model")
     memory = gpu.get("gpu_memory")
-    if not is_whole(memory) and not (isinstance(memory, str) and _DECIMAL.fullmatch(memory)):
+    if not is_whole(memory) and not (isinstance(memory, str) and GIGABYTES.fullmatch(memory)):
         findings.error(f"{path}/gpu/gpu_memory", "is missing or no number of GB (clients raise KeyError)")
     if not is_whole(gpu.get("gpu_cuda_cores", 0)):
         findings.error(f"{path}/gpu/gpu_cuda_cores", "must be a whole number")
@@ -131,7 +133,7 @@ def _check_categories(placed: Sequence[Placed], findings: Findings) -> None:
     for path, record in placed:
         categories = record.get("categories")
         if some_have and not categories:
-            findings.error(f"{path}/categories", "is empty while others have some; menus drop this machine")
+            findings.warn(f"{path}/categories", "is empty while others have some; menus drop this machine")
         if categories is None:
             continue
         if not isinstance(categories, list) or not all(_is_category(each) for each in categories):

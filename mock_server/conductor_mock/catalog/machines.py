@@ -8,6 +8,7 @@ and stay the same from run to run. They are nobody's real prices.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,9 @@ REFERENCE_CORES = 8
 CUDA_CORES_PER_CORE = 160
 CUDA_CORES_PER_GIGABYTE = 160
 """Stands in for the number of CUDA cores where a GPU's record gives only its memory."""
+
+GIGABYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:GB)?")
+"""The memory of a GPU as text: `16`, or `128GB` as the records of ciocore's own tests have it (wire reference 12.6)."""
 
 
 @dataclass(frozen=True)
@@ -99,5 +103,7 @@ def _cuda_cores(record: Mapping[str, Any]) -> int:
     if not count:
         return 0
     gpu = record["gpu"]
-    each = gpu.get("gpu_cuda_cores") or math.floor(Decimal(str(gpu["gpu_memory"])) * CUDA_CORES_PER_GIGABYTE)
-    return count * int(each)
+    if gpu.get("gpu_cuda_cores"):
+        return count * int(gpu["gpu_cuda_cores"])
+    memory = GIGABYTES.fullmatch(str(gpu["gpu_memory"]))
+    return count * math.floor(Decimal(memory[1]) * CUDA_CORES_PER_GIGABYTE) if memory else 0

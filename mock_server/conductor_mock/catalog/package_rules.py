@@ -23,7 +23,12 @@ def check_packages(placed: Sequence[Placed], findings: Findings) -> None:
         _check_identity(path, package, findings)
         _check_version(path, package, findings)
         _check_texts(path, package, findings)
-        check_environment(f"{path}/environment", package.get("environment"), findings)
+        if "environment" in package:
+            check_environment(f"{path}/environment", package["environment"], findings)
+        else:
+            findings.warn(
+                f"{path}/environment", "is missing (clients that merge it raise KeyError); it may be empty"
+            )
         for key in ("plugins", "plugin_hosts"):
             _check_ids(f"{path}/{key}", package.get(key), findings)
     check_unique(placed, "package_id", findings)
@@ -38,16 +43,16 @@ def display_version(package: Mapping[str, Any]) -> str:
 
 
 def check_unique(placed: Iterable[Placed], key: str, findings: Findings) -> None:
-    """No two records may have the same text under `key`."""
-    first: dict[str, str] = {}
+    """No two records may have the same text or number under `key`."""
+    first: dict[str | int, str] = {}
     for path, record in placed:
         value = record.get(key)
-        if isinstance(value, str) and (earlier := first.setdefault(value, path)) != path:
+        if isinstance(value, (str, int)) and (earlier := first.setdefault(value, path)) != path:
             findings.error(f"{path}/{key}", f"{value!r} is already at {earlier}; it must be unique")
 
 
 def check_environment(path: str, variables: object, findings: Findings) -> None:
-    """A list of `{name, value, merge_policy}` that both generations of clients can merge."""
+    """A list of `{name, value, merge_policy}` that both generations of clients merge. Values may be whole numbers."""
     if not isinstance(variables, list):
         findings.error(path, "must be a list of {name, value, merge_policy}; it may be empty, not missing")
         return
@@ -64,8 +69,9 @@ def _check_variable(path: str, variable: object, policies: dict[str, str], findi
     if not isinstance(name, str) or not name or "=" in name or "\0" in name:
         findings.error(f"{path}/name", "must be the name of a variable")
         return
-    if not isinstance(variable.get("value"), str):
-        findings.error(f"{path}/value", "must be text; in YAML put numbers and booleans in quotes")
+    value = variable.get("value")
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        findings.error(f"{path}/value", "must be text or a whole number; in YAML put others in quotes")
     if policy not in POLICIES:
         findings.error(f"{path}/merge_policy", f"is {policy!r}; accepted are {', '.join(POLICIES)}")
     elif policy == "prepend":
@@ -119,8 +125,12 @@ def _check_texts(path: str, package: Mapping[str, Any], findings: Findings) -> N
         findings.warn(
             f"{path}/plugin_host_version", "a plugin should say for which version of its host it is"
         )
-    if not isinstance(package.get("relative_path"), str):
-        findings.error(f"{path}/relative_path", "must be text; the documented listing sorts by it")
+    if "relative_path" not in package:
+        findings.warn(f"{path}/relative_path", "is missing; the documented listing of packages sorts by it")
+    elif not isinstance(package["relative_path"], str):
+        findings.error(
+            f"{path}/relative_path", "must be text; the documented listing of packages sorts by it"
+        )
     if not isinstance(package.get("path"), str) or not package["path"]:
         findings.warn(f"{path}/path", "plug-ins build the PATH of a job from it, which then begins empty")
     for key in INFORMATION:
@@ -147,10 +157,17 @@ def _check_display_names(placed: Sequence[Placed], findings: Findings) -> None:
 
 
 def _check_hosts_exist(placed: Sequence[Placed], findings: Findings) -> None:
+    """A plug-in's host is there: by its product, or by an id, as `maya` is no product but what maya-io is called."""
     products = {str(package.get("product")) for _, package in placed}
+    ids = {str(package.get("package_id")) for _, package in placed}
+    called = {
+        str(package.get("plugin_host_product"))
+        for _, package in placed
+        if not ids.isdisjoint(_ids(package, "plugin_hosts"))
+    }
     for path, package in placed:
         host = package.get("plugin_host_product")
-        if host and str(host) not in products:
+        if host and str(host) not in products | called:
             findings.warn(f"{path}/plugin_host_product", f"there is no product {host!r} in this catalogue")
 
 
@@ -163,11 +180,6 @@ def _check_links(placed: Sequence[Placed], findings: Findings) -> None:
             _check_ends(f"{path}/{key}", own, package, key, reverse, by_id, findings)
         if own in looping:
             findings.error(f"{path}/plugins", "leads back to this package; clients raise RecursionError")
-            continue
-        for plugin in _known(package, "plugins", by_id):
-            if plugin not in looping and any(_known(by_id[plugin], "plugins", by_id)):
-                message = f"{plugin} has plugins of its own; clients know hosts and plugins, no third level"
-                findings.error(f"{path}/plugins", message)
 
 
 def _check_ends(

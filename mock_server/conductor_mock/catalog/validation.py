@@ -82,9 +82,11 @@ def _placed(document: Mapping[str, Any], key: str) -> list[Placed]:
 
 def _check_projects(placed: list[Placed], findings: Findings) -> None:
     for path, project in placed:
-        for key in ("id", "name", "status"):
+        for key in ("name", "status"):
             if not isinstance(project.get(key), str) or not project[key]:
                 findings.error(f"{path}/{key}", "must be text that is not empty")
+        if not is_whole(project.get("id")) and not (isinstance(project.get("id"), str) and project["id"]):
+            findings.error(f"{path}/id", "must be text that is not empty, or a whole number")
     for key in ("id", "name"):
         check_unique(placed, key, findings)
     if not any(project.get("status") == "active" for _, project in placed):
