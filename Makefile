@@ -64,6 +64,7 @@ prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
 bench: $(VENV)/.dev ## measure; prints tables for docs/figures.md
 	$(BIN)/python benchmarks/submission.py
 	$(BIN)/python benchmarks/service.py
+	$(BIN)/python benchmarks/task_list.py
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/compare_downloads.py
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from conductor_mock.farm import billing, logs, views
+from conductor_mock.farm.ids import record_id
 from conductor_mock.farm.state import Job, State, Task, is_derived
 from support.golden import FOLDER, replayed
 
@@ -70,3 +75,65 @@ def _shown(state: State, job: Job) -> list[Any]:
         [logs.lines(state, job, index, {}) for index in indexes],
         [billing.task_cost(job, task, state.now_us) for task in job.tasks],
     ]
+
+
+def test_a_task_has_every_field_of_the_recorded_one_in_its_type() -> None:
+    """Wire reference 12.2: the task that was recorded in July 2019, its values made up."""
+    recorded = {
+        "status": "downloaded",
+        "timeStarted": 1562000000000000,
+        "timeFinished": 1562000000000000,
+        "environment": {"PATH": "/bin"},
+        "jobId": 5666000000000000,
+        "priority": "006",
+        "jobLabel": "00764",
+        "taskLabel": "000",
+        "uploadId": 5666000000000000,
+        "id": 5666000000000000,
+        "command": "render",
+        "statusDescription": "",
+        "selfLink": "/api/tasks/5666000000000000",
+    }
+    state = replayed(FOLDER / "rich.jsonl")
+    ended = [
+        views.task_record(state, job, index)
+        for job in state.jobs.values()
+        for index, task in enumerate(job.tasks)
+        if task.attempts and task.attempts[-1].ended_us is not None
+    ]
+
+    assert ended
+    for record in ended:
+        assert {name: type(json.loads(json.dumps(record[name]))) for name in recorded} == {
+            name: type(value) for name, value in recorded.items()
+        }
+        assert record["timeStarted"] <= record["timeFinished"]
+        assert record["selfLink"] == f"/api/tasks/{record['id']}"
+
+
+def test_a_task_that_has_not_started_has_no_times() -> None:
+    state = replayed(FOLDER / "rich.jsonl")
+    waiting = [
+        views.task_record(state, job, index)
+        for job in state.jobs.values()
+        for index, task in enumerate(job.tasks)
+        if not task.attempts
+    ]
+
+    assert {(record["timeStarted"], record["timeFinished"]) for record in waiting} == {(None, None)}
+
+
+def test_tasks_of_a_job_share_one_environment() -> None:
+    state = replayed(FOLDER / "rich.jsonl")
+    job = next(job for job in state.jobs.values() if len(job.tasks) > 1)
+    environments = {id(views.task_record(state, job, index)["environment"]) for index in range(len(job.tasks))}
+
+    assert len(environments) == 1
+
+
+@given(st.sets(st.tuples(st.integers(1, 10**6), st.integers(0, 10**6)), min_size=2))
+def test_no_two_records_have_one_number(slots: set[tuple[int, int]]) -> None:
+    numbers = {record_id(number, slot) for number, slot in slots}
+
+    assert len(numbers) == len(slots)
+    assert all(10**15 <= number < 2**53 for number in numbers)

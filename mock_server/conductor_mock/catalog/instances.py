@@ -46,11 +46,21 @@ def _record(family: Record, size: str, cores: int, gpus: Mapping[str, Record], s
         "name": family["name"].format(size=size) + ("-w" if system == "windows" else ""),
         "description": _description(cores, memory, gpu, system),
         "cores": cores,
+        "cpu": cores,
         "memory": memory,
         "operating_system": system,
         "gpu": gpu,
         "categories": [dict(GPU_CATEGORY if gpu else CPU_CATEGORY)],
+        "cloud": _cloud(family["name"]),
+        "orchestrator": "batch",
     }
+
+
+def _cloud(name: str) -> str:
+    """Where a machine stands, by what tells clients its provider; only `aws` was seen (wire reference 12.6)."""
+    if name.startswith("cw-"):
+        return "coreweave"
+    return "aws" if "." in name else "gcp"
 
 
 def _gpu(gpu: Record, count: int) -> Record:

@@ -8,7 +8,7 @@ from typing import Any
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import SECOND, iso
 from conductor_mock.farm.holds import Hold
-from conductor_mock.farm.ids import jid, tid
+from conductor_mock.farm.ids import FIRST_TASK, JOB, UPLOAD, jid, record_id, tid
 from conductor_mock.farm.state import Job, State, Task
 from conductor_mock.farm.statuses import TaskStatus
 from conductor_mock.farm.values import OutputFile
@@ -49,18 +49,31 @@ def job_record(state: State, job: Job) -> Json:
 
 
 def task_record(state: State, job: Job, index: int) -> Json:
-    """The record of `tasks.list` (wire reference 2.22); fields beside `status` are inferred."""
+    """The record of `tasks.list`, with all that a recorded one had (wire reference 12.2).
+
+    `environment` is the job's own mapping, the same object in all of its tasks: it is not copied for each.
+    """
     task = job.tasks[index]
+    name, number = record_id(job.number, FIRST_TASK + index), jid(job.number)
+    started = task.attempts[-1].started_us if task.attempts else None
     return {
-        "id": f"{jid(job.number)}-{tid(index)}",
+        "id": name,
+        "jobId": record_id(job.number, JOB),
+        "uploadId": record_id(job.number, UPLOAD),
+        "selfLink": f"/api/tasks/{name}",
         "account_id": state.account_id,
-        "jobLabel": jid(job.number),
+        "jobLabel": number,
         "taskLabel": tid(index),
-        "jid": jid(job.number),
+        "jid": number,
         "tid": tid(index),
         "status": task.status,
+        "statusDescription": "",
+        "priority": f"{job.priority:03d}",
         "command": task.command,
         "frames": task.frames,
+        "environment": job.environment,
+        "timeStarted": started if started is not None and started <= state.now_us else None,
+        "timeFinished": task.attempts[-1].ended_us if task.attempts else None,
         "runtime": runtime_us(task, state.now_us) // SECOND,
     }
 
