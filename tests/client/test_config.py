@@ -83,6 +83,8 @@ def test_the_users_folder_can_be_moved(home: Path) -> None:
         *(("LOCAL_UPLOAD", "false", False), ("LOCAL_UPLOAD", "Yes", True), ("MD5_CACHING", "0", False)),
         *(("MD5_CACHING", "off", False), ("PRIORITY", "7", "7"), ("ENVIRONMENT", '{"A": "1"}', {"A": "1"})),
         *(("NOTIFY", "a@b, c@d", ["a@b", "c@d"]), ("NOTIFY", '["a@b"]', ["a@b"])),
+        ("NOTIFY", ' ["a@b", "c@d"]', ["a@b", "c@d"]),
+        ("TASKS_DATA", ' [{"command": "c", "frames": "1"}]', [{"command": "c", "frames": "1"}]),
         *(("UPLOAD_PATHS", "/a:/b", ["/a", "/b"]), ("TITLE", "T", "T"), ("SCOUT_FRAMES", "1,2", "1,2")),
     ],
 )
@@ -93,6 +95,13 @@ def test_variables_are_read_by_the_kind_of_the_argument(
     assert [(sourced.value, sourced.source) for sourced in settings.values()] == [
         (value, f"CONDUCTOR_{variable}")
     ]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_true_and_false_have_four_words_each_in_any_case(home: Path, value: bool) -> None:
+    words = ("true", "yes", "on", "1") if value else ("false", "no", "off", "0")
+    for word in (*words, *(word.upper() for word in words), f" {words[0].title()} "):
+        assert load(home, LOCAL_UPLOAD=word).submission()["local_upload"].value is value
 
 
 def test_an_empty_variable_counts_as_not_set(home: Path) -> None:

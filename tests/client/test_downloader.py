@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -160,6 +161,12 @@ def test_an_expression_chooses_files_and_these_count_as_the_task(
     assert here(tmp_path / "out") == {"a.0002.png": b"2"}
     assert report.fetched == 1
     assert (outputs.statuses("000"), outputs.statuses("001")) == (["downloaded"], [])
+
+
+def test_an_expression_may_name_the_folder_of_the_job(outputs: FakeOutputs, tmp_path: Path) -> None:
+    outputs.add("a.png", b"1")
+    assert download(tmp_path, regex=rf"^{re.escape(str(tmp_path))}/out/a\.png$").fetched == 1
+    assert download(tmp_path / "new", regex=r"/elsewhere/").fetched == 0
 
 
 def test_an_expression_that_is_none_is_refused(outputs: FakeOutputs, tmp_path: Path) -> None:

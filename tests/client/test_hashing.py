@@ -59,6 +59,19 @@ def test_a_file_that_grows_while_it_is_hashed_is_an_error_with_both_sizes(
     assert caught.value.actual.startswith("5 bytes")
 
 
+def test_a_write_of_the_same_size_while_a_file_is_hashed_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(0, 0))
+
+    def write() -> None:
+        path.write_bytes(b"xyz")
+        os.utime(path, ns=(0, 1))
+
+    with pytest.raises(FileChangedError, match="while its md5 was taken"):
+        hash_file(str(path), write)
+
+
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(InvalidPathError, match="gone cannot be read"):
         hash_file(str(tmp_path / "gone"))

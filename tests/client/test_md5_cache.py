@@ -74,6 +74,19 @@ def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize(("written", "changed"), [(-LATER, 0), (0, -LATER)], ids=["changed", "written"])
+def test_a_file_is_not_kept_if_either_of_its_times_is_of_just_now(
+    tmp_path: Path, written: int, changed: int
+) -> None:
+    """A copy keeps the time of its source, and the clock of a file server is another."""
+    [file] = make(tmp_path, "a")
+    now = 100 * LATER
+    times = {"st_mtime_ns": now + written, "st_ctime_ns": now + changed}
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: now + 1)
+    cache.remember([replace(file, stat=os.stat_result(file.stat, times))])
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_damaged_cache_is_set_aside_with_a_warning_and_a_new_one_begun(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -184,6 +184,14 @@ def test_a_file_may_be_claimed_again_by_who_has_it_or_with_the_same_content() ->
         claims.claim(PurePosixPath("/out/a"), "task 001", None)
 
 
+def test_files_of_unknown_content_are_not_taken_for_the_same() -> None:
+    claims = Claims()
+    claims.claim(PurePosixPath("/out/a"), "task 000", None)
+    claims.claim(PurePosixPath("/out/a"), "task 000", None)
+    with pytest.raises(UnsafePathError, match="task 000 has another file"):
+        claims.claim(PurePosixPath("/out/a"), "task 001", None)
+
+
 @pytest.mark.parametrize("other", ["/out/A.png", "/OUT/a.png", "/out/\u00c4", "/out/A\u0308", "/out/a\u0308"])
 def test_names_that_file_systems_take_for_one_are_claimed_once(other: str) -> None:
     claims = Claims()
