@@ -17,8 +17,8 @@ from conductor.lib.wire.records import job_id, number, records_of, task_id, text
 class Task:
     """A task as it was when it was asked for.
 
-    ``status`` is a `TaskStatus`, or one that came later. ``frames`` and ``runtime`` (seconds) may be empty with the real
-    service: a recorded task had neither (wire reference 12.2). ``record`` is all that the service said.
+    ``status`` is a `TaskStatus`, or one that came later. ``frames`` and ``runtime`` (seconds) may be empty with the
+    real service: a recorded task had neither (wire reference 12.2). ``record`` is all that the service said.
     """
 
     jid: str
