@@ -126,7 +126,9 @@ def test_a_task_that_has_not_started_has_no_times() -> None:
 def test_tasks_of_a_job_share_one_environment() -> None:
     state = replayed(FOLDER / "rich.jsonl")
     job = next(job for job in state.jobs.values() if len(job.tasks) > 1)
-    environments = {id(views.task_record(state, job, index)["environment"]) for index in range(len(job.tasks))}
+    environments = {
+        id(views.task_record(state, job, index)["environment"]) for index in range(len(job.tasks))
+    }
 
     assert len(environments) == 1
 
