@@ -7,13 +7,19 @@ Parts are separated by commas, spaces around them do not matter, `10-1` is read 
 
 from __future__ import annotations
 
+import heapq
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import groupby, pairwise
+from math import gcd
 
 MAX_FRAMES = 1_000_000
 """More frames than that in one specification is taken for a mistake."""
+MAX_RANGES = 200
+"""Ranges of one specification; single frames are not counted. Two specifications are compared range by range."""
 
 _PART = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*x\s*(\d{1,9}))?)?")
 
@@ -22,23 +28,65 @@ class FramesError(ValueError):
     """A text that is not a frame specification; the message names the part."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frames:
-    """A set of frames as the ranges that it was written with."""
+    """A set of frames as the ranges that it was written with. No question about it walks what a range spans."""
 
     ranges: tuple[range, ...]
 
     def __iter__(self) -> Iterator[int]:
-        """Each frame once, in ascending order."""
-        return iter(sorted({frame for part in self.ranges for frame in part}))
+        """Each frame once, in ascending order, made as it is asked for."""
+        return (frame for frame, _ in groupby(heapq.merge(*self._long, self._single)))
 
     def __contains__(self, frame: int) -> bool:
         return any(frame in part for part in self.ranges)
 
     def meets(self, other: Frames) -> bool:
         """Whether the two have a frame in common."""
-        few, many = sorted((self, other), key=lambda frames: sum(map(len, frames.ranges)))
-        return any(frame in many for part in few.ranges for frame in part)
+        return (
+            not self._set.isdisjoint(other._set)
+            or any(_holds(part, other._single) for part in self._long)
+            or any(_holds(part, self._single) for part in other._long)
+            or any(_meet(part, another) for part in self._long for another in other._long)
+        )
+
+    @cached_property
+    def _long(self) -> list[range]:
+        return [part for part in self.ranges if len(part) > 1]
+
+    @cached_property
+    def _single(self) -> list[int]:
+        return sorted(self._set)
+
+    @cached_property
+    def _set(self) -> frozenset[int]:
+        return frozenset(part[0] for part in self.ranges if len(part) == 1)
+
+
+def _holds(part: range, ordered: Sequence[int]) -> bool:
+    """Whether a range has one of some ascending frames."""
+    within = range(bisect_left(ordered, part[0]), bisect_right(ordered, part[-1]))
+    return bool(within) if part.step == 1 else any(ordered[place] in part for place in within)
+
+
+def _meet(first: range, second: range) -> bool:
+    """Whether two ascending ranges have a frame in common.
+
+    The common frames of two progressions are one whose step is the least common multiple (the Chinese remainder
+    theorem); the question is whether its first member that is in both has come before either ends.
+    """
+    shared = gcd(first.step, second.step)
+    apart = second.start - first.start
+    if apart % shared:
+        return False
+    modulus = second.step // shared
+    steps = (apart // shared * pow(first.step // shared, -1, modulus)) % modulus if modulus > 1 else 0
+    common = first.start + steps * first.step
+    low, high = max(first.start, second.start), min(first[-1], second[-1])
+    period = first.step * modulus
+    if common < low:
+        common += -((common - low) // period) * period
+    return common <= high
 
 
 def parse(text: str) -> Frames:
@@ -46,6 +94,8 @@ def parse(text: str) -> Frames:
     ranges = tuple(_part(part.strip()) for part in text.split(",") if part.strip())
     if sum(map(len, ranges)) > MAX_FRAMES:
         raise FramesError(f"{text[:80]!r} has more than {MAX_FRAMES} frames")
+    if sum(len(part) > 1 for part in ranges) > MAX_RANGES:
+        raise FramesError(f"{text[:80]!r} has more than {MAX_RANGES} ranges")
     return Frames(ranges)
 
 
