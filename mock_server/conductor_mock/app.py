@@ -145,7 +145,7 @@ def _announce(headers: Mapping[str, str], response: Response) -> Response:
 
 
 def _check_framing() -> None:
-    """A body framed in two ways is an attack or a bug, and what follows it cannot be trusted."""
+    """A body framed in two ways is an attack or a bug. Over a socket it does not come as far (`serving.head`)."""
     if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
         message = "send either Content-Length or Transfer-Encoding, not both"
         raise Refusal(400, message, (Problem("Transfer-Encoding", message),), {"Connection": "close"})

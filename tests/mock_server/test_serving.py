@@ -194,14 +194,14 @@ def test_a_body_framed_in_two_ways_is_refused_and_the_connection_closed(server: 
 MALFORMED = {
     "no request": (b"hello\r\n\r\n", 400),
     "no version": (b"GET /\r\nHost: x\r\n\r\n", 400),
-    "an absolute URL": (b"GET http://evil.example/jobs/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "a URL of another scheme": (b"GET https://evil.example/jobs/ HTTP/1.1\r\nHost: x\r\n\r\n", 421),
     "a header without a colon": (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
     "a space in the target": (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "a fragment": (b"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "a newer version": (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505),
-    "an unknown transfer coding": (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    "an unknown transfer coding": (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
     "an overlong URL": (b"GET /" + b"a" * MAX_HEAD_BYTES * 2 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
-    "overlong headers": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEAD_BYTES * 2 + b"\r\n\r\n", 413),
+    "overlong headers": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEAD_BYTES * 2 + b"\r\n\r\n", 431),
 }
 
 

@@ -168,6 +168,17 @@ class RawConnection:
         content = response.read()
         return Answer(response.status, dict(response.getheaders()), content)
 
+    def line(self) -> bytes:
+        """Read one line, and no byte more."""
+        read = b""
+        while not read.endswith(b"\n") and (byte := self._socket.recv(1)):
+            read += byte
+        return read
+
+    def rest(self) -> bytes:
+        """Read until the other side closes."""
+        return b"".join(iter(lambda: self._socket.recv(1 << 16), b""))
+
     def is_closed(self) -> bool:
         """Whether the other side has closed: reads until it says something or ends."""
         try:

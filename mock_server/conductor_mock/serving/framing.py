@@ -1,7 +1,7 @@
 """Where bytes become requests: what cheroot leaves open about framing is closed here.
 
-What cheroot refuses by itself is said in the one error shape, a body is read in blocks however large its chunks are,
-and a body that breaks off or is framed wrongly is the client's fault (400), not a defect of the server.
+The head is read in `head`. What is refused there has the one error shape, a body is read in blocks however large its
+chunks are, and a body that breaks off or is framed wrongly is the client's fault (400), not a defect of the server.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest
 
 from conductor_contracts.problems import Problem
 from conductor_mock.errors import Refusal
+from conductor_mock.serving.head import HeadError, Lines, field, read_head, read_request_line
 
 REQUEST = "conductor_mock.request"
 """Key of the environ: the `Request`."""
@@ -26,42 +27,43 @@ BLOCK = 1 << 18
 DRAIN_BYTES = 1 << 30
 _LINE = 4096
 _TRAILERS = 100
-_HOST_LIKE = re.compile(rb"^(\S+ )(?=//)")
-_SHIELD = b"/."
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})([\t ]*;[\t -~\x80-\xff]*)?")
 
 
 class Request(HTTPRequest):
-    """A request that is refused in our shape when cheroot cannot read its head."""
+    """A request whose head is read by `head`, and refused in our shape."""
 
-    def read_request_line(self) -> bool:
-        """Read the first line. What begins with two slashes is a path (wire reference 0.3), which the app puts right.
+    method = b""
 
-        cheroot takes what stands behind them for the name of a host, and refuses it; so it is shown another beginning.
-        """
-        stream = self.rfile
-        first = self.rfile = _FirstLine(stream)
+    def parse_request(self) -> None:
+        """Read the head by our rules (`head`), and tell cheroot what it needs to know of it."""
+        lines = Lines(self.conn.rfile, self.server.max_request_header_size)
         try:
-            is_read = bool(super().read_request_line())  # type: ignore[no-untyped-call]
-        finally:
-            self.rfile = stream
-        if is_read and first.is_shielded:
-            self.uri, self.path = self.uri.removeprefix(_SHIELD), self.path.removeprefix(_SHIELD)
-        return is_read
-
-    def read_request_headers(self) -> bool:
-        """Read the head; refuse a length that is no plain number: `-1` would make later reads wait for ever."""
-        if not super().read_request_headers():  # type: ignore[no-untyped-call]
-            return False
-        length = self.inheaders.get(b"Content-Length")
-        if length is not None and not length.isdigit():
-            self.simple_response("400 Bad Request", "Content-Length must be a whole number of bytes")
-            return False
-        return True
+            line = read_request_line(lines)
+            self.started_request = True
+            if line is None:
+                return
+            self.method = line.method
+            head = read_head(lines, line)
+        except HeadError as error:
+            self.simple_response(f"{error.status.value} {error.status.phrase}", str(error))
+            return
+        self.uri, self.path, self.qs = line.target, line.path, line.query
+        self.request_protocol = b"HTTP/%d.%d" % (line.major, line.minor)
+        self.response_protocol = "HTTP/1.1" if line.minor else "HTTP/1.0"
+        self.inheaders = {name.title(): value for name, value in head.fields.items()}
+        self.close_connection = not head.keeps_alive
+        self.chunked_read = head.length is None
+        if head.expects_continue and head.length != 0:
+            self.conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.ready = True
 
     def send_headers(self) -> None:
-        """Send the head of the answer, and do close when it says so: cheroot goes by its own mark alone."""
+        """Send the head of the answer. It says that the connection closes where it does, to old clients too."""
         if any(name.lower() == b"connection" and value == b"close" for name, value in self.outheaders):
             self.close_connection = True
+        elif self.close_connection:
+            self.outheaders.append((b"Connection", b"close"))
         super().send_headers()
 
     def simple_response(self, status: str, msg: str = "") -> None:
@@ -75,22 +77,9 @@ class Request(HTTPRequest):
         )
         self.close_connection = True
         try:
-            self.conn.wfile.write(head.encode("latin-1") + body)
+            self.conn.wfile.write(head.encode("latin-1") + (b"" if self.method == b"HEAD" else body))
         except OSError:  # whoever sent this did not wait for the answer
             return
-
-
-class _FirstLine:
-    """A stream as long as the first line of a request is read from it: its target does not begin with two slashes."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.is_shielded = False
-
-    def readline(self) -> bytes:
-        line, count = _HOST_LIKE.subn(rb"\1" + _SHIELD, self._stream.readline())
-        self.is_shielded = count > 0
-        return line
 
 
 class Connection(HTTPConnection):
@@ -139,7 +128,7 @@ class Body:
     """The body of one request as the app reads it."""
 
     def __init__(self, stream: Any, *, chunked: bool) -> None:
-        self._read = _Chunks(stream.rfile).read if chunked else stream.read
+        self._read = _Chunks(stream.rfile).read if chunked else _Counted(stream).read
         self._broken = False
 
     def read(self, size: int | None = -1) -> bytes:
@@ -171,8 +160,25 @@ class Body:
         return False
 
 
+class _Counted:
+    """A body of as many bytes as Content-Length says: fewer are not all of it (RFC 9112 8)."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        wanted = min(size, self._stream.remaining)
+        block: bytes = self._stream.read(size)
+        if len(block) < wanted:
+            raise ValueError(f"it ended {self._stream.remaining} bytes before its Content-Length")
+        return block
+
+
 class _Chunks:
-    """A chunked body, read as it comes: cheroot would hold a whole chunk, which may be of any size, in memory."""
+    """A chunked body (RFC 9112 7.1), read as it comes: cheroot would hold a whole chunk, which may be of any size.
+
+    Extensions and trailers are passed over (7.1.1, 7.1.2), once they are seen to be such.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -185,8 +191,8 @@ class _Chunks:
         if self._left == 0:
             self._left = self._next_size()
             if self._left == 0:
-                self._ended = True
                 self._skip_trailers()
+                self._ended = True
                 return b""
         block: bytes = self._stream.read(min(size, self._left))
         if not block:
@@ -197,19 +203,24 @@ class _Chunks:
         return block
 
     def _next_size(self) -> int:
-        text = self._line().partition(b";")[0].strip()
-        if not text or len(text) > 15 or text.strip(b"0123456789abcdefABCDEF"):
-            raise ValueError(f"{text[:40]!r} is not the size of a chunk")
-        return int(text, 16)
+        line = self._line()
+        match = _CHUNK.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{line[:40]!r} is not the size of a chunk")
+        return int(match[1], 16)
 
     def _skip_trailers(self) -> None:
         for _ in range(_TRAILERS):
-            if not self._line():
+            line = self._line()
+            if not line:
                 return
+            field(line)
         raise ValueError("there are too many trailers")
 
     def _line(self) -> bytes:
         line: bytes = self._stream.readline(_LINE)
-        if not line.endswith(b"\n"):
-            raise ValueError("it ended before its last chunk, or a line in it is too long")
-        return line.rstrip(b"\r\n")
+        if not line.endswith(b"\r\n"):
+            raise ValueError(
+                "it breaks off before its last chunk, or a line in it has no end (CR LF) or is too long"
+            )
+        return line[:-2]
