@@ -31,6 +31,7 @@ from conductor_mock.api import (
     tasks,
     uploads,
 )
+from conductor_mock.api.bodies import check_coding
 from conductor_mock.api.idempotency import announcement
 from conductor_mock.api.marking import mark_request
 from conductor_mock.api.queries import check_query
@@ -98,6 +99,7 @@ def make_app(opened: Service) -> Flask:
     app.before_request(partial(_authenticate, opened))
     app.before_request(mark_request)
     app.before_request(check_query)
+    app.before_request(check_coding)
     app.after_request(partial(_announce, headers))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

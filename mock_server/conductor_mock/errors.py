@@ -86,6 +86,12 @@ def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
     return Refusal(415, message, (Problem("Content-Type", message),))
 
 
+def unsupported_coding(received: str) -> Refusal:
+    """A body that is compressed."""
+    message = f"send the body as it is: Content-Encoding {received[:40]!r} is not unpacked here"
+    return Refusal(415, message, (Detail("Content-Encoding", message),), {"Accept-Encoding": "identity"})
+
+
 def unavailable(message: str) -> Refusal:
     """Try again later."""
     return Refusal(503, message, (), {"Retry-After": "1"})

@@ -151,7 +151,7 @@ def test_every_refusal_has_the_one_error_shape(contract: Contract) -> None:
 
 def test_every_operation_documents_what_any_of_them_may_answer(contract: Contract) -> None:
     for operation in contract.operations.values():
-        assert {400, 405, 429, 503, 507} <= set(operation.statuses), operation.id
+        assert {400, 405, 415, 429, 503, 507} <= set(operation.statuses), operation.id
         assert (401 in operation.statuses) == (
             operation.authentication != "never" or operation.id in ("auth.token", "companion.login")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -19,7 +20,7 @@ from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
 from conductor_mock.wire.json_text import MAX_DEPTH
 from support.payloads import job_payloads, json_values
-from support.server import ApiCaller, Fake, candidate, job_payload, running
+from support.server import ApiCaller, Fake, candidate, job_payload, md5_of, running
 from support.states import image
 
 JSON_ROUTES = ["/jobs/", "/api/v2/files/get_upload_urls", "/_mock/clock"]
@@ -439,5 +440,44 @@ def test_odd_headers_are_answered(shared_fake: Fake, headers: dict[str, str]) ->
     environ |= {"CONTENT_TYPE": headers["Content-Type"]} if "Content-Type" in headers else {}
     caller = shared_fake.newcomer()
 
-    assert caller.post("/jobs/", job_payload(), environ=environ).status in (201, 400, 413)
+    assert caller.post("/jobs/", job_payload(), environ=environ).status in (201, 400, 413, 415)
     assert caller.get("/api/v1/jobs", environ=environ).status in (200, 400)
+
+
+@pytest.mark.parametrize("path", JSON_ROUTES)
+@pytest.mark.parametrize(
+    "coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "identity, gzip", "gzip, identity"]
+)
+def test_a_compressed_body_is_415_and_the_answer_says_what_is_taken(
+    shared_fake: Fake, path: str, coding: str
+) -> None:
+    caller = shared_fake.newcomer()
+
+    for data in (gzip.compress(json.dumps(VALID[path]).encode()), json.dumps(VALID[path]).encode()):
+        answer = send(caller, path, data, headers={"Content-Encoding": coding})
+        assert answer.status == 415
+        assert answer.headers["Accept-Encoding"] == "identity"
+        assert answer.faults.keys() == {"Content-Encoding"}
+    assert caller.jobs() == []
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", " , identity"])
+def test_no_coding_is_no_reason_to_refuse(shared_fake: Fake, coding: str) -> None:
+    caller = shared_fake.newcomer()
+
+    assert (
+        send(
+            caller, "/jobs/", json.dumps(job_payload()).encode(), headers={"Content-Encoding": coding}
+        ).status
+        == 201
+    )
+    assert caller.get("/api/v1/jobs", headers={"Content-Encoding": "gzip"}).status == 200
+
+
+def test_a_file_may_be_of_any_coding_and_is_stored_as_it_comes(shared_fake: Fake) -> None:
+    caller = shared_fake.newcomer()
+    content = gzip.compress(b"a scene")
+    url = caller.upload_url("/proj/scene.ma.gz", content)
+
+    assert caller.put(url, content, headers={"Content-Encoding": "gzip"}).status == 200
+    assert caller.files() == {"/proj/scene.ma.gz": md5_of(content)}

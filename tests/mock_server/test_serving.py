@@ -199,7 +199,10 @@ MALFORMED = {
     "a space in the target": (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "a fragment": (b"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "a newer version": (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505),
-    "an unknown transfer coding": (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+    "an unknown transfer coding": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        501,
+    ),
     "an overlong URL": (b"GET /" + b"a" * MAX_HEAD_BYTES * 2 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
     "overlong headers": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEAD_BYTES * 2 + b"\r\n\r\n", 431),
 }

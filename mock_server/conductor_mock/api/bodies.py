@@ -8,12 +8,25 @@ from flask import g, request
 
 from conductor_contracts.problems import Problem
 from conductor_mock.context import service, warn
-from conductor_mock.errors import bad_request, invalid, too_large
+from conductor_mock.errors import bad_request, invalid, too_large, unsupported_coding
 from conductor_mock.wire import json_text
 from conductor_mock.wire.json_text import JsonTextError
 from conductor_mock.wire.md5 import canonical
 
 Json = dict[str, Any]
+
+STORED = frozenset({"objects.put", "objects.put_part"})
+"""Operations whose body is stored byte by byte: a coding would be that of the file."""
+
+
+def check_coding() -> None:
+    """Refuse (415) a compressed body, and say what would be taken (RFC 9110 8.4, 12.5.3, 15.5.16)."""
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if request.endpoint is None or request.endpoint in STORED or not has_body:
+        return
+    codings = request.headers.get("Content-Encoding", "")
+    if any(coding.strip().lower() not in ("", "identity") for coding in codings.split(",")):
+        raise unsupported_coding(codings)
 
 
 def raw_body() -> bytes:
