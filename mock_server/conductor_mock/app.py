@@ -5,11 +5,10 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
-from werkzeug.wsgi import FileWrapper
 
 from conductor_contracts.problems import Problem
 from conductor_mock.api import (
@@ -127,17 +126,11 @@ class _OneSlash:
         while "//" in path:
             path = path.replace("//", "/")
         environ["PATH_INFO"] = path
-        environ.setdefault("wsgi.file_wrapper", _file_wrapper)
         query = environ.get("QUERY_STRING", "")
         if not (query.isascii() and query.isprintable()):
             # Bytes that are no ASCII have no place in a query; percent-encoded they are like any other odd text.
             environ["QUERY_STRING"] = quote(query.encode("latin-1"), safe=string.printable)
         return self._app(environ, start_response)
-
-
-def _file_wrapper(file: IO[bytes], _: int = 0) -> FileWrapper:
-    """Files go out in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
-    return FileWrapper(file, 1 << 18)
 
 
 def _announce(headers: Mapping[str, str], response: Response) -> Response:

@@ -89,7 +89,7 @@ def unsupported_media_type(accepted: str, received: str | None) -> Refusal:
 def unsupported_coding(received: str) -> Refusal:
     """A body that is compressed."""
     message = f"send the body as it is: Content-Encoding {received[:40]!r} is not unpacked here"
-    return Refusal(415, message, (Detail("Content-Encoding", message),), {"Accept-Encoding": "identity"})
+    return Refusal(415, message, (Problem("Content-Encoding", message),), {"Accept-Encoding": "identity"})
 
 
 def unavailable(message: str) -> Refusal:

@@ -467,6 +467,19 @@ def test_requests_that_are_sent_at_once_are_answered_in_turn(server: Server) -> 
     assert statuses == [b"200", b"404", b"200", b"200"]
 
 
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [("X: a\r\n b", "folded"), ("X : a", "colon"), (f"{CHUNKED}\r\nContent-Length: 5", "not both")],
+)
+def test_a_refusal_says_what_is_wrong(line: str, word: str) -> None:
+    """Read alone: the app behind it refuses both framings, too."""
+    lines = Lines(io.BytesIO(get(HOST, line)), MAX_HEAD_BYTES)
+    begun = read_request_line(lines)
+    assert begun is not None
+    with pytest.raises(HeadError, match=word):
+        read_head(lines, begun)
+
+
 # Generated requests, beside h11 and beside what the RFC says where h11 is more generous.
 
 

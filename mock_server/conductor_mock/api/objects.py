@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import IO
 
-from flask import Blueprint, Response, g, request, send_file
+from flask import Blueprint, Response, g, request
 
 from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
+from conductor_mock.api.conditional import Decision, Validators, decide
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
@@ -20,6 +25,8 @@ objects = Blueprint("objects", __name__)
 
 NO_LIMIT = sys.maxsize
 """Files are streamed, whatever their size; None would be the app's limit."""
+
+_BLOCK = 1 << 18
 
 
 @objects.put("/objects/<account_id>/<md5>")
@@ -79,23 +86,60 @@ def put_part(account_id: str, upload_id: str, number: int) -> Response:
 
 @objects.get("/objects/<account_id>/<md5>/<name>")
 def get(account_id: str, md5: str, name: str) -> Response:
-    """The content, whole or a range of it; HEAD answers its headers alone. No token: the URL is signed."""
+    """The content, whole or a range of it; HEAD answers its headers alone. No token: the URL is signed.
+
+    No header names the file: clients save it under the last segment of the URL (wire reference 2.19, 12.3).
+    """
     signed.check("GET")
     digest = bytes.fromhex(md5)
-    path = service().objects.path(digest)
-    if not path.exists():
+    try:
+        file = service().objects.path(digest).open("rb")
+    except FileNotFoundError:
         raise not_found(
             f"the content {to_base64(digest)} is gone: account {account_id} was reset since the URL was made"
-        )
-    response = send_file(
-        path,
-        mimetype=mimetypes.guess_type(name)[0] or "application/octet-stream",
-        conditional=True,
-        etag=md5,
-        max_age=0,
-    )
-    response.headers["x-goog-hash"] = f"md5={to_base64(digest)}"
+        ) from None
+    with ExitStack() as held:
+        held.callback(file.close)
+        there = os.fstat(file.fileno())
+        validators = Validators(md5, int(there.st_mtime))
+        decision = decide(request.method, request.headers.get, validators, there.st_size)
+        _check_decision(decision, validators, there.st_size)
+        response = Response(status=decision.status)
+        response.set_etag(md5)
+        response.cache_control.no_cache = True
+        response.cache_control.max_age = 0
+        if decision.status == 304:
+            return response
+        response.mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        response.headers["Content-Disposition"] = "attachment"
+        response.headers["Accept-Ranges"] = "bytes"
+        response.last_modified = validators.modified_s  # type: ignore[assignment]  # seconds are taken, too
+        response.headers["x-goog-hash"] = f"md5={to_base64(digest)}"
+        if decision.status == 206:
+            last = decision.first + decision.count - 1
+            response.headers["Content-Range"] = f"bytes {decision.first}-{last}/{there.st_size}"
+        response.response = _blocks(file, decision.first, decision.count)
+        response.content_length = decision.count
+        response.call_on_close(held.pop_all().close)
     return response
+
+
+def _check_decision(decision: Decision, held: Validators, size: int) -> None:
+    """Refuse what the request's own conditions refuse: 412, or 416 with the size."""
+    if decision.status == 412:
+        message = f'{decision.failed} does not hold: the content has the ETag "{held.etag}"'
+        raise Refusal(412, message, (Problem(decision.failed, message),), {"ETag": f'"{held.etag}"'})
+    if decision.status == 416:
+        message = f"the content has {size} bytes, and none of them are in the Range"
+        raise Refusal(416, message, (Problem("Range", message),), {"Content-Range": f"bytes */{size}"})
+
+
+def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:
+    """`count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
+    file.seek(first)
+    while count > 0 and (block := file.read(min(_BLOCK, count))):
+        count -= len(block)
+        yield block
 
 
 def _not_stored(error: WrongContentError) -> Refusal:

@@ -177,7 +177,7 @@ class _Counted:
 class _Chunks:
     """A chunked body (RFC 9112 7.1), read as it comes: cheroot would hold a whole chunk, which may be of any size.
 
-    Extensions and trailers are passed over (7.1.1, 7.1.2), once they are seen to be such.
+    Extensions and trailers are passed over (RFC 9112 7.1.1 and 7.1.2), once they are seen to be such.
     """
 
     def __init__(self, stream: Any) -> None:

@@ -160,7 +160,7 @@ def _fields(lines: Lines) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _combined(lines: Iterator[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """All lines of one name as one value (RFC 9110 5.2, 5.3).
+    """All lines of one name as one value (RFC 9110 5.2 and 5.3).
 
     A name with an underscore is no other name with a hyphen, which WSGI would make of it: it is passed over.
     """
@@ -200,7 +200,10 @@ def _target(method: bytes, target: bytes) -> tuple[bytes | None, bytes, bytes]:
 
 
 def _host(line: RequestLine, fields: dict[bytes, bytes]) -> None:
-    """One Host, which is one (RFC 9112 3.2); HTTP/1.0 may do without. That of an absolute target wins (3.2.2)."""
+    """One Host, which is one (RFC 9112 3.2); HTTP/1.0 may do without.
+
+    That of a target in absolute form wins (RFC 9112 3.2.2).
+    """
     host = fields.get(b"host")
     if host is None and line.minor > 0:
         raise _bad("a request of HTTP/1.1 needs a Host header")
