@@ -166,6 +166,7 @@ def test_the_browser_login_asks_and_then_sends_the_token_to_the_waiting_client(f
         "http://localhost:port/",
         "http://localhost:99999/",
         "http://localhost:8085/\r\nSet-Cookie: a=b",
+        "http://localhost:0/",
         "",
     ],
 )
@@ -179,6 +180,12 @@ def test_a_token_is_sent_nowhere_but_to_this_machine(fake: Fake, target: str, pr
         assert "\n" not in answer.headers.get("Location", "")
     else:
         assert answer.status == 400
+
+
+def test_a_token_is_not_sent_behind_a_fragment_where_no_server_sees_it(fake: Fake) -> None:
+    target = "http://localhost:8085/index.html#part"
+    answer = fake.anonymous().get("/api/oauth_jwt", query={**LOGIN, "redirect_uri": target, "prompt": "none"})
+    assert (answer.status, list(answer.faults)) == (400, ["redirect_uri"])
 
 
 @pytest.mark.parametrize(("method", "path"), WANT_A_TOKEN)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +285,34 @@ def squeezed(data: bytes) -> bytes:
     return file.getvalue()
 
 
+def overlapping(data: bytes) -> bytes:
+    """Contents each of which holds the next one as its entry: a small file that unpacks to a large account."""
+    manifest = json.loads(parts_of(data)["manifest.json"])
+    manifest["with_files"], manifest["belongings"]["uploads"] = True, []
+    content, inner = bytes(20_000), list[zipfile.ZipInfo]()
+    for _ in range(9):
+        entry_ = zipfile.ZipInfo("objects/" + hashlib.md5(content).hexdigest())
+        entry_.file_size = entry_.compress_size = len(content)
+        entry_.CRC = zlib.crc32(content)
+        inner.append(entry_)
+        header = entry_.FileHeader(zip64=False)
+        manifest["belongings"]["uploads"].append({"md5": md5_of(content), "size": len(content), "t_us": 0})
+        content = header + content
+    manifest["belongings"]["uploads"].append({"md5": md5_of(content), "size": len(content), "t_us": 0})
+    parts = {**parts_of(data), "manifest.json": json.dumps(manifest).encode()}
+    outer = zipfile.ZipInfo("objects/" + hashlib.md5(content).hexdigest())
+    file = io.BytesIO(join(parts))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(outer, content)
+        start = outer.header_offset
+        for entry_ in reversed(inner):
+            start += len(outer.FileHeader(zip64=False))
+            entry_.header_offset = start
+            archive.filelist.append(entry_)
+            archive.NameToInfo[entry_.filename] = entry_
+    return file.getvalue()
+
+
 def changed(index: int, **values: Any) -> Callable[[bytes], bytes]:
     """A bundle one of whose commands has other values in its JSON."""
     return lambda data: with_commands(data, lambda records: records[index]["json"].update(values))
@@ -330,6 +360,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "an entry twice": (twice, "there twice"),
     "a bomb of commands": (bomb, "commands.jsonl unpacks to 2147483647 bytes"),
     "a bomb of contents": (squeezed, "must be stored as it is"),
+    "contents in one another": (overlapping, "its contents overlap"),
     "other commands": (entry("commands.jsonl", b"{}\n"), "the sha256 of commands.jsonl"),
     "manifest is no JSON": (entry("manifest.json", b"{"), "manifest cannot be read"),
     "manifest is a list": (entry("manifest.json", b"[]"), "manifest cannot be read"),
@@ -339,6 +370,10 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "another simulation": (
         lambda data: with_manifest(data, simulation_version=99),
         "saved with simulation version 99",
+    ),
+    "an older simulation": (
+        lambda data: with_manifest(data, simulation_version=SIMULATION_VERSION - 1),
+        f"saved with simulation version {SIMULATION_VERSION - 1}",
     ),
     "version is a text": (lambda data: with_manifest(data, version="1"), "version must be a whole number"),
     "another account": (lambda data: with_manifest(data, client_id="x"), "is not that of client_id 'x'"),

@@ -182,7 +182,9 @@ def test_a_version_part_that_is_missing_is_an_error_and_null_is_none(part: str) 
 
 @pytest.mark.parametrize("key", ["product", "major_version", "package_id"])
 def test_a_space_in_a_name_or_version_is_an_error(key: str) -> None:
-    assert_only_error(set_at(document(), f"/packages/2/{key}", "two words"), f"/packages/2/{key}", "space")
+    for space in (" ", "\t", "\u00a0", "\n"):
+        value = f"two{space}words"
+        assert_only_error(set_at(document(), f"/packages/2/{key}", value), f"/packages/2/{key}", "space")
 
 
 @pytest.mark.parametrize("key", ["product", "package_id"])

@@ -69,6 +69,28 @@ def test_a_fault_is_skipped_and_consumed_as_often_as_it_says(fake: InProcess) ->
     assert (rule["seen"], rule["consumed"]) == (5, 2)
 
 
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [("/api/v1/projects/", True), ("/api/v1/pro", False), ("api/v1/projects/", False), (".*", True)],
+)
+def test_an_expression_fits_the_whole_path_or_not_at_all(fake: InProcess, path: str, fits: bool) -> None:
+    headers = sign_in(fake, "one")
+    ask_for(fake, headers, {"match": {"path": path}, "fault": {"kind": "status", "status": 503}})
+    assert projects(fake, headers).status_code == (503 if fits else 200)
+
+
+def test_an_account_has_a_thousand_rules_at_most() -> None:
+    faults = Faults(operations=())
+    rule = {"match": {}, "fault": {"kind": "status", "status": 503}}
+    for _ in range(1000):
+        faults.add("5001", rule)
+    with pytest.raises(FaultError, match="there are 1000 rules already"):
+        faults.add("5001", rule)
+    faults.add("5002", rule)
+    faults.clear("5001")
+    faults.add("5001", rule)
+
+
 def test_a_fault_stores_nothing_of_the_request(fake: InProcess) -> None:
     headers = sign_in(fake, "one")
     ask_for(

@@ -1,82 +1,85 @@
-"""Frame specifications of the server: read, compared and walked as sets of numbers, whatever they span."""
+"""Frame specifications as the farm reads and writes them."""
 
 from __future__ import annotations
 
-from math import gcd
-
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm.frames import MAX_RANGES, Frames, FramesError, parse
+from conductor_mock.farm.frames import MAX_FRAMES, FramesError, chunks, parse, parse_or_none, write
 
-FRAME = st.integers(-30, 90)
-
-
-@st.composite
-def specifications(draw: st.DrawFn) -> str:
-    """Texts of the grammar whose frames are few enough to be counted one by one."""
-    parts = []
-    for _ in range(draw(st.integers(0, 5))):
-        first = draw(FRAME)
-        match draw(st.sampled_from(["single", "range", "steps"])):
-            case "single":
-                parts.append(f"{first}")
-            case "range":
-                parts.append(f"{first}-{draw(FRAME)}")
-            case "steps":
-                parts.append(f"{first}-{draw(FRAME)}x{draw(st.integers(1, 40))}")
-    return draw(st.sampled_from([",", ", ", " ,"])).join(parts)
+NUMBERS = st.integers(-50, 50)
 
 
-def counted(frames: Frames) -> set[int]:
-    return {frame for part in frames.ranges for frame in part}
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("", []),
+        (" , ", []),
+        ("8", [8]),
+        ("-5--1", [-5, -4, -3, -2, -1]),
+        ("10-1", list(range(1, 11))),
+        ("10-1x4", [1, 5, 9]),
+        (" 1-3 , 2 - 9 x 3 ", [1, 2, 3, 5, 8]),
+        ("3,1,3", [1, 3]),
+        ("5-5", [5]),
+        ("999999999", [999_999_999]),
+    ],
+)
+def test_a_specification_names_its_frames_in_order_and_each_once(text: str, frames: list[int]) -> None:
+    assert list(parse(text)) == frames
 
 
-@given(specifications(), specifications())
-@example("1-9x4", "3-9x2")
-@example("0-90x6", "3-90x9")
-@example("5", "1-9x2")
-def test_two_specifications_meet_where_their_sets_do(first: str, second: str) -> None:
-    one, other = parse(first), parse(second)
-
-    assert one.meets(other) == other.meets(one) == bool(counted(one) & counted(other))
-
-
-@given(specifications())
-def test_frames_come_once_each_and_in_order(text: str) -> None:
-    frames = parse(text)
-
-    assert list(frames) == sorted(counted(frames))
-    assert all(frame in frames for frame in counted(frames))
+@pytest.mark.parametrize(
+    "text", ["x", "1-", "1-2x", "1-2x0", "1x2", "1.5", "1 2", "1234567890", "1;2", "--1", "1-2-3"]
+)
+def test_what_is_no_specification_is_refused(text: str) -> None:
+    with pytest.raises(FramesError):
+        parse(text)
+    assert parse_or_none(text) is None
 
 
-@given(st.integers(2, 2000), st.integers(2, 2000), st.integers(0, 10**9), st.integers(0, 10**6))
-def test_long_progressions_meet_at_the_number_that_both_were_made_to_hold(
-    step: int, other_step: int, common: int, before: int
-) -> None:
-    """And no longer when one of them is moved by less than what divides both steps."""
-    one = Frames((range(common - before * step, common + 10**9, step),))
-    other = Frames((range(common - other_step * (before // 2), common + 1, other_step),))
-    assert one.meets(other)
-    assert other.meets(one)
-
-    shared = gcd(step, other_step)
-    moved = Frames(tuple(range(part.start + 1, part.stop + 1, part.step) for part in other.ranges))
-    if shared > 1:
-        assert not one.meets(moved)
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (f"1-{MAX_FRAMES}", f"0-{MAX_FRAMES}"),
+        (f"1-{MAX_FRAMES - 1},5", f"1-{MAX_FRAMES},5"),
+        (f"1-{2 * MAX_FRAMES}x2", f"1-{2 * MAX_FRAMES + 1}x2"),
+    ],
+)
+def test_a_specification_has_a_million_frames_at_most_over_all_its_parts(right: str, wrong: str) -> None:
+    assert sum(map(len, parse(right).ranges)) == MAX_FRAMES
+    with pytest.raises(FramesError, match=f"more than {MAX_FRAMES} frames"):
+        parse(wrong)
 
 
-def test_what_a_job_of_the_longest_ranges_asks_is_answered_without_a_walk() -> None:
-    """A thousand tasks of a million frames beside scouts of a million frames, none of which is theirs."""
-    scouts = parse("2-1999998x2")
+@given(st.lists(NUMBERS, min_size=1, unique=True).map(sorted), st.integers(1, 9))
+def test_what_is_written_is_read_again(frames: list[int], size: int) -> None:
+    assert list(parse(write(frames))) == frames
+    pieces = list(chunks(parse(write(frames)), size))
+    assert [frame for piece in pieces for frame in piece] == frames
+    assert all(len(piece) == size for piece in pieces[:-1])
+    assert 1 <= len(pieces[-1]) <= size
 
-    assert not any(parse(f"{1 + 2 * n}-{1999999 - 2 * n}x2").meets(scouts) for n in range(1000))
-    assert parse("1-1999999x2").meets(parse("7-1999999x3"))
+
+@given(st.lists(NUMBERS, max_size=5), st.lists(NUMBERS, max_size=5))
+def test_two_specifications_meet_where_they_have_a_frame_in_common(one: list[int], other: list[int]) -> None:
+    first, second = (parse(",".join(map(str, frames))) for frames in (one, other))
+    assert first.meets(second) == second.meets(first) == bool({*one} & {*other})
+    assert all((frame in first) == (frame in one) for frame in range(-50, 51))
 
 
-def test_more_ranges_than_can_be_compared_are_no_specification() -> None:
-    parse(",".join(f"{n}-{n + 1}" for n in range(MAX_RANGES)))
-    parse(",".join(map(str, range(50_000))))
-    with pytest.raises(FramesError, match=f"more than {MAX_RANGES} ranges"):
-        parse(",".join(f"{n}-{n + 1}" for n in range(MAX_RANGES + 1)))
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        ([8], "8"),
+        ([1, 2], "1-2"),
+        ([1, 3], "1,3"),
+        ([1, 2, 3], "1-3"),
+        ([1, 3, 5], "1-5x2"),
+        ([1, 2, 7], "1,2,7"),
+        ([-3, -2], "-3--2"),
+    ],
+)
+def test_frames_are_written_as_people_do(frames: list[int], text: str) -> None:
+    assert write(frames) == text

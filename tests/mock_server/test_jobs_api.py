@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.statuses import TaskStatus
 from support.payloads import job_payloads
-from support.server import ApiCaller, Fake, job_file, job_payload, running
+from support.server import ApiCaller, Fake, job_file, job_payload, md5_of, running
 
 UPLOAD_ONLY = {"tasks_data": ..., "output_path": ..., "command": "upload only", "frame_range": "x"}
 
@@ -232,6 +232,41 @@ def test_an_upload_only_job_is_done_when_its_files_are_there(fake: Fake) -> None
     record = synced(caller, **UPLOAD_ONLY, upload_files=[job_file("/proj/a.ma", b"scene")])
 
     assert (record["status"], record["tasks"]) == ("success", [])
+
+
+@pytest.mark.parametrize(
+    ("frame_range", "tasks"), [(..., 0), ("x", 0), ("", 0), (None, 0), ("1-2", 2)], ids=str
+)
+def test_an_upload_only_job_has_no_frames(fake: Fake, frame_range: Any, tasks: int) -> None:
+    """With frames it is a command like any other, which happens to read so."""
+    caller = fake.caller()
+    fields = {**UPLOAD_ONLY, "frame_range": frame_range}
+    jid = caller.submit(**fields).json()["jobid"]
+
+    assert len(caller.get("/api/v1/tasks", query={"filter": f"jobLabel_eq_{jid}"}).json()["data"]) == tasks
+
+
+def test_an_md5_with_stray_bits_names_the_content_that_was_uploaded(fake: Fake) -> None:
+    """The last letter of a base64 md5 has four bits that say nothing."""
+    caller = fake.caller()
+    caller.upload("/proj/a.ma", b"scene")
+    md5 = md5_of(b"scene")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    stray = md5[:21] + letters[letters.index(md5[21]) + 1] + "=="
+    file = {**job_file("/proj/a.ma", b"scene"), "md5": stray}
+
+    assert synced(caller, upload_files=[file], local_upload=True)["status"] == "pending"
+
+
+@pytest.mark.parametrize("local_upload", [..., None], ids=["nothing said", "null"])
+def test_a_file_without_md5_is_missing_where_it_was_to_be_uploaded_before_the_job(
+    fake: Fake, local_upload: Any
+) -> None:
+    files = [{"destination": "/proj/a.ma", "md5": None}]
+    record = synced(fake.caller(), upload_files=files, local_upload=local_upload)
+
+    assert record["status"] == "sync_failed"
+    assert record["status_description"] == "1 files were never uploaded: /proj/a.ma"
 
 
 def test_a_job_whose_files_were_never_uploaded_fails_to_sync_and_says_which(fake: Fake) -> None:

@@ -221,6 +221,22 @@ def test_what_a_newer_version_wrote_is_found_before_anything_is_read(
         stored.log.check()
 
 
+def test_a_kind_whose_first_command_was_not_committed_is_noted_with_the_next(
+    tmp_path: Path,
+) -> None:
+    """Else an older version would not find out that there is a kind that it cannot read."""
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        with pytest.raises(sa.exc.IntegrityError):
+            stored.log.append("5001", job(1))  # there is a first one
+        stored.log.append("5001", job(2))
+    edit(tmp_path, "DELETE FROM log WHERE kind = 'job.created'")
+    edit(tmp_path, "UPDATE meta SET name = 'command/job.dreamt/1' WHERE name LIKE 'command/job.created/%'")
+
+    with opened(tmp_path) as stored, pytest.raises(DatabaseError, match=r"job\.dreamt"):
+        stored.log.check()
+
+
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     with opened(tmp_path) as stored:
         stored.log.append("5001", opening())

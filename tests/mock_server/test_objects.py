@@ -208,6 +208,20 @@ def test_a_content_is_held_by_who_sent_it_only(tmp_path: Path) -> None:
         assert held.files("5002") == []
 
 
+@pytest.mark.parametrize("newest", [b"one", b"other"])
+def test_of_the_contents_that_were_declared_for_a_path_the_newest_counts(
+    tmp_path: Path, newest: bytes
+) -> None:
+    with contents(tmp_path) as (store, held):
+        for content in (b"one", b"other"):
+            held.declare("5001", [("/a", md5_of(content))])
+            with store.receive(io.BytesIO(content), md5=digest(content), size=len(content)) as received:
+                held.add_upload("5001", received, t_us=2 if content == newest else 1)
+        assert held.held_md5("5001", "/a") == md5_of(newest)
+        assert held.held_md5("5001", "/b") is None
+        assert held.held_md5("5002", "/a") is None
+
+
 def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
     with contents(tmp_path) as (store, held):
         put(store, held, "5001", CONTENT)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.store.parts import Multipart, Parts, PartsReader
+from conductor_mock.store.parts import Multipart, Parts, PartsReader, UnknownUploadError
 from support.server import Answer, ApiCaller, Fake, md5_of, running
 
 CONTENT = b"eight by eight it comes"
@@ -132,6 +132,23 @@ def test_an_upload_completed_twice_at_once_is_joined_once(
     assert joins == [record["uploadID"]]
     assert left_over(tmp_path) == []
     assert caller.files() == {"/proj/a": md5_of(CONTENT)}
+
+
+def test_an_upload_is_known_by_its_account_its_content_and_how_it_is_cut(fake: Fake) -> None:
+    """The same one whenever it is asked for, and never that of another."""
+    parts, same = fake.service.parts, {"md5": md5_of(CONTENT), "size": 23, "part_size": 8}
+    first = parts.begin("5001", **same)
+    assert parts.begin("5001", **same) == first
+    others = [
+        parts.begin("5002", **same),
+        parts.begin("5001", **{**same, "md5": md5_of(b"")}),
+        parts.begin("5001", **{**same, "size": 24}),
+        parts.begin("5001", **{**same, "part_size": 9}),
+    ]
+    assert len({one.upload_id for one in (first, *others)}) == 5
+    assert parts.get("5002", others[0].upload_id) == others[0]
+    with pytest.raises(UnknownUploadError):
+        parts.get("5002", first.upload_id)
 
 
 def test_two_uploads_do_not_wait_for_each_other(fake: Fake) -> None:

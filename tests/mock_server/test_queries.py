@@ -78,6 +78,7 @@ def test_a_parameter_of_a_submission_that_is_not_known_is_kept_with_the_job(fake
         ("/get_log_file", {"task": "000"}, "job", "is required"),
         ("/get_log_file", {"job": "", "task": "000"}, "job", "must not be empty"),
         ("/get_log_file", {"job": "1", "task": "0", "num_lines[]": "many"}, "num_lines[]", "must be a whole"),
+        ("/get_log_file", {"job": "1", "task": "0", "num_lines[]": "12x"}, "num_lines[]", "must be a whole"),
         ("/get_log_file", {"job": "1", "task": "0", "num_lines[]": "9" * 5000}, "num_lines[]", "must be"),
         ("/downloads/next", {"count": "0"}, "count", "must be a whole number from 1"),
         ("/downloads/next", {"count": "\u0661"}, "count", "must be a whole number from 1"),

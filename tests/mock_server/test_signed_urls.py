@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from conductor_mock.auth.signing import Grant, SignatureError, Signer
 from conductor_mock.farm.ids import account_id
@@ -205,6 +206,19 @@ def test_an_empty_file_needs_neither_length_nor_chunks(fake: Fake) -> None:
 
     assert caller.put(url, b"").status == 200
     assert caller.files() == {"/proj/empty": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+
+
+def test_a_file_that_is_not_empty_needs_a_length_or_chunks(fake: Fake) -> None:
+    caller = fake.caller()
+    url = caller.upload_url("/proj/a.ma", CONTENT)
+    split = urlsplit(url)
+    environ = EnvironBuilder(split.path, ORIGIN, split.query, method="PUT", data=CONTENT).get_environ()
+    del environ["CONTENT_LENGTH"]
+    body, status, _ = run_wsgi_app(fake.app, environ)
+
+    assert status == "411 LENGTH REQUIRED"
+    assert b"send Content-Length or Transfer-Encoding: chunked" in b"".join(body)
+    assert caller.files() == {}
 
 
 def test_an_upload_may_be_larger_than_the_limit_for_json() -> None:

@@ -21,7 +21,7 @@ from conductor_mock.farm import (
     views,
 )
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, RulesChanged
+from conductor_mock.farm.commands import ClockSet, JobChanged, RulesChanged
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Task
 from conductor_mock.farm.statuses import ENDED, Action, DownloadStatus, Outcome, TaskStatus
@@ -224,6 +224,38 @@ def test_a_rule_decides_how_the_attempts_of_its_tasks_go() -> None:
     assert last.ended_us is not None
     assert last.ended_us - last.started_us == 40 * SECOND
     assert {len(task.attempts) for index, task in enumerate(job.tasks) if index != 2} == {1}
+
+
+@pytest.mark.parametrize("by", ["rule", "metadata"])
+def test_attempts_behind_the_end_of_a_list_go_as_its_last(by: str) -> None:
+    farm = Farm()
+    if by == "rule":
+        farm.do(RulesChanged((outcomes.check_rule({"match": {}, "outcome": ["preempted", "failed"]}),)))
+    metadata = {"mock_outcome": "preempted, failed"} if by == "metadata" else {}
+    policy = {"preempted": {"max_retries": 1}, "failed": {"max_retries": 3}}
+    job = farm.submit(1, metadata=metadata, autoretry_policy=policy)
+    farm.until_idle()
+    assert [attempt.outcome for attempt in job.tasks[0].attempts] == ["preempted", *["failed"] * 4]
+
+
+def test_a_job_whose_priority_fell_waits_for_those_that_are_above_it_now() -> None:
+    farm = Farm(fleet=1)
+    farm.submit(1, priority=9)
+    lowered, other = farm.submit(1, priority=8), farm.submit(1, priority=5)
+    farm.advance(10 * SECOND)  # all are ready, and the first has the only instance
+    farm.do(JobChanged(lowered.number, 1, None))
+    farm.until_idle()
+    began = [job.tasks[0].attempts[0].started_us for job in (other, lowered)]
+    assert began == sorted(began)
+    assert began[0] < began[1]
+
+
+def test_the_outbox_keeps_the_newest_thousand_mails() -> None:
+    farm = Farm()
+    for number in range(1003):
+        farm.submit(0, job_title=str(number), command="upload only", notify={"emails": ["a@b.c"]})
+    farm.until_idle()
+    assert [mail.job for mail in farm.state.outbox] == list(range(4, 1004))
 
 
 def test_a_rule_for_frames_that_are_none_is_refused_by_place() -> None:

@@ -22,6 +22,7 @@ import pytest
 import requests
 
 from conductor_contracts.contract import load as load_contract
+from conductor_mock.api import downloads
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
@@ -524,6 +525,21 @@ def test_trap_22_a_download_is_not_offered_again_before_it_is_reported(fake: Fak
         answer = caller.get("/downloads/next", query={"count": 20})
         again = answer.json()["data"] if answer.status == 201 else []
         assert [task["download_id"] for task in again] == offered
+
+
+def test_trap_22_more_than_the_most_of_a_page_is_the_most(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "MAX_PAGE", 2)
+    caller = fake.caller()
+    jid = finished(caller, tasks=3)
+    answer = caller.post(f"/jobs/{jid}/downloads", {}, query={"limit": "3"}).json()
+    rest = {"limit": "3", "start_cursor": answer["next_cursor"]}
+    second = caller.post(f"/jobs/{jid}/downloads", {}, query=rest).json()["downloads"]
+
+    assert [task["task_id"] for task in answer["downloads"]] == ["000", "001"]
+    assert [task["task_id"] for task in second] == ["002"]
+    assert len(caller.get("/downloads/next", query={"count": "3"}).json()["data"]) == 2
 
 
 def test_trap_23_no_download_is_without_files(fake: Fake) -> None:
