@@ -56,7 +56,9 @@ def hide_wrapped(text: str, is_secret: Callable[[str], bool], hidden: str) -> st
         decoded = _unpacked(match.group())
         return hidden if decoded and is_secret(decoded) else match.group()
 
-    return _BASE64.sub(packed, _ESCAPED.sub(escaped, text))
+    if "%" in text:
+        text = _ESCAPED.sub(escaped, text)
+    return _BASE64.sub(packed, text)
 
 
 def _unpacked(text: str) -> str:
