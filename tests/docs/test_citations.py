@@ -209,3 +209,11 @@ def test_a_source_becomes_links() -> None:
     assert linked("wire reference 2.6, 9.9 [ran]: no", "w.md") == (
         "wire reference [2.6](w.md#2.6), [9.9](w.md#trap-9) [ran]: no"
     )
+
+
+def test_every_tag_of_the_contract_has_a_row_in_the_wire_reference() -> None:
+    table = WIRE.partition('<a id="tags"></a>')[2].partition('<a id="0">')[0]
+    rows = set(re.findall(r"^\| \[(\w+)\] \|", table, re.MULTILINE))
+
+    assert {tag.name for tag in load_contract().tags} <= rows
+    assert len(rows) >= 10

@@ -83,3 +83,38 @@ def test_every_kind_of_change_has_a_checklist() -> None:
         *("A Submit argument", "A client command", "A page", "A catalogue entry and a price"),
         "A record of the log",
     ]
+
+
+NAMED = sorted(set(re.findall(r"`([^`\n]+)`", CONTRIBUTING.partition("\n## Checklists\n")[2])))
+FILES = [
+    path
+    for folder in ("client", "contracts", "docs", "mock_server", "tests")
+    for path in (ROOT / folder).rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+]
+DOTTED = {
+    word
+    for path in FILES
+    if path.suffix in (".py", ".yaml") and path != Path(__file__) and "half_done" not in path.parts
+    for word in re.findall(r"@?\w+(?:\.\w+)*", path.read_text(encoding="utf-8"))
+}
+WORDS = DOTTED | {word for dotted in DOTTED for word in dotted.split(".")}
+
+
+def is_there(name: str) -> bool:
+    """Whether the tree has a file of this path, or of a path that ends with it, or code with this word."""
+    return (
+        (ROOT / name).exists() or name in WORDS or any(path.as_posix().endswith(f"/{name}") for path in FILES)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if re.match(r"[\w@]", name) and " " not in name])
+def test_what_a_checklist_names_is_there(name: str) -> None:
+    assert is_there(name.removesuffix("()"))
+
+
+def test_what_is_not_there_is_noticed() -> None:
+    assert not any(
+        is_there(name) for name in ("NOT_ONE_OF_OURS", "farm/nothing.py", "nothing.yaml", "jobs.paint")
+    )
+    assert len(NAMED) > 100
