@@ -115,7 +115,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         pool = execution.prepare(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
-        catalog = _catalog(settings.catalog)
+        catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = load_or_create(directory)
         objects = ObjectStore(directory)
         contents = AccountContents(database, objects)
@@ -173,11 +173,11 @@ def _open_directory(settings: Settings, resources: ExitStack) -> Path:
     return directory
 
 
-def _catalog(name: Path | str | None) -> Catalog:
+def _catalog(name: Path | str | None, *, strict: bool) -> Catalog:
     """The shipped catalogue, one of the shipped ones by its name, or a user's file."""
     if name is None:
         return default_catalog()
-    return named_catalog(str(name)) if str(name) in SHIPPED else load_catalog(name)
+    return named_catalog(str(name)) if str(name) in SHIPPED else load_catalog(name, strict=strict)
 
 
 def _server_options(

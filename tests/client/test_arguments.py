@@ -68,7 +68,18 @@ BAD: dict[str, list[Any]] = {
     "database_filepath": [5, b"x", "\0"],
     "docker_image": [5, ["x"]],
     "enforced_md5s": [[], {"/a": "d41d8cd98f00b204e9800998ecf8427e"}, {"/a": ""}, {"/a": None}, {5: "x"}],
-    "environment": [[], "A=1", {"A": 1}, {"A": None}, {"": "x"}, {"A=B": "x"}, {5: "x"}, {"A": "\0"}],
+    "environment": [
+        [],
+        "A=1",
+        {"A": True},
+        {"A": 1.5},
+        {"A": 1.0},
+        {"A": None},
+        {"": "x"},
+        {"A=B": "x"},
+        {5: "x"},
+        {"A": "\0"},
+    ],
     "force": ["yes", 1, 0],
     "frames": ["x", "1-", 1.5, [1], True],
     "instance_type": ["", 5],
@@ -258,6 +269,15 @@ def test_numbers_may_be_digits_and_frames_a_number_and_paths_path_objects() -> N
     resolved = resolve(args)
     assert (resolved["priority"], resolved["chunk_size"], resolved["scout_frame"]) == (7, 2, "8")
     assert resolved["upload_paths"] == ["/a"]
+
+
+def test_a_variable_may_be_a_whole_number_and_is_sent_as_one() -> None:
+    resolved = resolve({**MINIMAL, "environment": {"A": 1, "B": "1", "C": 2**70}})
+    assert [(name, type(value)) for name, value in resolved["environment"].items()] == [
+        ("A", int),
+        ("B", str),
+        ("C", int),
+    ]
 
 
 def test_defaults_are_not_shared_between_submissions() -> None:

@@ -14,7 +14,7 @@ from conductor.lib.package_environment import PackageEnvironment
 Entry = dict[str, Any]
 
 
-def entry(policy: str, value: str, name: str = "V") -> Entry:
+def entry(policy: str, value: str | int, name: str = "V") -> Entry:
     return {"name": name, "value": value, "merge_policy": policy}
 
 
@@ -22,7 +22,7 @@ def package(*entries: Entry, platform: str = "linux") -> dict[str, Any]:
     return {"product": "p", "platform": platform, "environment": list(entries)}
 
 
-def merge(*pairs: tuple[str, str]) -> str:
+def merge(*pairs: tuple[str, str | int]) -> str | int:
     return PackageEnvironment([entry(policy, value) for policy, value in pairs])["V"]
 
 
@@ -38,10 +38,16 @@ def merge(*pairs: tuple[str, str]) -> str:
         ([("exclusive", ""), ("append", "/a")], "/a"),
         ([("exclusive", ""), ("prepend", "/a")], "/a"),
         ([("append", ""), ("append", "x")], ":x"),
+        ([("exclusive", 1)], 1),
+        ([("exclusive", "x"), ("exclusive", 1)], 1),
+        ([("append", 1)], "1"),
+        ([("append", "x"), ("prepend", 0)], "0:x"),
     ],
 )
-def test_variables_are_joined_by_their_policies(pairs: list[tuple[str, str]], joined: str) -> None:
-    assert merge(*pairs) == joined
+def test_variables_are_joined_by_their_policies(
+    pairs: list[tuple[str, str | int]], joined: str | int
+) -> None:
+    assert (merge(*pairs), type(merge(*pairs))) == (joined, type(joined))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,13 @@ def test_nothing_adds_nothing(nothing: Any) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [{"product": "p"}, {"environment": None, "product": "p"}, [{"name": "V"}], ["V"], [entry("append", 1)]],  # type: ignore[arg-type]
+    [
+        {"product": "p"},
+        {"environment": None, "product": "p"},
+        [{"name": "V"}],
+        ["V"],
+        [entry("append", True)],
+    ],
 )
 def test_what_holds_no_variables_is_refused(source: Any) -> None:
     with pytest.raises(EnvironmentMergeError, match=r"p has no list of variables|a variable is"):

@@ -15,14 +15,14 @@ from conductor.lib.package_utils import merge_package_environments
 Package = dict[str, Any]
 
 
-def package(name: str, *entries: tuple[str, str, str]) -> Package:
+def package(name: str, *entries: tuple[str, str | int, str]) -> Package:
     environment = [
         {"name": variable, "value": value, "merge_policy": policy} for variable, value, policy in entries
     ]
     return {"package_id": name, "relative_path": name, "environment": environment}
 
 
-def merge(*entries: tuple[str, str], base: dict[str, str] | None = None) -> str:
+def merge(*entries: tuple[str, str | int], base: dict[str, str | int] | None = None) -> str | int:
     """Merge one variable through packages with (policy, value)."""
     packages = [package(f"p{n}", ("V", value, policy)) for n, (policy, value) in enumerate(entries)]
     return merge_package_environments(packages, base)["V"]
@@ -70,7 +70,29 @@ def test_another_policy_is_an_error_that_names_it(policy: str) -> None:
         merge((policy, "x"))
 
 
-@pytest.mark.parametrize("entry", [{"name": "V"}, {"name": "V", "value": 1, "merge_policy": "append"}, None])
+def test_a_whole_number_stays_one_until_something_is_joined_to_it() -> None:
+    assert repr(merge(("exclusive", 1))) == "1"
+    assert repr(merge(base={"V": 1})) == "1"
+    assert repr(merge(("append", 1))) == "'1'"
+    assert merge(("append", "a"), ("append", 0), ("append", "b")) == "a:0:b"
+    assert merge(("append", "b"), base={"V": 0}) == "0:b"
+
+
+def test_a_whole_number_agrees_with_its_decimal_text_and_the_first_stays() -> None:
+    assert repr(merge(("exclusive", 1), ("exclusive", "1"))) == "1"
+    assert repr(merge(("exclusive", 7), base={"V": "7"})) == "'7'"
+    with pytest.raises(EnvironmentMergeError, match="cannot be both 1 "):
+        merge(("exclusive", 1), ("exclusive", "01"))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "V"},
+        None,
+        *({"name": "V", "value": odd, "merge_policy": "append"} for odd in (True, 1.5, None, ["a"])),
+    ],
+)
 def test_a_malformed_variable_is_an_error_that_names_the_package(entry: object) -> None:
     with pytest.raises(EnvironmentMergeError, match="vendor/odd"):
         merge_package_environments([{"relative_path": "vendor/odd", "environment": [entry]}])

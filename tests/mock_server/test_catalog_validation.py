@@ -323,10 +323,27 @@ def test_an_unknown_merge_policy_is_an_error_and_prepend_a_warning(path: str) ->
 def test_a_variable_needs_a_name_and_a_text(path: str) -> None:
     for name in ("", "A=B", None, 7):
         assert_only_error(set_at(document(), f"{path}/name", name), f"{path}/name")
-    assert validate(set_at(document(), f"{path}/value", 1)) == []
-    for value in (True, False, 1.5, None):
+    for value in ([], {}):
         assert_only_error(set_at(document(), f"{path}/value", value), f"{path}/value", "whole number")
     assert_only_error(without(document(), f"{path}/value"), f"{path}/value")
+
+
+@pytest.mark.parametrize("path", ["/packages/0/environment/0", "/env_vars_configs/0"])
+def test_a_variable_may_be_a_whole_number(path: str) -> None:
+    for value in (0, 1, -7, 2**70):
+        assert validate(set_at(document(), f"{path}/value", value)) == []
+
+
+@pytest.mark.parametrize("path", ["/packages/0/environment/0", "/env_vars_configs/0"])
+def test_a_variable_that_is_no_text_and_no_whole_number_is_a_warning_or_an_error_when_strict(
+    path: str,
+) -> None:
+    for value in (True, False, 1.5, 1.0, None):
+        odd = set_at(document(), f"{path}/value", value)
+        assert_only_warning(odd, f"{path}/value", "quotes")
+        assert [problem.path for problem in validate(odd, strict=True) if problem.is_error] == [
+            f"{path}/value"
+        ]
 
 
 def test_an_environment_may_be_empty_and_should_not_be_missing() -> None:

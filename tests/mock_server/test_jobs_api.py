@@ -315,6 +315,10 @@ def test_a_job_without_files_does_not_wait_for_a_daemon(fake: Fake) -> None:
             "/machine_type is not in the contract; did you mean 'machine_flavor'?",
         ),
         ({"quite_another": 1}, "/quite_another is not in the contract"),
+        ({"environment": {"A": True}}, "/environment/A must be text or a whole number, got true"),
+        ({"environment": {"A": 1.5}}, "/environment/A must be text or a whole number, got 1.5"),
+        ({"environment": {"A": 1.0}}, "/environment/A must be text or a whole number, got 1.0"),
+        ({"environment": {"A/B": None}}, "/environment/A~1B must be text or a whole number, got null"),
         ({"project": "nobody's"}, '/project the catalogue has no project "nobody\'s"'),
         (
             {"software_package_ids": ["7208372e306614d514944938c395e0e7", "0123"]},
@@ -341,6 +345,28 @@ def test_what_is_unknown_is_a_warning_or_refused_when_strict(
         assert (answer.status, answer.faults) == (400, {place: message})
         assert answer.message == f"strict: {warning}"
         assert strict.caller().jobs() == []
+
+
+def test_a_variable_may_be_a_whole_number_which_is_kept_as_sent_and_reaches_the_task_as_text() -> None:
+    sent = {"ONE": 1, "ZERO": 0, "BIG": 2**70, "TEXT": "1"}
+    with running(strict=True) as fake:
+        caller = fake.caller()
+        record = submitted(caller, environment=sent)
+        (task,) = caller.get("/api/v1/tasks").json()["data"]
+
+    assert record["payload"]["environment"] == sent
+    assert {type(value) for name, value in record["payload"]["environment"].items() if name != "TEXT"} == {
+        int
+    }
+    assert task["environment"] == {"ONE": "1", "ZERO": "0", "BIG": str(2**70), "TEXT": "1"}
+
+
+def test_what_is_no_value_of_a_variable_reaches_the_task_as_its_json_and_null_not_at_all(fake: Fake) -> None:
+    caller = fake.caller()
+    caller.submit(environment={"YES": True, "NO": False, "HALF": 0.5, "NOTHING": None})
+    (task,) = caller.get("/api/v1/tasks").json()["data"]
+
+    assert task["environment"] == {"YES": "true", "NO": "false", "HALF": "0.5"}
 
 
 def test_a_strict_server_takes_what_it_knows() -> None:
@@ -372,7 +398,7 @@ def test_a_job_with_a_million_oddities_is_warned_about_a_few_times(fake: Fake) -
         ({"priority": 10**30}, "/priority"),
         ({"priority": True}, "/priority"),
         ({"chunk_size": 0}, "/chunk_size"),
-        ({"environment": {"A": 1}}, "/environment/A"),
+        ({"environment": {"A": ["1"]}}, "/environment/A"),
         ({"environment": []}, "/environment"),
         ({"autoretry_policy": {"failed": {"max_retries": 6}}}, "/autoretry_policy/failed/max_retries"),
         ({"notify": ["a@b"]}, "/notify"),

@@ -22,6 +22,36 @@ ENTRIES = [
 ]
 
 
+NUMBERS = [
+    {"name": "V", "value": value, "merge_policy": policy}
+    for policy, value in itertools.product(POLICIES, ("", "1", 0, 1))
+]
+"""Text and whole numbers, which some published packages have (wire reference 12.1)."""
+
+
+def cases_of_numbers() -> list[list[Source]]:
+    """Every way to set a variable up to three times to text or a number."""
+    return [
+        [([entry], "linux") for entry in chosen]
+        for length in range(1, LONGEST + 1)
+        for chosen in itertools.product(NUMBERS, repeat=length)
+    ]
+
+
+def in_text(sources: list[Source]) -> list[Source]:
+    """The same with the decimal text of every number that is joined to others."""
+    return [
+        (
+            [
+                one if one["merge_policy"] == "exclusive" else {**one, "value": str(one["value"])}
+                for one in entries
+            ],
+            platform,
+        )
+        for entries, platform in sources
+    ]
+
+
 def cases() -> list[list[Source]]:
     """Every way to set a variable up to three times, for each platform; and sources of two platforms."""
     merges = [
@@ -40,7 +70,7 @@ def cases() -> list[list[Source]]:
     return merges + mixed + nothing
 
 
-def built(sources: list[Source]) -> dict[str, str] | None:
+def built(sources: list[Source]) -> dict[str, str | int] | None:
     environment = PackageEnvironment()
     try:
         for entries, platform in sources:
@@ -65,6 +95,29 @@ def test_both_clients_merge_alike_and_refuse_alike(result: list[Json | None]) ->
     assert None in ours
     assert {"V": "y:x:x"} in ours
     assert {"V": "x;y"} in ours
+
+
+@scenario()
+def merging_numbers(desk: Workstation) -> list[Json | str | None]:
+    return list(desk.drive("environments", cases_of_numbers()))
+
+
+@after(merging_numbers)
+def test_a_whole_number_stays_one_as_with_the_vendor_and_is_text_where_that_one_breaks(
+    result: list[Json | str | None],
+) -> None:
+    broken = 0
+    for case, theirs in zip(cases_of_numbers(), result, strict=True):
+        own = built(case)
+        if theirs == "TypeError":
+            broken += 1
+            assert own == built(in_text(case)), case
+        else:
+            assert (own, [type(value) for value in (own or {}).values()]) == (
+                theirs,
+                [type(value) for value in (theirs or {}).values()],
+            ), case
+    assert 0 < broken < len(result)
 
 
 @after(building_menus)

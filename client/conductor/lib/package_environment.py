@@ -13,6 +13,7 @@ from typing import Any
 
 from conductor.lib.exceptions import EnvironmentMergeError
 from conductor.lib.package_tree import PLATFORMS
+from conductor.lib.package_utils import is_value
 
 SEPARATORS = {"linux": ":", "windows": ";"}
 APPEND, PREPEND, EXCLUSIVE = POLICIES = ("append", "prepend", "exclusive")
@@ -20,14 +21,17 @@ APPEND, PREPEND, EXCLUSIVE = POLICIES = ("append", "prepend", "exclusive")
 
 @dataclass(frozen=True)
 class _Value:
-    """What a variable holds so far: one exclusive text, or a list of texts."""
+    """What a variable holds so far: one exclusive value, or a list of texts."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str | int, ...]
     exclusive: bool
 
 
-class PackageEnvironment(Mapping[str, str]):
+class PackageEnvironment(Mapping[str, "str | int"]):
     """The environment of tasks: a mapping from names to joined texts, in the order in which names were first set.
+
+    An exclusive value that is a whole number stays one, as in the vendor's clients; in a list it is its decimal text,
+    where those raise TypeError (wire reference 12.1).
 
     Lists are joined with ``:`` for Linux and ``;`` for Windows. The platform is that of the first package, or the one
     that came with the first list of variables (Linux if none did).
@@ -77,8 +81,9 @@ class PackageEnvironment(Mapping[str, str]):
             )
         return chosen
 
-    def __getitem__(self, name: str) -> str:
-        return SEPARATORS[self.platform].join(self._values[name].parts)
+    def __getitem__(self, name: str) -> str | int:
+        found = self._values[name]
+        return found.parts[0] if found.exclusive else SEPARATORS[self.platform].join(map(str, found.parts))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -97,14 +102,15 @@ def _entries(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(package["environment"])
 
 
-def _read(entry: Any) -> tuple[str, str, str]:
+def _read(entry: Any) -> tuple[str, str | int, str]:
     try:
         name, value, policy = entry["name"], entry["value"], entry["merge_policy"]
     except (KeyError, TypeError):
         name = value = policy = None
-    if not isinstance(name, str) or not isinstance(value, str):
+    if not isinstance(name, str) or not is_value(value):
         raise EnvironmentMergeError(
-            f"a variable is {entry!r}; accepted: an object with name, value and merge_policy, all of them text"
+            f"a variable is {entry!r}; accepted: an object with name, value and merge_policy, all of them text, or a "
+            "whole number as value"
         )
     if policy not in POLICIES:
         raise EnvironmentMergeError(
@@ -113,11 +119,11 @@ def _read(entry: Any) -> tuple[str, str, str]:
     return name, value, policy
 
 
-def _joined(name: str, there: _Value | None, value: str, policy: str) -> _Value:
+def _joined(name: str, there: _Value | None, value: str | int, policy: str) -> _Value:
     if policy == EXCLUSIVE:
         if there is not None and not there.exclusive:
             raise EnvironmentMergeError(
-                f"{name} is a list ({', '.join(there.parts)}) and cannot be set to {value!r} exclusively"
+                f"{name} is a list ({', '.join(map(str, there.parts))}) and cannot be set to {value!r} exclusively"
             )
         return _Value((value,), exclusive=True)
     if there is None or (there.exclusive and not there.parts[0]):

@@ -12,13 +12,14 @@ APPEND, EXCLUSIVE = "append", "exclusive"
 
 
 def merge_package_environments(
-    packages: Iterable[Mapping[str, Any]], base_env: Mapping[str, str] | None = None
-) -> dict[str, str]:
+    packages: Iterable[Mapping[str, Any]], base_env: Mapping[str, str | int] | None = None
+) -> dict[str, str | int]:
     """Return ``base_env`` with the variables of the packages merged in, in the order given.
 
     A variable with the policy ``append`` is joined to what is there with ``:``, one with ``exclusive`` must
-    be unset or have the same value (wire reference 5.1). ``base_env`` is left as it is. Packages are records
-    such as ``request_software_packages`` returns; one without ``environment`` adds nothing.
+    be unset or have the same value (wire reference 5.1). A value that is a whole number stays one as long as nothing is
+    joined to it, and is its decimal text where it is joined or compared (wire reference 12.1). ``base_env`` is left as
+    it is. Packages are records such as ``request_software_packages`` returns; one without ``environment`` adds nothing.
 
     Raises EnvironmentMergeError that names the variable, both values and the packages; or the policy that
     is neither of the two.
@@ -31,9 +32,10 @@ def merge_package_environments(
             name, value, policy = _entry(entry, label)
             if policy == APPEND:
                 # An empty value counts as unset here, but not below: so says the vendor's function.
-                merged[name] = f"{merged[name]}{SEPARATOR}{value}" if merged.get(name) else value
+                there = merged.get(name, "")
+                merged[name] = str(value) if there == "" else f"{there}{SEPARATOR}{value}"
             elif policy == EXCLUSIVE:
-                if merged.setdefault(name, value) != value:
+                if str(merged.setdefault(name, value)) != str(value):
                     raise _conflict(name, merged[name], setters[name], value, label)
             else:
                 raise EnvironmentMergeError(
@@ -43,15 +45,22 @@ def merge_package_environments(
     return merged
 
 
-def _entry(entry: Any, label: str) -> tuple[str, str, Any]:
+def is_value(value: object) -> bool:
+    """Return whether an environment variable can have this value: text or a whole number (wire reference 12.1)."""
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def _entry(entry: Any, label: str) -> tuple[str, str | int, Any]:
     try:
         name, value, policy = entry["name"], entry["value"], entry["merge_policy"]
     except (KeyError, TypeError):
         raise EnvironmentMergeError(
             f"a variable of {label} is {entry!r}; accepted: an object with name, value and merge_policy"
         ) from None
-    if not isinstance(name, str) or not isinstance(value, str):
-        raise EnvironmentMergeError(f"a variable of {label} is {entry!r}; accepted: name and value as text")
+    if not isinstance(name, str) or not is_value(value):
+        raise EnvironmentMergeError(
+            f"a variable of {label} is {entry!r}; accepted: a name as text, a value as text or a whole number"
+        )
     return name, value, policy
 
 
@@ -62,7 +71,9 @@ def _label(package: Mapping[str, Any]) -> str:
     return "a package without a name"
 
 
-def _conflict(name: str, there: str, setters: list[str], value: str, label: str) -> EnvironmentMergeError:
+def _conflict(
+    name: str, there: str | int, setters: list[str], value: str | int, label: str
+) -> EnvironmentMergeError:
     by = ", ".join(dict.fromkeys(setters))
     return EnvironmentMergeError(
         f"{name} cannot be both {there!r} (set by {by}) and {value!r}, which {label} sets exclusively"

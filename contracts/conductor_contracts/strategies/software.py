@@ -20,14 +20,17 @@ PLAIN_NAMES = ("SHOW", "SHOT", "OCIO")
 """Variables that no package touches."""
 
 _POLICIES = ("append", "exclusive", "prepend")
-_VALUES = st.one_of(
-    st.sampled_from(["", "/opt/a", "/opt/b", "/opt/a/bin:/opt/a/lib"]), WORDS.map(lambda word: f"/opt/{word}")
+_VALUES: st.SearchStrategy[str | int] = st.one_of(
+    st.sampled_from(["", "/opt/a", "/opt/b", "/opt/a/bin:/opt/a/lib"]),
+    WORDS.map(lambda word: f"/opt/{word}"),
+    st.sampled_from([0, 1, -1, 2**40]),
 )
+"""Texts, and whole numbers, which some published packages and jobs have (wire reference 12.1)."""
 
 
 def environments(
     *, names: Sequence[str] = PATH_NAMES + PLAIN_NAMES, max_size: int = 5
-) -> st.SearchStrategy[dict[str, str]]:
+) -> st.SearchStrategy[dict[str, str | int]]:
     """Environments as a submission gives them: ``{"PYTHONPATH": "/opt/a"}``.
 
     The default names collide with what packages append, never with what they set exclusively.
@@ -92,11 +95,11 @@ def _distinct(
     )
 
 
-def _agreed_values() -> st.SearchStrategy[dict[str, str]]:
+def _agreed_values() -> st.SearchStrategy[dict[str, str | int]]:
     return st.fixed_dictionaries(dict.fromkeys(EXCLUSIVE_NAMES, _VALUES))
 
 
-def _agreeing(agreed: dict[str, str]) -> st.SearchStrategy[list[dict[str, str]]]:
+def _agreeing(agreed: dict[str, str | int]) -> st.SearchStrategy[list[dict[str, Any]]]:
     exclusive = st.sampled_from(sorted(agreed)).map(
         lambda name: {"name": name, "value": agreed[name], "merge_policy": "exclusive"}
     )
@@ -109,7 +112,7 @@ def _agreeing(agreed: dict[str, str]) -> st.SearchStrategy[list[dict[str, str]]]
 
 
 def _records(
-    variables: st.SearchStrategy[list[dict[str, str]]], platforms: Sequence[str]
+    variables: st.SearchStrategy[list[dict[str, Any]]], platforms: Sequence[str]
 ) -> st.SearchStrategy[dict[str, Any]]:
     products = st.sampled_from(["maya-io", "arnold-maya", "houdini", "nuke", "v-ray-standalone"])
     parts = st.sampled_from(["", "1", "2", "2024", "SP2", "glibc217"])

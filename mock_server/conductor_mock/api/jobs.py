@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from flask import Blueprint, request
 
+from conductor_contracts.problems import pointer
 from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
@@ -16,7 +18,7 @@ from conductor_mock.api.record_filters import parse
 from conductor_mock.context import caller, service, warn, warnings
 from conductor_mock.farm import actions, ids, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s
-from conductor_mock.farm.payload import Submission, read
+from conductor_mock.farm.payload import Submission, odd_variables, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
 from conductor_mock.store.account import Account
@@ -48,6 +50,7 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
     check_project(offered, submission.payload.get("project"), "/project")
     machine = machine_of(offered, submission)
     _check_scouts(submission)
+    _check_variables(submission)
     held = current.contents.held(account.account_id, uploaded_md5s(submission))
     command = create_job(
         submission,
@@ -101,6 +104,12 @@ def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
         return record
     names = [name.strip() for name in fields.split(",")]
     return {name: record[name] for name in names if name in record}
+
+
+def _check_variables(submission: Submission) -> None:
+    """Notice values of the environment that are neither text nor whole numbers (wire reference 12.1)."""
+    for name, value in odd_variables(submission.payload):
+        notice(pointer("/environment", name), f"must be text or a whole number, got {json.dumps(value)}")
 
 
 def _check_scouts(submission: Submission) -> None:

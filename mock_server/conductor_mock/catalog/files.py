@@ -42,14 +42,14 @@ def named(name: str) -> Catalog:
     return Catalog.from_document(build(table))
 
 
-def load(path: str | Path) -> Catalog:
+def load(path: str | Path, *, strict: bool = False) -> Catalog:
     """Read a user's catalogue file: JSON if its name ends in `.json`, YAML otherwise.
 
     It is an object with some of the keys `packages`, `projects`, `instance_types` and `env_vars_configs`, each
     a list of records as the wire has them, and of `machines` and `licenses` (see `from_document`).
     Raises CatalogError naming the file, each wrong place in it, and what is accepted there.
     """
-    return from_document(read(path), str(path))
+    return from_document(read(path), str(path), strict=strict)
 
 
 def read(path: str | Path) -> object:
@@ -66,7 +66,7 @@ def read(path: str | Path) -> object:
         raise CatalogError(f"the catalogue {path} is nested too deeply") from error
 
 
-def from_document(document: object, source: str) -> Catalog:
+def from_document(document: object, source: str, *, strict: bool = False) -> Catalog:
     """Make a catalogue of a document that someone wrote; `source` names it in the error.
 
     A list that is left out is that of the shipped catalogue, so that a file may hold only a studio's projects.
@@ -75,7 +75,7 @@ def from_document(document: object, source: str) -> Catalog:
     Raises CatalogError with every error that `validate` finds; warnings do not stop it.
     """
     completed = complete(document)
-    errors = [problem for problem in validate(completed) if problem.is_error]
+    errors = [problem for problem in validate(completed, strict=strict) if problem.is_error]
     if errors or not isinstance(completed, dict):
         raise CatalogError.of(source, errors)
     return Catalog.from_document(completed)

@@ -70,8 +70,10 @@ def _check_variable(path: str, variable: object, policies: dict[str, str], findi
         findings.error(f"{path}/name", "must be the name of a variable")
         return
     value = variable.get("value")
-    if not isinstance(value, (str, int)) or isinstance(value, bool):
-        findings.error(f"{path}/value", "must be text or a whole number; in YAML put others in quotes")
+    if "value" not in variable or isinstance(value, (dict, list)):
+        findings.error(f"{path}/value", "must be text or a whole number")
+    elif not isinstance(value, (str, int)) or isinstance(value, bool):
+        findings.odd(f"{path}/value", f"{value!r} must be text or a whole number; in YAML put it in quotes")
     if policy not in POLICIES:
         findings.error(f"{path}/merge_policy", f"is {policy!r}; accepted are {', '.join(POLICIES)}")
     elif policy == "prepend":

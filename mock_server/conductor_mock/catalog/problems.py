@@ -27,8 +27,9 @@ class Finding(Problem):
 
 @dataclass
 class Findings:
-    """Collects problems while the rules run."""
+    """Collects problems while the rules run; `strict` is that of the server."""
 
+    strict: bool = False
     problems: list[Finding] = field(default_factory=list)
 
     def error(self, path: str, message: str) -> None:
@@ -38,6 +39,10 @@ class Findings:
     def warn(self, path: str, message: str) -> None:
         """Note something that a client silently drops, or that is surely not meant."""
         self.problems.append(Finding(path, message, is_error=False))
+
+    def odd(self, path: str, message: str) -> None:
+        """Note something that no published record has: a warning, or an error when the server is strict."""
+        self.problems.append(Finding(path, message, is_error=self.strict))
 
     @property
     def has_errors(self) -> bool:

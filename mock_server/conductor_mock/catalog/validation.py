@@ -23,14 +23,15 @@ from conductor_mock.catalog.package_rules import Placed, check_environment, chec
 from conductor_mock.catalog.problems import Finding, Findings
 
 
-def validate(document: object) -> list[Finding]:
+def validate(document: object, *, strict: bool = False) -> list[Finding]:
     """Everything that is wrong with a catalogue document, errors and warnings, in the order of its parts.
 
     A document is a JSON object with the lists `packages`, `projects`, `instance_types` and `env_vars_configs`
     and, if wanted, the tables `machines` and `licenses` (or `licences`). A document without errors makes a
-    Catalog. Never raises, whatever the document is; problems within records are looked for once the outline is right.
+    Catalog. Never raises, whatever the document is; problems within records are looked for once the outline is
+    right. `strict` is that of the server, and makes errors of values that no published record has.
     """
-    findings = Findings()
+    findings = Findings(strict)
     if not isinstance(document, dict):
         findings.error("", f"must be an object with the keys {', '.join(LISTS)}")
         return findings.problems

@@ -32,7 +32,8 @@ def replace() -> dict[str, Any]:
     warnings: list[str] = []
     if document is not None:
         try:
-            document = from_document(document, "the request").to_document()
+            strict = service().settings.strict
+            document = from_document(document, "the request", strict=strict).to_document()
         except CatalogError as error:
             raise bad_request(f"the catalogue was not taken: {error}", *error.problems) from None
         warnings = [

@@ -6,6 +6,7 @@ want to know: the checks of the request, the decision, and the fold.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ def read(payload: Json) -> Submission:
         scout_frames=scout_frames,
         scouts=parse_or_none(scout_frames) if scout_frames.strip() else None,
         metadata=payload.get("metadata") or {},
-        environment={name: str(value) for name, value in (payload.get("environment") or {}).items()},
+        environment=_environment(payload),
         retries=_retries(payload),
         notify=_notify(payload),
     )
@@ -179,6 +180,26 @@ def _tasks(payload: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 def _impossible_range(message: str) -> InvalidRequestError:
     return InvalidRequestError(f"frame_range: {message}", "/frame_range")
+
+
+def _environment(payload: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of the tasks as they reach them (wire reference 12.1): a whole number is its decimal text.
+
+    What is no value of a variable is guessed at (design, values of variables): its JSON text, and null is not set.
+    """
+    values: Mapping[str, Any] = payload.get("environment") or {}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def odd_variables(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """`(name, value)` of what is no value of a variable: neither text nor a whole number; true and false are none."""
+    for name, value in (payload.get("environment") or {}).items():
+        if not isinstance(value, (str, int)) or isinstance(value, bool):
+            yield name, value
 
 
 def _retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:

@@ -21,6 +21,7 @@ from conductor.lib.values.kinds import (
     Kind,
     PathText,
     Text,
+    VariableValue,
     Whole,
     absolute_path,
     choice,
@@ -132,7 +133,7 @@ ARGUMENTS = (
     ),
     Argument(
         "environment",
-        MapOf(_VARIABLE, Text()),
+        MapOf(_VARIABLE, VariableValue()),
         "Environment variables of the tasks.",
         wire="environment",
         sent=ALWAYS,

@@ -101,6 +101,19 @@ class Text(Kind):
         return self.fits is None or self.fits(text)
 
 
+@dataclass(frozen=True)
+class VariableValue(Text):
+    """The value of an environment variable: text, or a whole number, which is sent as one (wire reference 12.1)."""
+
+    what: str = "text or a whole number"
+
+    def check(self, value: Any, spot: Spot) -> Any:
+        """Return the value as it is."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        return super().check(value, spot)
+
+
 def _clean(text: str) -> bool:
     try:
         return b"\0" not in text.encode()
