@@ -142,7 +142,7 @@ def test_a_refused_source_leaves_the_environment_as_it_was(first: list[Entry], s
 
 @given(entries, entries)
 def test_one_list_or_two_make_the_same_environment(first: list[Entry], second: list[Entry]) -> None:
-    def made(*sources: list[Entry]) -> dict[str, str] | str:
+    def made(*sources: list[Entry]) -> dict[str, str | int] | str:
         try:
             return dict(PackageEnvironment(*sources))
         except EnvironmentMergeError as error:

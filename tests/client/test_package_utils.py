@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ bases = st.dictionaries(names, values)
 appending = st.lists(st.tuples(names, st.sampled_from(["/a", "/b", "/c"])), max_size=12)
 
 
-def attempt(content: list[Package], base: dict[str, str]) -> dict[str, str] | None:
+def attempt(content: list[Package], base: Mapping[str, str | int]) -> dict[str, str | int] | None:
     try:
         return merge_package_environments(content, base)
     except EnvironmentMergeError:
@@ -175,7 +176,7 @@ def test_exclusive_values_agree_or_the_error_names_the_variable(
         return
     for item in content:
         for entry in item["environment"]:
-            value = merged[entry["name"]]
+            value = str(merged[entry["name"]])
             # Whatever was exclusive was the whole value at that moment; the rest was appended.
             if entry["merge_policy"] == "exclusive":
                 assert value.startswith(entry["value"])

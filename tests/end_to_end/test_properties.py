@@ -121,7 +121,7 @@ def _packages(catalog: list[list[Json]]) -> st.SearchStrategy[list[Json]]:
     return products.flatmap(lambda found: st.lists(st.sampled_from(list(chain(*found))), max_size=4))
 
 
-def _merged(packages: list[Json], base: Mapping[str, str]) -> dict[str, str] | None:
+def _merged(packages: list[Json], base: Mapping[str, str | int]) -> dict[str, str | int] | None:
     """The merged environment; None where the packages contradict each other."""
     try:
         return merge_package_environments(packages, base_env=base)
@@ -151,7 +151,7 @@ def test_merging_leaves_its_base_and_its_packages_as_they_were(
 
 
 @given(base=contract.environments())
-def test_merging_nothing_changes_nothing(base: dict[str, str]) -> None:
+def test_merging_nothing_changes_nothing(base: dict[str, str | int]) -> None:
     assert merge_package_environments([], base_env=base) == base
     assert merge_package_environments([{"product": "without an environment"}], base_env=base) == base
 
@@ -166,7 +166,7 @@ def test_appended_values_follow_the_base_in_the_order_of_the_packages(
     assert merged is not None
     appended = _values(packages, "append")
     for name, values in appended.items():
-        assert merged[name] == ":".join(([base[name]] if base.get(name) else []) + values)
+        assert merged[name] == ":".join(map(str, [*([base[name]] if base.get(name) else []), *values]))
     assert {name: merged[name] for name in base if name not in appended} == {
         name: value for name, value in base.items() if name not in appended
     }

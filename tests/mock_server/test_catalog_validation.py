@@ -323,7 +323,8 @@ def test_an_unknown_merge_policy_is_an_error_and_prepend_a_warning(path: str) ->
 def test_a_variable_needs_a_name_and_a_text(path: str) -> None:
     for name in ("", "A=B", None, 7):
         assert_only_error(set_at(document(), f"{path}/name", name), f"{path}/name")
-    for value in ([], {}):
+    containers: list[object] = [[], {}]
+    for value in containers:
         assert_only_error(set_at(document(), f"{path}/value", value), f"{path}/value", "whole number")
     assert_only_error(without(document(), f"{path}/value"), f"{path}/value")
 

@@ -136,7 +136,8 @@ def test_an_upload_completed_twice_at_once_is_joined_once(
 
 def test_an_upload_is_known_by_its_account_its_content_and_how_it_is_cut(fake: Fake) -> None:
     """The same one whenever it is asked for, and never that of another."""
-    parts, same = fake.service.parts, {"md5": md5_of(CONTENT), "size": 23, "part_size": 8}
+    parts = fake.service.parts
+    same: dict[str, Any] = {"md5": md5_of(CONTENT), "size": 23, "part_size": 8}
     first = parts.begin("5001", **same)
     assert parts.begin("5001", **same) == first
     others = [

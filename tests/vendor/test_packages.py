@@ -109,7 +109,8 @@ def test_a_whole_number_stays_one_as_with_the_vendor_and_is_text_where_that_one_
     broken = 0
     for case, theirs in zip(cases_of_numbers(), result, strict=True):
         own = built(case)
-        if theirs == "TypeError":
+        if isinstance(theirs, str):
+            assert theirs == "TypeError"
             broken += 1
             assert own == built(in_text(case)), case
         else:
