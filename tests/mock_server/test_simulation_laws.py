@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import (
@@ -20,7 +20,8 @@ from conductor_mock.farm import (
 )
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DownloadStatus, JobStatus, Outcome, Phase, TaskStatus
-from support.lives import LOCATIONS, REPORTS, Step, decided, live, lives
+from support.golden import as_before
+from support.lives import LOCATIONS, REPORTS, Step, crowded_lives, decided, live, lives
 from support.simulated import HOUR, MACHINE, Farm, farms
 from support.states import image
 
@@ -198,13 +199,13 @@ def test_a_job_that_has_ended_stays_ended_while_nobody_does_anything(
         assert {number: tasks.job_status(farm.state.jobs[number]) for number in ended} == ended
 
 
-@given(farms, lives)
-def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
-    options: dict[str, Any], life: list[Step]
-) -> None:
-    """Of what is shown at one time the last counts: several things may be done in one moment."""
-    farm = Farm(**options)
-    shown: dict[tuple[int, int], tuple[JobStatus, list[TaskStatus]]] = {}
+Shown = dict[tuple[int, int], tuple[JobStatus, list[TaskStatus]]]
+"""What was shown of each job at each time: the last, since several things may be done in one moment."""
+
+
+def watched(farm: Farm, life: list[Step]) -> Shown:
+    """Let a life happen; what was shown."""
+    shown: Shown = {}
 
     def note() -> None:
         for job in farm.state.jobs.values():
@@ -218,8 +219,45 @@ def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
 
     live(farm, life, watch)
     watch(HOUR)
-    for (number, t_us), then in shown.items():
-        assert history.job_status_at(farm.state, farm.state.jobs[number], t_us) == then
+    return shown
+
+
+def is_as_it_was(state: State, shown: Shown) -> bool:
+    return all(
+        history.job_status_at(state, state.jobs[number], t_us) == then
+        for (number, t_us), then in shown.items()
+    )
+
+
+@given(farms, lives)
+def test_a_job_as_it_was_at_any_time_is_what_was_shown_then(
+    options: dict[str, Any], life: list[Step]
+) -> None:
+    farm = Farm(**options)
+    assert is_as_it_was(farm.state, watched(farm, life))
+
+
+@given(farms, crowded_lives, st.booleans())
+def test_what_is_done_to_a_task_in_one_moment_is_told_as_it_was_in_its_order(
+    options: dict[str, Any], life: list[Step], release_scouts: bool
+) -> None:
+    farm = Farm(**options, release_scouts=release_scouts)
+    assert is_as_it_was(farm.state, watched(farm, life))
+
+
+@given(farms, crowded_lives, crowded_lives, st.integers(1, HOUR))
+def test_a_job_as_it_was_since_an_upgrade_is_what_was_shown_since(
+    options: dict[str, Any], before: list[Step], since: list[Step], between_us: int
+) -> None:
+    """A snapshot from before does not say what came first in one moment; where its times do, all is known since."""
+    farm = Farm(**options)
+    live(farm, before)
+    farm.state = as_before(farm.state)
+    for job in farm.state.jobs.values():
+        now = tasks.job_status(job), [task.status for task in job.tasks]
+        assume(history.job_status_at(farm.state, job, farm.state.now_us) == now)
+    farm.advance(between_us)
+    assert is_as_it_was(farm.state, watched(farm, since))
 
 
 @given(farms, lives, st.lists(st.sampled_from(REPORTS), max_size=3))

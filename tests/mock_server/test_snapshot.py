@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import snapshot
-from support.golden import FOLDER, SNAPSHOTS, replayed, rows
+from support.golden import FOLDER, SNAPSHOTS, as_before, replayed, rows
 from support.lives import Step, live, lives
 from support.simulated import Arrival, Farm, arrivals, farms, run
 from support.states import differences, image
@@ -50,7 +50,7 @@ def test_a_snapshot_of_the_first_format_is_read() -> None:
     stored = json.loads(golden.read_text(encoding="utf-8"))
     assert stored["format"] == 1
 
-    assert image(snapshot.read(stored)) == image(replayed(FOLDER / "daemons.jsonl"))
+    assert image(snapshot.read(stored)) == image(as_before(replayed(FOLDER / "daemons.jsonl")))
 
 
 @pytest.mark.parametrize("path", SNAPSHOTS, ids=lambda path: path.stem)
@@ -58,7 +58,7 @@ def test_a_snapshot_of_an_older_version_is_read_as_the_state_it_was_taken_of(pat
     """The log that lies beside it says which state that was."""
     log = FOLDER / f"{path.name.split('.')[0]}.jsonl"
 
-    assert image(snapshot.read_parts(rows(path))) == image(replayed(log))
+    assert image(snapshot.read_parts(rows(path))) == image(as_before(replayed(log)))
 
 
 def test_a_snapshot_of_a_newer_format_is_refused() -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from conductor_mock.bundles.transfer import fingerprint
 from conductor_mock.farm import snapshot
 from conductor_mock.farm.fold import SIMULATION_VERSION, replay
 from conductor_mock.farm.records import Record, decode
@@ -13,6 +14,7 @@ from conductor_mock.farm.state import State
 
 FOLDER = Path(__file__).parents[1] / "mock_server" / "golden"
 LOGS = sorted(path for path in FOLDER.glob("*.jsonl") if path.name != "records.jsonl")
+HASHES = FOLDER / f"hashes.v{SIMULATION_VERSION}.json"
 SNAPSHOTS = sorted((FOLDER / "snapshots").glob("*.jsonl"))
 
 
@@ -33,8 +35,18 @@ def replayed(path: Path) -> State:
     return state
 
 
+def as_before(state: State) -> State:
+    """The state without what was added since such states were stored, which a replay makes and they cannot have."""
+    return snapshot.read(snapshot.essence(state))
+
+
 def main() -> None:
-    """Write the state of the present simulation version of each log that has none. Never changes a file."""
+    """Write what the present simulation version makes of each log where that was not yet. Never changes a file."""
+    if not HASHES.exists():
+        HASHES.write_text(
+            json.dumps({path.stem: fingerprint(replayed(path)) for path in LOGS}, indent=1) + "\n"
+        )
+        print(f"wrote {HASHES.name}")
     for path in LOGS:
         target = path.with_suffix(f".v{SIMULATION_VERSION}.json")
         if target.exists():

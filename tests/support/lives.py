@@ -80,6 +80,26 @@ lives = st.builds(
 """What happens to an account: some jobs come, then anything."""
 
 
+crowded_lives = st.builds(
+    lambda first, then: [first, *then],
+    st.builds(Step, st.just(0), st.just("submit"), st.just(1), st.integers(0, 2), st.just(0), lively),
+    st.lists(
+        st.builds(
+            Step,
+            st.sampled_from([0, 0, 0, 5 * SECOND, 65 * SECOND, 200 * SECOND]),
+            st.sampled_from(["act", "act on task", "act on task", "force", "force"]),
+            st.just(1),
+            st.integers(0, 2),
+            st.integers(0, 11),
+            st.just({}),
+        ),
+        min_size=3,
+        max_size=14,
+    ),
+)
+"""What happens to the few tasks of one job, much of it in one and the same moment."""
+
+
 def live(farm: Farm, life: list[Step], wait: Callable[[int], None] | None = None) -> None:
     """Let a life happen; what the state forbids is left out, as a server would refuse it."""
     for step in life:

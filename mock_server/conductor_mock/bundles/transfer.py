@@ -114,8 +114,8 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
 
 
 def fingerprint(state: State) -> str:
-    """The sha256 of a state as its snapshot, without the key: equal states have equal ones."""
-    document = {**snapshot.write(state), "key_sha256": ""}
+    """The sha256 of a state as its snapshot, without the key: equal states have equal ones, in every version."""
+    document = {**snapshot.essence(state), "key_sha256": ""}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).hexdigest()
 
 

@@ -221,8 +221,9 @@ def _row(cls: type, forms: Forms) -> Codec:
     An empty tuple that is the default is written as null.
     """
     parts = _parts(cls, forms)
-    if len(parts) != len(fields(cls)) or any(part.make_default is not None for part in parts):
-        raise TypeError(f"{cls.__name__} is a row: its fields are all written, and their defaults are values")
+    first = [one.name for one in fields(cls)][: len(parts)]
+    if [part.name for part in parts] != first or any(part.make_default is not None for part in parts):
+        raise TypeError(f"{cls.__name__} is a row: only last fields are not written, and defaults are values")
     hints = get_type_hints(cls)
     codecs = [codec_of(_without_none(hints[part.name]), forms) for part in parts]
     blanks = [

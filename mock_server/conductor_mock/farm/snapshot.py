@@ -11,13 +11,24 @@ Tasks are by far the most, so each is a list in which trailing values that are t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field
+from dataclasses import Field, replace
 from typing import Any
 
 from conductor_mock.farm import indexes
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.encoding import Codec, EncodingError, Forms, codec_of
-from conductor_mock.farm.state import Attempt, Download, Execution, Job, Mail, State, Task, Upload, is_derived
+from conductor_mock.farm.state import (
+    Attempt,
+    Download,
+    Execution,
+    Job,
+    Mail,
+    State,
+    Task,
+    Upload,
+    is_derived,
+    is_unhashed,
+)
 from conductor_mock.farm.statuses import DownloadStatus
 from conductor_mock.farm.values import Options, OutputFile
 
@@ -59,8 +70,12 @@ class SnapshotError(ValueError):
 
 def write(state: State) -> Json:
     """The snapshot of `state` as one object; `read` gives an equal state back."""
-    jobs = [{**_JOB.encode(job), "tasks": list(map(_TASK.encode, job.tasks))} for job in state.jobs.values()]
-    return {**_account(state), "jobs": jobs}
+    return _whole(state, _JOB, _TASK)
+
+
+def essence(state: State) -> Json:
+    """The snapshot of `state` as one object, without what was added since bundles have the hash of it (`UNHASHED`)."""
+    return _whole(state, _JOB_HASHED, _TASK_HASHED)
 
 
 def read(data: Json) -> State:
@@ -92,6 +107,13 @@ def read_parts(parts: Iterable[Any]) -> State:
         raise SnapshotError(f"the snapshot was written by a newer conductor-mock: {error}") from error
     indexes.rebuild(state)
     return state
+
+
+def _whole(state: State, of_job: Codec, of_task: Codec) -> Json:
+    jobs = [
+        {**of_job.encode(job), "tasks": list(map(of_task.encode, job.tasks))} for job in state.jobs.values()
+    ]
+    return {**_account(state), "jobs": jobs}
 
 
 def _account(state: State) -> Json:
@@ -156,3 +178,6 @@ FORMS = Forms(
 """The forms of everything in a state."""
 
 _STATE, _JOB, _TASK = codec_of(State, FORMS), codec_of(Job, FORMS), codec_of(Task, FORMS)
+
+_HASHED = replace(FORMS, omitted=lambda cls, field_: _is_omitted(cls, field_) or is_unhashed(field_))
+_JOB_HASHED, _TASK_HASHED = codec_of(Job, _HASHED), codec_of(Task, _HASHED)

@@ -29,9 +29,20 @@ DERIVED: Mapping[str, Any] = {_DERIVED: True}
 """The metadata of a field that follows from the others."""
 
 
+_UNHASHED = "unhashed"
+UNHASHED: Mapping[str, Any] = {_UNHASHED: True}
+"""The metadata of a field that was added after bundles had the hash of a state (`snapshot.essence`): it is none of its
+matter, since the same commands yield it, and what was recorded before must replay to the same hash. It stands last."""
+
+
 def is_derived(field_: Field[Any]) -> bool:
     """Whether a field follows from the others."""
     return bool(field_.metadata.get(_DERIVED))
+
+
+def is_unhashed(field_: Field[Any]) -> bool:
+    """Whether a field has no part in the hash of a state."""
+    return bool(field_.metadata.get(_UNHASHED))
 
 
 @dataclass(slots=True)
@@ -105,6 +116,9 @@ class Task:
     outputs: tuple[OutputFile, ...] | None = None
     """Stored when first listed and never drawn again (design, rule 8); None until then."""
     download: Download | None = None
+    marked_after: list[int] | None = field(default=None, metadata=UNHASHED)
+    """How many attempts it had at each of the last `marks`, since times alone do not say what came first in one moment;
+    marks from before this was noted have none."""
 
 
 @dataclass(slots=True)

@@ -72,7 +72,10 @@ def mark(job: Job, task: Task, status: TaskStatus, now_us: int) -> None:
     """Put a task into another status for a reason that no attempt shows."""
     if task.marks is None:
         task.marks = []
+    if task.marked_after is None:  # there are no marks yet, or a snapshot from before had them without
+        task.marked_after = []
     task.marks.append((now_us, status))
+    task.marked_after.append(len(task.attempts))
     move(job, task, status)
 
 
