@@ -428,8 +428,10 @@ def test_an_old_client_is_not_told_to_go_on(server: Server) -> None:
 def test_a_refusal_of_a_head_request_has_no_body(server: Server) -> None:
     with RawConnection(server.port) as connection:
         connection.send(get(HOST, HOST, method="HEAD"))
-        assert connection.answer("HEAD").status == 400
-        assert connection.is_closed()
+        head, _, body = connection.rest().partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert body == b""
 
 
 def test_the_host_of_an_absolute_target_wins_over_the_header(server: Server) -> None:
