@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conductor_contracts.contract import Contract
@@ -67,6 +68,8 @@ class Service:
     directory: Path
     _resources: ExitStack
     """What is to be given back, the last one first."""
+    _process: int = field(default_factory=os.getpid)
+    """The process that opened it."""
 
     @property
     def catalog(self) -> Catalog:
@@ -95,8 +98,12 @@ class Service:
         return []
 
     def close(self) -> None:
-        """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice."""
-        self._resources.close()
+        """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice.
+
+        In a process that was forked off it does nothing: there it is a copy, and what it would give back is in use.
+        """
+        if os.getpid() == self._process:
+            self._resources.close()
 
 
 def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: GiveWay = give_way) -> Service:

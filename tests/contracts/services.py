@@ -22,7 +22,7 @@ from conductor_contracts.interactions import Interaction, Step
 from conductor_contracts.verify import Report, verify
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import default
-from conductor_mock.inprocess import URL, InProcess
+from conductor_mock.inprocess import HOST, URL, InProcess
 from conductor_mock.settings import Settings
 
 JSON = "application/json"
@@ -123,12 +123,13 @@ class Fake:
     """The fake without a socket."""
 
     def __init__(self, in_process: InProcess) -> None:
-        self._in_process = in_process
+        self._adapter = in_process.adapter()
         self.key: dict[str, str] = json.loads(in_process.environment()["CONDUCTOR_API_KEY"])
 
     def answer(self, request: requests.PreparedRequest) -> Answer:
         """What the fake answers."""
-        return Answer(*self._in_process.answer(request))
+        answer = self._adapter.send(request)
+        return Answer(answer.status_code, answer.headers, answer.content)
 
     def service(self, lie: Lie | None = None) -> Service:
         """The fake, or the fake with a lie."""
@@ -148,7 +149,7 @@ def fake_in_process(folder: Path) -> Iterator[Fake]:
     plugins = {plugin for one in wanted for plugin in one["plugins"]}
     wanted += [one for one in document["packages"] if one["package_id"] in plugins]
     catalog.write_text(json.dumps({**document, "packages": wanted}), encoding="utf-8")
-    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",), catalog=catalog)
+    settings = Settings(ephemeral=True, speed=0, allow_hosts=(HOST,), catalog=catalog)
     app = create_app(settings)
     try:
         yield Fake(InProcess(app))

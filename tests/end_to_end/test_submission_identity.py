@@ -35,7 +35,7 @@ from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.control import PATIENCE_S, Control
-from support.farm import HOST, job, without_explanation
+from support.farm import job, without_explanation
 
 EXAMPLES = 3_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 60
 OPERATIONS = ("jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.token")
@@ -182,7 +182,7 @@ both_ways = pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys
 
 @pytest.fixture
 def world(tmp_path: Path, keys: bool) -> Iterator[World]:
-    with in_process(Settings(ephemeral=True, speed=1, allow_hosts=(HOST,), honour_keys=keys)) as fake:
+    with in_process(Settings(ephemeral=True, speed=1, honour_keys=keys)) as fake:
         yield World(fake.url, Config.load(environ=fake.environment(), home=tmp_path))
 
 

@@ -41,7 +41,7 @@ CALLS = [
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[InProcess]:
     """A fake that commands find by CONDUCTOR_URL."""
-    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",))
+    settings = Settings(ephemeral=True, speed=0)
     monkeypatch.chdir(tmp_path)
     with in_process(settings, wall=ManualWall()) as started:
         monkeypatch.setenv("CONDUCTOR_URL", started.url)
@@ -327,7 +327,7 @@ def test_another_service_is_not_taken_for_the_fake() -> None:
 
 
 def test_an_admin_token_is_sent_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",), admin_token="open")
+    settings = Settings(ephemeral=True, speed=0, admin_token="open")
     with in_process(settings) as fake:
         assert "Bearer ADMIN_TOKEN" in run("clock", "--url", fake.url, code=1).output
         run("clock", "--url", fake.url, "--admin-token", "open")

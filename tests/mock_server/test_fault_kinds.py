@@ -87,7 +87,7 @@ def over_a_socket(**settings: Any) -> Iterator[World]:
 
 @contextmanager
 def in_this_process(**settings: Any) -> Iterator[World]:
-    options = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",), **settings)
+    options = Settings(ephemeral=True, speed=0, **settings)
     with in_process(options) as fake, requests.Session() as session:
         yield world(session, fake.url, service_of(fake.app).keys.api_key())
 

@@ -135,7 +135,7 @@ def wall() -> ManualWall:
 @pytest.fixture
 def timed(wall: ManualWall) -> Iterator[InProcess]:
     """A fake whose wall clock stands still."""
-    settings = Settings(ephemeral=True, speed=0, allow_hosts=("conductor.local",))
+    settings = Settings(ephemeral=True, speed=0)
     with in_process(settings, wall=wall) as started:
         yield started
 

@@ -20,8 +20,6 @@ from conductor_mock.settings import Settings
 from support.control import Control
 from support.disk import write_tree
 
-HOST = "conductor.local"
-
 without_explanation = settings(phases=[phase for phase in Phase if phase is not Phase.explain])
 """For examples that go through both sides: to explain a failure takes hundreds of them more."""
 
@@ -56,7 +54,7 @@ class Farm:
 def farm(folder: Path, **settings: Any) -> Iterator[Farm]:
     """A farm for the length of the block, its data in `folder`/data, its clock frozen."""
     data = folder / "data"
-    with in_process(Settings(data_dir=data, speed=0, allow_hosts=(HOST,), **settings)) as fake:
+    with in_process(Settings(data_dir=data, speed=0, **settings)) as fake:
         environment = fake.environment()
         config = Config.load(environ=environment, home=folder)
         yield Farm(Control(fake.url), config, environment, data)

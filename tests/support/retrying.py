@@ -25,12 +25,13 @@ from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.wall import wall_us
 from support.control import PATIENCE_S, Control
-from support.farm import HOST
 from support.server import ManualWall
 
 IN_PARTS = ("objects.put_part", "files.complete_multipart")
 UPLOADS = ("files.get_upload_urls", "objects.put", *IN_PARTS)
 SCENE = b"a scene"
+STALLED_S = 30
+"""How long the stalls of the table are."""
 
 
 @dataclass(frozen=True)
@@ -157,13 +158,14 @@ JOB = {
 
 @contextmanager
 def bench_in_process(folder: Path, *, keys: bool = True, wall: ManualWall | None = None) -> Iterator[Bench]:
-    """A bench behind `responses`, at speed 1: the client compares the times of jobs with its own.
+    """A bench in this process, at speed 1: the client compares the times of jobs with its own.
 
-    A `wall` is the service's clock, which goes on while the client waits, and only then.
+    A `wall` is the service's clock, which goes on while the client waits, and only then. The client's patience ends
+    before any stall of the table does; neither is waited for.
     """
-    settings = Settings(ephemeral=True, speed=1, allow_hosts=(HOST,), honour_keys=keys)
+    settings = Settings(ephemeral=True, speed=1, honour_keys=keys)
     with in_process(settings, wall=wall or wall_us) as fake:
-        yield Bench(fake.url, fake.environment(), folder, read_timeout=PATIENCE_S, wall=wall)
+        yield Bench(fake.url, fake.environment(), folder, read_timeout=STALLED_S / 2, wall=wall)
 
 
 @contextmanager

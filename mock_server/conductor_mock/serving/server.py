@@ -17,10 +17,11 @@ from typing import Any
 from flask import Flask
 
 from conductor_mock.context import service_of
+from conductor_mock.faults.fault import Wire
 from conductor_mock.faults.middleware import WIRE
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment
-from conductor_mock.serving.framing import REQUEST, Body, Gateway, Listener
+from conductor_mock.serving.framing import REQUEST, Body, Connection, Gateway, Listener
 from conductor_mock.serving.wire import SocketWire
 from conductor_mock.version import version
 from conductor_mock.wire.answer import App
@@ -55,17 +56,15 @@ class Server:
             host = "127.0.0.1"
         self._server = Listener(
             (host, port),
-            _Drain(app.wsgi_app),
+            Drain(app.wsgi_app, SocketWire),
             numthreads=THREADS,
             request_queue_size=BACKLOG,
             timeout=SOCKET_TIMEOUT_S,
             shutdown_timeout=grace_s,
             server_name="127.0.0.1",
         )
-        self._server.gateway = Gateway
+        configure(self._server)
         self._server.expiration_interval = 0.02
-        self._server.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
-        self._server.max_request_header_size = MAX_HEAD_BYTES
         try:
             self._server.prepare()
         except OSError as error:
@@ -118,18 +117,28 @@ def write_ready_file(path: Path, server: Server) -> None:
     ready.write(path, document)
 
 
-class _Drain:
+def configure(listener: Listener) -> None:
+    """Let a listener read requests, and log, as ours do."""
+    listener.gateway = Gateway
+    listener.error_log = _log_server_error  # type: ignore[method-assign, assignment]  # its hook for logs
+    listener.max_request_header_size = MAX_HEAD_BYTES
+    # cheroot keeps figures of every listener that there ever was, and with them its app, in a place of its own.
+    getattr(logging, "statistics", {}).pop(f"Cheroot HTTPServer {id(listener)}", None)
+
+
+class Drain:
     """Gives the app a body to read and the way back to the client; what it leaves of the body is read before the answer
     goes out, or the connection is closed.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, wire: Callable[[Connection, Body], Wire]) -> None:
         self._app = app
+        self._wire = wire
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = environ[REQUEST]
         body = environ["wsgi.input"] = Body(environ["wsgi.input"], chunked=environ["wsgi.input_terminated"])
-        environ[WIRE] = SocketWire(request.conn, body)
+        environ[WIRE] = self._wire(request.conn, body)
         answer = self._app(environ, start_response)
         if not body.drain():  # cheroot sends no head before the first block of the answer is taken
             request.close_connection = True

@@ -1,0 +1,14 @@
+"""The server without a socket, for code of this process that uses the requests library.
+
+    with in_process() as fake:
+        os.environ.update(fake.environment())
+        ...
+
+`fake` has the service, `routing` leads a session's requests there, `memory` is what lies in the socket's place.
+"""
+
+from __future__ import annotations
+
+from conductor_mock.inprocess.fake import HOST, URL, InProcess, in_process
+
+__all__ = ["HOST", "URL", "InProcess", "in_process"]
