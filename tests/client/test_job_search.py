@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +77,24 @@ def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -
     assert search([record(**fields)], QUERY) == Sighting((), ("00007",))
 
 
+@pytest.mark.parametrize("name", ["project", "priority", "location", "metadata", "upload_size"])
+def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
+    query = replace(QUERY, payload={**PAYLOAD, "location": "mars", name: "one"})
+    assert search([record(**{name: "one"})], query).found == "00007"
+    assert search([record(**{name: "other"})], query) == Sighting((), ("00007",))
+    assert search([record(**{name: None})], query).found == "00007"
+
+
+def test_the_id_may_stand_in_another_field() -> None:
+    assert search([record(jid=..., id="00007")], QUERY).found == "00007"
+    assert search([record(jid=...)], QUERY).found == "?"
+
+
+def test_a_job_without_a_time_may_be_it_also_where_it_is_not_known_what_was_there() -> None:
+    query = replace(QUERY, before=None)
+    assert search([record(created=...)], query) == Sighting((), ("00007",))
+
+
 def test_two_that_fit_are_for_a_person_to_decide() -> None:
     sighting = search([record(), record(jid="00008")], QUERY)
     assert (sighting.found, sighting.candidates) == ("", ("00007", "00008"))
@@ -121,5 +140,11 @@ def test_the_owner_may_stand_in_another_field(name: str) -> None:
         (True, None),
     ],
 )
-def test_times_are_read_in_every_form_that_was_seen(text: Any, seconds: float | None) -> None:
+def test_times_are_read_in_every_form_that_was_seen(
+    monkeypatch: pytest.MonkeyPatch, text: Any, seconds: float | None
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # a time without a zone is not of this machine's
+    time.tzset()
     assert epoch_of(text) == seconds
+    monkeypatch.undo()
+    time.tzset()

@@ -133,6 +133,96 @@ def test_where_keys_are_announced_the_same_bytes_go_again_with_the_same_key(
     assert (first.body, first.headers["Idempotency-Key"]) == (second.body, second.headers["Idempotency-Key"])
 
 
+@pytest.mark.parametrize("body", ['{"jobid": 7}', '{"jobid": ""}', '{"jobid": null}', "[]"])
+def test_an_answer_without_an_id_is_not_taken_for_one(service: Service, client: ApiClient, body: str) -> None:
+    service.script = [(201, {}, body)]
+    with pytest.raises(OutcomeUnknownError, match=r"its (jobid must be text|body must be an object)"):
+        client.create_job(JOB)
+
+
+def test_a_service_that_has_nothing_to_do_for_a_job_made_none(service: Service, client: ApiClient) -> None:
+    service.script = [(204, {}, "")]
+    assert client.create_job(JOB) == ({}, 204)
+
+
+def test_the_id_of_a_job_is_noted_for_others_and_nobody_else_can_read_it(
+    service: Service, client: ApiClient
+) -> None:
+    client.create_job(JOB)
+    (note,) = ledger_folder().iterdir()
+    assert note.read_text(encoding="utf-8") == "00001"
+    assert (ledger_folder().stat().st_mode & 0o777, note.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_submission_under_way_is_noted_where_nobody_else_can_read_it() -> None:
+    with Ledger(ledger_folder(), URL, "T").entry():
+        (note,) = ledger_folder().iterdir()
+        assert note.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_odd_about_a_job_is_said_though_it_was_made(
+    service: Service, client: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = json.dumps(["no such project", 7, "two\nlines"])
+    service.script = [(201, {"X-Conductor-Mock-Warnings": odd}, '{"jobid": "00001"}')]
+    assert client.create_job(JOB)[0]["jobid"] == "00001"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == ["jobs.create: 00001: no such project", "jobs.create: 00001: two lines"]
+
+
+@pytest.mark.parametrize("header", ["{", "7", '"text"', "{}", "[" * 100_000], ids=lambda text: text[:5])
+def test_oddities_that_cannot_be_read_are_none(
+    service: Service, client: ApiClient, caplog: pytest.LogCaptureFixture, header: str
+) -> None:
+    service.script = [(201, {"X-Conductor-Mock-Warnings": header}, '{"jobid": "00001"}')]
+    assert client.create_job(JOB)[0]["jobid"] == "00001"
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_a_job_is_looked_for_in_the_time_of_the_service(
+    service: Service, client: ApiClient, ahead: float
+) -> None:
+    service.ahead = ahead
+    service.script = [DROPPED]
+    created = datetime.fromtimestamp(NOW + ahead + 1, timezone.utc).isoformat()
+    service.lists = [[record("00007", created=created)]]
+    assert client.create_job(JOB)[0]["jobid"] == "00007"
+
+
+@pytest.mark.parametrize("broken", ["gone", "no text"])
+def test_a_note_that_cannot_be_read_is_one_of_a_submission_that_may_have_made_the_job(
+    service: Service, client: ApiClient, broken: str
+) -> None:
+    def break_it() -> None:
+        note.unlink()
+        if broken == "gone":
+            note.symlink_to("nowhere")
+        else:
+            note.mkdir()
+
+    with Ledger(ledger_folder(), URL, "T").entry():
+        (note,) = ledger_folder().iterdir()
+        service.on_post = break_it
+        service.script = [DROPPED]
+        service.lists = [[record("00007")]]
+        if broken == "gone":  # who made no job takes its note away
+            assert client.create_job(JOB)[0]["jobid"] == "00007"
+        else:
+            with pytest.raises(OutcomeUnknownError, match="may be job 00007"):
+                client.create_job(JOB)
+
+
+def test_a_note_that_goes_while_old_ones_are_looked_for_is_no_trouble(
+    service: Service, client: ApiClient
+) -> None:
+    ledger_folder().mkdir(parents=True)
+    (ledger_folder() / "gone").symlink_to("nowhere")
+    service.script = [DROPPED]
+    service.lists = [[record("00007")]]
+    assert client.create_job(JOB)[0]["jobid"] == "00007"
+
+
 def test_a_service_that_stops_announcing_is_not_trusted_any_more(service: Service, client: ApiClient) -> None:
     service.honours = True
     client.list_jobs("jid_gt_00000")
@@ -174,6 +264,7 @@ def test_a_job_that_is_not_there_when_the_server_is_done_can_be_submitted_again(
         client.create_job(JOB)
     assert vars(caught.value)["acted"] is Acted.NO
     assert "unknown" not in str(caught.value)
+    assert str(caught.value).startswith("jobs.create: "), "what happened comes first"
     assert len(service.posts) == 1
     assert waits == [wait for wait in LOOKS if wait]
 

@@ -150,7 +150,14 @@ def test_a_page_that_breaks_the_protocol_is_named(
 
 @pytest.mark.parametrize(
     "data",
-    [None, [], {"upload_files": {}}, {"id": "u", "upload_files": []}, {"id": "u", "upload_files": {"/a": 3}}],
+    [
+        None,
+        [],
+        {"upload_files": {}},
+        {"id": "u", "upload_files": []},
+        {"id": "u", "upload_files": {"/a": 3}},
+        {"id": "u", "upload_files": {"/a": None, "/b": 3}},
+    ],
 )
 def test_a_claim_that_breaks_the_protocol_is_named(
     calls: Calls, mock: responses.RequestsMock, data: Any
