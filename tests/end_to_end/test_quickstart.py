@@ -20,8 +20,8 @@ from support.disk import facts, upload_entry, without_atime, write_tree
 from support.programs import PATIENCE_S, QUICKSTART, Finished, conductor_mock, python, run
 from support.served import ServedProcess, served
 
-VRAY = "/opt/chaosgroup/v-ray-standalone/3/v-ray-standalone-3.60.04"
-VRAY_ID = "7208372e306614d514944938c395e0e7"
+MAYA = "/opt/autodesk/maya-io/2016/maya-io2016.SP0"
+MAYA_ID = "7208372e306614d514944938c395e0e7"
 ANSWER = {"body": "job submitted.", "jobid": "00001", "status": "success", "uri": "/jobs/00001"}
 
 SCENES = {
@@ -111,13 +111,24 @@ def test_the_recorded_job_says_what_the_document_says(done: Performance) -> None
         "machine_flavor": "standard",
         "cores": 2,
         "local_upload": True,
-        "software_package_ids": [VRAY_ID],
+        "software_package_ids": [MAYA_ID],
         "environment": {
-            "VRAY_PLUGINS_x64": f"{stage.tools}/plugin:{VRAY}/vrayplugins",
-            "LD_LIBRARY_PATH": f"{stage.tools}/bin:{VRAY}/lib",
-            "VRAY_AUTH_CLIENT_FILE_PATH": "/etc",
-            "PATH": f"{VRAY}/bin:{VRAY}/tools",
-            "VRAY_OSL_PATH_x64": f"{VRAY}/opensl",
+            "VRAY_PLUGINS_x64": f"{stage.tools}/plugin",
+            "LD_LIBRARY_PATH": ":".join(
+                [
+                    f"{stage.tools}/bin",
+                    f"{MAYA}/lib",
+                    f"{MAYA}/plug-ins/xgen/lib",
+                    f"{MAYA}/plug-ins/bifrost/lib",
+                ]
+            ),
+            "MAYA_LOCATION": MAYA,
+            "MAYA_DISABLE_CIP": "1",
+            "MAYA_LICENSE": "unlimited",
+            "MAYA_LICENSE_METHOD": "network",
+            "ADSKFLEX_LICENSE_FILE": "@licence-autodesk",
+            "PATH": f"{MAYA}/bin",
+            "PYTHONPATH": f"{MAYA}/scripts/site-packages",
         },
         "tasks_data": [
             {"command": f"{scene.format('0008')} {image}", "frames": "8"},
@@ -185,7 +196,7 @@ print("\\n".join(["{} -- {}".format(p["package_id"], p["relative_path"]) for p i
     assert sorted(map(tuple, listed)) == sorted((p["package_id"], p["relative_path"]) for p in records)
     paths = [path for _, path in listed]
     assert paths == sorted(paths)
-    assert [VRAY_ID, VRAY.removeprefix("/opt/")] in listed
+    assert [MAYA_ID, MAYA.removeprefix("/opt/")] in listed
 
 
 def test_the_quick_start_runs_under_conductor_mock_run(tmp_path: Path, stage: Stage) -> None:

@@ -36,10 +36,10 @@ def named(name: str) -> Catalog:
     """
     if name not in NAMES:
         raise CatalogError(f"there is no shipped catalogue {name!r}{advice(name, NAMES)}")
-    table = _table("default.yaml")
+    own = table("default.yaml")
     if name != "gcp":
-        table |= _table(f"{name}.yaml")
-    return Catalog.from_document(build(table))
+        own |= table(f"{name}.yaml")
+    return Catalog.from_document(build(own))
 
 
 def load(path: str | Path, *, strict: bool = False) -> Catalog:
@@ -104,13 +104,13 @@ def _products(packages: object) -> list[object]:
     return [package.get("product") for package in packages if isinstance(package, Mapping)]
 
 
-def _table(name: str) -> dict[str, Any]:
+def table(name: str) -> dict[str, Any]:
     """A shipped table. Every scalar in it is text, so that versions need no quotes; build.py makes the numbers."""
     text = resources.files("conductor_mock.catalog").joinpath(name).read_text(encoding="utf-8")
-    table = yaml.load(text, Loader=_text_loader())  # noqa: S506 - it makes nothing but text
-    if not isinstance(table, dict):
+    parsed = yaml.load(text, Loader=_text_loader())  # noqa: S506 - it makes nothing but text
+    if not isinstance(parsed, dict):
         raise CatalogError(f"the shipped table {name} is not an object")
-    return table
+    return parsed
 
 
 def _text_loader() -> Any:
