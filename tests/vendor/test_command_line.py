@@ -79,7 +79,7 @@ def test_packages_are_listed_below_their_hosts(result: Json) -> None:
     assert result["code"] == 0
     lines = [line.strip() for line in result["stdout"].splitlines()]
     assert "LINUX SOFTWARE" in lines
-    host = next(number for number, line in enumerate(lines) if line.startswith("-- maya-io 2023.3"))
+    host = next(number for number, line in enumerate(lines) if line.startswith("-- maya-io 2023.SP3"))
     assert lines[host + 1].startswith("--- arnold-maya [")
     assert result["operations"] == ["auth.token", "packages.list"]
 
@@ -87,7 +87,7 @@ def test_packages_are_listed_below_their_hosts(result: Json) -> None:
 @after(listing_packages_as_markdown)
 def test_packages_are_listed_as_markdown(result: Json) -> None:
     assert result["code"] == 0
-    assert "#### maya-io 2023.3" in result["stdout"]
+    assert "#### maya-io 2023.SP3" in result["stdout"]
     assert re.search(r"^\|arnold-maya\|[^|]+\|$", result["stdout"], re.MULTILINE)
 
 
@@ -95,7 +95,7 @@ def test_packages_are_listed_as_markdown(result: Json) -> None:
 def test_packages_are_shown_as_a_page(result: Json) -> None:
     assert result["code"] == 0
     assert "file://" in result["stdout"], "the browser was given a page"
-    assert "maya-io 2023.3" in result["page"]
+    assert "maya-io 2023.SP3" in result["page"]
 
 
 @after(uploading_paths, uploading_paths_the_deprecated_way)

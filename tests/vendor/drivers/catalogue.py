@@ -71,8 +71,8 @@ def tree(packages: list[dict[str, object]], product: str) -> dict[str, object]:
 
 def environments(packages: list[dict[str, object]]) -> dict[str, object]:
     found = package_tree.PackageTree(packages)
-    host = found.find_by_name("maya-io 2023.3 linux")
-    plugin = found.find_by_path("maya-io 2023.3 linux/arnold-maya 5.3.4.1 linux")
+    host = found.find_by_name("maya-io 2023.SP3 linux")
+    plugin = found.find_by_path("maya-io 2023.SP3 linux/arnold-maya 5.2.2.3 linux")
     merged = package_environment.PackageEnvironment(host)
     merged.extend(plugin)
     merged.extend([{"name": "PATH", "value": "/my/tools", "merge_policy": "append"}])
