@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from responses import matchers
 
 from conductor.lib.api_client import ApiClient
-from conductor.lib.download.records import next_tasks, page_of, pages, read_task
+from conductor.lib.download.records import DownloadPage, next_tasks, page_of, pages, read_task
 from conductor.lib.exceptions import ConductorError, OutcomeUnknownError, UnexpectedAnswerError
 from conductor.lib.upload.claims import ClaimedUpload, next_claim
 from conductor.lib.wire.calls import Calls
@@ -63,6 +63,12 @@ def test_a_hand_out_names_count_and_location(calls: Calls, mock: responses.Reque
 def test_nothing_to_hand_out_is_no_task(calls: Calls, mock: responses.RequestsMock) -> None:
     mock.get(f"{URL}/downloads/next", status=204, match=[matchers.query_param_matcher({"count": "50"})])
     assert next_tasks(calls) == ()
+
+
+def test_a_job_that_has_no_output_yet_has_one_empty_page(calls: Calls, mock: responses.RequestsMock) -> None:
+    """Wire reference 12.4."""
+    mock.post(f"{URL}/jobs/00001/downloads", status=204)
+    assert list(pages(calls, "00001")) == [DownloadPage()]
 
 
 def test_a_report_has_the_fields_of_the_protocol(calls: Calls, mock: responses.RequestsMock) -> None:

@@ -108,8 +108,8 @@ def claimed(caller: ApiCaller) -> dict[str, Any]:
 def page(caller: ApiCaller, jid: str) -> list[dict[str, Any]]:
     """What the paged downloader is told of a job."""
     answer = caller.post(f"/jobs/{jid}/downloads", {"tids": None})
-    assert answer.status == 201, answer
-    tasks: list[dict[str, Any]] = answer.json()["downloads"]
+    assert answer.status in (201, 204), answer
+    tasks: list[dict[str, Any]] = answer.json()["downloads"] if answer.status == 201 else []
     return tasks
 
 
@@ -246,12 +246,26 @@ def test_trap_03_work_is_handed_out_with_201(fake: Fake) -> None:
     assert caller.get("/downloads/next", query={"count": 1}).status == 201
 
 
-def test_trap_03_a_job_without_outputs_is_201_too(fake: Fake) -> None:
+def test_trap_03_what_has_no_outputs_is_201_too_but_for_the_first_page_of_a_job_without_any(
+    fake: Fake,
+) -> None:
+    """Wire reference 12.4: the vendor's downloader passes over the jobs after a 204."""
     caller = fake.caller()
-    jid = caller.submit().json()["jobid"]
+    tasks = [{"command": "a", "frames": "1"}, {"command": "b", "frames": "2"}]
+    jid = caller.submit(tasks_data=tasks).json()["jobid"]
+    pages = f"/jobs/{jid}/downloads"
 
-    paged = caller.post(f"/jobs/{jid}/downloads", {"tids": None})
-    assert (paged.status, paged.json()) == (201, {"downloads": [], "next_cursor": None})
+    for tids in (None, ["000"], []):
+        nothing = caller.post(pages, {"tids": tids})
+        assert (nothing.status, nothing.content) == (204, b"")
+    behind = caller.post(pages, {"tids": None}, query={"start_cursor": "after-0"})
+    assert (behind.status, behind.json()) == (201, {"downloads": [], "next_cursor": None})
+    caller.post(f"/_mock/jobs/{jid}/tasks/000", {"status": "success"}, query={"account": caller.client_id})
+    other = caller.post(pages, {"tids": ["001"]})
+    assert (other.status, other.json()) == (201, {"downloads": [], "next_cursor": None})
+    assert [task["task_id"] for task in caller.post(pages, {"tids": None}).json()["downloads"]] == ["000"]
+
+    jid = caller.submit().json()["jobid"]
     assert (caller.get(f"/downloads/{jid}").status, caller.get(f"/downloads/{jid}").json()) == (
         201,
         {"downloads": []},

@@ -104,6 +104,14 @@ def downloading_what_is_not_there(desk: Workstation) -> Json:
 
 
 @scenario()
+def downloading_past_a_job_without_outputs(desk: Workstation) -> Json:
+    desk.drive("submit", [render_job(desk), render_job(desk)])
+    desk.account.finish_tasks("00002")
+    theirs = fetched(desk, desk.conductor("download", "00001", "00002"))
+    return {**theirs, "ours": desk.drive_ours("download_ours", ["00001", "00002"])}
+
+
+@scenario()
 def downloading_as_a_daemon(desk: Workstation) -> Json:
     rendered(
         desk,
@@ -233,7 +241,18 @@ def test_files_that_match_are_fetched_and_their_task_counts_as_done(result: Json
 def test_a_job_without_outputs_gives_nothing_and_no_error(result: Json) -> None:
     assert result["here"] == {}
     assert result["codes"][0] == 0
-    assert asked(result, "downloads.page")[0]["status"] == 201
+    assert asked(result, "downloads.page")[0]["status"] == 204
+
+
+@after(downloading_past_a_job_without_outputs)
+def test_a_job_without_outputs_hides_those_after_it_from_the_vendors_client_and_not_from_ours(
+    result: Json,
+) -> None:
+    """Wire reference 12.4; told in docs/compatibility.md."""
+    pages = [(entry["path"], entry["status"]) for entry in asked(result, "downloads.page")]
+    assert pages == [("/jobs/00001/downloads", 204)]
+    assert (result["codes"], result["here"]) == ([0], {})
+    assert result["ours"] == {"fetched": 3, "errors": []}
 
 
 @after(downloading_what_is_not_there)

@@ -33,8 +33,10 @@ _CURSOR = re.compile(r"after-(\d{1,12})", re.ASCII)
 
 
 @downloads.post("/jobs/<jid>/downloads")
-def page(jid: str) -> tuple[Json, int]:
-    """One page of a job's outputs: of every completed task, downloaded before or not. Always 201 (trap 3)."""
+def page(jid: str) -> tuple[Json, int] | Response:
+    """One page of a job's outputs: of every completed task, downloaded before or not. 201 always (trap 3), but for the
+    first page of a job that has no output at all, which is 204 (wire reference 12.4).
+    """
     tids = contract_body().get("tids")
     limit = count("limit", DEFAULT_PAGE, MAX_PAGE)
     first = _cursor(request.args.get("start_cursor"))
@@ -46,7 +48,10 @@ def page(jid: str) -> tuple[Json, int]:
         chosen = (index for index in indexes if asked is None or ids.tid(index) in asked)
         return [(job, index) for index in islice(chosen, limit + 1)]
 
-    records = _records(choose)
+    with _listed(choose) as (account, chosen):
+        records = [_record(account, job, index) for job, index in chosen]
+        if not records and first == 0 and next(farm.delivered(lookup.job(account.state, jid)), None) is None:
+            return Response(status=204)
     cursor = f"after-{int(records[limit - 1]['task_id'])}" if len(records) > limit else None
     return {"downloads": records[:limit], "next_cursor": cursor}, 201
 

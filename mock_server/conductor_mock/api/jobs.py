@@ -94,8 +94,9 @@ def act() -> dict[str, str]:
     with service().accounts.open(caller().account_id) as account:
         command = actions.act_on_jobs(account.state, Action(body["action"]), body["jobids"])
         account.append(command)
-    named = ", ".join(ids.jid(number) for number in command.jobs)
-    return {"body": "success", "message": f"{command.action}: {len(command.jobs)} jobs: {named}"}
+    named = ", ".join(f"u'{ids.jid(number)}'" for number in command.jobs)
+    # As the vendor's pages show it (wire reference 12.16).
+    return {"body": "success", "message": f"Jobs [{named}] have been {command.action}."}
 
 
 def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from conductor_mock.api.queries import filtered_by
 from conductor_mock.api.record_filters import parse
 from conductor_mock.context import caller, service
 from conductor_mock.farm import actions, views
-from conductor_mock.farm.ids import jid, tid
+from conductor_mock.farm.ids import tid
 from conductor_mock.farm.statuses import Action
 
 tasks = Blueprint("tasks", __name__)
@@ -43,5 +43,5 @@ def act() -> dict[str, str]:
         command = actions.act_on_tasks(account.state, Action(body["action"]), body["jobid"], body["taskids"])
         account.append(command)
     lines = "".join(f"\n\t{tid(index)}" for index in command.tasks)
-    message = f"{command.action}: {len(command.tasks)} tasks of job {jid(command.job)}:{lines}"
+    message = f' {len(command.tasks)} Tasks set to "{command.action}"{lines}'  # wire reference 12.16
     return {"body": "success", "message": message}

@@ -1,14 +1,17 @@
-"""Courtesy pages: `/` lists the jobs, `/jobs/JID` and `/job/JID` (wire reference 2.8) show one."""
+"""Courtesy pages: `/` lists the jobs, `/jobs/JID` and `/job/JID` (wire reference 2.8) show one, `/jobs/JID/TID/log` the
+log of a task of it (wire reference 12.15).
+"""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
 from conductor_mock.api.doors import page_guard, page_headers
+from conductor_mock.api.logs import NoLogError, log_of
 from conductor_mock.context import service
 from conductor_mock.control.outbox import outbox
 from conductor_mock.control.selection import existing_account, existing_accounts, state_to_show
-from conductor_mock.farm import lookup, views
+from conductor_mock.farm import ids, lookup, views
 from conductor_mock.version import version
 
 pages = Blueprint("pages", __name__)
@@ -34,6 +37,22 @@ def job(jid: str) -> str:
         return render_template(
             "job.html", job=record, warnings=found.warnings, account=account.state.client_id, **_common()
         )
+
+
+@pages.get("/jobs/<jid>/<tid>/log")
+def log(jid: str, tid: str) -> str:
+    """What a task said so far, or that it never ran."""
+    account_id = existing_account()
+    with service().accounts.open(account_id) as account:
+        found = lookup.job(account.state, jid)
+        index, _ = lookup.task(found, tid)
+        names = {"jid": ids.jid(found.number), "tid": ids.tid(index), "account": account.state.client_id}
+    try:
+        (part,) = log_of(account_id, jid, tid, 0)["logs"]
+        lines, note = part["log"], ""
+    except NoLogError as error:
+        lines, note = [], str(error)
+    return render_template("log.html", lines=lines, note=note, **names, **_common())
 
 
 @pages.get("/mails")
