@@ -118,7 +118,11 @@ def test_what_clients_send_is_accepted(create: Operation, body: Any) -> None:
         (job(priority=1.5), "/priority", "must be a whole number of 64 bits, or its text, got 1.5"),
         (job(priority=2**64), "/priority", f"must be a whole number of 64 bits, or its text, got {2**64}"),
         (job(chunk_size="0"), "/chunk_size", 'must be a whole number, 1 or more, or its text, got "0"'),
-        (job(environment={"A/B": 1}), "/environment/A~1B", "must be a string, got 1"),
+        (
+            job(environment={"A/B": ["1"]}),
+            "/environment/A~1B",
+            "must be a string, a number, true or false or null, got a list of 1 item",
+        ),
         (job(tasks_data=[{"command": "a"}, 7]), "/tasks_data/1", "must be an object, got 7"),
         (job(tasks_data=[{}]), "/tasks_data/0/command", "is required"),
         (
@@ -335,7 +339,7 @@ def test_no_more_problems_are_told_than_fit(create: Operation) -> None:
 
 def test_values_and_names_are_shortened(create: Operation) -> None:
     huge = "x" * 10_000_000
-    for body in (job(cores=huge), job(environment={huge: 7}), job(upload_files=[file(md5=huge)])):
+    for body in (job(cores=huge), job(environment={huge: [7]}), job(upload_files=[file(md5=huge)])):
         (problem,) = create.check_request(body)
         assert len(problem.path) < 2 * MAX_SHOWN
         assert len(problem.message) < 3 * MAX_SHOWN
