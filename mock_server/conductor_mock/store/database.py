@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
+from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.tables import META, METADATA
 
 SCHEMA_VERSION = 1
@@ -93,6 +94,7 @@ class Database:
                 file = _one_file(Path(url.database), self.shown_url)
                 # The file and not its name: links give it several, and each would have a lock of its own.
                 self._file_lock = lock_file(file.with_name(file.name + ".lock"), self.shown_url)
+                private_database(file)
                 engine = sa.create_engine(
                     url.set(database=str(file)), connect_args={"check_same_thread": False, "timeout": 60}
                 )
@@ -100,7 +102,7 @@ class Database:
                 engine = sa.create_engine(
                     url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
                 )
-        except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        except (sa.exc.SQLAlchemyError, ImportError, OSError, ValueError) as error:
             self.close()
             raise self._cannot_open(url, error) from error
         if self.backend == "sqlite":
@@ -233,7 +235,8 @@ def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
     lock = filelock.FileLock(path, thread_local=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file(path)
         lock.acquire(timeout=_GLANCE_S)
     except filelock.Timeout:
         raise DatabaseError(f"{shown} is in use by another conductor-mock server") from None

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import threading
 from pathlib import Path
 from types import TracebackType
+
+_FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
 
 
 class NewFile:
@@ -97,6 +101,34 @@ def write_private(path: Path, text: str) -> None:
         file.place(path)
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder, and those above it, that only its owner enters; one that is there becomes so."""
+    path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    _only_for_owner(path, _FOLDER_MODE)
+
+
+def private_database(path: Path) -> None:
+    """Make the file of an SQLite database that only its owner reads; one that is there becomes so.
+
+    SQLite would make it for everybody, and gives the files that it puts beside it the same mode.
+    """
+    private_file(path)
+    for beside in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if beside.exists():
+            private_file(beside)
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file that only its owner reads; one that is there becomes so."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, _FILE_MODE))
+    _only_for_owner(path, _FILE_MODE)
+
+
+def _only_for_owner(path: Path, mode: int) -> None:
+    if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & ~mode:
+        path.chmod(mode)
+
+
 def fsync_folder(path: Path) -> None:
     """Return when the names in a folder are on disk."""
     if os.name == "nt":  # folders cannot be opened there; renames are journaled by the file system
@@ -109,4 +141,4 @@ def fsync_folder(path: Path) -> None:
 
 
 def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return os.open(path, flags, _FILE_MODE)

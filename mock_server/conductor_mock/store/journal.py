@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conductor_mock.store.durable import private_database
 from conductor_mock.wire.masking import mask_text
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,8 @@ class Journal:
 
 def _open(path: Path | None) -> sqlite3.Connection:
     """The journal's file; one that a power cut has damaged, since it is not synced, is begun again."""
+    if path is not None:
+        private_database(path)
     try:
         return _connect(path)
     except sqlite3.DatabaseError as error:
@@ -112,6 +115,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
         log.warning("%s is damaged (%s) and is begun again; it holds no state", path, error)
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+        private_database(path)
         return _connect(path)
 
 

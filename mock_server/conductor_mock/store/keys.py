@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from conductor_mock.store.durable import write_private
+from conductor_mock.store.durable import private_file, write_private
 
 DEFAULT_CLIENT_ID = "conductor-mock"
 _FILE = "keys.json"
@@ -58,6 +58,7 @@ def load_or_create(directory: Path) -> Keys:
     path = directory / _FILE
     try:
         data = json.loads(path.read_text(encoding="ascii"))
+        private_file(path)
         return Keys(base64.b64decode(data["signing_key"]), data["client_id"], data["private_key"])
     except FileNotFoundError:
         keys = Keys.fresh()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import Folders, NewFile
+from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.wire.md5 import to_base64
 
@@ -71,8 +71,8 @@ class ObjectStore:
         self.folders = Folders()
         self._objects = root / "objects"
         self._incoming = root / "incoming"
-        self._objects.mkdir(parents=True, exist_ok=True)
-        self._incoming.mkdir(exist_ok=True)
+        private_folder(self._objects)
+        private_folder(self._incoming)
         for leftover in self._incoming.iterdir():  # a crash left these; only one process owns the directory
             leftover.unlink()
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import Folders, NewFile
+from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.objects import Readable, WrongContentError, blocks_of
 from conductor_mock.store.tables import MULTIPARTS
 
@@ -70,6 +70,7 @@ class Parts:
         self._root = root / "parts"
         self._incoming = root / "incoming"
         self._folders = Folders()
+        private_folder(self._root)
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
