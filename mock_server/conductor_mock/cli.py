@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import Commands, echo
@@ -28,16 +30,23 @@ from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, handed_out, merged, removed
+from conductor_mock.serving.init import work_below_init
+from conductor_mock.serving.limit import end_process, ends_within
 from conductor_mock.serving.log_lines import JsonLines, TextLines
 from conductor_mock.serving.server import AddressError, Server, write_ready_file
-from conductor_mock.serving.signals import EndingSignals
-from conductor_mock.settings import DEFAULT_PORT, MIB, Settings, default_data_dir
-from conductor_mock.store.database import DatabaseError, is_locked
+from conductor_mock.serving.signals import EndingSignals, ended_in_order
+from conductor_mock.settings import DEFAULT_PORT, MIB, NoHomeError, Settings, default_data_dir
+from conductor_mock.store.database import DatabaseError, first_line, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 
 GRACE_S = 5
+"""How long a stop waits for requests under way."""
+
+END_S = 30
+"""How long it takes in all: runs and mails under way are ended in seconds, snapshots of a million tasks take seven."""
+
 UNUSABLE = 2
 """Exit code when the server cannot start: a port or directory in use, a newer directory, a wrong option."""
 
@@ -46,6 +55,27 @@ class Unusable(click.ClickException):
     """The server cannot start; the message says why."""
 
     exit_code = UNUSABLE
+
+
+class _Program(Commands):
+    """Commands that end in a sentence where the system fails them; as the program of a process, in order by signals."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as the program of this process."""
+        return work_below_init(lambda: self._run(*args, **kwargs), is_first=os.getpid() == 1)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        with ended_in_order():
+            return self.main(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except (OSError, SQLAlchemyError) as error:
+            raise Unusable(f"the system refused: {first_line(error)}") from None
+        except NoHomeError as error:
+            raise Unusable(str(error)) from None
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -149,7 +179,7 @@ def server_options(command: F) -> F:
     return command
 
 
-@click.group(cls=Commands, commands=COMMANDS)
+@click.group(cls=_Program, commands=COMMANDS)
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""
@@ -172,7 +202,7 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         _clear_ready(ready_file)
     with (
         EndingSignals() as signals,
-        _open_server(host, port, options) as server,
+        _serving(_open_server(host, port, options)) as server,
         _announced(server, ready_file),
     ):
         echo(f"conductor-mock {version()} at {server.url}", err=True)
@@ -192,7 +222,11 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
     _set_up_logging(log_format, level=logging.WARNING)
     if options["data_dir"] is None and options["database_url"] is None:
         options["ephemeral"] = True
-    with EndingSignals() as signals, _open_server(host, 0, options) as server, _announced(server, None):
+    with (
+        EndingSignals() as signals,
+        _serving(_open_server(host, 0, options)) as server,
+        _announced(server, None),
+    ):
         code = _run_command(command, server.environment(), signals)
     sys.exit(code)
 
@@ -304,7 +338,7 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
     )
     try:
         app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
-    except (DatabaseError, KeysError, CatalogError, FaultError, ExecutionError) as error:
+    except (DatabaseError, NoHomeError, KeysError, CatalogError, FaultError, ExecutionError) as error:
         raise Unusable(str(error)) from None
     except SmtpUrlError as error:
         raise Unusable(f"--smtp {error}") from None
@@ -317,6 +351,25 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
     except AddressError as error:
         close_app(app)
         raise Unusable(str(error)) from None
+    except BaseException:
+        close_app(app)
+        raise
+
+
+@contextmanager
+def _serving(server: Server) -> Iterator[Server]:
+    """Serve; at the end the server is stopped, or the process is ended."""
+    server.start()
+    try:
+        yield server
+    finally:
+        with ends_within(END_S, _give_up):
+            server.stop()
+
+
+def _give_up() -> None:
+    echo(f"Error: the stop did not end in {END_S} s; nothing that was acknowledged is lost", err=True)
+    end_process(UNUSABLE)
 
 
 def _clear_ready(path: Path) -> None:
@@ -369,10 +422,27 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: E
     waiting = threading.Thread(target=wait, name="command", daemon=True)
     waiting.start()
     while number := signals.next():
-        child.send_signal(number)
+        if not _came_from_terminal(number):  # it sends to the whole group, the command among it
+            child.send_signal(number)
     waiting.join()
     code = child.returncode
     return code if code >= 0 else 128 - code
+
+
+def _came_from_terminal(number: int) -> bool:
+    """Whether a signal came by Ctrl-C: then this process is in the foreground of its terminal."""
+    if number != signal.SIGINT:
+        return False
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:  # there is none
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:

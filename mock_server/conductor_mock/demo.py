@@ -31,6 +31,7 @@ from conductor_mock.farm.steps import advance_until
 from conductor_mock.service import Service
 from conductor_mock.serving.environment import handed_out
 from conductor_mock.serving.server import Server
+from conductor_mock.serving.signals import put_off
 from conductor_mock.settings import Settings
 from conductor_mock.store.account_contents import UploadedFile
 
@@ -91,18 +92,25 @@ class _Shell:
         others = {
             name: value for name, value in os.environ.items() if not name.startswith(("CONDUCTOR_", "XDG_"))
         }
-        finished = subprocess.run(
-            [sys.executable, *arguments],
-            env=handed_out(others, self.environment),
-            check=False,
-            text=True,
-            stdout=subprocess.PIPE,
-        )
-        printed = finished.stdout.rstrip()
+        code, printed = _ran([sys.executable, *arguments], handed_out(others, self.environment))
         self.console.print(printed, highlight=False, soft_wrap=True, markup=False)
-        if finished.returncode != 0:
-            raise DemoError(f"{shown} ended with exit code {finished.returncode}")
+        if code != 0:
+            raise DemoError(f"{shown} ended with exit code {code}")
         return printed
+
+
+def _ran(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run a program to its end: its exit code, and what it printed. Whoever ends us ends it too."""
+    process = None
+    try:
+        with put_off():  # `subprocess.run` loses a program that was just started
+            process = subprocess.Popen(arguments, env=environment, text=True, stdout=subprocess.PIPE)
+        printed, _ = process.communicate()
+    finally:
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+    return process.returncode, printed.rstrip()
 
 
 def _render(service: Service, account_id: str) -> list[Hold]:

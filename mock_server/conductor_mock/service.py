@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_contracts.contract import Contract
 from conductor_contracts.contract import load as load_contract
@@ -31,7 +34,7 @@ from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import Database, lock_file, of_file
+from conductor_mock.store.database import Database, DatabaseError, first_line, lock_file, of_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
@@ -42,6 +45,11 @@ from conductor_mock.store.server_options import ServerOptions
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
+
+log = logging.getLogger(__name__)
+
+FOLDERS = ("objects", "parts", "incoming")
+"""What lies in a data directory as folders, made when they are first needed."""
 
 
 @dataclass(slots=True)
@@ -101,6 +109,7 @@ class Service:
         """A clean stop: snapshots are taken, the database and the directory are given back. Safe to call twice.
 
         In a process that was forked off it does nothing: there it is a copy, and what it would give back is in use.
+        Whatever fails of it, the rest is done; the error is raised in the end.
         """
         if os.getpid() == self._process:
             self._resources.close()
@@ -109,9 +118,9 @@ class Service:
 def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: GiveWay = give_way) -> Service:
     """Open the data of a server and make its parts.
 
-    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; KeysError for damaged
-    keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant; SmtpUrlError;
-    ExecutionError when tasks cannot be run for real.
+    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError; KeysError
+    for damaged keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant;
+    SmtpUrlError; ExecutionError when tasks cannot be run for real.
     """
     smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
@@ -126,14 +135,14 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         keys = load_or_create(directory)
         objects = ObjectStore(directory)
         contents = AccountContents(database, objects)
-        log = Log(database, objects)
-        log.check()
+        command_log = Log(database, objects)
+        command_log.check()
         contract = load_contract()
         faults = Faults(contract.operations)
         if settings.faults is not None:
             faults.add_file(ids.account_id(keys.client_id), settings.faults)
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
-        accounts = Accounts(log, contents, options, keys, wall=wall, give_way=give_way)
+        accounts = Accounts(command_log, contents, options, keys, wall=wall, give_way=give_way)
         mail_statuses = MailStatuses(database)
         mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
         journal = resources.enter_context(closing(Journal(directory / "journal.db")))
@@ -142,7 +151,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             storage = Storage(accounts, contents, objects, wall)
             driver = execution.begin(settings, directory, pool, keys, storage)
         if not settings.ephemeral:
-            resources.callback(accounts.close)
+            resources.callback(_take_snapshots, accounts)
         if mailer is not None:
             resources.callback(mailer.close)
         if driver is not None:
@@ -157,7 +166,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             objects=objects,
             contents=contents,
             parts=Parts(database, directory),
-            log=log,
+            log=command_log,
             accounts=accounts,
             journal=journal,
             faults=faults,
@@ -172,12 +181,26 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
 
 def _open_directory(settings: Settings, resources: ExitStack) -> Path:
     """The directory of a server's data, which is ours alone from now on; a throw-away one goes in the end."""
-    directory = settings.data_dir or default_data_dir()
     if settings.ephemeral:
         directory = Path(tempfile.mkdtemp(prefix="conductor-mock-"))
         resources.callback(shutil.rmtree, directory, ignore_errors=True)
+    else:
+        directory = settings.data_dir or default_data_dir()
     resources.callback(lock_file(directory / "lock", f"the data directory {directory}").release)
+    for name in FOLDERS:
+        if os.path.lexists(directory / name) and not (directory / name).is_dir():
+            raise DatabaseError(f"cannot use the data directory {directory}: {name} in it is no folder")
     return directory
+
+
+def _take_snapshots(accounts: Accounts) -> None:
+    """So that the next start replays less. What was acknowledged is on disk without them."""
+    try:
+        accounts.close()
+    except (OSError, SQLAlchemyError) as error:
+        log.warning(
+            "no snapshots were taken, so the next start replays more; nothing is lost: %s", first_line(error)
+        )
 
 
 def _catalog(name: Path | str | None, *, strict: bool) -> Catalog:

@@ -54,6 +54,18 @@ class Settings:
     """Whether the socket is bound to a loopback address; if not, the control API wants `admin_token`."""
 
 
+class NoHomeError(Exception):
+    """There is no home folder to keep data in."""
+
+
 def default_data_dir() -> Path:
-    """Where data lies when neither `--data-dir` nor `--ephemeral` is given."""
-    return Path(platformdirs.user_data_dir("conductor-mock", appauthor=False))
+    """Where data lies when neither `--data-dir` nor `--ephemeral` is given. Raises NoHomeError."""
+    try:
+        directory = Path(platformdirs.user_data_dir("conductor-mock", appauthor=False))
+    except RuntimeError:
+        directory = Path("~")
+    if not directory.is_absolute():  # older platformdirs leave `~` as it is, a folder of that name here
+        raise NoHomeError(
+            "there is no home folder to keep data in: set HOME, or give --data-dir or --ephemeral"
+        )
+    return directory

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,13 @@ class ServedProcess:
     def wait_until_ready(self) -> None:
         assert self._said_url.wait(PATIENCE_S), "the server says nothing"
         assert self.ready_file.exists(), "".join(self.output)
+
+    def wait_until_said(self, words: str) -> None:
+        """Wait for a line with these words."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(words in line for line in self.output):
+            assert time.monotonic() < deadline, "".join(self.output)
+            self._reader.join(0.02)
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -178,6 +186,10 @@ class RawConnection:
     def rest(self) -> bytes:
         """Read until the other side closes."""
         return b"".join(iter(lambda: self._socket.recv(1 << 16), b""))
+
+    def wait_for_more(self) -> None:
+        """Wait until something has come, and leave it there."""
+        assert self._socket.recv(1, socket.MSG_PEEK)
 
     def is_closed(self) -> bool:
         """Whether the other side has closed: reads until it says something or ends."""

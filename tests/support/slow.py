@@ -13,10 +13,12 @@ SLOW = (
     "tests/contracts/test_wrong_answers.py",
     "tests/mock_server/test_actions.py",
     "tests/mock_server/test_bad_input.py",
+    "tests/mock_server/test_bad_starts.py",
     "tests/mock_server/test_bundles.py",
     "tests/mock_server/test_concurrency.py",
     "tests/mock_server/test_crash.py",
     "tests/mock_server/test_crash_of_a_run.py",
+    "tests/mock_server/test_ending_signals.py",
     "tests/mock_server/test_error_shape.py",
     "tests/mock_server/test_execution.py",
     "tests/mock_server/test_execution_dask.py",
@@ -30,6 +32,7 @@ SLOW = (
     "tests/mock_server/test_signed_urls.py",
     "tests/mock_server/test_simulation_laws.py",
     "tests/mock_server/test_state_machine.py",
+    "tests/mock_server/test_stops.py",
     "tests/mock_server/test_traps.py",
 )
 """Files whose tests start processes, or take more than two seconds together: `tests/conftest.py` marks them `slow`."""

@@ -93,6 +93,8 @@ def _no_such_route() -> Refusal:
 def _os_error(error: OSError) -> Response:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _refusal(disk_full())
+    if error.errno in (errno.EMFILE, errno.ENFILE):  # the socket's server says so in the log, now and then
+        return _refusal(unavailable("the fake service may open no more files; nothing of this was kept"))
     return _defect(error)
 
 

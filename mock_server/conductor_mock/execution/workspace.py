@@ -72,7 +72,10 @@ class Workspace:
     def cancel(self) -> None:
         """Ask whoever runs it to end it."""
         if self.folder.is_dir():
-            (self.folder / "cancel").touch()
+            try:
+                (self.folder / "cancel").touch()
+            except OSError:  # on a full disk a file can still be taken away
+                self.log.unlink(missing_ok=True)
 
     def is_cancelled(self) -> bool:
         """Whether it was asked to end; a folder that is gone says so too."""

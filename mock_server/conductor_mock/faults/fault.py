@@ -23,6 +23,7 @@ journal shows that, and so does an answer that cannot be broken.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, Protocol
@@ -36,8 +37,11 @@ class Wire(Protocol):
     Each reads what is left of the request's body first, unless told not to: the client has then sent everything.
     """
 
+    def free_with(self, event: threading.Event) -> None:
+        """Let the waits of this request be over once the event is set."""
+
     def hold_back(self, seconds: float) -> bool:
-        """Let wall time pass; False at once when the client goes away or the server stops."""
+        """Let wall time pass. True at once if the fault is deleted; False if the client leaves or the server stops."""
 
     def stall(self, seconds: float) -> NoReturn:
         """Say nothing for so long, or until the client goes away; then close."""

@@ -31,6 +31,7 @@ class FaultMiddleware:
         if hit is not None and WIRE in environ:
             # The mark goes along: what is carried out again gets no fault of its own.
             exchange = Exchange(environ[WIRE], environ, lambda: Answer.of(self._app, dict(environ)))
+            environ[WIRE].free_with(hit.freed)
             try:
                 answer = hit.fault.answer(answer, exchange)
             except BaseException:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.faults.fault import Fault
@@ -26,6 +27,8 @@ class Hit:
     rule: int
     kind: str
     fault: Fault
+    freed: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Set once the rule is deleted: whoever waits because of it goes on."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Rule:
     consumed: int = 0
     memory: Any = None
     """What the fault remembers of the requests before."""
+    freed: threading.Event = field(default_factory=threading.Event)
 
     def take(self, asked: RequestInfo) -> Hit | None:
         """What the request gets by this rule, None if nothing; counts it if it fits."""
@@ -55,7 +59,7 @@ class Rule:
         if fault is None:
             return None
         self.consumed += 1
-        return Hit(self.number, self.fault.kind, fault)
+        return Hit(self.number, self.fault.kind, fault, self.freed)
 
     def _fits(self, asked: RequestInfo) -> bool:
         if self.operation is not None and self.operation != asked.operation:

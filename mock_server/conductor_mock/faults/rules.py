@@ -75,6 +75,7 @@ class Faults:
             return [rule.to_json() for rule in self._rules.get(account_id, ())]
 
     def clear(self, account_id: str) -> None:
-        """No rules any more."""
+        """No rules any more; what they hold back is let go."""
         with self._lock:
-            self._rules.pop(account_id, None)
+            for rule in self._rules.pop(account_id, ()):
+                rule.freed.set()

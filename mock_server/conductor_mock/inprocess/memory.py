@@ -11,12 +11,13 @@ import errno
 import io
 import os
 import socket
+import threading
 from collections.abc import Callable
 from enum import Enum
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from conductor_mock.serving.framing import Connection, Listener
+from conductor_mock.serving.framing import Body, Connection, Listener
 from conductor_mock.serving.server import SOCKET_TIMEOUT_S, Drain, configure
 from conductor_mock.serving.wire import SocketWire
 from conductor_mock.wire.answer import App
@@ -31,7 +32,7 @@ class MemoryListener(Listener):
     can_add_keepalive_connection = True
 
     def __init__(self, app: App, address: tuple[str, int]) -> None:
-        super().__init__(address, Drain(app, MemoryWire), timeout=SOCKET_TIMEOUT_S, server_name="127.0.0.1")
+        super().__init__(address, Drain(app, _wire), timeout=SOCKET_TIMEOUT_S, server_name="127.0.0.1")
         configure(self)
 
 
@@ -42,6 +43,10 @@ class MemoryWire(SocketWire):
         """Count what the client would have waited; False when it would have gone away."""
         self._body.drain()
         return bool(self._connection.socket.wait(seconds))
+
+
+def _wire(connection: Connection, body: Body) -> MemoryWire:
+    return MemoryWire(connection, body, stopping=threading.Event())
 
 
 class End(Enum):

@@ -32,6 +32,10 @@ from conductor_mock.store.wall import WallClock
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
+
+LAST_MAIL_S = 2
+"""How long a stop waits for the mail under way. One that is given up is like one that was under way in a crash."""
+
 MAX_TRIES = 10
 FIRST_WAIT_US = 2_000_000
 LONGEST_WAIT_US = 600_000_000
@@ -65,10 +69,10 @@ class Mailer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop once the mail under way is through."""
+        """Stop once the mail under way is through, or given up."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(LAST_MAIL_S)
 
     def deliver(self) -> None:
         """Send every mail of every account that is due; a server that is down ends the round."""
@@ -82,6 +86,8 @@ class Mailer:
             try:
                 self.deliver()
             except Exception:
+                if self._stop.is_set():  # it was given up, and the database is closed
+                    return
                 log.exception("the mails of this round were not all sent")
 
     def _due(self, account_id: str) -> Iterator[tuple[Letter, MailStatus]]:

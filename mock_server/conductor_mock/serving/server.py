@@ -20,6 +20,7 @@ from conductor_mock.context import service_of
 from conductor_mock.faults.fault import Wire
 from conductor_mock.faults.middleware import WIRE
 from conductor_mock.serving import ready
+from conductor_mock.serving.accepting import PatientListener
 from conductor_mock.serving.environment import client_environment
 from conductor_mock.serving.framing import REQUEST, Body, Connection, Gateway, Listener
 from conductor_mock.serving.wire import SocketWire
@@ -34,6 +35,9 @@ THREADS = 64
 BACKLOG = 256
 SOCKET_TIMEOUT_S = 60
 """A client that sends nothing for so long in the middle of a request loses its connection."""
+
+_MARGIN_S = 3
+"""What requests that are cut off at the end of the grace may take to notice."""
 
 MAX_HEAD_BYTES = 1 << 16
 """Request line and headers together; a token request carries a private key of a few KiB in its URL."""
@@ -52,11 +56,15 @@ class Server:
         Raises AddressError.
         """
         self._app = app
+        self._stopping = threading.Event()
+        self._grace_s = grace_s
+        if not host:
+            raise AddressError("--host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses")
         if host == "localhost":  # it may mean ::1, and clients use the other
             host = "127.0.0.1"
-        self._server = Listener(
+        self._server = PatientListener(
             (host, port),
-            Drain(app.wsgi_app, SocketWire),
+            Drain(app.wsgi_app, self._wire),
             numthreads=THREADS,
             request_queue_size=BACKLOG,
             timeout=SOCKET_TIMEOUT_S,
@@ -65,11 +73,37 @@ class Server:
         )
         configure(self._server)
         self._server.expiration_interval = 0.02
-        try:
-            self._server.prepare()
-        except OSError as error:
-            raise AddressError(f"cannot listen on {host}:{port}: {_why(error)}") from error
+        self._prepare(f"{host}:{port}")
         self._thread = threading.Thread(target=self._server.serve, name="conductor-mock", daemon=True)
+
+    def _wire(self, connection: Connection, body: Body) -> Wire:
+        return SocketWire(connection, body, self._stopping)
+
+    def _prepare(self, shown: str) -> None:
+        """Bind, and start the threads. Raises AddressError.
+
+        A thread is of the kind of the one that starts it, and one that does not come back must not keep the process:
+        so a daemon thread starts them.
+        """
+        problems: list[Exception] = []
+
+        def prepare() -> None:
+            try:
+                self._server.prepare()
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                problems.append(error)
+
+        starting = threading.Thread(target=prepare, daemon=True)
+        starting.start()
+        starting.join()
+        for problem in problems:
+            if isinstance(problem, OSError):
+                raise AddressError(f"cannot listen on {shown}: {_why(problem)}") from problem
+            if isinstance(problem, UnicodeError):  # a label of a name is empty or too long
+                raise AddressError(f"cannot listen on {shown}: it is no host name") from problem
+            if isinstance(problem, (OverflowError, RuntimeError)):  # no port; no more threads
+                raise AddressError(f"cannot listen on {shown}: {problem}") from problem
+            raise problem
 
     @property
     def port(self) -> int:
@@ -93,9 +127,19 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, let requests under way end, close the app's data."""
-        self._server.stop()
-        self._thread.join()
+        """Stop accepting, let requests under way end, close the app's data.
+
+        Requests that wait because of a fault end at once, others after the grace: those who read from their client are
+        cut off, and one that does not notice is given up. Raises what the closing of data raises, after all of it.
+        """
+        self._stopping.set()
+        stopping = threading.Thread(target=self._server.stop, name="stopping", daemon=True)
+        stopping.start()
+        stopping.join(self._grace_s + _MARGIN_S)
+        if stopping.is_alive():
+            log.warning("some requests did not end in %d s, and are given up", self._grace_s)
+        else:
+            self._thread.join()
         service_of(self._app).close()
 
     def environment(self) -> dict[str, str]:

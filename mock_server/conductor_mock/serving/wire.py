@@ -12,28 +12,36 @@ from typing import NoReturn
 from conductor_mock.serving.framing import Body, Connection
 
 _GLANCE_S = 0.05
-"""How often to look again after a client that has sent more than it should: whether it left cannot be waited for."""
+"""How often to look again whether a wait is over: what ends it has no one descriptor to wait for."""
 
 
 class SocketWire:
     """A connection of cheroot's, and the body of the request that is being answered on it."""
 
-    def __init__(self, connection: Connection, body: Body) -> None:
+    def __init__(self, connection: Connection, body: Body, stopping: threading.Event) -> None:
+        """`stopping` is set when the server begins to end."""
         self._connection = connection
         self._body = body
+        self._stopping = stopping
+        self._freed = threading.Event()
+
+    def free_with(self, event: threading.Event) -> None:
+        self._freed = event
 
     def hold_back(self, seconds: float) -> bool:
-        """Wait. Ends when the client goes away or the server stops, which shuts the socket for reading."""
+        """Wait. Ends when the fault is deleted; False when the client goes away or the server stops."""
         self._body.drain()
         sock, end = self._connection.socket, time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_READ)
-            while (left := end - time.monotonic()) > 0:
-                if not selector.select(left):
+            while (left := end - time.monotonic()) > 0 and not self._freed.is_set():
+                if self._stopping.is_set():
+                    return False
+                if not selector.select(min(left, _GLANCE_S)):
                     continue
                 if not _peek(sock):
                     return False
-                threading.Event().wait(min(left, _GLANCE_S))
+                self._stopping.wait(min(left, _GLANCE_S))  # it has sent more than it should
         return True
 
     def stall(self, seconds: float) -> NoReturn:

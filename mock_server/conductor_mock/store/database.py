@@ -80,7 +80,7 @@ class Database:
             raise
 
     def _cannot_open(self, url: sa.URL, error: BaseException) -> DatabaseError:
-        said = _first_line(error)
+        said = first_line(error)
         if url.password:  # drivers repeat what they were given
             said = said.replace(str(url.password), "***")
         return DatabaseError(f"cannot open {self.shown_url}: {said}")
@@ -289,5 +289,6 @@ def _one_file(path: Path, shown: str) -> Path:
     return file
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
