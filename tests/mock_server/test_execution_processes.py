@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -157,3 +158,18 @@ def test_a_process_of_the_same_number_but_another_start_is_never_hit(tmp_path: P
     finally:
         bystander.kill()
         bystander.wait()
+
+
+def test_a_run_can_be_ended_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path / "run")
+    workspace.create()
+    workspace.log.touch()
+    assert not workspace.is_cancelled()
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "touch", full)
+    workspace.cancel()
+
+    assert workspace.is_cancelled()

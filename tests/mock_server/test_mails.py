@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from conductor_mock.mailing.smtp import SmtpServer, SmtpUrlError
 from conductor_mock.store.mail_statuses import MailStatus, keys
 from support.bundles import replay, save
 from support.post import PostOffice, post_office
-from support.served import said_by
+from support.served import PATIENCE_S, said_by
 from support.server import ApiCaller, Fake, running
 
 KIM = ["kim@example.com"]
@@ -381,3 +382,27 @@ def test_the_outbox_has_a_page(fake: Fake, office: PostOffice) -> None:
     assert "<script>" not in page + sent
     assert "kept here" in page
     assert "failed" in sent
+
+
+def test_a_stop_does_not_wait_for_a_mail_server_that_says_nothing(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def say_nothing(*_: object) -> str:
+        begun.set()
+        over.wait()
+        return ""
+
+    monkeypatch.setattr(mailing, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(mailing, "LAST_MAIL_S", 0.01)
+    monkeypatch.setattr(SmtpServer, "send", say_nothing)
+    caller = fake.caller()
+    end_a_job(caller)
+    mailer = mailer_for(fake, "smtp://127.0.0.1:9")
+    mailer.start()
+    assert begun.wait(PATIENCE_S)
+    mailer.close()
+
+    assert [one["state"] for one in deliveries(caller)] == ["sending"]
+    over.set()

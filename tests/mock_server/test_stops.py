@@ -10,17 +10,21 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import requests
 
+from conductor_mock.app import create_app
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.service import open_service
-from conductor_mock.serving.server import THREADS
+from conductor_mock.serving import server as serving
+from conductor_mock.serving.server import THREADS, Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.journal import Journal
@@ -40,19 +44,41 @@ def test_a_stop_ends_however_many_requests_are_held_back(tmp_path: Path, kind: s
                 _until_consumed(server.url, count)
             held.enter_context(RawConnection(server.port)).send(asking)
         assert server.end() == 0
+        assert "given up" not in "".join(server.output)
         assert "Traceback" not in "".join(server.output)
 
 
-def test_a_stop_ends_beside_clients_that_send_half_and_read_nothing(tmp_path: Path) -> None:
-    with served(tmp_path) as server, ExitStack() as held:
+def test_a_stop_ends_beside_a_client_that_sends_half(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
         head = f"POST /jobs/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {_authorization(server)}\r\n"
-        half = held.enter_context(RawConnection(server.port))
-        half.send(f"{head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{".encode())
-        deaf = held.enter_context(RawConnection(server.port))
-        deaf.send(b"GET /_mock/control.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 300)
-        deaf.wait_for_more()
-        assert server.end() == 0
+        with RawConnection(server.port) as half:
+            half.send(f"{head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{".encode())
+            assert server.end() == 0
+        assert "given up" not in "".join(server.output)
         assert "Traceback" not in "".join(server.output)
+
+
+def test_a_stop_ends_beside_a_client_that_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = threading.Event()
+
+    def far_too_much(_: object, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        asked.set()
+        yield bytes(1 << 28)
+
+    monkeypatch.setattr(serving, "_MARGIN_S", 0.2)
+    app = create_app()
+    monkeypatch.setattr(app, "wsgi_app", far_too_much)
+    server = Server(app)
+    server.start()
+    with RawConnection(server.port) as deaf:
+        deaf.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert asked.wait(PATIENCE_S)
+        server.stop()
+
+    assert "given up" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["stall", "drip"])

@@ -187,10 +187,6 @@ class RawConnection:
         """Read until the other side closes."""
         return b"".join(iter(lambda: self._socket.recv(1 << 16), b""))
 
-    def wait_for_more(self) -> None:
-        """Wait until something has come, and leave it there."""
-        assert self._socket.recv(1, socket.MSG_PEEK)
-
     def is_closed(self) -> bool:
         """Whether the other side has closed: reads until it says something or ends."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,14 @@ class Terminal:
             self.said += self.screen.read(1024)
         return found.group()
 
-    def press_ctrl_c(self) -> None:
+    def press_ctrl_c(self, *, until: bytes) -> None:
+        """Press Ctrl-C. The program itself hears of it once what is below it has said so: two signals that come before
+        one of them is looked at are one.
+        """
+        os.kill(self.pid, signal.SIGSTOP)
         self.screen.write(b"\x03")
+        self.wait_for(until)
+        os.kill(self.pid, signal.SIGCONT)
 
     def code(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
