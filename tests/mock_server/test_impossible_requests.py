@@ -90,6 +90,28 @@ def test_a_rule_that_fits_nothing_says_so_and_stays_for_what_comes(caller: ApiCa
     assert len(again["rules"]) == 4
 
 
+def test_a_rule_that_comes_too_late_or_behind_another_says_so(caller: ApiCaller) -> None:
+    ask = {"account": caller.client_id}
+    caller.post("/_mock/clock", {"advance": 30}, query=ask)  # instances are taken, and boot
+    caller.submit(tasks_data=[{"command": "r", "frames": "2"}])
+    late = caller.post("/_mock/outcomes", {"match": {"frames": "2"}, "outcome": "failed"}, query=ask).json()
+    behind = [{"match": {"frames": "2-3"}, "outcome": "failed"}, {"match": {"tid": "1"}, "duration": 1}]
+    caller.post("/_mock/clock", {"until": "idle"}, query=ask)
+    answer = caller.post("/_mock/outcomes", behind, query=ask).json()
+    tasks = caller.get("/_mock/jobs/2", query=ask).json()["tasks"]
+
+    (warning,) = late["warnings"]
+    assert warning == (
+        "rule 0 cannot change what is drawn already, in 1 of the 2 tasks that it fits: attempt 1 of task 001 of job "
+        "00001; it decides about later attempts"
+    )
+    assert [task["status"] for task in tasks] == ["failed"]
+    assert [warning.partition(":")[0] for warning in answer["warnings"]] == [
+        "rule 0 cannot change what is drawn already, in 2 of the 2 tasks that it fits",
+        "rule 1 decides nothing",
+    ]
+
+
 @pytest.mark.parametrize(
     ("rule", "path"),
     [

@@ -18,6 +18,7 @@ from conductor_mock.api.record_filters import parse
 from conductor_mock.context import caller, service, warn, warnings
 from conductor_mock.farm import actions, ids, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s
+from conductor_mock.farm.doubts import doubts
 from conductor_mock.farm.payload import Submission, odd_variables, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
@@ -44,12 +45,13 @@ def create() -> tuple[dict[str, Any], int]:
 
 
 def _accept(account: Account, submission: Submission, body_sha256: str, key: str | None) -> Job:
-    """The job of a submission. Refuses (400), under `--strict`, what the catalogue does not have."""
+    """The job of a submission. Refuses (400), under `--strict`, what is unknown or in doubt."""
     current = service()
     offered = current.catalogs.of(account).catalog
     check_project(offered, submission.payload.get("project"), "/project")
     machine = machine_of(offered, submission)
-    _check_scouts(submission)
+    for path, message in doubts(submission):
+        notice(path, message)
     _check_variables(submission)
     held = current.contents.held(account.account_id, uploaded_md5s(submission))
     command = create_job(
@@ -111,10 +113,3 @@ def _check_variables(submission: Submission) -> None:
     """Notice values of the environment that are neither text nor whole numbers (wire reference 12.1)."""
     for name, value in odd_variables(submission.payload):
         notice(pointer("/environment", name), f"must be text or a whole number, got {json.dumps(value)}")
-
-
-def _check_scouts(submission: Submission) -> None:
-    """Notice scout frames that are none: nothing is held then, which a submitter ought to learn."""
-    text = submission.scout_frames
-    if text.strip() and submission.scouts is None:
-        notice("/scout_frames", f"{text[:40]!r} is no frame specification, so no task is held")

@@ -12,7 +12,7 @@ from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import operation, plain_body
 from conductor_mock.errors import invalid
 from conductor_mock.farm.commands import RulesChanged
-from conductor_mock.farm.outcomes import check_rule, fits
+from conductor_mock.farm.outcomes import check_rule, out_of_reach
 from conductor_mock.farm.refusals import InvalidRequestError
 
 outcomes = Blueprint("outcomes", __name__)
@@ -34,21 +34,12 @@ def add() -> dict[str, Any]:
     else:
         rules = [_checked(given, "")]
     with service().accounts.open(account_to_change()) as account:
+        fitting, warnings = out_of_reach(rules, account.state)
         account.append(RulesChanged((*rules, *account.state.rules)))
-        every = [
-            (job, index, task) for job in account.state.jobs.values() for index, task in enumerate(job.tasks)
-        ]
-        fitting = [
-            {place for place, task in enumerate(every) if fits(rule["match"], *task)} for rule in rules
-        ]
         return {
             "rules": list(account.state.rules),
-            "tasks_that_fit": len(set().union(*fitting)),
-            "warnings": [
-                f"rule {number} fits none of the {len(every)} tasks that there are; it stays for those to come"
-                for number, places in enumerate(fitting)
-                if not places
-            ],
+            "tasks_that_fit": len(fitting),
+            "warnings": warnings,
         }
 
 

@@ -37,6 +37,9 @@ METADATA_FRAMES = "mock_frames"
 
 _SCALE = 1 << 64
 
+_NAMED = 3
+"""Attempts that a warning names."""
+
 _SUCCESS, _FAILED, _PREEMPTED = DRAWN  # a million attempts ask for them
 
 
@@ -78,6 +81,38 @@ def fits(match: Mapping[str, Any], job: Job, index: int, task: Task) -> bool:
     return all(MATCHERS[key](job, index, task, value) for key, value in match.items())
 
 
+def out_of_reach(rules: Sequence[Mapping[str, Any]], state: State) -> tuple[set[tuple[int, int]], list[str]]:
+    """The tasks `(job, task)` that new rules fit, and what each of these rules does not do that was probably meant.
+
+    What an attempt will come to is drawn when its instance is taken, and the first rule that fits decides.
+    """
+    every = [(job, index, task) for job in state.jobs.values() for index, task in enumerate(job.tasks)]
+    taken: set[tuple[int, int]] = set()
+    warnings = []
+    for number, rule in enumerate(rules):
+        fitting = [one for one in every if fits(rule["match"], *one)]
+        places = {(job.number, index) for job, index, _ in fitting}
+        drawn = [one for one in fitting if one[2].attempts]
+        if not fitting:
+            what = f"fits none of the {len(every)} tasks that there are; it stays for those to come"
+            warnings.append(f"rule {number} {what}")
+        elif places <= taken:
+            warnings.append(
+                f"rule {number} decides nothing: rules before it fit each of its tasks ({len(fitting)})"
+            )
+        elif drawn:
+            named = ", ".join(map(_last_drawn, drawn[:_NAMED])) + (" ..." if len(drawn) > _NAMED else "")
+            what = f"cannot change what is drawn already, in {len(drawn)} of the {len(fitting)} tasks that it fits"
+            warnings.append(f"rule {number} {what}: {named}; it decides about later attempts")
+        taken |= places
+    return taken, warnings
+
+
+def _last_drawn(one: tuple[Job, int, Task]) -> str:
+    job, index, task = one
+    return f"attempt {len(task.attempts)} of task {tid(index)} of job {jid(job.number)}"
+
+
 def check_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     """A rule in its stored form, of one that is an `OutcomeRule` of `control.yaml`.
 
@@ -90,6 +125,21 @@ def check_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         except FramesError as error:
             raise InvalidRequestError(str(error), "/match/frames") from None
     return {**rule, "match": match}
+
+
+def read_outcomes(value: object) -> Sequence[str] | None:
+    """The outcomes that a value of METADATA_OUTCOME names, one for each attempt; None where it says nothing."""
+    outcomes = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    return outcomes if outcomes and all(outcome in DRAWN for outcome in outcomes) else None
+
+
+def read_duration(value: object) -> float | None:
+    """The simulated seconds that a value of METADATA_DURATION names; None where it says nothing."""
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds <= MAX_DURATION_S else None
 
 
 def _match_frames(job: Job, index: int, task: Task, value: str) -> bool:
@@ -111,22 +161,13 @@ MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
 
 
 def _from_metadata(job: Job, task: Task) -> Sequence[str] | None:
-    text = job.metadata.get(METADATA_OUTCOME)
-    if not isinstance(text, str) or not _metadata_is_for(job, task):
-        return None
-    outcomes = [part.strip() for part in text.split(",")]
-    return outcomes if all(outcome in DRAWN for outcome in outcomes) else None
+    outcomes = read_outcomes(job.metadata.get(METADATA_OUTCOME))
+    return outcomes if outcomes and _metadata_is_for(job, task) else None
 
 
 def _metadata_duration(job: Job, task: Task) -> float | None:
-    text = job.metadata.get(METADATA_DURATION)
-    if text is None or not _metadata_is_for(job, task):
-        return None
-    try:
-        seconds = float(str(text))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds <= MAX_DURATION_S else None
+    seconds = read_duration(job.metadata.get(METADATA_DURATION))
+    return seconds if seconds is not None and _metadata_is_for(job, task) else None
 
 
 def _metadata_is_for(job: Job, task: Task) -> bool:
