@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conductor_contracts.problems import Problem
 from conductor_mock.api import (
@@ -46,6 +47,7 @@ from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
+from conductor_mock.wire.answer import App
 
 BLUEPRINTS = (
     auth.auth,
@@ -103,13 +105,25 @@ def make_app(opened: Service) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     handle_errors(app)
-    app.wsgi_app = FaultMiddleware(_OneSlash(app.wsgi_app))  # type: ignore[method-assign]  # the documented way to wrap
+    wrapped = _behind(opened.settings.trust_proxy, FaultMiddleware(_OneSlash(app.wsgi_app)))
+    app.wsgi_app = wrapped  # type: ignore[method-assign, assignment]  # the documented way to wrap
     return app
 
 
 def close_app(app: Flask) -> None:
     """A clean stop of the server behind `app`."""
     service_of(app).close()
+
+
+def _behind(proxies: int, app: App) -> App:
+    """The app, told by that many proxies what its clients asked for. Without any, their headers mean nothing.
+
+    A header that nobody in front sets or removes is the client's own word, so only those are read that `serve
+    --trust-proxy` asks a proxy for.
+    """
+    if not proxies:
+        return app
+    return ProxyFix(app, x_for=0, x_proto=proxies, x_host=proxies, x_prefix=proxies)
 
 
 class _OneSlash:

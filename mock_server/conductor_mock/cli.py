@@ -120,6 +120,13 @@ def server_options(command: F) -> F:
             "--allow-host", multiple=True, metavar="NAME", help="A host name the control API answers to."
         ),
         click.option(
+            "--trust-proxy",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="Believe the X-Forwarded-Proto, -Host and -Prefix of so many proxies in front.",
+        ),
+        click.option(
             "--admin-token",
             envvar="CONDUCTOR_MOCK_ADMIN_TOKEN",
             help="A token that the control API then requires.",
@@ -334,7 +341,8 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
         execute_slots=options["execute_slots"],
         execute_timeout_s=options["execute_timeout"],
         execute_max_output=options["execute_max_output"],
-        loopback=loopback,
+        trust_proxy=options["trust_proxy"],
+        loopback=loopback and not options["trust_proxy"],
     )
     try:
         app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone

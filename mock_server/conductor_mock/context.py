@@ -24,6 +24,7 @@ MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""
 WARNINGS = "X-Conductor-Mock-Warnings"
 LONGEST_HEADER = 4096
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
@@ -52,15 +53,29 @@ def speaker(header: str) -> Identity:
     return identify(header, service().tokens, now_s=now_s())
 
 
-def origin() -> str:
-    """Scheme and host as the client spelled them: `aud` and signed URLs are made of it.
+def base_url() -> str:
+    """Where the client reaches the service, as it spelled it: `aud` and signed URLs are made of it.
 
-    Refuses (400) a Host header that could not stand in a URL.
+    That is its origin, and the prefix that a trusted proxy takes away (`--trust-proxy`). Refuses (400) what could not
+    stand in a URL.
     """
+    prefix = request.root_path
+    if not _PREFIX.fullmatch(prefix):
+        message = f"not a usable prefix of a path: {prefix[:80]!r}"
+        raise bad_request(message, Problem("X-Forwarded-Prefix", message))
+    return origin() + prefix
+
+
+def origin() -> str:
+    """Scheme and host as the client spelled them. Refuses (400) what could not stand in a URL."""
     if not host_name():
         message = f"not a usable host name: {_host()[:80]!r}"
         raise bad_request(message, Problem("Host", message))
-    return f"{request.scheme}://{_host()}"
+    scheme = request.scheme.lower()
+    if scheme not in ("http", "https"):
+        message = f"must be http or https, got {request.scheme[:80]!r}"
+        raise bad_request(message, Problem("X-Forwarded-Proto", message))
+    return f"{scheme}://{_host()}"
 
 
 def host_name() -> str:

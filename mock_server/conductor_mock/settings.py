@@ -38,6 +38,8 @@ class Settings:
     url_ttl_s: int = 24 * 3600
     max_json_bytes: int = 128 * MIB
     allow_hosts: tuple[str, ...] = ()
+    trust_proxy: int = 0
+    """How many proxies in front say in `X-Forwarded-` headers what the client asked for; others are not listened to."""
     faults: Path | None = None
     """A file of fault rules for the default account."""
     honour_keys: bool = True
@@ -51,7 +53,9 @@ class Settings:
     execute_timeout_s: float = 3600
     execute_max_output: int = 10 * 1024 * MIB
     loopback: bool = True
-    """Whether the socket is bound to a loopback address; if not, the control API wants `admin_token`."""
+    """Whether only this machine reaches it: bound to a loopback address, no proxy. If not, the control API wants
+    `admin_token`.
+    """
 
 
 class NoHomeError(Exception):

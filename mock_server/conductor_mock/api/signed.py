@@ -8,7 +8,7 @@ from flask import request
 
 from conductor_contracts.problems import Problem
 from conductor_mock.auth.signing import Grant, SignatureError
-from conductor_mock.context import now_s, origin, service
+from conductor_mock.context import base_url, now_s, service
 from conductor_mock.errors import forbidden, not_found
 from conductor_mock.wire.md5 import from_base64
 
@@ -52,4 +52,4 @@ def check(method: str) -> Grant:
 def _url(method: str, path: str, size: int | None) -> str:
     current = service()
     expires = int(now_s()) + current.settings.url_ttl_s
-    return current.signer.url(origin(), Grant(method, path, size, expires))
+    return current.signer.url(base_url(), Grant(method, path, size, expires))

@@ -32,7 +32,7 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
     if not settings.loopback:
         raise ExecutionError(
             "--execute runs what is submitted as a command of this machine: it is refused on an address that other "
-            "machines reach; listen on 127.0.0.1"
+            "machines reach; listen on 127.0.0.1, without --trust-proxy"
         )
     if not processes.is_supported():
         raise ExecutionError(
