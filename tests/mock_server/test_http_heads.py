@@ -434,6 +434,26 @@ def test_a_refusal_of_a_head_request_has_no_body(server: Server) -> None:
     assert body == b""
 
 
+@pytest.mark.parametrize("fields", [(HOST, HOST), (HOST, CHUNKED), (HOST, "X : a")])
+def test_who_still_sends_a_body_sees_why_the_head_was_refused(
+    server: Server, fields: tuple[str, ...]
+) -> None:
+    """RFC 9112 9.6: a connection that is closed with bytes unread is reset, and the answer lost."""
+    size = 8_000_000
+    with RawConnection(server.port) as connection:
+        connection.send(get(*fields, f"Content-Length: {size}", method="PUT") + bytes(size))
+        assert connection.answer().status == 400
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize("begun", [b"zz\r\n", b"5\r\nhello and more\r\n"])
+def test_who_still_sends_chunks_sees_why_they_were_refused(server: Server, begun: bytes) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send(post(CHUNKED, body=begun) + bytes(8_000_000))
+        assert connection.answer().status == 400
+        assert connection.is_closed()
+
+
 def test_the_host_of_an_absolute_target_wins_over_the_header(server: Server) -> None:
     """RFC 9112 3.2.2, and no way around the guard of the control API."""
     for host, target, status in (

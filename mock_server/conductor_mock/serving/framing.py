@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import struct
+from contextlib import suppress
 from typing import Any
 
 import cheroot.wsgi
@@ -25,6 +26,7 @@ REQUEST = "conductor_mock.request"
 
 BLOCK = 1 << 18
 DRAIN_BYTES = 1 << 30
+LINGER_S = 2
 _LINE = 4096
 _TRAILERS = 100
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})([\t ]*;[\t -~\x80-\xff]*)?")
@@ -75,11 +77,16 @@ class Request(HTTPRequest):
             f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
-        self.close_connection = True
+        self.abandon()
         try:
             self.conn.wfile.write(head.encode("latin-1") + (b"" if self.method == b"HEAD" else body))
         except OSError:  # whoever sent this did not wait for the answer
             return
+
+    def abandon(self) -> None:
+        """Close the connection after the answer: what is left of the request cannot be read, or is too much."""
+        self.close_connection = True
+        self.conn.lingers = True
 
 
 class Connection(HTTPConnection):
@@ -87,15 +94,30 @@ class Connection(HTTPConnection):
 
     RequestHandlerClass = Request
     broken = False
+    lingers = False
 
     def close(self) -> None:
         """Close; where it is `broken`, by a reset: that is what closing is when there is nothing to linger for."""
         if not self.broken:
+            if self.lingers:
+                self._linger()
             super().close()
             return
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         for end in (self.rfile, self.wfile, self.socket):
             end.close()
+
+    def _linger(self) -> None:
+        """Say that nothing more comes, then read what was under way: who still sends would not see the answer else.
+
+        RFC 9112 9.6. Ends when the client closes, says nothing for LINGER_S, or sends more than DRAIN_BYTES.
+        """
+        left = DRAIN_BYTES
+        with suppress(OSError):  # the client is gone
+            self.socket.shutdown(socket.SHUT_WR)
+            self.socket.settimeout(LINGER_S)
+            while left > 0 and (block := self.socket.recv(BLOCK)):
+                left -= len(block)
 
 
 class Gateway(cheroot.wsgi.Gateway_10):

@@ -185,7 +185,7 @@ class Drain:
         environ[WIRE] = self._wire(request.conn, body)
         answer = self._app(environ, start_response)
         if not body.drain():  # cheroot sends no head before the first block of the answer is taken
-            request.close_connection = True
+            request.abandon()
         return answer
 
 
