@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import re
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
 from conductor_mock.app import create_app
+from conductor_mock.auth.signing import Grant
+from conductor_mock.context import service_of
 from conductor_mock.serving.framing import Body
 from conductor_mock.serving.head import HeadError, Lines, read_head, read_request_line
 from conductor_mock.serving.server import MAX_HEAD_BYTES, Server
@@ -718,3 +721,87 @@ def test_a_body_is_what_its_chunks_hold_however_they_are_cut_and_read(data: st.D
     cut = data.draw(st.integers(0, len(sent) - 1))
     with pytest.raises(BadRequest):
         Body(SimpleNamespace(rfile=io.BytesIO(sent[:cut])), chunked=True).read()
+
+
+# Answers, as h11 reads them: one that is framed wrongly would be refused, or leave bytes behind.
+
+ANSWERED: list[tuple[bytes, int]] = [
+    (get(HOST), 404),
+    (get(HOST, method="HEAD"), 404),
+    (get(HOST, target="/_mock/health"), 200),
+    (get(HOST, target="/_mock/health", method="HEAD"), 200),
+    (get(HOST, target="/"), 200),
+    (get(HOST, target="/", method="HEAD"), 200),
+    (get(HOST, target="/jobs/", method="OPTIONS"), 401),
+    (get(HOST, target="/jobs/", method="DELETE"), 405),
+    (get(HOST, target="/jobs/", method="TRACE"), 405),
+    (get(HOST, target="/api/v1/jobs"), 401),
+    (get(HOST, target="/api/v1/jobs", method="HEAD"), 401),
+    (post("Content-Length: 12", body=GOOD), 200),
+    (post("Expect: 100-continue", "Content-Length: 12", body=GOOD), 200),
+    (post("Content-Encoding: gzip", "Content-Length: 12", body=GOOD), 415),
+    (get(HOST, target="/_mock/bundle"), 200),
+    (get(HOST, target="/_mock/openapi.json"), 200),
+    (get(HOST, "Connection: keep-alive", version="HTTP/1.0"), 404),
+    (get(HOST, "Connection: keep-alive", target="/_mock/openapi.json", version="HTTP/1.0"), 200),
+]
+
+
+def downloads(server: Server) -> list[tuple[bytes, int]]:
+    """Requests for a content that the account holds, which are answered in every way."""
+    service = service_of(server._app)
+    keys = service.keys
+    account = service.accounts.sign_in(keys.client_id, keys.private_key)
+    path = f"/objects/{account}/{hashlib.md5(b'hello').hexdigest()}"
+    put, url = (
+        service.signer.url("", Grant(method, place, None, 2_000_000_000))
+        for method, place in (("PUT", path), ("GET", f"{path}/a.png"))
+    )
+    conditions = {
+        "X: a": 200,
+        "Range: bytes=1-2": 206,
+        "Range: bytes=9-": 416,
+        "If-None-Match: *": 304,
+        'If-Match: "a"': 412,
+        "Accept-Encoding: gzip": 200,
+    }
+    asked = [
+        (get(HOST, condition, target=url, method=method), status)
+        for condition, status in conditions.items()
+        for method in ("GET", "HEAD")
+        if method == "GET" or status not in (206, 416)
+    ]
+    stored = get(HOST, "Content-Length: 5", target=put, method="PUT") + b"hello"
+    old = get(HOST, "Connection: keep-alive", target=url, version="HTTP/1.0")
+    return [(stored, 200), (stored, 200), *asked, (old, 200)]
+
+
+def test_answers_on_one_connection_are_framed_as_a_peer_reads_them(server: Server) -> None:
+    asked = [*ANSWERED, *downloads(server), (get(HOST, "Connection: close"), 404)]
+    with RawConnection(server.port) as connection:
+        connection.send(b"".join(request for request, _ in asked))
+        left = connection.rest()
+    for request, status in asked:
+        method = request.partition(b" ")[0]
+        peer = h11.Connection(h11.CLIENT)
+        peer.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+        peer.send(h11.EndOfMessage())
+        peer.receive_data(left)
+        answer = peer.next_event()
+        while isinstance(answer, h11.InformationalResponse):
+            answer = peer.next_event()
+        assert isinstance(answer, h11.Response)
+        assert answer.status_code == status, request
+        names = [name for name, _ in answer.headers]
+        assert len(names) == len(set(names)), "no header comes twice"
+        assert b"date" in names
+        if status == 405:
+            assert b"allow" in names
+        if status == 401:
+            assert b"www-authenticate" in names
+        while isinstance(peer.next_event(), h11.Data):
+            pass
+        assert peer.their_state in (h11.DONE, h11.MUST_CLOSE), request
+        left = bytes(peer.trailing_data[0])
+
+    assert left == b""
