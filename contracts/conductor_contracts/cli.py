@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -51,7 +53,8 @@ def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], s
             echo(f"        {fault}")
 
     try:
-        report = verify(url, key, only=only or None, safe_only=safe_only, on_outcome=show)
+        with _ended_by_signals():
+            report = verify(url, key, only=only or None, safe_only=safe_only, on_outcome=show)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except VerificationError as error:
@@ -111,6 +114,22 @@ def fidelity_command() -> None:
 def control_command() -> None:
     """Write the calls of a fake's control API as a table, as Markdown."""
     echo(control_table(load_control()), raw=True)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End the block as an exception does where a signal would end the process: what was begun is put in order."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -17,6 +17,14 @@ import yaml
 TOKENS = ("valid", "none", "forged", "malformed")
 CONTROL = "control"
 """In place of an operation: a call of a fake's control API under ``/_mock/``, which is outside the contract."""
+KEYS = "keys"
+LENIENCE = "lenience"
+REQUIREMENTS: Mapping[str, str] = {
+    CONTROL: "the server has no control API under /_mock/",
+    KEYS: "the server does not say that it honours Idempotency-Key",
+    LENIENCE: "the server says that it refuses what the contract does not know",
+}
+"""What an interaction may require, each with what is said where it is missing."""
 
 
 class InteractionError(ValueError):
@@ -86,7 +94,8 @@ class Interaction:
     ``safe`` says that nothing costs money or is left behind, even if the service takes what it ought to
     refuse. ``source`` names the section of the wire reference; ``traps`` its traps. ``files`` maps names
     to texts, whose md5 and size the steps can use. ``given`` says in words what must be the case.
-    ``requires`` is CONTROL where only a fake with a control API can be brought there. ``cleanup`` holds steps
+    ``requires`` is CONTROL where only a fake with a control API can be brought there, KEYS where the server must have
+    said that it honours Idempotency-Key, LENIENCE where it must not be strict. ``cleanup`` holds steps
     that are taken at the end, whatever went wrong before.
     """
 
@@ -138,8 +147,10 @@ def _interaction(operation: str | None, document: Any, where: str) -> Interactio
     optional = {"given", "traps", "files", "requires", "cleanup"}
     _known(document, {"name", "source", "safe", "steps"}, where, optional)
     where = f"{where} ({document['name']})"
-    if document.get("requires", CONTROL) != CONTROL:
-        raise InteractionError(f"{where}: requires is {CONTROL} or left out, got {document['requires']!r}")
+    requires = document.get("requires")
+    if "requires" in document and requires not in REQUIREMENTS:
+        known = ", ".join(REQUIREMENTS)
+        raise InteractionError(f"{where}: requires is one of {known} or left out, got {requires!r}")
     steps, cleanup = (
         tuple(
             _step(operation, step, f"{where}, {kind} {number}")
@@ -147,7 +158,7 @@ def _interaction(operation: str | None, document: Any, where: str) -> Interactio
         )
         for part, kind in (("steps", "step"), ("cleanup", "cleanup step"))
     )
-    if "requires" not in document and CONTROL in {step.operation for step in (*steps, *cleanup)}:
+    if requires != CONTROL and CONTROL in {step.operation for step in (*steps, *cleanup)}:
         raise InteractionError(
             f"{where}: has a step of {CONTROL}, but does not say that it requires {CONTROL}"
         )
@@ -159,7 +170,7 @@ def _interaction(operation: str | None, document: Any, where: str) -> Interactio
         given=document.get("given", ""),
         traps=tuple(document.get("traps", ())),
         files=document.get("files", {}),
-        requires=document.get("requires"),
+        requires=requires,
         steps=steps,
         cleanup=cleanup,
     )

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -45,6 +45,7 @@ class Player:
     contract: Contract
     unique: Callable[[], str] = new_text
     _tokens: dict[str, str] = field(default_factory=dict)
+    _announced: dict[str, str] = field(default_factory=dict)
 
     def play(self, interaction: Interaction) -> list[str]:
         """Run the steps until one goes wrong, then the cleanup, and say what did; an empty list means nothing."""
@@ -55,14 +56,50 @@ class Player:
 
     def has_control(self) -> bool:
         """Whether the server is a fake whose control API answers to this account. Raises VerificationError."""
-        headers = {"Authorization": f"Bearer {self._token()}"}
-        url = f"{self.base_url}/_mock/health"
         try:
-            answer = self.session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+            answer = self._control("GET", "health")
         except requests.RequestException:
             return False
         body = _json(answer)
         return answer.status_code == 200 and isinstance(body, dict) and body.get("status") == "ok"
+
+    def announces(self, header: str) -> bool:
+        """Whether the answer of the token call had a header. Raises VerificationError."""
+        self._token()
+        return header.lower() in self._announced
+
+    def in_own_account(self) -> Player:
+        """The same in an account that nobody else uses, whatever its server's options are; see `empty`.
+
+        Its clock stands still, and files as short as those of the interactions are sent in one piece. For a server with
+        a control API. Raises VerificationError.
+        """
+        key = {"client_id": f"verification {new_text()}", "private_key": new_text()}
+        own = replace(self, api_key=key, _tokens={}, _announced={})
+        own.change("clock", {"speed": 0})
+        own.change("options", {"part_size": 1 << 30})
+        return own
+
+    def empty(self) -> None:
+        """Leave nothing in the account. Raises VerificationError."""
+        self.change("reset", {})
+
+    def change(self, path: str, body: Any) -> None:
+        """Make a call of the control API. Raises VerificationError."""
+        try:
+            answer = self._control("POST", path, json=body)
+        except requests.RequestException as error:
+            raise VerificationError(f"POST /_mock/{path} was not answered ({type(error).__name__})") from None
+        if answer.status_code not in (200, 204):
+            said = _message(_json(answer), answer)
+            raise VerificationError(f"POST /_mock/{path} was answered {answer.status_code}{said}")
+
+    def _control(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        url = f"{self.base_url}/_mock/{path}"
+        return self.session.request(
+            method, url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, **options
+        )
 
     def _run(self, steps: tuple[Step, ...], kind: str, values: dict[str, Any]) -> list[str]:
         for number, step in enumerate(steps, start=1):
@@ -119,6 +156,7 @@ class Player:
                 )
             _claims(token)
             self._tokens["valid"] = token
+            self._announced.update((name.lower(), value) for name, value in answer.headers.items())
         return self._tokens["valid"]
 
     def _send(self, step: Step, values: Mapping[str, Any]) -> requests.Response:

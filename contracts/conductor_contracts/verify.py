@@ -6,14 +6,22 @@ not document is a failure even where an interaction did not ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 
 from conductor_contracts.contract import Contract, load
-from conductor_contracts.interactions import Interaction, load_interactions
+from conductor_contracts.interactions import (
+    CONTROL,
+    KEYS,
+    LENIENCE,
+    REQUIREMENTS,
+    Interaction,
+    load_interactions,
+)
 from conductor_contracts.player import Player, VerificationError, new_text
 
 __all__ = ["Outcome", "Report", "VerificationError", "verify"]
@@ -72,32 +80,41 @@ def verify(
     interactions: Collection[Interaction] | None = None,
     contract: Contract | None = None,
     unique: Callable[[], str] = new_text,
+    own_account: bool = True,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Report:
     """Replay interactions against the server at ``base_url`` and report how it answered.
 
     ``api_key`` holds ``client_id`` and ``private_key``. ``only`` keeps the operations or interaction ids
     that it names; ValueError if it names something unknown. ``safe_only`` skips what may cost money or
-    leave something behind. What requires the control API of a fake is skipped where there is none. Contents
+    leave something behind. What requires something that the server does not have is skipped. Contents
     are new each time, so one account can be verified again and again; ``unique`` gives the text that makes them
     new, for whoever wants the same requests twice.
-    Raises VerificationError if the key gets no usable token.
+
+    On a fake with a control API it all happens in a new account, which is empty again in the end, also when an
+    exception ends it: several verifications at once do not see each other, and the account of the key is as it was.
+    ``own_account`` False uses that of the key, which then must not be in use.
+    Raises VerificationError if the key gets no usable token, or the new account cannot be emptied.
     """
     chosen = _choose(load_interactions() if interactions is None else interactions, only)
     own = session is None
     session = session or _session(base_url)
     try:
         player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique)
+        safe = [one for one in chosen if one.safe or not safe_only]
+        changing = [one for one in safe if not one.safe or one.requires == CONTROL]
+        has_control = bool(changing) and player.has_control()
         outcomes = []
-        reasons = _reasons_to_skip(chosen, player, safe_only)
-        for interaction in chosen:
-            if interaction.id in reasons:
-                outcome = Outcome(interaction, skipped=reasons[interaction.id])
-            else:
-                outcome = Outcome(interaction, faults=tuple(player.play(interaction)))
-            outcomes.append(outcome)
-            if on_outcome:
-                on_outcome(outcome)
+        with _account(player, own=own_account and has_control) as player:
+            reasons = _reasons_to_skip(chosen, player, safe_only=safe_only, has_control=has_control)
+            for interaction in chosen:
+                if interaction.id in reasons:
+                    outcome = Outcome(interaction, skipped=reasons[interaction.id])
+                else:
+                    outcome = Outcome(interaction, faults=tuple(player.play(interaction)))
+                outcomes.append(outcome)
+                if on_outcome:
+                    on_outcome(outcome)
     finally:
         if own:
             session.close()
@@ -116,14 +133,42 @@ def _choose(interactions: Collection[Interaction], only: Collection[str] | None)
     return [one for one in interactions if (one.operation or "routes") in only or one.id in only]
 
 
-def _reasons_to_skip(chosen: Collection[Interaction], player: Player, safe_only: bool) -> dict[str, str]:
+@contextmanager
+def _account(player: Player, *, own: bool) -> Iterator[Player]:
+    """The player in an account of its own, which is emptied however the block ends; else the player as it is."""
+    if not own:
+        yield player
+        return
+    player = player.in_own_account()
+    try:
+        yield player
+    except BaseException:
+        with suppress(VerificationError):  # what ended it is what is told
+            player.empty()
+        raise
+    player.empty()
+
+
+def _reasons_to_skip(
+    chosen: Collection[Interaction], player: Player, *, safe_only: bool, has_control: bool
+) -> dict[str, str]:
     """The interactions, by id, that are not run, and why."""
-    unsafe = {one.id: "it may cost money or leave something behind" for one in chosen if not one.safe}
-    reasons = unsafe if safe_only else {}
-    needy = [one.id for one in chosen if one.requires and one.id not in reasons]
-    if needy and not player.has_control():
-        reasons.update(dict.fromkeys(needy, "the server has no control API under /_mock/"))
+    reasons = {}
+    for one in chosen:
+        if safe_only and not one.safe:
+            reasons[one.id] = "it may cost money or leave something behind"
+        elif one.requires and not _has(player, one.requires, has_control=has_control):
+            reasons[one.id] = REQUIREMENTS[one.requires]
     return reasons
+
+
+def _has(player: Player, requirement: str, *, has_control: bool) -> bool:
+    """Whether the server has what an interaction requires."""
+    if requirement == KEYS:
+        return player.announces("X-Conductor-Mock-Idempotency")
+    if requirement == LENIENCE:
+        return not player.announces("X-Conductor-Mock-Strict")
+    return has_control
 
 
 def _session(base_url: str) -> requests.Session:

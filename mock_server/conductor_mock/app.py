@@ -95,6 +95,8 @@ def make_app(opened: Service) -> Flask:
     app.url_map.merge_slashes = False
     # So that nobody takes the fake for the service, and a client knows what it may repeat.
     headers = {"X-Conductor-Mock": "1", **announcement(honoured=opened.settings.honour_keys)}
+    if opened.settings.strict:
+        headers["X-Conductor-Mock-Strict"] = "1"
     record_requests(app, opened)
     app.before_request(_check_framing)
     app.before_request(partial(_authenticate, opened))

@@ -18,7 +18,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from conductor_contracts.interactions import Interaction, Step
+from conductor_contracts.interactions import CONTROL, Interaction, Step
 from conductor_contracts.verify import Report, verify
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import default
@@ -137,24 +137,30 @@ class Fake:
 
     def verify(self, lie: Lie | None = None, **options: Any) -> Report:
         """How the verifier judges it."""
+        options.setdefault("own_account", False)
         return verify(URL, self.key, session=self.service(lie).session(), **options)
 
 
 @contextmanager
 def fake_in_process(folder: Path) -> Iterator[Fake]:
-    """A frozen, throw-away fake for the length of the block, with few packages: what is long is read often here."""
+    """A frozen, throw-away fake for the length of the block."""
+    settings = Settings(ephemeral=True, speed=0, allow_hosts=(HOST,), catalog=small_catalog(folder))
+    app = create_app(settings)
+    try:
+        yield Fake(InProcess(app))
+    finally:
+        close_app(app)
+
+
+def small_catalog(folder: Path) -> Path:
+    """A catalogue with few packages, in a folder: what is long is read often here."""
     catalog = folder / "catalog.json"
     document = default().to_document()
     wanted = [one for one in document["packages"] if "maya" in one["product"]][:3]
     plugins = {plugin for one in wanted for plugin in one["plugins"]}
     wanted += [one for one in document["packages"] if one["package_id"] in plugins]
     catalog.write_text(json.dumps({**document, "packages": wanted}), encoding="utf-8")
-    settings = Settings(ephemeral=True, speed=0, allow_hosts=(HOST,), catalog=catalog)
-    app = create_app(settings)
-    try:
-        yield Fake(InProcess(app))
-    finally:
-        close_app(app)
+    return catalog
 
 
 class Question(NamedTuple):
@@ -208,6 +214,7 @@ class Recording:
             session=Service(answering).session(),
             interactions=[self.interaction],
             unique=lambda: self.unique,
+            own_account=False,
         ).outcomes
         assert not outcome.skipped
         return outcome.faults
@@ -243,9 +250,11 @@ class Recordings:
             session=Service(answering).session(),
             interactions=[interaction],
             unique=lambda: unique,
+            own_account=False,
         )
         assert report.ok, str(report)
-        before = 2 if interaction.requires else 1  # the token, and whether there is a control API
+        asks_for_control = not interaction.safe or interaction.requires == CONTROL
+        before = 2 if asks_for_control else 1  # the token, and whether there is a control API
         steps = [*[None] * before, *_taken(interaction, [answer for _, answer in pairs[before:]])]
         exchanges = tuple(
             Exchange(step, question, answer) for step, (question, answer) in zip(steps, pairs, strict=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +17,12 @@ from click.testing import CliRunner, Result
 from conductor_contracts.cli import main
 from conductor_contracts.contract import load
 from conductor_contracts.fidelity import fidelity_page
+from conductor_mock.app import create_app
 from conductor_mock.inprocess import URL
+from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
 from contracts.lies import operation_of
-from contracts.services import Answer, Fake, Service, refusal
+from contracts.services import Answer, Fake, Service, refusal, small_catalog
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -168,3 +173,27 @@ def test_a_refused_key_is_one_clear_line(fake: Fake, service: Service) -> None:
     result = run("verify", "--url", URL, CONDUCTOR_API_KEY=wrong)
     assert result.exit_code == 1
     assert result.output == "Error: the token endpoint answered 401, wanted 200 and a token\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals there")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_verify_that_is_ended_by_a_signal_leaves_nothing(tmp_path: Path, number: str) -> None:
+    settings = Settings(ephemeral=True, catalog=small_catalog(tmp_path))
+    with Server(create_app(settings)) as server:
+        command = [sys.executable, "-u", "-m", "conductor_contracts", "verify", "--url", server.url]
+        with subprocess.Popen(
+            command,
+            env={**os.environ, **server.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if b"jobs.create" in line:
+                    break
+            process.send_signal(getattr(signal, number))
+            process.stdout.read()
+        assert process.returncode > 0
+        held = requests.get(f"{server.url}/_mock/jobs?account=*", timeout=60).json()
+        assert held["jobs"] == []

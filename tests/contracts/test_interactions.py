@@ -119,7 +119,7 @@ def test_forms_that_are_expected_to_be_taken_keep_the_contract() -> None:
 def test_what_requires_a_control_api_uses_it_or_says_what_is_given() -> None:
     for one in load_interactions():
         uses = CONTROL in {step.operation for step in (*one.steps, *one.cleanup)}
-        assert (one.requires == CONTROL) == (uses or (one.requires is not None and one.given != "")), one.id
+        assert (one.requires == CONTROL) == (uses or (one.requires == CONTROL and one.given != "")), one.id
 
 
 def test_what_changes_the_options_of_an_account_puts_them_back() -> None:
@@ -166,7 +166,11 @@ def test_a_well_formed_file_is_read() -> None:
         ("token: none", "body: {}, text: a", "one body, got body and text"),
         ("{token: none}", "7", "must be an object, got 7"),
         ("operation:", "operation: [", "here.yaml: "),
-        ("safe: true", "safe: true\n    requires: luck", "requires is control or left out, got 'luck'"),
+        (
+            "safe: true",
+            "safe: true\n    requires: luck",
+            "requires is one of control, keys, lenience or left",
+        ),
         ("request:", "operation: control\n        request:", "does not say that it requires control"),
         (
             "steps:",

@@ -5,17 +5,30 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from conductor_contracts.interactions import CONTROL, load_interactions, parse_interactions
+from conductor_contracts.interactions import CONTROL, KEYS, LENIENCE, load_interactions, parse_interactions
 from conductor_contracts.verify import Outcome, VerificationError, verify
-from conductor_mock.inprocess import URL
+from conductor_mock.inprocess import URL, InProcess, in_process
+from conductor_mock.settings import Settings
 from contracts.lies import LIES, KnownLie, operation_of
-from contracts.services import Answer, Answering, Fake, Lie, Service, fake_in_process, refusal
+from contracts.services import (
+    Answer,
+    Answering,
+    Fake,
+    Lie,
+    Service,
+    fake_in_process,
+    refusal,
+    small_catalog,
+)
 
 ANY_KEY = {"client_id": "a", "private_key": "b"}
 
@@ -165,7 +178,7 @@ def test_without_a_control_api_what_requires_one_is_skipped(fake: Fake) -> None:
 
     report = fake.verify(without_control)
     assert report.ok, str(report)
-    needy = {one.id for one in load_interactions() if one.requires}
+    needy = {one.id for one in load_interactions() if one.requires == CONTROL}
     assert {outcome.interaction.id for outcome in report.outcomes if outcome.skipped} == needy
     assert needy
 
@@ -188,7 +201,8 @@ interactions:
     steps: {steps}
 """
     session = (service or fake.service()).session()
-    (outcome,) = verify(URL, fake.key, session=session, interactions=parse_interactions(text, "t")).outcomes
+    chosen = parse_interactions(text, "t")
+    (outcome,) = verify(URL, fake.key, session=session, interactions=chosen, own_account=False).outcomes
     return outcome.faults
 
 
@@ -323,3 +337,103 @@ interactions:
 """
     report = fake.verify(interactions=parse_interactions(text, "t"))
     assert report.ok, str(report)
+
+
+# An account of its own
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a server has of every account but those that are empty, and the options of the key's."""
+
+    options: Any
+    jobs: Any
+    files: Any
+    clock: Any
+
+    @classmethod
+    def of(cls, url: str) -> Seen:
+        """Ask for it."""
+        ask = {name: requests.get(f"{url}/_mock/{name}", timeout=60).json() for name in ("options", "clock")}
+        every = {"account": "*"}
+        held = {
+            name: requests.get(f"{url}/_mock/{name}", params=every, timeout=60).json()[name]
+            for name in ("jobs", "files")
+        }
+        return cls(ask["options"], held["jobs"], held["files"], ask["clock"]["speed"])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[InProcess]:
+    with in_process(Settings(catalog=small_catalog(tmp_path), part_size=12345, speed=7)) as started:
+        yield started
+
+
+def key_of(fake: InProcess) -> dict[str, str]:
+    return dict(json.loads(fake.environment()["CONDUCTOR_API_KEY"]))
+
+
+CHANGING = [one.id for one in load_interactions() if one.operation in ("objects.put_part", "uploads.finish")]
+
+
+def test_a_verification_leaves_the_server_as_it_was(server: InProcess) -> None:
+    before = Seen.of(server.url)
+    report = verify(server.url, key_of(server), only=CHANGING)
+    assert report.ok, str(report)
+    assert not any(outcome.skipped for outcome in report.outcomes)
+    assert Seen.of(server.url) == before
+
+
+def test_two_verifications_at_once_do_not_see_each_other(server: InProcess) -> None:
+    before = Seen.of(server.url)
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: verify(server.url, key_of(server), only=CHANGING), range(4)))
+    assert all(report.ok for report in reports), "\n".join(map(str, reports))
+    assert Seen.of(server.url) == before
+
+
+@pytest.mark.parametrize("at", range(0, len(CHANGING), 3))
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, SystemExit])
+def test_a_verification_that_is_ended_early_leaves_nothing(
+    server: InProcess, at: int, error: type[BaseException]
+) -> None:
+    told: list[Outcome] = []
+
+    def end(outcome: Outcome) -> None:
+        told.append(outcome)
+        if len(told) > at:
+            raise error
+
+    before = Seen.of(server.url)
+    with pytest.raises(error):
+        verify(server.url, key_of(server), only=CHANGING, on_outcome=end)
+    assert Seen.of(server.url) == before
+
+
+def test_an_account_that_cannot_be_emptied_is_told(fake: Fake) -> None:
+    def unwilling(request: requests.PreparedRequest, right: Answering) -> Answer:
+        return refusal(403, "not today") if "/_mock/reset" in (request.url or "") else right(request)
+
+    with pytest.raises(VerificationError, match=r"POST /_mock/reset was answered 403 \(not today\)"):
+        fake.verify(unwilling, only=["objects.put"], own_account=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "skipped"),
+    [
+        (Settings(strict=True), {LENIENCE}),
+        (Settings(honour_keys=False), {KEYS}),
+        (Settings(strict=True, honour_keys=False), {LENIENCE, KEYS}),
+        (Settings(provider="s3", part_size=7, fleet=1, seed=7), set()),
+        (Settings(speed=100_000), set()),
+    ],
+    ids=["strict", "without keys", "strict without keys", "other options", "fast"],
+)
+def test_a_server_passes_its_own_contract_whatever_its_options(
+    tmp_path: Path, settings: Settings, skipped: set[str]
+) -> None:
+    with in_process(replace(settings, catalog=small_catalog(tmp_path))) as fake:
+        report = verify(fake.url, key_of(fake))
+    assert report.ok, str(report)
+    assert {one.interaction.requires for one in report.outcomes if one.skipped} == skipped
+    assert all(bool(one.skipped) == (one.interaction.requires in skipped) for one in report.outcomes)
