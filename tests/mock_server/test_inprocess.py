@@ -456,14 +456,16 @@ def test_a_sessions_own_adapter_does_what_it_does(mock: InProcess, beside: bool)
     assert entry["headers"]["X-Own"] == "1"
 
 
+def elsewhere() -> responses.RequestsMock:
+    """A mock of another service."""
+    other = responses.RequestsMock()
+    other.add("GET", "http://elsewhere.example/", body="mocked")
+    return other
+
+
 def test_a_mock_of_responses_answers_what_is_its_own_nested_either_way(mock: InProcess) -> None:
     def ask_both() -> tuple[str, int]:
         return requests.get("http://elsewhere.example/").text, requests.get(mock.url).status_code
-
-    def elsewhere() -> responses.RequestsMock:
-        other = responses.RequestsMock()
-        other.add("GET", "http://elsewhere.example/", body="mocked")
-        return other
 
     with elsewhere() as inner:
         assert ask_both() == ("mocked", 200)
@@ -474,6 +476,12 @@ def test_a_mock_of_responses_answers_what_is_its_own_nested_either_way(mock: InP
         assert ask_both() == ("mocked", 200)
         with pytest.raises(requests.ConnectionError, match="Connection refused by Responses"):
             requests.get("http://third.example/")
+
+
+def test_a_fake_can_be_made_where_a_mock_of_responses_is_already() -> None:
+    with elsewhere(), in_process() as fake:
+        assert requests.get("http://elsewhere.example/").text == "mocked"
+        assert requests.get(fake.url).status_code == 200
 
 
 OPENED = list(permutations(range(3)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
@@ -115,7 +116,9 @@ def own_send() -> Callable[..., requests.Response]:
     if spec is None or spec.loader is None:
         raise ImportError(f"the source of {HTTPAdapter.__module__} is not there, and its `send` is replaced")
     again: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(again)  # a copy that nobody else knows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it says of optional parts, it has said
+        spec.loader.exec_module(again)  # a copy that nobody else knows
     return again.HTTPAdapter.send  # type: ignore[no-any-return]
 
 
