@@ -20,7 +20,7 @@ from conductor_mock.store import collector, snapshots
 from conductor_mock.store.slots import Slot
 from conductor_mock.store.snapshots import Snapshots
 from support import states
-from support.server import Fake, ManualWall, job_payload, running
+from support.server import SECOND, Fake, ManualWall, job_payload, running
 
 PATIENCE_S = 30
 
@@ -112,6 +112,24 @@ def test_a_farm_that_catches_up_lets_others_in(monkeypatch: pytest.MonkeyPatch) 
         assert caller.jobs()[0]["success"] == 40
         assert len(answered) > 10
         assert set(answered) == {200}
+
+
+def test_a_farm_that_is_slower_than_its_clock_catches_up_to_when_it_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a slice is simulated more time passes than it holds: the end would be out of reach."""
+    slices_of(monkeypatch, ONE_EVENT)
+    wall = ManualWall()
+    turns = Turns()
+    with running(wall, speed=1, give_way=turns) as fake:
+        submit(fake)
+        wall.step(3000)
+        asked_at = wall.us
+        turns.do = lambda: wall.step(3000)
+
+        with fake.service.accounts.open(account_id("studio")) as account:
+            assert account.state.now_us == asked_at
+        assert wall.us > asked_at + 10 * 3000 * SECOND
 
 
 @pytest.mark.parametrize("events", [1, 7, 1000])

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from conductor_mock.farm.state import Mail
+from conductor_mock.farm.statuses import JobStatus
 from conductor_mock.mailing import mailer as mailing
 from conductor_mock.mailing.mailer import MAX_TRIES, Mailer
 from conductor_mock.mailing.smtp import SmtpServer, SmtpUrlError
@@ -185,6 +188,15 @@ def test_a_title_of_several_lines_is_one_line_of_the_head(fake: Fake, office: Po
 
     assert mail["Subject"] == "Job 00001 success: a Bcc: all@example.com ö"
     assert mail["Bcc"] is None
+
+
+def test_mails_of_one_job_moment_and_status_are_told_apart_by_their_place() -> None:
+    """A job that is killed, retried and killed again at the same time, which stands still."""
+    mail = Mail(5, 1, JobStatus.KILLED, ("a@example.com",))
+    outbox = [mail, replace(mail, job=2), mail, replace(mail, t_us=6), mail]
+    assert [(key.job, key.t_us, key.nth) for key in keys(outbox)] == [
+        *((1, 5, 0), (2, 5, 0), (1, 5, 1), (1, 6, 0), (1, 5, 2))
+    ]
 
 
 def test_a_restart_neither_repeats_nor_forgets_a_mail(tmp_path: Path, office: PostOffice) -> None:

@@ -30,6 +30,7 @@ from conductor_mock.store.durable import NewFile
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.wire.md5 import to_base64
+from support.bundles import replay, save
 from support.server import Fake, md5_of, running
 
 CONTENT = b"the content of a file"
@@ -280,10 +281,53 @@ def test_nobody_deletes_the_body_of_a_job_between_its_rename_and_its_row(
         assert other.get("/_mock/jobs/1", query={"account": "other"}).json()["payload"]["metadata"] == notes
 
 
-class CountingLock(ReadWriteLock):
-    """The lock, which counts those who hold it to give a content its name."""
+def test_nobody_deletes_a_content_of_a_bundle_between_the_look_at_it_and_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running() as first:
+        first.caller().upload("/a", CONTENT)
+        bundle = save(first.caller(), files="1")
+    with running(data_dir=tmp_path) as fake:
+        fake.caller("one").upload("/b", CONTENT)
+        accounts = fake.service.accounts
+        reset_in_between(monkeypatch, fake.service.objects, lambda: accounts.reset(account_id("one")))
 
-    count = 0
+        assert replay(fake.anonymous(), bundle).status == 201
+        assert fake.service.objects.read(digest(CONTENT)) == CONTENT
+
+
+@pytest.mark.parametrize("by", ["forget", "collect"])
+def test_whoever_deletes_contents_is_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    with contents(tmp_path) as (store, held):
+        put(store, held, "5001", CONTENT)
+        if by == "collect":
+            other = put_unreferenced(store, b"nobody's")
+        lock = store.lock = CountingLock()
+        delete, alone = store.delete, list[int]()
+
+        def seen_delete(md5: bytes) -> None:
+            alone.append(lock.alone_count)
+            delete(md5)
+
+        monkeypatch.setattr(store, "delete", seen_delete)
+        if by == "forget":
+            held.forget("5001")
+        else:
+            held.collect([other])
+
+    assert alone == [1]
+
+
+def put_unreferenced(store: ObjectStore, content: bytes) -> str:
+    """A content in the store that no row refers to; its base64 md5."""
+    store.put(io.BytesIO(content), md5=digest(content), size=len(content))
+    return md5_of(content)
+
+
+class CountingLock(ReadWriteLock):
+    """The lock, which counts those who hold it, to give a content its name or to delete some."""
+
+    count = alone_count = 0
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -291,6 +335,13 @@ class CountingLock(ReadWriteLock):
             self.count += 1
             yield
             self.count -= 1
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with super().alone():
+            self.alone_count += 1
+            yield
+            self.alone_count -= 1
 
 
 def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset: Callable[[], None]) -> None:

@@ -7,12 +7,13 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conductor_mock.store.parts import Multipart, Parts, PartsReader, UnknownUploadError
+from conductor_mock.store.parts import Multipart, Parts, PartsReader, ReceivedPart, UnknownUploadError
 from support.server import Answer, ApiCaller, Fake, md5_of, running
 
 CONTENT = b"eight by eight it comes"
@@ -99,6 +100,32 @@ def test_a_part_that_comes_while_the_account_is_reset_is_refused_and_not_kept(
     assert left_over(tmp_path) == []
     for answer in (meanwhile, later):
         assert (answer.status, "was reset" in answer.message) == (404, True)
+
+
+def test_a_part_is_put_in_place_in_the_turn_of_its_upload(
+    caller: ApiCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it could come between the look at what there is and the removal of all of it."""
+    turn, keep = Parts.turn, Parts.keep
+    in_turn: list[str] = []
+    kept: list[bool] = []
+
+    @contextmanager
+    def seen_turn(self: Parts, upload: Multipart) -> Iterator[None]:
+        with turn(self, upload):
+            in_turn.append(upload.upload_id)
+            yield
+            in_turn.pop()
+
+    def seen_keep(self: Parts, part: ReceivedPart) -> None:
+        kept.append(in_turn == [part.upload.upload_id])
+        keep(self, part)
+
+    monkeypatch.setattr(Parts, "turn", seen_turn)
+    monkeypatch.setattr(Parts, "keep", seen_keep)
+    begin(caller)
+
+    assert kept == [True] * len(PIECES)
 
 
 def test_an_upload_completed_twice_at_once_is_joined_once(
