@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ ORIGIN = "http://127.0.0.1:8089"
 SECOND = 1_000_000
 START_US = 1_767_225_600 * SECOND
 """2026-01-01T00:00:00Z, when every test begins."""
+
+NEWCOMERS = 50
+"""So many accounts that were made by `Fake.newcomer` are kept, more than one example uses."""
 
 
 @dataclass
@@ -193,6 +197,7 @@ class Fake:
     app: Flask
     wall: ManualWall
     _numbers: Iterator[int] = field(default_factory=count)
+    _newcomers: deque[ApiCaller] = field(default_factory=deque)
 
     @property
     def service(self) -> Service:
@@ -206,8 +211,20 @@ class Fake:
         return caller
 
     def newcomer(self) -> ApiCaller:
-        """A caller with a token, in an account that nobody used before."""
-        return self.caller(f"newcomer {next(self._numbers)}")
+        """A caller with a token, in an account that nobody used before.
+
+        The newest few stay: the examples of a property share a fake, and thousands of accounts would fill the memory.
+        """
+        while len(self._newcomers) >= NEWCOMERS:
+            old = self._newcomers.popleft()
+            answer = old.post("/_mock/reset", query={"account": old.client_id})
+            assert answer.status == 204, answer
+        number = next(self._numbers)
+        if number % NEWCOMERS == 0:
+            self.service.accounts.drop_states()  # an account as new is a state all the same
+        caller = self.caller(f"newcomer {number}")
+        self._newcomers.append(caller)
+        return caller
 
     def default_caller(self) -> ApiCaller:
         """A caller with the key of the ready file."""
