@@ -12,7 +12,7 @@ INSTALL := python -m pip install --quiet --disable-pip-version-check
 UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check conductor-mock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-execute demo-blender serve check format test-fast test test-all fuzz prove bench dist clean
+.PHONY: help demo demo-execute demo-blender serve check format test-fast test test-all flake fuzz mutants prove bench dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,14 @@ test: $(VENV)/.dev ## the whole test suite (PYTEST_ARGS adds options)
 test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.10 to 3.13, and the client's on 3.9
 	$(BIN)/nox $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
+flake: $(VENV)/.dev ## the suite ten times with eight workers, which find what depends on order or load
+	for run in 1 2 3 4 5 6 7 8 9 10; do echo "run $$run of 10"; $(BIN)/pytest -q -n 8 $(PYTEST_ARGS) || exit 1; done
+
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
-	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=1000 $(BIN)/pytest -n $(JOBS) --timeout 7200 -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=500 $(BIN)/pytest -n $(JOBS) --timeout 7200 -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
+
+mutants: $(VENV)/.dev ## plant small faults in a MODULE, one at a time, and name those that its tests let through
+	PYTHONPATH=tests $(BIN)/python -m mutants $(MODULE) $(if $(TESTS),--tests "$(TESTS)") $(if $(SAMPLE),--sample $(SAMPLE))
 
 prove: $(VENV)/.dev ## the long proofs, of which make test runs small forms
 	$(BIN)/pytest -n $(JOBS) --timeout 7200 -m prove --durations 20 $(PYTEST_ARGS)

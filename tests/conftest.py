@@ -19,9 +19,10 @@ from support.slow import SLOW
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # CI tries the same examples every time, so that a change is judged by what it changes; people and `make fuzz` try
 # new ones, `make test-fast` a few.
-settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=os.environ.get("CI") == "true")
-settings.register_profile("fast", _UNTIMED, max_examples=10)
-settings.register_profile("fuzz", _UNTIMED, max_examples=1000)
+_SAME = os.environ.get("CI") == "true"
+settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=_SAME)
+settings.register_profile("fast", _UNTIMED, max_examples=10, derandomize=_SAME)
+settings.register_profile("fuzz", _UNTIMED, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
