@@ -400,6 +400,26 @@ def test_a_plan_tells_single_files_and_parts(mock: responses.RequestsMock, clien
     )
 
 
+def test_a_plan_does_not_show_its_urls_which_are_as_good_as_keys(
+    mock: responses.RequestsMock, client: ApiClient
+) -> None:
+    mock.add("POST", f"{URL}/api/v2/files/get_upload_urls", json={**single(), **multi()})
+    shown = repr(ask(client))
+    assert "/a" in shown
+    assert "/b" in shown
+    assert "http://s/" not in shown
+
+
+def test_a_file_may_be_one_part_and_parts_of_one_byte(
+    mock: responses.RequestsMock, client: ApiClient
+) -> None:
+    parts = [part(number) for number in range(1, 11)]
+    for record in (multi(partSize=10, parts=[part(1)]), multi(partSize=1, parts=parts)):
+        mock.add("POST", f"{URL}/api/v2/files/get_upload_urls", json=record)
+        (found,) = ask(client).multi
+        assert len(found.urls) * found.part_size == 10
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

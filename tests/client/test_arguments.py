@@ -239,6 +239,29 @@ def test_arguments_that_contradict_each_other_are_refused(args: dict[str, Any], 
     assert [problem.argument for problem in caught.value.problems] == [faulty]
 
 
+@pytest.mark.parametrize(
+    ("flavor", "least"), [("standard", 1), (None, 1), ("highmem", 2), ("highcpu", 2), ("ultramem", 40)]
+)
+def test_each_flavor_has_its_least_number_of_cores(flavor: str | None, least: int) -> None:
+    chosen = {} if flavor is None else {"machine_flavor": flavor}
+    assert resolve(without("instance_type", cores=least, **chosen))["cores"] == least
+    with pytest.raises(BadArgumentError, match="cores"):
+        resolve(without("instance_type", cores=least - 1, **chosen))
+
+
+@pytest.mark.parametrize("error", [KeyError("no such uid"), OSError("no name")])
+def test_where_the_system_has_no_name_for_a_person_an_owner_must_be_given(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert resolve({**MINIMAL, "owner": "kim"})["owner"] == "kim"
+    with pytest.raises(BadArgumentError, match=r"owner.*so give one"):
+        resolve(MINIMAL)
+
+
 def test_cores_alone_mean_the_standard_flavor() -> None:
     assert resolve(without("instance_type", cores=2))["machine_flavor"] == "standard"
 

@@ -132,6 +132,42 @@ def test_ordinary_paths_are_taken_as_they_are(path: str, windows: bool) -> None:
     assert safe_parts(path, windows=windows) == tuple(path.split("/"))
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "it is empty"),
+        ("a\0b", "it holds NUL"),
+        ("\ud800", "it is not text"),
+        ("/a", "it is absolute"),
+        ("C:a", "it begins with a drive"),
+        ("c:/a", "it begins with a drive"),
+        ("a/../b", "it leads out of the folder (..)"),
+        ("a/", "it names no file"),
+        ("a/.", "it names no file"),
+        ("NUL .exr", "'NUL .exr' is a device on Windows"),
+        ("a /b", "'a ' ends with a dot or a space, which Windows drops"),
+        ("b/a:b", "'a:b' holds a character that Windows forbids"),
+    ],
+)
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_path_is_refused_for_what_is_wrong_with_it(path: str, reason: str, windows: bool) -> None:
+    with pytest.raises(UnsafePathError) as refused:
+        safe_parts(path, windows=windows)
+    assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize("path", ["a/./b", "./a/b", "a//b", "./a/./b"])
+def test_a_dot_and_nothing_are_no_folders(path: str) -> None:
+    assert safe_parts(path, windows=False) == safe_parts(path, windows=True) == ("a", "b")
+
+
+@pytest.mark.parametrize("path", ["con", "ab:c", "a.", "d\\a:b"])
+def test_on_windows_nothing_is_taken_that_it_cannot_hold(path: str) -> None:
+    with pytest.raises(UnsafePathError):
+        safe_parts(path, windows=True, portable=False)
+    assert safe_parts(path, windows=False, portable=False) == (path,)
+
+
 def test_a_backslash_separates_on_windows_and_is_refused_elsewhere() -> None:
     assert safe_parts("a\\b.png", windows=True) == ("a", "b.png")
     with pytest.raises(UnsafePathError, match="backslash"):
@@ -160,7 +196,10 @@ def test_or_to_a_folder_in_the_home_where_the_output_path_is_of_another_system()
     assert folder("/proj/out", windows=True) == "C:\\Users\\me\\CONDUCTOR_DOWNLOADS\\00012"
 
 
-@pytest.mark.parametrize("output_dir", ["", "relative", "/proj/../etc", "a\0b", "C:relative"])
+@pytest.mark.parametrize(
+    "output_dir",
+    ["", "relative", "/proj/../etc", "a\0b", "C:relative", "/a\0b", "C:\\a\0b", "/\ud800", "C:\\\ud800"],
+)
 @pytest.mark.parametrize("windows", [False, True])
 def test_an_output_path_that_leads_nowhere_is_refused(output_dir: str, windows: bool) -> None:
     with pytest.raises(UnsafePathError):
