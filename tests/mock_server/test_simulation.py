@@ -15,6 +15,7 @@ from conductor_mock.farm import (
     history,
     leases,
     outcomes,
+    simulation,
     snapshot,
     tasks,
     uploads,
@@ -282,6 +283,28 @@ def test_a_killed_job_gives_its_instances_back() -> None:
     farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["00001"]))
     assert tasks.job_status(first) == "killed"
     assert second.active == 2
+
+
+def test_a_job_that_is_killed_while_its_files_are_copied_stays_killed() -> None:
+    farm = Farm()
+    job = farm.submit(2)
+    assert tasks.job_status(job) == "syncing"
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    farm.until_idle()
+    farm.advance(HOUR)
+    assert tasks.job_status(job) == "killed"
+    assert [task.attempts for task in job.tasks] == [(), ()]
+
+
+def test_a_farm_in_which_nothing_is_left_to_happen_waits_for_nothing() -> None:
+    farm = Farm()
+    job = farm.submit(3)
+    assert not simulation.run_until(farm.state, lambda _: False, 2)
+    assert not simulation.run_until(farm.state, lambda _: bool(job.counts[TaskStatus.SUCCESS]), 1)
+    assert simulation.run_until(farm.state, lambda _: bool(job.counts[TaskStatus.RUNNING]), 1000)
+    assert not job.counts[TaskStatus.SUCCESS]
+    assert simulation.run_until(farm.state, lambda _: False, 1000)
+    assert job.counts[TaskStatus.SUCCESS] == 3
 
 
 def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:

@@ -142,6 +142,8 @@ def _left_alone(node: ast.AST) -> Iterator[ast.AST]:
         yield node
     if isinstance(node, (ast.Assert, ast.ImportFrom, ast.Import)):
         yield node
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of zip: lists that belong together
+        yield node.value
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         yield node
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__all__", "__slots__", "logger"):

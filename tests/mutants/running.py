@@ -162,7 +162,7 @@ class _Runner:
             chosen = sorted(
                 (number for number, calls in enumerate(reached) if call in calls), key=took.__getitem__
             )
-            limit = min(_STUCK_S, 20 + 10 * sum(took))
+            limit = min(_STUCK_S, 30 + 5 * sum(took))
             code = _wait(_forked(partial(self._with, session, fault, chosen), None), limit)
             verdict = NOT_REACHED if code == 0 and not chosen else _verdict(code)
             self._report(Result(fault, verdict))
