@@ -239,6 +239,80 @@ def test_attempts_behind_the_end_of_a_list_go_as_its_last(by: str) -> None:
     assert [attempt.outcome for attempt in job.tasks[0].attempts] == ["preempted", *["failed"] * 4]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "seconds"),
+    [
+        ({"mock_duration": "7"}, 7),
+        ({"mock_duration": "0"}, 0),
+        ({"mock_duration": "1.5"}, 1.5),
+        ({"mock_duration": "604800"}, 604_800),
+        ({"mock_duration": "7", "mock_frames": "0-3"}, 7),
+    ],
+    ids=str,
+)
+def test_metadata_say_how_long_each_attempt_takes(metadata: dict[str, str], seconds: float) -> None:
+    farm = Farm()
+    job = farm.submit(2, metadata=metadata)
+    farm.until_idle()
+    for task in job.tasks:
+        (attempt,) = task.attempts
+        assert attempt.ended_us == attempt.started_us + round(seconds * SECOND)
+        assert (attempt.outcome, attempt.exit_code) == ("success", 0)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"mock_duration": "long"},
+        {"mock_duration": "-1"},
+        {"mock_duration": "nan"},
+        {"mock_duration": "7", "mock_frames": "8"},
+        {"mock_duration": "7", "mock_frames": "no frames"},
+    ],
+    ids=str,
+)
+def test_metadata_that_say_no_duration_leave_it_to_the_seed(metadata: dict[str, str]) -> None:
+    farm, same = Farm(), Farm()
+    job, other = farm.submit(2, metadata=metadata), same.submit(2)
+    farm.until_idle()
+    same.until_idle()
+    assert [task.attempts[0].ended_us for task in job.tasks] == [
+        task.attempts[0].ended_us for task in other.tasks
+    ]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"jid": "1"},
+        {"jid": "00001", "tid": "0"},
+        {"frames": "0", "owner": "kim"},
+        {"title": "a shot"},
+        {"project": "film"},
+        {"owner": "kim"},
+        {"metadata": {"shot": "a"}},
+    ],
+    ids=str,
+)
+def test_a_rule_is_for_the_tasks_that_fit_all_it_names(match: dict[str, Any]) -> None:
+    farm = Farm()
+    farm.do(RulesChanged((outcomes.check_rule({"match": match, "outcome": "failed"}),)))
+    fitting = farm.submit(1, job_title="a shot", project="film", owner="kim", metadata={"shot": "a"})
+    other = farm.submit(1, job_title="b shot", project="spot", owner="robin", metadata={"shot": "b"})
+    farm.until_idle()
+    assert [job.tasks[0].status for job in (fitting, other)] == ["failed", "success"]
+
+
+@pytest.mark.parametrize(("rule", "code"), [({}, 1), ({"exit_code": 7}, 7), ({"exit_code": 0}, 0)], ids=str)
+def test_a_failed_attempt_has_the_exit_code_of_its_rule(rule: dict[str, int], code: int) -> None:
+    farm = Farm()
+    farm.do(RulesChanged((outcomes.check_rule({"outcome": "failed", **rule}),)))
+    job = farm.submit(1)
+    farm.until_idle()
+    assert job.tasks[0].attempts[0].exit_code == code
+
+
 def test_a_job_whose_priority_fell_waits_for_those_that_are_above_it_now() -> None:
     farm = Farm(fleet=1)
     farm.submit(1, priority=9)

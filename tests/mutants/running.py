@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -255,6 +256,8 @@ def _forked(work: Callable[[], int], log: Path | None) -> int:
         code = work()
     except NoFunctionError:
         code = _NO_FUNCTION
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
