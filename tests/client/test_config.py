@@ -85,7 +85,11 @@ def test_the_users_folder_can_be_moved(home: Path) -> None:
         *(("NOTIFY", "a@b, c@d", ["a@b", "c@d"]), ("NOTIFY", '["a@b"]', ["a@b"])),
         ("NOTIFY", ' ["a@b", "c@d"]', ["a@b", "c@d"]),
         ("TASKS_DATA", ' [{"command": "c", "frames": "1"}]', [{"command": "c", "frames": "1"}]),
-        ("TASKS_DATA", '{"command": "c, d"}', {"command": "c, d"}),  # refused as what it is, when it is checked
+        (
+            "TASKS_DATA",
+            '{"command": "c, d"}',
+            {"command": "c, d"},
+        ),  # refused as what it is, when it is checked
         *(("UPLOAD_PATHS", "/a:/b", ["/a", "/b"]), ("TITLE", "T", "T"), ("SCOUT_FRAMES", "1,2", "1,2")),
     ],
 )

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import downloads, leases, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, tasks, uploads
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, OutputsListed
+from conductor_mock.farm.commands import ClockSet, OutputsListed, UploadFinished
+from conductor_mock.farm.refusals import NotThereError, StateForbidsError
 from conductor_mock.farm.state import Job
-from conductor_mock.farm.statuses import DownloadStatus
+from conductor_mock.farm.statuses import Action, DownloadStatus
 from conductor_mock.farm.values import OutputFile
 from support.simulated import Farm
 
@@ -68,6 +69,87 @@ def test_an_enforced_md5_is_held_against_what_the_daemon_reports(reported: str |
     assert command is not None
     said = f"/a: expected md5 {MD5} (enforced at submission), got {OTHER}"
     assert command.problems == (() if right else (said,))
+
+
+@pytest.mark.parametrize(
+    ("held", "said"), [(True, ()), (False, ("/a: expected its content in the store, got none",))]
+)
+def test_what_nobody_enforced_is_what_the_daemon_says_or_what_is_held(
+    held: bool, said: tuple[str, ...]
+) -> None:
+    farm, _ = claimed()
+    for reported in (None, MD5):
+        asked: list[tuple[str, str | None]] = []
+
+        def held_md5(path: str, md5: str | None, asked: list[Any] = asked) -> str | None:
+            asked.append((path, md5))
+            return MD5 if held else None
+
+        command = uploads.finish(
+            farm.state, "u00001", reported={"/a": reported}, payload=files(), held_md5=held_md5
+        )
+        assert command is not None
+        assert asked == [("/a", reported)]
+        named = tuple(text.replace("store", f"store (md5 {reported})") if reported else text for text in said)
+        assert command.problems == named
+
+
+def test_an_upload_that_has_failed_is_not_finished_any_more_and_one_that_is_finished_does_not_fail() -> None:
+    def finish(farm: Farm) -> UploadFinished | None:
+        return uploads.finish(farm.state, "u00001", reported={}, payload=files(), held_md5=lambda *_: MD5)
+
+    farm, job = claimed()
+    farm.do(uploads.fail(farm.state, "u00001", "the disk is gone"))
+    assert (tasks.job_status(job), job.note) == ("failed", "the disk is gone")
+    assert uploads.fail(farm.state, "u00001", "again") is None
+    with pytest.raises(StateForbidsError, match=r"upload u00001 has failed \(the disk is gone\)"):
+        finish(farm)
+
+    farm, job = claimed()
+    farm.do(finish(farm))
+    assert finish(farm) is None
+    assert uploads.progress(farm.state, "u00001", bytes_to_send=1, bytes_sent=1) is None
+    with pytest.raises(StateForbidsError, match="upload u00001 was finished before; job 00001 has its files"):
+        uploads.fail(farm.state, "u00001", "late")
+
+    farm, job = claimed()
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    with pytest.raises(StateForbidsError, match="upload u00001 went with its job"):
+        finish(farm)
+
+
+def test_a_claim_lasts_two_minutes_and_outputs_an_hour() -> None:
+    farm, _ = claimed()
+    farm.advance(120 * SECOND - 1)
+    assert uploads.claim(farm.state, None) is None
+    farm.advance(1)
+    assert uploads.claim(farm.state, None) is not None
+
+    farm, job = rendered("a")
+    farm.do(downloads.offer(farm.state, job, 0))
+    farm.advance(3600 * SECOND - 1)
+    assert not list(downloads.waiting(farm.state, None))
+    farm.advance(1)
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+def test_outputs_of_a_task_that_is_started_again_are_nobodys() -> None:
+    farm, job = rendered("a")
+    farm.do(downloads.offer(farm.state, job, 0))
+    farm.do(actions.act_on_tasks(farm.state, Action.RETRY, "1", ["0"]))
+    assert not list(downloads.waiting(farm.state, None))
+    farm.until_idle()
+    farm.advance(3600 * SECOND)
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+@pytest.mark.parametrize(("names", "file", "count"), [(("a", "b"), 2, 2), ((), 0, 0)])
+def test_a_file_that_is_not_there_is_told_with_how_many_there_are(
+    names: tuple[str, ...], file: int, count: int
+) -> None:
+    farm, _ = rendered(*names)
+    with pytest.raises(NotThereError, match=f"has no file {file}: it has {count}, counted from 0"):
+        downloads.report(farm.state, NAME, status=DOWNLOADED, bytes_downloaded=1, file=file)
 
 
 @pytest.mark.parametrize("speed", [2, 50])
