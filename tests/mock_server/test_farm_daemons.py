@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import actions, downloads, leases, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, outcomes, tasks, uploads
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, OutputsListed, UploadFinished
+from conductor_mock.farm.commands import ClockSet, OutputsListed, RulesChanged, UploadFinished
 from conductor_mock.farm.refusals import NotThereError, StateForbidsError
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action, DownloadStatus
@@ -184,6 +184,27 @@ def test_outputs_are_downloaded_when_their_last_file_is() -> None:
     assert next_file(farm) is None
 
 
+def test_a_file_that_is_given_back_is_the_next_ones_and_the_others_stay_where_they_are() -> None:
+    farm, job = rendered("a", "b", "c")
+    for file in (0, 1):
+        farm.do(downloads.offer(farm.state, job, 0, file))
+    farm.do(downloads.report(farm.state, NAME, status=PENDING, bytes_downloaded=0, file=0))
+    assert next_file(farm) == (job, 0, 0)
+    assert not list(downloads.waiting(farm.state, None)), "somebody has a file of it"
+    farm.do(downloads.report(farm.state, NAME, status=PENDING, bytes_downloaded=0, file=1))
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)], "nobody has: who comes may have all"
+
+
+def test_outputs_of_what_did_not_succeed_are_offered_to_nobody() -> None:
+    farm = Farm()
+    farm.do(RulesChanged((outcomes.check_rule({"outcome": "failed"}),)))
+    job = farm.submit(1)
+    farm.until_idle()
+    assert job.tasks[0].status == "failed"
+    assert next_file(farm) is None
+    assert not list(downloads.waiting(farm.state, None))
+
+
 def test_outputs_that_were_fetched_are_fetched_once_and_may_be_given_back() -> None:
     farm, job = rendered("a")
     farm.do(downloads.offer(farm.state, job, 0))
@@ -193,3 +214,12 @@ def test_outputs_that_were_fetched_are_fetched_once_and_may_be_given_back() -> N
     farm.do(downloads.report(farm.state, NAME, status=PENDING, bytes_downloaded=0))
     assert job.tasks[0].status == "success"
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+def test_a_task_is_marked_once_for_each_time_that_its_outputs_are_fetched_or_given_back() -> None:
+    farm, job = rendered("a")
+    farm.do(downloads.offer(farm.state, job, 0))
+    reports = [PENDING, DOWNLOADED, DownloadStatus.DOWNLOADING, DOWNLOADED, PENDING, PENDING]
+    for status in reports:
+        farm.do(downloads.report(farm.state, NAME, status=status, bytes_downloaded=1))
+    assert [status for _, status in job.tasks[0].marks or ()] == ["downloaded", "success"]
