@@ -99,7 +99,7 @@ def server_options(command: F) -> F:
         click.option(
             "--catalog",
             type=LocalPath(),
-            metavar="FILE|gcp|aws|coreweave",
+            metavar="FILE|gcp|aws|coreweave|2018",
             help="A file of packages, projects and instance types, or a shipped catalogue.  [default: gcp]",
         ),
         click.option(

@@ -57,6 +57,7 @@ def test_each_wheel_comes_with_its_sources(dist: Built) -> None:
         "conductor_mock/catalog/default.yaml",
         "conductor_mock/catalog/aws.yaml",
         "conductor_mock/catalog/coreweave.yaml",
+        "conductor_mock/catalog/2018.yaml",
     ],
 )
 def test_the_wheels_hold_the_data_that_the_packages_read(dist: Built, needed: str) -> None:

@@ -89,7 +89,7 @@ def product(name: str, told: object, platform: str = "linux", **fields: object) 
         "product": name,
         "vendor": "acme",
         "title": name.title(),
-        "licence": "0",
+        "license": "0",
         "versions": {platform: {"plausible": told}},
         **fields,
     }

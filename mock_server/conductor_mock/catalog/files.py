@@ -16,10 +16,11 @@ from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
 from conductor_mock.catalog.build import build
 from conductor_mock.catalog.model import LISTS, TABLES, Catalog, license_key
 from conductor_mock.catalog.problems import CatalogError
+from conductor_mock.catalog.releases import told_by
 from conductor_mock.catalog.validation import validate
 
-NAMES = ("gcp", "aws", "coreweave")
-"""The shipped catalogues. They differ in their instance types; clients guess the provider from those names."""
+NAMES = ("gcp", "aws", "coreweave", "2018")
+"""The shipped catalogues: three that differ in their machines, whose names tell the provider, and an old one."""
 
 
 def default() -> Catalog:
@@ -29,17 +30,19 @@ def default() -> Catalog:
 
 @cache
 def named(name: str) -> Catalog:
-    """The shipped catalogue of one provider: `gcp` (the default one), `aws` or `coreweave`.
+    """A shipped catalogue: that of a provider, `gcp` (the default one), `aws` or `coreweave`, or that of `2018`.
 
-    The software, the projects and the account environment are the same in all. Made once per process.
+    The software, the projects and the account environment of providers are the same. That of 2018 has the software of
+    the vendor's listing of that year, with plug-ins of plug-ins. Made once per process.
     Raises CatalogError for another name.
     """
     if name not in NAMES:
         raise CatalogError(f"there is no shipped catalogue {name!r}{advice(name, NAMES)}")
-    own = table("default.yaml")
-    if name != "gcp":
-        own |= table(f"{name}.yaml")
-    return Catalog.from_document(build(own))
+    default_table = table("default.yaml")
+    own = {} if name == "gcp" else table(f"{name}.yaml")
+    if "witness" in own:
+        own["products"] = told_by(own["witness"], default_table["products"]) + own["products"]
+    return Catalog.from_document(build(default_table | own))
 
 
 def load(path: str | Path, *, strict: bool = False) -> Catalog:

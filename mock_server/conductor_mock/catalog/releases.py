@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,22 @@ def releases(product: Mapping[str, Any]) -> list[Release]:
             versions.order(each.version),
         ),
     )
+
+
+def told_by(witness: str, products: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a table with nothing but the versions that one witness told of; those without any are left out."""
+    told = [
+        {
+            **product,
+            "versions": {
+                platform: {witness: by[witness]}
+                for platform, by in product["versions"].items()
+                if witness in by
+            },
+        }
+        for product in products
+    ]
+    return [product for product in told if product["versions"]]
 
 
 def _told(told: str | Mapping[str, str]) -> Iterator[tuple[str, str]]:
