@@ -72,6 +72,12 @@ def building_trees(desk: Workstation) -> list[Json]:
 
 
 @scenario()
+def linking(desk: Workstation) -> Json:
+    """By the rule of ciocore's own tests, which is that of the service."""
+    return dict(desk.drive("links", list(default().packages)))
+
+
+@scenario()
 def choosing_by_the_first_platform(desk: Workstation) -> Json:
     return {seed: desk.drive("first_platform", CHOICES, PYTHONHASHSEED=seed) for seed in SEEDS}
 
@@ -181,3 +187,16 @@ def test_the_first_platform_of_the_set_is_the_right_one_whatever_the_order_of_se
 def test_with_two_platforms_the_choice_hangs_on_the_order_of_sets(result: Json) -> None:
     assert {tuple(answer["platforms"]) for answer in result.values()} == {("linux", "windows")}
     assert {answer["found"] for answer in result.values()} == {None, "arnold-maya linux"}
+
+
+@after(linking)
+def test_plug_ins_are_linked_as_the_service_links_them(result: Json) -> None:
+    # The rule knows of no half years, and so goes wrong with what the listing has for Maya 2016.5.
+    half_a_year = {each["package_id"] for each in default().packages if each["major_version"] == "2016.5"}
+    ours = {each["package_id"]: each for each in default().packages if each["plugin_host_product"]}
+    assert set(result) == set(ours)
+    whole = {key: each for key, each in ours.items() if half_a_year.isdisjoint(each["plugin_hosts"])}
+    assert {key: sorted(each["plugin_hosts"]) for key, each in whole.items()} == {
+        key: result[key] for key in whole
+    }
+    assert 300 < len(whole) < len(ours)

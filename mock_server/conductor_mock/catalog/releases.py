@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from conductor_mock.catalog import versions
@@ -61,12 +62,12 @@ class Release:
         """What the plug-in calls its host; empty for a host application."""
         return str(self.product.get("host", ""))
 
-    @property
+    @cached_property
     def parts(self) -> list[str]:
         """The version parts that there are."""
         return versions.parts(self.version)
 
-    @property
+    @cached_property
     def package_id(self) -> str:
         """The id that the table gives, else the md5 of the installer's name."""
         given: Mapping[str, str] = self.product.get("ids", {})
@@ -74,7 +75,7 @@ class Release:
             given.get(self.version) or hashlib.md5(self.installer.encode(), usedforsecurity=False).hexdigest()
         )
 
-    @property
+    @cached_property
     def installer(self) -> str:
         """The name of the file that it is installed from; no two releases share one."""
         usual = (
@@ -87,7 +88,7 @@ class Release:
             template = versions.at(self.version, template)
         return str(template).format_map(self.fields)
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Where it is installed below the software root, VENDOR/PRODUCT/MAJOR/DIR; no two releases share one."""
         usual = "{product}-{host}{host_version}-{version}" if self.host else "{product}{version}"
@@ -101,7 +102,7 @@ class Release:
         """The absolute folder."""
         return f"{self.platform.root}/{self.folder}"
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, str]:
         """What the table's templates of names can hold."""
         major, minor, release, *_ = (
