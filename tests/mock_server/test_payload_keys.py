@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from conductor_contracts.contract import load as load_contract
@@ -93,3 +96,10 @@ def test_the_contract_knows_every_key_that_the_farm_reads() -> None:
         assert create.unknown_fields(with_every_key(asked)) == []
     assert keys_written() - read == set(), "not tried by the two payloads"
     assert {"job_title", "frame_range", "st_mode", "emails", "max_retries"} <= read
+
+
+def test_all_that_is_read_of_a_payload_is_made_use_of() -> None:
+    sources = [path for path in Path(reading.__file__).parents[1].rglob("*.py") if path.name != "payload.py"]
+    used = {name for path in sources for name in re.findall(r"\bsubmission\.(\w+)", path.read_text("utf-8"))}
+
+    assert {field.name for field in fields(reading.Submission)} - used == set()

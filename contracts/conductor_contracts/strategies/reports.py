@@ -8,22 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
+from conductor_contracts.job_states import load_job_states
 from conductor_contracts.strategies.values import WORDS, absolute_paths, md5s, texts
 
 Fields = dict[str, Any]
-
-JOB_ACTIONS = (
-    "kill",
-    "hold",
-    "unhold",
-    "retry",
-    "retry_failed",
-    "retry_preempted",
-    "retry_sync",
-    "reviewed",
-    "release_scouts",
-)
-TASK_ACTIONS = ("kill", "hold", "unhold", "retry", "reviewed")
 
 _COUNTS = st.one_of(st.none(), st.integers(0, 2**63 - 1))
 
@@ -32,7 +20,7 @@ def job_actions(*, jids: Sequence[str] | None = None) -> st.SearchStrategy[Field
     """Valid bodies for ``jobs.act``. ``jids`` are the ids to draw from; without it any are drawn."""
     return st.fixed_dictionaries(
         {
-            "action": st.sampled_from(JOB_ACTIONS),
+            "action": st.sampled_from(sorted(load_job_states().actions)),
             "jobids": st.lists(_one_of("jids", jids, _numbers(5)), min_size=1, max_size=4, unique=True),
         }
     )
@@ -44,7 +32,9 @@ def task_actions(
     """Valid bodies for ``tasks.act``, with ids from ``jids`` and ``tids`` where they are given."""
     return st.fixed_dictionaries(
         {
-            "action": st.sampled_from(TASK_ACTIONS),
+            "action": st.sampled_from(
+                sorted(name for name, single in load_job_states().actions.items() if single)
+            ),
             "jobid": _one_of("jids", jids, _numbers(5)),
             "taskids": st.lists(_one_of("tids", tids, _numbers(3)), min_size=1, max_size=4, unique=True),
         }
