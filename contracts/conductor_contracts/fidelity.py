@@ -35,6 +35,7 @@ def fidelity_page(contract: Contract) -> str:
     parts = [
         _HEAD,
         *_limits(contract, by_operation),
+        *_witnesses(contract),
         *_overview(contract, by_operation),
         *_refusals(by_operation),
         *(
@@ -66,6 +67,32 @@ def _guesses(by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
         guessed = [_name(row) for row in rows if row.grade == "inferred" and not _is_refusal(row)]
         if guessed:
             yield f"`{name}`: {', '.join(guessed)}"
+
+
+def _witnesses(contract: Contract) -> Iterator[str]:
+    info = contract.document["info"]
+    checks = info["x-checks"]
+    yield "## Programs"
+    yield (
+        "Published programs that run unmodified against the fake in `tests/vendor`, and what is checked of each; a "
+        "test there holds this table against the checks, which must all hold."
+    )
+    yield table(("check", "what it is"), [(_words(name), text) for name, text in checks.items()])
+    yield table(
+        ("program", "host", *map(_words, checks)),
+        [
+            (
+                f"`{one['program']}` {one['version']}",
+                one["host"],
+                *("yes" if name in one["checks"] else "" for name in checks),
+            )
+            for one in info["x-witnesses"]
+        ],
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:

@@ -1,10 +1,14 @@
-"""Versions of the vendor's client, each in a virtual environment of its own, made when first asked for."""
+"""Versions of the vendor's client, and plug-ins of it, each in a virtual environment, made when first asked for.
+
+What is installed has a name: the version of `ciocore`, or `PLUG_INS` has it.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +27,15 @@ It names a urllib3 that does not import there; the last one that its `requests` 
 """
 
 PINNED_FROM = (3, 12)
+
+NUKE, CINEMA4D, UNREAL = PLUG_IN_NAMES = ("cionuke-0.9.0", "cioc4d-1.3.0", "ciounreal-0.1.5")
+PLUG_INS: Mapping[str, Sequence[Sequence[str]]] = {
+    NUKE: [["cionuke==0.9.0", "ciocore==9.2.0"]],
+    CINEMA4D: [["cioc4d==1.3.0", "ciocore==9.2.0"]],
+    # Without its Perforce, of which there is no build for every Python.
+    UNREAL: [["ciocore==8.3.3", "cioseq==0.5.1"], ["--no-deps", "ciounreal==0.1.5"]],
+}
+"""The plug-ins by name, each with what is asked of pip, step by step. `README.md` here says how to add one."""
 
 OBSTACLES = {"4.0.7": ((3, 12), "ciocore 4.0.7 imports modules that Python 3.12 no longer has")}
 """From which Python on a version cannot run at all, and why."""
@@ -81,7 +94,9 @@ def requirements(version: str, python: tuple[int, int] = sys.version_info[:2]) -
     return [requirement for step in _steps(version, python) for requirement in step]
 
 
-def _steps(version: str, python: tuple[int, int] = sys.version_info[:2]) -> list[list[str]]:
+def _steps(version: str, python: tuple[int, int] = sys.version_info[:2]) -> Sequence[Sequence[str]]:
+    if version in PLUG_INS:
+        return PLUG_INS[version]
     package = f"ciocore=={version}"
     if version not in PINS or python < PINNED_FROM:
         return [[package]]

@@ -64,9 +64,9 @@ class Scenario:
         return replace(self, version=version)
 
 
-def scenario(*options: str) -> Callable[[Callable[[Workstation], Any]], Scenario]:
-    """Make a function of a workstation a scenario; `options` are those of its server."""
-    return lambda function: Scenario(function, options)
+def scenario(*options: str, client: str = CURRENT) -> Callable[[Callable[[Workstation], Any]], Scenario]:
+    """Make a function of a workstation a scenario; `options` are those of its server, `client` is what is installed."""
+    return lambda function: Scenario(function, options, client)
 
 
 def after(*scenarios: Scenario) -> Callable[[Function], Function]:

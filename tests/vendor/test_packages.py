@@ -114,10 +114,7 @@ def test_a_whole_number_stays_one_as_with_the_vendor_and_is_text_where_that_one_
             broken += 1
             assert own == built(in_text(case)), case
         else:
-            assert (own, [type(value) for value in (own or {}).values()]) == (
-                theirs,
-                [type(value) for value in (theirs or {}).values()],
-            ), case
+            assert repr(own) == repr(theirs), case  # 1 and "1" are two things
     assert 0 < broken < len(result)
 
 
