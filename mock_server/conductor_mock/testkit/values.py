@@ -1,0 +1,170 @@
+"""What the kit answers with: values as they were when they were asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account by its API key."""
+
+    client_id: str
+    private_key: str = field(repr=False)
+
+    def api_key(self) -> str:
+        """What CONDUCTOR_API_KEY holds."""
+        return json.dumps({"client_id": self.client_id, "private_key": self.private_key})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a task. Times are ISO 8601 of the simulated clock, None for what has not come."""
+
+    started: str | None
+    ended: str | None
+    outcome: str | None
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of a job: `tid` such as "000", and the paths of its outputs."""
+
+    tid: str
+    status: str
+    command: str
+    frames: str | None
+    attempts: tuple[Attempt, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: `jid` such as "00001", the payload as it was received, what the service finds odd about it."""
+
+    jid: str
+    status: str
+    description: str
+    payload: Mapping[str, Any]
+    tasks: tuple[Task, ...]
+    upload: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Job:
+        """A job of the control API."""
+        return cls(
+            jid=record["jid"],
+            status=record["status"],
+            description=record["status_description"],
+            payload=record["payload"],
+            tasks=tuple(_task(task) for task in record["tasks"]),
+            upload=record["upload"],
+            warnings=tuple(record["warnings"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A path that was declared and whose content is held: md5 in base64, size in bytes."""
+
+    path: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked, and how it was answered: `operation` is None where no route fitted.
+
+    `body` is the JSON that was sent, or its text; None for none, and for a file. `sha256` is that of the body's bytes.
+    `fault` is the kind that the request got. Secrets are masked.
+    """
+
+    operation: str | None
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: Any
+    sha256: str | None
+    status: int
+    answer: Any
+    fault: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def key(self) -> str | None:
+        """The `Idempotency-Key` that it carried."""
+        return next((text for name, text in self.headers.items() if name.lower() == "idempotency-key"), None)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Request:
+        """An entry of the journal."""
+        return cls(
+            operation=entry["operation"],
+            method=entry["method"],
+            path=entry["path"],
+            query=entry["query"],
+            headers=entry["headers"],
+            body=_content(entry["body"]),
+            sha256=(entry["body"] or {}).get("sha256"),
+            status=entry["status"],
+            answer=_content(entry["response"]),
+            fault=entry.get("fault", {}).get("kind"),
+            warnings=tuple(entry["warnings"]),
+        )
+
+    def __str__(self) -> str:
+        fault = f", with the fault {self.fault}" if self.fault else ""
+        return f"{self.operation or 'no operation'} ({self.method} {self.path}): {self.status}{fault}"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """A fault that was asked for: how many requests fitted, and how many of them got it, when this was asked for."""
+
+    id: int
+    operation: str | None
+    kind: str
+    seen: int
+    consumed: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> FaultRule:
+        """A rule of the control API."""
+        return cls(
+            record["id"],
+            record["match"].get("operation"),
+            record["fault"]["kind"],
+            record["seen"],
+            record["consumed"],
+        )
+
+    def __str__(self) -> str:
+        what = f"fault {self.id} ({self.kind} for {self.operation or 'any operation'})"
+        return f"{what}: {self.seen} seen, {self.consumed} consumed"
+
+
+def _task(record: Mapping[str, Any]) -> Task:
+    attempts = tuple(
+        Attempt(one.get("started"), one.get("ended"), one.get("outcome"), one.get("exit_code"))
+        for one in record["attempts"]
+    )
+    outputs = tuple(one["path"] if isinstance(one, Mapping) else str(one) for one in record["outputs"])
+    return Task(record["tid"], record["status"], record["command"], record["frames"], attempts, outputs)
+
+
+def _content(body: Mapping[str, Any] | None) -> Any:
+    """JSON, or text; None for none and for what the journal did not keep."""
+    text = (body or {}).get("text")
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
