@@ -249,6 +249,27 @@ def test_each_flavor_has_its_least_number_of_cores(flavor: str | None, least: in
         resolve(without("instance_type", cores=least - 1, **chosen))
 
 
+@pytest.mark.parametrize(
+    ("args", "accepted"),
+    [
+        (without("tasks_data"), "tasks, unless cmd and frames are given, or upload_only is True"),
+        (
+            without("tasks_data", upload_only=True),
+            "paths here or in upload_file, since upload_only is True",
+        ),
+        (without("instance_type"), "a machine: this, or machine_flavor and cores"),
+        (
+            without("instance_type", machine_flavor="highmem"),
+            "a whole number from 1, since machine_flavor is given",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_what_would_do(args: dict[str, Any], accepted: str) -> None:
+    with pytest.raises(BadArgumentError) as caught:
+        resolve(args)
+    assert str(caught.value).endswith(f"given nothing; accepted: {accepted}")
+
+
 @pytest.mark.parametrize("error", [KeyError("no such uid"), OSError("no name")])
 def test_where_the_system_has_no_name_for_a_person_an_owner_must_be_given(
     monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -85,6 +85,15 @@ def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
     assert search([record(**{name: None})], query).found == "00007"
 
 
+@pytest.mark.parametrize(
+    ("created", "certain"), [(NOON - 10.5, False), (NOON - 10, True), (NOON + 20, True), (NOON + 20.5, False)]
+)
+def test_a_job_is_found_within_its_time_both_ends_included(created: float, certain: bool) -> None:
+    assert bool(search([record(created=created)], QUERY).found) == certain
+    unsure = search([record(created=created)], replace(QUERY, before=None))
+    assert bool(unsure.candidates) == (created >= NOON - 10)
+
+
 def test_the_id_may_stand_in_another_field() -> None:
     assert search([record(jid=..., id="00007")], QUERY).found == "00007"
     assert search([record(jid=...)], QUERY).found == "?"

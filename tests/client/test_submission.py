@@ -17,6 +17,7 @@ import requests
 import responses
 
 from conductor.lib.api_client import ApiClient
+from conductor.lib.cancellation import CancelledError
 from conductor.lib.exceptions import (
     Acted,
     BusyError,
@@ -78,7 +79,7 @@ class Service:
             shown = self.before
         else:
             shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
-        if isinstance(shown, requests.RequestException):
+        if isinstance(shown, Exception):
             raise shown
         return 200, self._headers(), json.dumps(shown if isinstance(shown, dict) else {"data": shown})
 
@@ -357,6 +358,27 @@ def test_where_it_is_not_known_what_was_there_before_no_job_is_certain(
     with pytest.raises(OutcomeUnknownError, match="may be job 00007"):
         client.create_job(JOB)
     assert waits == [], "what is only wanted in case of need is not waited for"
+
+
+def test_where_it_is_not_known_what_was_there_a_job_of_another_is_not_certain_either(
+    service: Service, client: ApiClient
+) -> None:
+    with Ledger(ledger_folder(), URL, "T").entry() as other:
+        service.on_post = lambda: other.made("00007")
+        service.script = [DROPPED]
+        service.before = DROPPED
+        service.lists = [[record("00007")]]
+        with pytest.raises(OutcomeUnknownError, match="may be job 00007"):
+            client.create_job(JOB)
+
+
+def test_a_submission_that_is_cancelled_while_it_looks_what_is_there_sends_nothing(
+    service: Service, client: ApiClient
+) -> None:
+    service.before = CancelledError("cancelled")
+    with pytest.raises(CancelledError):
+        client.create_job(JOB)
+    assert service.posts == []
 
 
 def test_nothing_is_left_in_the_ledger_of_a_submission_that_made_nothing(
