@@ -40,7 +40,7 @@ def test_each_field_is_read_from_its_key() -> None:
     assert (found.title, found.owner, found.project, found.location) == ("a shot", "kim", "film", "mars")
     assert (found.output_path, found.priority, found.preemptible, found.max_instances) == ("/out", 7, True, 3)
     assert (found.instance_type, found.packages, found.local_upload) == ("m", ["p"], False)
-    assert found.files == (UploadFile("/a", MD5, 5),)
+    assert found.files == (UploadFile("/a", MD5, 5, None),)
     assert found.tasks == [("render 1", "1"), ("render 2", "")]
     assert found.scout_frames == "1"
     assert found.scouts is not None
@@ -137,10 +137,11 @@ def test_a_job_without_tasks_says_that_it_only_uploads(fields: dict[str, Any], o
 @pytest.mark.parametrize(
     ("entry", "file"),
     [
-        ({"destination": "/a"}, UploadFile("/a", None, 0)),
-        ({"destination": "/a", "md5": None, "st_size": None}, UploadFile("/a", None, 0)),
-        ({"destination": "/a", "md5": "", "st_size": 5.0}, UploadFile("/a", None, 5)),
-        ({"destination": "/a", "md5": "kAFQmDzST7DWlj99KOF/ch=="}, UploadFile("/a", MD5, 0)),
+        ({"destination": "/a"}, UploadFile("/a", None, 0, None)),
+        ({"destination": "/a", "md5": None, "st_size": None}, UploadFile("/a", None, 0, None)),
+        ({"destination": "/a", "md5": "", "st_size": 5.0}, UploadFile("/a", None, 5, None)),
+        ({"destination": "/a", "st_mode": 33188}, UploadFile("/a", None, 0, 33188)),
+        ({"destination": "/a", "md5": "kAFQmDzST7DWlj99KOF/ch=="}, UploadFile("/a", MD5, 0, None)),
     ],
     ids=str,
 )
