@@ -60,7 +60,7 @@ def test_show_tells_what_is_known_of_an_operation() -> None:
 
 def test_show_explains_the_grades_and_tags_that_it_prints() -> None:
     output = run("show", "accounts.get").output
-    assert "client    read in the source of a client" in output
+    assert "client    read in the source of a published program" in output
     assert "[companion]  the vendor's desktop app of 2021" in output
     assert "retry direct: one plain request outside the retry wrapper" in output
     assert "[mission]" not in output

@@ -259,8 +259,9 @@ def test_the_fidelity_table_has_every_operation_parameter_and_field(contract: Co
     assert len(rows) == len(set(rows))
     places = {(row.operation, row.part, row.name): row.grade for row in rows}
     assert places["jobs.create", "operation", ""] == "ran"
-    assert places["jobs.create", "request", "tasks_data[].command"] == "client"
-    assert places["jobs.create", "request", "autoretry_policy.failed.max_retries"] == "client"
+    assert places["jobs.create", "request", "tasks_data[].command"] == "ran"
+    assert places["jobs.create", "request", "autoretry_policy.failed.max_retries"] == "ran"
+    assert places["jobs.create", "request", "machine_flavor"] == "client"
     assert places["jobs.create", "request", "notify.emails"] == "ran"
     assert places["packages.list", "query", "all"] == "ran"
     assert places["packages.list", "response", "data[].environment[].merge_policy"] == "recorded"
@@ -271,7 +272,9 @@ def test_the_fidelity_table_has_every_operation_parameter_and_field(contract: Co
     assert places["objects.put", "response header", "200 ETag"] == "inferred"
     assert places["jobs.create", "response", "401"] == "client"
     assert {row.operation for row in rows} == set(contract.operations)
-    assert places["uploads.update", "request", "bytes_transfered"] == "client"
+    assert places["uploads.update", "request", "bytes_transfered"] == "ran"
+    assert places["uploads.update", "request", "bytes_transferred"] == "inferred"
+    assert places["downloads.page", "response", "204"] == "client", "a third party's word"
     assert places["fileio.touch", "request", "bytes_transferred"] == "client"
     assert places["downloads.page", "response", "downloads[].files[].md5"] == "client"
     assert places["objects.put_part", "response header", "200 ETag"] == "ran"
