@@ -19,6 +19,7 @@ SLOW = (
     "tests/mock_server/test_concurrency.py",
     "tests/mock_server/test_crash.py",
     "tests/mock_server/test_crash_of_a_run.py",
+    "tests/mock_server/test_durability.py",
     "tests/mock_server/test_ending_signals.py",
     "tests/mock_server/test_error_shape.py",
     "tests/mock_server/test_execution.py",
