@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from configparser import ConfigParser
+
 import pytest
 
 from conductor.version import VERSION
@@ -71,14 +73,26 @@ def test_the_wheels_hold_no_test_and_no_cache(dist: Built) -> None:
     assert not [name for name in names if name.rsplit("/", 1)[-1].startswith("test_")]
 
 
+def entry_points(dist: Built, name: str) -> ConfigParser:
+    found = ConfigParser()
+    found.read_string(dist.wheels[name].information("entry_points.txt"))
+    return found
+
+
 def commands(dist: Built, name: str) -> set[str]:
-    lines = dist.wheels[name].information("entry_points.txt").splitlines()
-    return {line.partition(" = ")[0] for line in lines if " = " in line}
+    return set(entry_points(dist, name)["console_scripts"])
 
 
 def test_each_wheel_brings_its_commands(dist: Built) -> None:
     assert commands(dist, "conductor-mock-client") == {"conductor", "conductor-farm"}
     assert commands(dist, "conductor-mock") == {"conductor-mock", "conductor-contracts"}
+
+
+def test_the_fake_brings_the_plug_in_of_the_test_kit(dist: Built) -> None:
+    assert dict(entry_points(dist, "conductor-mock")["pytest11"]) == {
+        "conductor_mock": "conductor_mock.pytest_plugin"
+    }
+    assert "pytest11" not in entry_points(dist, "conductor-mock-client")
 
 
 @pytest.mark.parametrize("name", PROJECTS)
