@@ -31,7 +31,7 @@ def test_another_url_may_help_where_the_store_does_not_know_this_one(file: Local
 def test_another_url_does_not_help_where_the_bytes_are_wrong(file: LocalFile) -> None:
     Path(file.path).write_bytes(b"xyz")
     assert [one for one in range(300, 500) if may_have_expired(file, refusal(one))] == [401, 403, 404, 410]
-    assert not may_have_expired(file, FileChangedError("changed", path=file.path, status=400))
+    assert not may_have_expired(file, FileChangedError("changed", path=file.path, status=403))
 
 
 def test_a_refusal_is_told_with_its_facts_and_what_is_true_of_the_file(file: LocalFile) -> None:
