@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,51 @@ def test_a_url_that_expired_is_asked_for_again(tmp_path: Path, service: FakeServ
     assert len(report.sent) == 2
 
 
+def at_the_second_question(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]
+) -> AbstractContextManager[None]:
+    """The service is another when URLs are asked for the second time."""
+    urls = service._urls
+
+    def changed(request: requests.PreparedRequest) -> Reply:
+        if service.batches:
+            change()
+        return urls(request)
+
+    @contextmanager
+    def installed() -> Iterator[None]:
+        monkeypatch.setattr(service, "_urls", changed)
+        with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+            service.install(mock)
+            yield
+
+    return installed()
+
+
+def test_a_file_that_was_refused_whole_may_be_wanted_in_parts(
+    tmp_path: Path, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write(tmp_path, {"a": b"aaaa"})
+    service.statuses = {str(tmp_path / "a"): [403]}
+    with at_the_second_question(service, monkeypatch, lambda: setattr(service, "part_size", 3)):
+        report = upload(tmp_path, files)
+    assert service.bodies == {f"{tmp_path / 'a'}#1": b"aaa", f"{tmp_path / 'a'}#2": b"a"}
+    assert (len(service.completed), report.bytes_sent) == (1, 4)
+
+
+def test_a_file_that_was_refused_may_have_been_sent_by_somebody_else(
+    tmp_path: Path, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write(tmp_path, {"a": b"aaaa", "b": b"b"})
+    service.statuses = {str(tmp_path / "a"): [403]}
+    seen: list[Progress] = []
+    with at_the_second_question(service, monkeypatch, lambda: service.held.add(md5_of(b"aaaa"))):
+        report = upload(tmp_path, files, progress=seen.append)
+    assert service.bodies == {str(tmp_path / "b"): b"b"}
+    assert report.sent == frozenset({str(tmp_path / "b")})
+    assert (seen[-1].done_files, seen[-1].done_bytes) == (2, 5)
+
+
 def test_a_url_that_is_refused_again_is_an_error(tmp_path: Path, service: FakeService) -> None:
     service.statuses = {str(tmp_path / "a"): [403, 403]}
     with pytest.raises(RefusedError, match="403"):
@@ -232,6 +278,30 @@ def test_an_upload_that_was_ended_goes_on_at_the_part_where_it_stopped(
     assert sent_parts(service) == [3, 4]
     assert [part["partNumber"] for part in service.completed[0]["completedParts"]] == [1, 2, 3, 4]
     assert (report.bytes_sent, report.bytes_resumed) == (1584, 2000)
+
+
+def test_an_upload_whose_parts_are_all_there_is_completed_and_nothing_is_sent(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    service.statuses = {"complete": [500] * 5}
+    with pytest.raises(BusyError, match="complete_multipart"):
+        upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == [1, 2, 3, 4]
+    report = upload(tmp_path, [large], threads=1, cache=cache)
+    assert sent_parts(service) == []
+    assert len(service.completed) == 1
+    assert (report.bytes_sent, report.bytes_resumed) == (0, 3584)
+
+
+def test_parts_of_an_upload_that_is_over_do_not_count_for_the_next(
+    tmp_path: Path, service: FakeService, large: LocalFile
+) -> None:
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    for _ in range(2):
+        report = upload(tmp_path, [large], threads=1, cache=cache)
+        assert sent_parts(service) == [1, 2, 3, 4]
+        assert report.bytes_resumed == 0
 
 
 def test_parts_are_remembered_for_one_upload_of_one_service_only(
