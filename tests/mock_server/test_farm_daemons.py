@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -223,3 +225,40 @@ def test_a_task_is_marked_once_for_each_time_that_its_outputs_are_fetched_or_giv
     for status in reports:
         farm.do(downloads.report(farm.state, NAME, status=status, bytes_downloaded=1))
     assert [status for _, status in job.tasks[0].marks or ()] == ["downloaded", "success"]
+
+
+def test_what_is_delivered_are_the_outputs_of_tasks_that_succeeded_fetched_or_not() -> None:
+    farm = Farm()
+    rule = {"match": {"frames": "1"}, "outcome": "failed"}
+    farm.do(RulesChanged((outcomes.check_rule(rule),)))
+    job = farm.submit(3)
+    assert list(downloads.delivered(job)) == []
+    farm.until_idle()
+    assert list(downloads.delivered(job)) == [0, 2]
+    farm.do(downloads.offer(farm.state, job, 2))
+    farm.do(downloads.report(farm.state, "d00001-002-1", status=DOWNLOADED, bytes_downloaded=1))
+    assert list(downloads.delivered(job)) == [0, 2]
+
+
+def test_a_daemon_gets_files_of_the_jobs_that_it_asks_for() -> None:
+    farm = Farm()
+    first, second = farm.submit(1), farm.submit(1)
+    farm.until_idle()
+    for job in (first, second):
+        found = downloads.next_file(farm.state, None, partial(operator.is_, job))
+        assert found == (job, 0, None), "its outputs were not listed yet"
+    assert downloads.next_file(farm.state, None, lambda _: False) is None
+    with pytest.raises(NotThereError, match="has no file 0: it has 0"):
+        downloads.report(farm.state, NAME, status=DOWNLOADED, bytes_downloaded=1, file=0)
+
+
+def test_a_report_renews_the_lease_of_outputs() -> None:
+    farm, job = rendered("a")
+    farm.do(downloads.offer(farm.state, job, 0))
+    for _ in range(2):
+        farm.advance(3599 * SECOND)
+        farm.do(downloads.report(farm.state, NAME, status=DownloadStatus.DOWNLOADING, bytes_downloaded=1))
+    farm.advance(3599 * SECOND)
+    assert not list(downloads.waiting(farm.state, None))
+    farm.advance(SECOND)
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
