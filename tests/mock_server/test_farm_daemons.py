@@ -262,3 +262,39 @@ def test_a_report_renews_the_lease_of_outputs() -> None:
     assert not list(downloads.waiting(farm.state, None))
     farm.advance(SECOND)
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+def test_a_job_whose_files_are_wrong_has_failed_and_says_why() -> None:
+    farm = Farm()
+    entries = [{"destination": f"/{number}", "md5": MD5} for number in range(7)]
+    payload = {"upload_files": entries}
+    job = farm.submit(1, local_upload=False, notify={"emails": ["a@b.c"]}, **payload)
+    farm.do(uploads.claim(farm.state, None))
+    farm.do(uploads.finish(farm.state, "u00001", reported={}, payload=payload, held_md5=lambda *_: None))
+    assert tasks.job_status(job) == "failed"
+    assert job.note.count("expected its content") == 5, "the first are enough"
+    assert [(mail.job, mail.status) for mail in farm.state.outbox] == [(1, "failed")]
+    assert job.upload is not None
+    assert (job.upload.status, job.upload.lease) == ("failed", None)
+    assert uploads.claim(farm.state, None) is None
+
+
+def test_an_uploader_that_gives_no_reason_is_told_to_have_given_none() -> None:
+    farm, job = claimed()
+    farm.do(uploads.fail(farm.state, "u00001", ""))
+    assert (tasks.job_status(job), job.note) == ("failed", "the uploader daemon gave no reason")
+
+
+@pytest.mark.parametrize("ended", ["finished", "failed", "not yet"])
+def test_an_upload_goes_with_its_job_unless_it_has_ended(ended: str) -> None:
+    farm, job = claimed()
+    if ended == "finished":
+        farm.do(uploads.finish(farm.state, "u00001", reported={}, payload=files(), held_md5=lambda *_: MD5))
+    if ended == "failed":
+        farm.do(uploads.fail(farm.state, "u00001", "no"))
+    else:
+        farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    uploads.cancel(farm.state, job)
+    assert job.upload is not None
+    assert job.upload.status == ("cancelled" if ended == "not yet" else ended)
+    assert uploads.claim(farm.state, None) is None

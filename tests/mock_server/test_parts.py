@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.store.parts import Multipart, Parts, PartsReader, ReceivedPart, UnknownUploadError
+from conductor_mock.store.objects import WrongContentError
+from conductor_mock.store.parts import (
+    Multipart,
+    Parts,
+    PartsError,
+    PartsReader,
+    ReceivedPart,
+    UnknownUploadError,
+)
 from support.server import Answer, ApiCaller, Fake, md5_of, running
 
 CONTENT = b"eight by eight it comes"
@@ -100,6 +108,48 @@ def test_a_part_that_comes_while_the_account_is_reset_is_refused_and_not_kept(
     assert left_over(tmp_path) == []
     for answer in (meanwhile, later):
         assert (answer.status, "was reset" in answer.message) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (PIECES[1][:-1], "the body has 7 bytes, part 2 has 8"),
+        (PIECES[1] + b"!", "the body is larger than the 8 bytes of part 2"),
+        (b"", "the body has 0 bytes, part 2 has 8"),
+    ],
+    ids=["shorter", "longer", "empty"],
+)
+def test_a_part_of_another_size_is_refused_and_not_kept(
+    fake: Fake, tmp_path: Path, body: bytes, said: str
+) -> None:
+    parts = fake.service.parts
+    upload = parts.begin("5001", md5=md5_of(CONTENT), size=len(CONTENT), part_size=8)
+    with pytest.raises(WrongContentError, match=said), parts.receive("5001", upload, 2, io.BytesIO(body)):
+        pytest.fail("it was taken")
+    assert left_over(tmp_path) == []
+
+
+def test_the_last_part_is_what_is_left(fake: Fake) -> None:
+    parts = fake.service.parts
+    upload = parts.begin("5001", md5=md5_of(CONTENT), size=len(CONTENT), part_size=8)
+    assert [upload.size_of(number) for number in range(1, upload.count + 1)] == [8, 8, 7]
+    for number, piece in enumerate(PIECES, 1):
+        with parts.receive("5001", upload, number, io.BytesIO(piece)) as part, parts.turn(upload):
+            assert part.etag == hashlib.md5(piece).hexdigest()
+            parts.keep(part)
+    etags = [(number, hashlib.md5(piece).hexdigest()) for number, piece in enumerate(PIECES, 1)]
+    whole = parts.joined("5001", upload, etags)
+    assert b"".join(iter(whole.read, b"")) == CONTENT
+    for wrong, said in (
+        (etags[:2], r"the upload has the parts 1 to 3; got \[1, 2\]"),
+        (etags[::-1], r"got \[3, 2, 1\]"),
+        ([*etags[:2], (3, "0" * 32)], "part 3 with the ETag '0{32}' was not received"),
+    ):
+        with pytest.raises(PartsError, match=said):
+            parts.joined("5001", upload, wrong)
+    parts.forget("5001", upload)
+    with pytest.raises(PartsError, match="part 1"):
+        parts.joined("5001", upload, etags)
 
 
 def test_a_part_is_put_in_place_in_the_turn_of_its_upload(
