@@ -298,3 +298,16 @@ def test_an_upload_goes_with_its_job_unless_it_has_ended(ended: str) -> None:
     assert job.upload is not None
     assert job.upload.status == ("cancelled" if ended == "not yet" else ended)
     assert uploads.claim(farm.state, None) is None
+
+
+def test_what_is_watched_is_watched_once_and_what_is_gone_has_no_lease_to_change() -> None:
+    farm, job = rendered("a")
+    for _ in range(5):
+        farm.do(downloads.offer(farm.state, job, 0))
+        farm.do(downloads.report(farm.state, NAME, status=PENDING, bytes_downloaded=0))
+    farm.do(downloads.offer(farm.state, job, 0))
+    assert len(farm.state.watched) == 1
+    farm.do(actions.act_on_tasks(farm.state, Action.RETRY, "1", ["0"]))
+    farm.do(ClockSet(Anchor(0, farm.state.now_us, 7 * ONE)))
+    farm.until_idle()
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]

@@ -10,6 +10,7 @@ import argparse
 import os
 import random
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def main() -> int:
     size = tables["sample"] if asked.sample is None else asked.sample
     if size and size < len(tried):
         tried = sorted(random.Random(SEED).sample(tried, size), key=lambda fault: fault.line)
-    return report(asked.module, tests, tried, len(every))
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = folder  # other runs of pytest tidy up in the usual one
+        return report(asked.module, tests, tried, len(every))
 
 
 def report(module: str, tests: list[str], tried: list[Fault], count: int) -> int:
