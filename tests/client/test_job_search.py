@@ -77,7 +77,9 @@ def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -
     assert search([record(**fields)], QUERY) == Sighting((), ("00007",))
 
 
-@pytest.mark.parametrize("name", ["project", "priority", "location", "metadata", "upload_size"])
+@pytest.mark.parametrize(
+    "name", ["project", "priority", "instance_type", "location", "metadata", "upload_size"]
+)
 def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
     query = replace(QUERY, payload={**PAYLOAD, "location": "mars", name: "one"})
     assert search([record(**{name: "one"})], query).found == "00007"
