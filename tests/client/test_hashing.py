@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_files_of_any_size_are_hashed_whole(
     path = tmp_path_factory.mktemp("h") / "f"
     path.write_bytes(bytes(size) + end)
     assert hash_file(str(path)).md5 == md5_of(bytes(size) + end)
+
+
+def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as stream:
+        stream.truncate(64 * BUFFER_BYTES)
+    tracemalloc.start()
+    try:
+        hash_file(str(tmp_path / "sparse"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * BUFFER_BYTES
 
 
 def test_a_file_that_grows_while_it_is_hashed_is_an_error_with_both_sizes(
