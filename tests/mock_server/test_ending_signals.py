@@ -35,12 +35,11 @@ def test_each_ending_signal_leaves_no_process_and_no_folder(tmp_path: Path, numb
 
 
 def test_a_server_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
-    def ignore() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
     process = subprocess.Popen(
-        command("serve", "--port", "0", "--ephemeral", "--ready-file", "/dev/stdout"),
-        preexec_fn=ignore,
+        [
+            *("sh", "-c", 'trap "" HUP; exec "$@"', "sh"),
+            *command("serve", "--port", "0", "--ephemeral", "--ready-file", "/dev/stdout"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
+
+from support.served import PATIENCE_S
 
 
 @dataclass
 class Terminal:
     """A program in the foreground of a terminal of its own, and what it has written there so far."""
 
-    pid: int
+    process: subprocess.Popen[bytes]
     screen: IO[bytes]
     said: bytes = b""
 
@@ -36,13 +38,26 @@ class Terminal:
         os.kill(self.pid, signal.SIGCONT)
 
     def code(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        """Wait for the end of the program; its exit code."""
+        return self.process.wait(PATIENCE_S)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
 
 @contextmanager
 def in_a_terminal(arguments: list[str]) -> Iterator[Terminal]:
-    pid, terminal = pty.fork()
-    if not pid:
-        os.execv(arguments[0], arguments)
-    with os.fdopen(terminal, "r+b", buffering=0) as screen:
-        yield Terminal(pid, screen)
+    """A program in a terminal; killed at the end if it still runs."""
+    ours, theirs = os.openpty()
+    # The first terminal that the leader of a session opens is the session's, and the leader is in its foreground.
+    begin = ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs), *arguments]
+    with (
+        subprocess.Popen(begin, start_new_session=True) as process,
+        os.fdopen(ours, "r+b", buffering=0) as screen,
+    ):
+        os.close(theirs)
+        try:
+            yield Terminal(process, screen)
+        finally:
+            process.kill()
