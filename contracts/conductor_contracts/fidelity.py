@@ -58,7 +58,10 @@ def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iter
     yield "### Not covered"
     yield bullets(linked(line, _PAGE) for line in info["x-not-covered"])
     yield "### Inferred"
-    yield "Guesses that no client proves, beside most of the refusals (see there)."
+    yield (
+        "Guesses that no program proves, beside most of the refusals (see there); the tables of the operations say why "
+        "none does."
+    )
     yield bullets(_guesses(by_operation))
 
 

@@ -113,6 +113,17 @@ def test_a_grade_is_that_of_the_best_tag_of_its_source(contract: Contract) -> No
     assert wrong == {}
 
 
+def test_a_guess_says_why_no_program_proves_it(contract: Contract) -> None:
+    """But for refusals, of which the service's own are not known."""
+    guesses = [
+        row
+        for row in contract.fidelity()
+        if row.grade == "inferred" and not (row.part.startswith("response") and row.name[:1] in "45")
+    ]
+    assert guesses
+    assert [row for row in guesses if not re.search(r"\[inferred\]: \w", row.source)] == []
+
+
 def test_the_legend_explains_the_tags_that_are_used_and_no_others(contract: Contract) -> None:
     used = {tag for _, node in fields(contract) for tag in tags_of(node["x-source"])}
     assert {tag.name for tag in contract.tags} == used

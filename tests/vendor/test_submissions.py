@@ -281,6 +281,12 @@ def test_what_the_server_refuses_is_shown_with_the_servers_own_words(result: Jso
     assert "/tasks_data" in refused["message"]
 
 
+@after(submitting_wrongly)
+def test_the_status_of_a_refusal_is_the_fifth_word_of_what_the_client_raises(result: Json) -> None:
+    """3ds Max's plug-in takes it from there (wire reference 12.13)."""
+    assert int(result["answers"][2]["message"].split(" ")[4]) == 400
+
+
 def json_of(body: Json) -> Any:
     """A body of the journal, parsed."""
     return json.loads(body["text"])

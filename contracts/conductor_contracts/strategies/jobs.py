@@ -40,7 +40,12 @@ def tasks() -> st.SearchStrategy[list[Fields]]:
 def _machines() -> st.SearchStrategy[Fields]:
     named = st.fixed_dictionaries(
         {"instance_type": st.sampled_from(MACHINES)},
-        optional={"cores": st.none(), "machine_flavor": st.none()},
+        optional={
+            "cores": st.none(),
+            "machine_flavor": st.none(),
+            # conductor.core sends both (wire reference 12.10)
+            "gpu_config": st.sampled_from([{"type": "nvidia-tesla-t4", "count": 1}, {}]),
+        },
     )
     return st.one_of(
         named,
