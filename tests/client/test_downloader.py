@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.download.partial_file import SUFFIX, partial_path
-from conductor.lib.download.plan import Overwrite, Selection
+from conductor.lib.download.plan import Overwrite, Selection, parse_task_ids
 from conductor.lib.download.records import next_tasks, read_task
 from conductor.lib.download.report import FileStatus
 from conductor.lib.downloader import Downloader
@@ -91,6 +91,26 @@ def test_a_job_that_is_not_there_is_named_and_the_next_one_is_fetched(
     assert [type(error) for error in report.errors] == [RefusedError]
     assert here(tmp_path / "out") == {"a.png": b"a"}
     assert not report.complete
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        (["0"], ("000",)),
+        (["3", "1-2"], ("001", "002", "003")),
+        (["0-10x5,1000"], ("000", "005", "010", "1000")),
+        (["1,1", "1"], ("001",)),
+        ([], ()),
+    ],
+)
+def test_tasks_are_named_once_and_in_their_order(texts: list[str], ids: tuple[str, ...]) -> None:
+    assert parse_task_ids(texts) == ids
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1,-2", "3,1-100000000", "1-"])
+def test_what_names_no_tasks_is_refused_though_other_parts_do(text: str) -> None:
+    with pytest.raises(BadArgumentError, match="tasks"):
+        parse_task_ids(["1", text])
 
 
 def test_files_go_below_a_destination_by_job(outputs: FakeOutputs, tmp_path: Path) -> None:

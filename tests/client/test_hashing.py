@@ -105,6 +105,25 @@ def test_a_contradiction_names_the_md5_that_was_and_the_one_that_is(tmp_path: Pa
     assert error.actual == "no longer readable"
 
 
+def test_a_file_that_does_not_hold_still_contradicts_whatever_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    file, real = hash_file(str(path)), hashing.md5_of
+
+    def md5_and_write(stream: object, size: int, check: Callable[[], None]) -> str:
+        with path.open("ab") as end:
+            end.write(b"de")
+        return real(stream, size, check)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashing, "md5_of", md5_and_write)
+    error = contradiction(file, "then")
+    assert error is not None
+    assert error.expected == file.md5
+    assert error.actual.startswith("still changing (5 bytes")
+
+
 def read_all(body: FileBody, step: int) -> bytes:
     content = b""
     while block := body.read(step):

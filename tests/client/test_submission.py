@@ -155,6 +155,19 @@ def test_the_id_of_a_job_is_noted_for_others_and_nobody_else_can_read_it(
     assert (ledger_folder().stat().st_mode & 0o777, note.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
+def test_a_note_that_somebody_removed_is_no_trouble_where_no_job_was_made(
+    service: Service, client: ApiClient
+) -> None:
+    def remove() -> None:
+        for note in ledger_folder().iterdir():
+            note.unlink()
+
+    service.on_post = remove
+    service.script = [(400, {}, "no")]
+    with pytest.raises(RefusedError):
+        client.create_job(JOB)
+
+
 def test_a_submission_under_way_is_noted_where_nobody_else_can_read_it() -> None:
     with Ledger(ledger_folder(), URL, "T").entry():
         (note,) = ledger_folder().iterdir()

@@ -223,6 +223,20 @@ def test_of_the_contents_that_were_declared_for_a_path_the_newest_counts(
         assert held.held_md5("5002", "/a") is None
 
 
+def test_what_an_account_has_is_listed_without_what_others_have(tmp_path: Path) -> None:
+    with contents(tmp_path) as (store, held):
+        for account in ("5001", "5002"):
+            held.declare(account, [(f"/{account}", md5_of(account.encode()))])
+            put(store, held, account, account.encode())
+            held.add_output(account, [f"output of {account}".encode()], t_us=7)
+        found = held.inventory("5001")
+
+        assert [(one.md5, one.size, one.t_us) for one in found.uploads] == [(md5_of(b"5001"), 4, 0)]
+        assert [(one.md5, one.t_us) for one in found.outputs] == [(md5_of(b"output of 5001"), 7)]
+        assert found.declared == ((md5_of(b"5001"), "/5001"),)
+        assert sorted(held.stored("5001")) == [(0, 4), (7, 14)]
+
+
 def test_many_contents_are_asked_for_at_once(tmp_path: Path) -> None:
     with contents(tmp_path) as (store, held):
         put(store, held, "5001", CONTENT)
