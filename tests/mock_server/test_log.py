@@ -19,9 +19,10 @@ from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows, is_disk_full
-from conductor_mock.store.log import INLINE_BYTES, Log
+from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.tables import DECLARATIONS
+from conductor_mock.wire.md5 import from_base64
 from support.server import START_US, job_payload
 from support.states import image
 
@@ -169,6 +170,41 @@ def test_a_restart_that_fails_leaves_the_log_as_it_was(tmp_path: Path) -> None:
         stored.log.append("5001", opening())
         with pytest.raises(ValueError, match="JSON"):
             stored.log.restart("5001", unserialisable)
+
+        assert list(stored.log.read("5001")) == [opening()]
+
+
+def test_a_log_that_is_replaced_is_another_and_tells_which_bodies_it_had(tmp_path: Path) -> None:
+    large = [job(2, metadata={"notes": letter * INLINE_BYTES}) for letter in "xy"]
+    with opened(tmp_path) as stored:
+        for record in (opening(), large[0]):
+            stored.log.append("5001", record)
+        stored.log.append("5002", opening("5002"))
+        old = stored.log.rows_of("5001", [large[0]])
+        rows = stored.log.rows_of("5001", [opening(), large[1]])
+        was_done: list[bool] = []
+        replaced = stored.log.replace(
+            "5001", rows, contents=bodies_of(rows), also=lambda _: was_done.append(True)
+        )
+
+        assert replaced == bodies_of(old)
+        assert was_done == [True]
+        assert list(stored.log.read("5001")) == [opening(), large[1]]
+        assert list(stored.log.read("5002")) == [opening("5002")]
+        assert bodies_of(rows) == [row["body_md5"] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("gone", ["a body", "a content"])
+def test_a_log_is_not_replaced_by_one_of_which_something_is_gone(tmp_path: Path, gone: str) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        rows = stored.log.rows_of("5001", [opening(), job(2, metadata={"notes": "x" * INLINE_BYTES})])
+        (body,) = bodies_of(rows)
+        if gone == "a body":
+            stored.objects.delete(from_base64(body))
+        contents = ["1B2M2Y8AsgTpgAmY7PhCfg=="] if gone == "a content" else []
+        with pytest.raises(ContentGoneError):
+            stored.log.replace("5001", rows, contents=contents, also=lambda _: pytest.fail("it was done"))
 
         assert list(stored.log.read("5001")) == [opening()]
 

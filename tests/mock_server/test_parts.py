@@ -129,7 +129,7 @@ def test_a_part_of_another_size_is_refused_and_not_kept(
     assert left_over(tmp_path) == []
 
 
-def test_the_last_part_is_what_is_left(fake: Fake) -> None:
+def test_the_last_part_is_what_is_left(fake: Fake, tmp_path: Path) -> None:
     parts = fake.service.parts
     upload = parts.begin("5001", md5=md5_of(CONTENT), size=len(CONTENT), part_size=8)
     assert [upload.size_of(number) for number in range(1, upload.count + 1)] == [8, 8, 7]
@@ -138,6 +138,10 @@ def test_the_last_part_is_what_is_left(fake: Fake) -> None:
             assert part.etag == hashlib.md5(piece).hexdigest()
             parts.keep(part)
     etags = [(number, hashlib.md5(piece).hexdigest()) for number, piece in enumerate(PIECES, 1)]
+    lying = {
+        path.name: path.read_bytes() for path in (tmp_path / "parts" / "5001" / upload.upload_id).iterdir()
+    }
+    assert lying == {f"{number:05d}-{etag}": PIECES[number - 1] for number, etag in etags}
     whole = parts.joined("5001", upload, etags)
     assert b"".join(iter(whole.read, b"")) == CONTENT
     for wrong, said in (
