@@ -291,6 +291,12 @@ def test_uploading_only_needs_no_machine_and_no_output() -> None:
     assert resolve({"upload_only": True, "upload_paths": []})["upload_only"] is True
 
 
+def test_a_second_name_that_is_given_nothing_is_no_second_value() -> None:
+    args = without("tasks_data", frames="1", cmd="render", command=None)
+    assert resolve(args)["cmd"] == "render"
+    assert resolve({**args, "cmd": None, "command": "render"})["cmd"] == "render"
+
+
 def test_saying_that_it_is_not_upload_only_is_no_contradiction() -> None:
     assert resolve({**MINIMAL, "upload_only": False})["upload_only"] is False
 
