@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -131,3 +133,55 @@ def test_the_name_of_a_partial_file_is_short_and_of_one_content(tmp_path: Path) 
     }
     assert len(names) == 3
     assert all(name.startswith(".") and len(name) < 60 for name in names)
+
+
+def test_a_file_that_is_whole_gets_its_name_and_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"an older one")
+    part = opened(tmp_path)
+    part.write(WHOLE)
+    stat = part.put_in_place()
+    assert (tmp_path / "a.png").read_bytes() == WHOLE
+    assert os.path.samestat(stat, (tmp_path / "a.png").stat())
+    assert not part.path.exists()
+    opened(tmp_path).close()
+
+
+def test_a_file_that_is_not_wanted_is_gone_and_let_go(tmp_path: Path) -> None:
+    part = opened(tmp_path)
+    part.write(b"0")
+    part.discard()
+    part.discard()
+    assert not part.path.exists()
+    assert not part.target.exists()
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize("end", ["close", "put_in_place", "discard"])
+def test_a_file_that_somebody_else_fetches_is_waited_for(tmp_path: Path, end: str) -> None:
+    first = opened(tmp_path)
+    first.write(b"01234")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        getattr(first, end)()
+
+    second = PartialFile(tmp_path / "a.png", size=10, md5=MD5, wait=wait)
+    assert (len(waits), second.count) == (1, 5 if end == "close" else 0)
+    assert waits[0] > 0
+    second.close()
+
+
+@pytest.mark.parametrize(("number", "waited"), [(errno.ENOTSUP, False), (errno.EAGAIN, True)])
+def test_where_files_cannot_be_locked_the_download_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, waited: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    if waited:
+        with pytest.raises(BlockingIOError, match="somebody else has it"):
+            opened(tmp_path)
+    else:
+        opened(tmp_path).close()

@@ -29,6 +29,7 @@ NUMBERS = st.integers(-50, 50)
 )
 def test_a_specification_names_its_frames_in_order_and_each_once(text: str, frames: list[int]) -> None:
     assert list(parse(text)) == frames
+    assert parse_or_none(text) == parse(text)
 
 
 @pytest.mark.parametrize(
