@@ -135,6 +135,15 @@ def test_the_name_of_a_partial_file_is_short_and_of_one_content(tmp_path: Path) 
     assert all(name.startswith(".") and len(name) < 60 for name in names)
 
 
+def test_a_link_in_the_place_of_a_partial_file_is_not_followed(tmp_path: Path) -> None:
+    path = partial_path(tmp_path / "a.png", MD5)
+    assert path.suffix == ".conductor-part"
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        opened(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_file_that_is_whole_gets_its_name_and_is_let_go(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"an older one")
     part = opened(tmp_path)

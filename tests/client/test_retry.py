@@ -93,6 +93,13 @@ def test_a_token_is_renewed_once() -> None:
         assert decide(operation, answer(401), Progress(1, may_renew=False)).do is Do.FAIL, operation.id
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_another_refusal_renews_no_token(status: int) -> None:
+    for operation in OPERATIONS:
+        if not operation.accepts(status):
+            assert decide(operation, answer(status), Progress(1, may_renew=True)).do is Do.FAIL, operation.id
+
+
 def test_a_stale_connection_is_replaced_at_once_and_for_free() -> None:
     dropped, stale = Failure(FailureKind.DROPPED, ""), Progress(5, may_be_stale=True)
     assert decide(PACKAGES_LIST, dropped, stale) == Step(Do.AGAIN, 0.0, counts=False)
