@@ -297,6 +297,13 @@ def test_a_second_name_that_is_given_nothing_is_no_second_value() -> None:
     assert resolve({**args, "cmd": None, "command": "render"})["cmd"] == "render"
 
 
+@pytest.mark.parametrize(("name", "least"), [("chunk_size", 1), ("max_instances", 0), ("priority", 0)])
+def test_the_least_number_is_accepted_and_less_is_not(name: str, least: int) -> None:
+    assert resolve({**MINIMAL, name: least})[name] == least
+    with pytest.raises(BadArgumentError, match=name):
+        resolve({**MINIMAL, name: least - 1})
+
+
 def test_saying_that_it_is_not_upload_only_is_no_contradiction() -> None:
     assert resolve({**MINIMAL, "upload_only": False})["upload_only"] is False
 

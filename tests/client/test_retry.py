@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,13 +130,21 @@ def test_the_wait_is_spread_over_a_bounded_and_growing_time(retries: int, drawn:
         ("0", 0.0),
         ("Tue, 14 Nov 2023 22:13:30 GMT", 10.0),
         ("Tue, 14 Nov 2023 22:13:10 GMT", 0.0),
+        ("Tue, 14 Nov 2023 23:13:30 +0100", 10.0),
+        ("Tue, 14 Nov 2023 22:13:30 -0000", 10.0),
         ("soon", None),
         ("-5", None),
         ("", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # a date without a zone is not of this machine's
+    time.tzset()
     assert retry_after(answer(503, Retry_After=text), lambda: NOW) == seconds
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_a_server_that_asks_for_very_long_is_not_waited_for() -> None:

@@ -103,6 +103,15 @@ def test_parameters_and_fields_that_are_not_known_are_told_with_the_near_name() 
     ]
 
 
+def test_fields_of_a_form_that_are_not_known_are_told() -> None:
+    operations = [one for one in load().operations.values() if one.form_schema]
+    assert operations
+    for operation in operations:
+        (problem,) = operation.unknown_form_fields({"xyzzy": "1"})
+        assert problem.path == "/xyzzy"
+        assert "is not in the contract" in problem.message
+
+
 def test_a_label_that_is_not_of_json_is_told() -> None:
     assert wrong_label("application/json") == []
     assert wrong_label("text/html") == [

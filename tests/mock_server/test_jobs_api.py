@@ -454,6 +454,24 @@ def test_jobs_are_filtered(fake: Fake) -> None:
     assert jids(caller, "nothing_eq_x") == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [("jid", {"jid"}), (" jid , title,nonsense", {"jid", "title"}), ("nonsense", set())],
+)
+def test_the_fields_of_a_list_are_those_that_were_asked_for(fake: Fake, fields: str, names: set[str]) -> None:
+    caller = fake.caller()
+    caller.submit()
+    assert [set(job) for job in caller.jobs(fields=fields)] == [names]
+    assert len(caller.jobs(fields="")[0]) > 10
+
+
+def test_one_job_is_shown_with_its_tasks(fake: Fake) -> None:
+    caller = fake.caller()
+    jid = caller.submit().json()["jobid"]
+    shown = caller.get(f"/api/v1/client/jobs/{jid}").json()["data"]
+    assert (shown["jid"], len(shown["tasks"])) == (jid, 1)
+
+
 def test_unknown_query_parameters_are_ignored(fake: Fake) -> None:
     caller = fake.caller()
     caller.submit()
