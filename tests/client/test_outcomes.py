@@ -81,10 +81,24 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
         (b'{"message": "no", "errors": 7}', "no"),
         (b'{"message": 7}', '{"message": 7}'),
         (b"['odd']\n  text", "['odd'] text"),
-        (b"x" * 1000, "x" * 600 + "..."),
+        (b"\xff odd", "\ufffd odd"),
+        (b"x" * 600, "x" * 600),
+        (b"x" * 601, "x" * 600 + "..."),
+        (b"x" * 10_000, "x" * 600 + "..."),
         (b"[" * 100_000, "[" * 600 + "..."),
     ],
-    ids=["details", "odd details", "no details", "no message", "free text", "long", "deep"],
+    ids=[
+        "details",
+        "odd details",
+        "no details",
+        "no message",
+        "free text",
+        "not UTF-8",
+        "just fitting",
+        "a letter too long",
+        "long",
+        "deep",
+    ],
 )
 def test_what_the_server_says_of_an_error_is_one_short_line(body: bytes, said: str) -> None:
     assert Answer(400, {}, body).message() == said
@@ -92,3 +106,14 @@ def test_what_the_server_says_of_an_error_is_one_short_line(body: bytes, said: s
 
 def test_only_failures_after_the_connection_may_have_been_sent() -> None:
     assert {kind for kind in FailureKind if Failure(kind, "").may_have_been_sent} == {TIMEOUT, DROPPED}
+
+
+def test_a_failure_that_names_itself_as_its_cause_is_told_all_the_same() -> None:
+    error = requests.ConnectionError("odd")
+    error.reason = error  # type: ignore[attr-defined]
+    assert failure_from(error).text == "odd"
+
+
+def test_an_answer_came_at_the_first_attempt_unless_it_says_otherwise() -> None:
+    assert Answer(200, {}, b"").attempts == 1
+    assert "secret" not in repr(Answer(200, {}, b"secret"))
