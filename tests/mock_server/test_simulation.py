@@ -379,6 +379,10 @@ def test_a_farm_in_which_nothing_is_left_to_happen_waits_for_nothing() -> None:
     assert not job.counts[TaskStatus.SUCCESS]
     assert simulation.run_until(farm.state, lambda _: False, 1000)
     assert job.counts[TaskStatus.SUCCESS] == 3
+    same = Farm()
+    same.submit(3)
+    left = farm.state.happened - same.state.happened
+    assert simulation.run_until(same.state, lambda _: False, left), "the last of so many was the last of all"
 
 
 def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:
