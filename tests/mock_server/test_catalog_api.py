@@ -10,7 +10,7 @@ import pytest
 
 from conductor_mock.catalog import default
 from conductor_mock.farm.ids import account_id
-from support.server import Fake, running
+from support.server import ApiCaller, Fake, running
 
 
 @pytest.mark.parametrize("query", ["", "all=true,", "all=true%2C", "anything=else"])
@@ -92,3 +92,46 @@ def test_a_list_can_be_asked_for_by_its_head(fake: Fake, path: str) -> None:
     head = fake.caller().request("HEAD", path)
 
     assert (head.status, head.content) == (200, b"")
+
+
+def package_with(value: object) -> dict[str, object]:
+    """A package of the shipped catalogue, with one more variable."""
+    record = dict(default().packages[0], plugins=[], plugin_hosts=[], package_id="f" * 32)
+    return {**record, "environment": [{"name": "LEVEL", "value": value, "merge_policy": "exclusive"}]}
+
+
+def test_a_whole_number_among_the_variables_of_a_package_is_served_as_one() -> None:
+    """Wire reference 12.1."""
+    with running(strict=True) as fake:
+        caller = fake.caller()
+        taken = caller.request(
+            "PUT", "/_mock/catalog", body={"packages": [package_with(7)]}, query=query_of(caller)
+        )
+        (served,) = caller.get("/api/v1/ee/packages").json()["data"]
+
+    assert taken.status == 200
+    assert not [text for text in taken.json()["warnings"] if "/environment" in text]
+    assert served["environment"][0]["value"] == 7
+
+
+@pytest.mark.parametrize("value", [True, 1.5, None])
+def test_what_is_no_value_of_a_variable_is_warned_of_and_refused_by_a_strict_server(value: object) -> None:
+    place = "/packages/0/environment/0/value"
+    with running() as fake:
+        caller = fake.caller()
+        taken = caller.request(
+            "PUT", "/_mock/catalog", body={"packages": [package_with(value)]}, query=query_of(caller)
+        )
+        assert taken.status == 200
+        assert place in [text.partition(" ")[0] for text in taken.json()["warnings"]]
+
+    with running(strict=True) as strict:
+        caller = strict.caller()
+        refused = caller.request(
+            "PUT", "/_mock/catalog", body={"packages": [package_with(value)]}, query=query_of(caller)
+        )
+        assert (refused.status, list(refused.faults)) == (400, [place])
+
+
+def query_of(caller: ApiCaller) -> dict[str, str]:
+    return {"account": caller.client_id}
