@@ -141,7 +141,7 @@ def test_every_action_is_one_that_the_fake_knows(here: Farm, client: ApiClient, 
 
 def test_tasks_are_killed_and_started_again(here: Farm, client: ApiClient) -> None:
     jid = submit(here, tasks_data=TWO_TASKS)
-    assert "1 tasks" in act_on_tasks(Action.KILL, jid, [1], client=client)
+    assert "1 Tasks" in act_on_tasks(Action.KILL, jid, [1], client=client)
     advance(here, 3600)
     assert [task.status for task in list_tasks(jid, client=client)] == ["success", "killed"]
     act_on_tasks(Action.RETRY, jid, ["001"], client=client)
