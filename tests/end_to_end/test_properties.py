@@ -166,7 +166,9 @@ def test_appended_values_follow_the_base_in_the_order_of_the_packages(
     assert merged is not None
     appended = _values(packages, "append")
     for name, values in appended.items():
-        assert merged[name] == ":".join(map(str, [*([base[name]] if base.get(name) else []), *values]))
+        assert merged[name] == ":".join(
+            map(str, [*([base[name]] if base.get(name, "") != "" else []), *values])
+        )
     assert {name: merged[name] for name in base if name not in appended} == {
         name: value for name, value in base.items() if name not in appended
     }
