@@ -55,6 +55,7 @@ def submit_arguments(
         lambda found: (
             _files(list(upload_paths), enforced_md5s or {}, local_upload, "upload_only" in found[1])
             .map(lambda files: {**found[2], **found[0], **found[1], **files})
+            .flatmap(_with_scouts)
             .flatmap(_respelt)
         )
     )
@@ -111,12 +112,22 @@ def _options() -> st.SearchStrategy[Arguments]:
             "preemptible": st.booleans(),
             "priority": st.integers(0, 1000),
             "project": st.one_of(st.just("default"), texts(min_size=1)),
-            "scout_frame": frame_specs(),
+            "scout_frame": st.just(""),
             "software_package_ids": st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), max_size=3),
             "docker_image": st.sampled_from(["", "acme/render:1"]),
             "max_instances": st.integers(0, 50),
             "owner": texts(min_size=1),
         },
+    )
+
+
+def _with_scouts(arguments: Arguments) -> st.SearchStrategy[Arguments]:
+    """Scout frames that are those of a task: others hold nothing, which a strict service refuses."""
+    if "scout_frame" not in arguments:
+        return st.just(arguments)
+    frames = [task["frames"] for task in arguments.get("tasks_data", ()) if task.get("frames")]
+    return st.sampled_from(["", *frames, *filter(None, [arguments.get("frames")])]).map(
+        lambda scouts: {**arguments, "scout_frame": scouts}
     )
 
 

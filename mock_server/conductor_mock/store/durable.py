@@ -81,7 +81,7 @@ class Folders:
             self._unsynced.update(missing)
             try:
                 for folder in reversed(missing):
-                    folder.mkdir(exist_ok=True)
+                    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
                     fsync_folder(folder.parent)
             finally:
                 self._unsynced.difference_update(missing)

@@ -70,7 +70,8 @@ class Parts:
         self._root = root / "parts"
         self._incoming = root / "incoming"
         self._folders = Folders()
-        private_folder(self._root)
+        if self._root.exists():
+            private_folder(self._root)
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
