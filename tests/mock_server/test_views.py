@@ -15,6 +15,7 @@ from conductor_mock.farm import billing, logs, views
 from conductor_mock.farm.ids import record_id
 from conductor_mock.farm.state import Job, State, Task, is_derived
 from support.golden import FOLDER, replayed
+from support.server import Fake
 
 OTHER: Mapping[Any, Callable[[Any], Any]] = {
     str: lambda value: f"{value}?",
@@ -126,11 +127,28 @@ def test_a_task_that_has_not_started_has_no_times() -> None:
 def test_tasks_of_a_job_share_one_environment() -> None:
     state = replayed(FOLDER / "rich.jsonl")
     job = next(job for job in state.jobs.values() if len(job.tasks) > 1)
-    environments = {
-        id(views.task_record(state, job, index)["environment"]) for index in range(len(job.tasks))
-    }
+    first, *others = [views.task_record(state, job, index) for index in range(len(job.tasks))]
 
-    assert len(environments) == 1
+    assert all(record["environment"] is first["environment"] for record in others)
+
+
+def test_a_task_whose_instance_boots_has_not_started(fake: Fake) -> None:
+    caller = fake.caller()
+    caller.submit()
+    advance = {"advance": 20}  # files are copied at once where there are none; an instance boots for a minute
+    caller.post("/_mock/clock", advance, query={"account": caller.client_id})
+    (booting,) = caller.get("/api/v1/tasks").json()["data"]
+    caller.post("/_mock/clock", {"advance": 60}, query={"account": caller.client_id})
+    (running,) = caller.get("/api/v1/tasks").json()["data"]
+
+    assert (booting["status"], booting["timeStarted"]) == ("pending", None)
+    assert running["timeStarted"] is not None
+
+
+def test_records_of_jobs_that_are_far_apart_have_numbers_of_their_own() -> None:
+    numbers = {record_id(1 + (1 << shift), slot) for shift in range(26) for slot in (0, 1, 2, 1 << 25)}
+
+    assert len(numbers) == 26 * 4
 
 
 @given(st.sets(st.tuples(st.integers(1, 10**6), st.integers(0, 10**6)), min_size=2))
