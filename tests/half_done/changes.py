@@ -266,8 +266,8 @@ CHANGES = (
         (
             Edit(
                 f"{SERVER}/catalog/default.yaml",
-                "linux: 20.11 21.7 21.8 22.1 22.6 23.5 24.4 25.2 26.3\n",
-                "linux: 20.11 21.7 21.8 22.1 22.6 23.5 24.4 25.2 26.3 27.1\n",
+                "        documentation: 2022.SP3\n        plausible: 2025.SP3\n",
+                "        documentation: 2022.SP3\n        plausible: 2025.SP3 2026.SP0\n",
             ),
         ),
         "tests/mock_server/test_catalog.py",

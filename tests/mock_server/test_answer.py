@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -76,6 +77,9 @@ def test_what_is_made_of_a_body_closes_it() -> None:
 
 class Gone:
     """A way back to a client that has hung up."""
+
+    def free_with(self, event: threading.Event) -> None:
+        """Nothing waits here."""
 
     def close(self) -> None:
         raise ConnectionAbortedError

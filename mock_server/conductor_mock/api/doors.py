@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from collections.abc import Mapping
 
 from flask import Response, request
 
@@ -22,7 +23,7 @@ from conductor_mock.store.keys import is_same
 LOOPBACK_NAMES = frozenset({"localhost"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
-NEVER_FRAMED = {
+NEVER_FRAMED: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
         "form-action 'self' http://localhost:* http://127.0.0.1:*"
