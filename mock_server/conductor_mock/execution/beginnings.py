@@ -10,6 +10,8 @@ _CONTINUES = re.compile(r"[\w.~$})\]*?%#+\-/\\]")
 """Before a slash or drive letter: the path began earlier, so it is relative, a URL, or begins with a variable."""
 _OPTION = re.compile(r"(?:^|[\s\"'=,;(])--?[A-Za-z][\w.-]*\Z")
 _LONGEST_OPTION = 80
+_EXPANSION = re.compile(r"\$\{(?:\w+|[@*])(?::?[-=+?]|##?|%%?)\Z")
+"""What a shell takes instead of a variable, or off its value: `${OUT:-/proj/render}`, `${SCENE#/proj/}`."""
 _SCHEME = re.compile(r"(?:^|[^\w.+/-])([A-Za-z][A-Za-z0-9+.-]*)\Z")
 _HOST = re.compile(r"localhost|127\.0\.0\.1|", re.IGNORECASE)
 
@@ -23,7 +25,10 @@ def begins(reading: Reading, text: str, start: int) -> bool:
         reading.starts[start] and text[reading.starts[start] - 1].isspace()
     ):  # the reading has joined two lines
         return False
-    return _OPTION.search(seen[max(0, start - _LONGEST_OPTION) : start]) is not None
+    if seen[start - 1] == "$" and reading.starts[start] > reading.ends[start - 1]:
+        return True  # a quote stands between: `$'/proj/a.ma'` is a way to quote, not a variable
+    before = seen[max(0, start - _LONGEST_OPTION) : start]
+    return _OPTION.search(before) is not None or _EXPANSION.search(before) is not None
 
 
 def url_at(seen: str, start: int) -> int | None:

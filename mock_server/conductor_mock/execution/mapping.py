@@ -87,9 +87,11 @@ class _Folder:
             if end is not None and not _match(_SIMPLE, text, end):
                 return name, end
         written = _match(_NAME, text, at)
-        for name in (written, _ESCAPE.sub(r"\1", written)):
-            if name in self.children:
-                return name, at + len(written)
+        for name in dict.fromkeys((written, _closed(written))):
+            plain = _ESCAPE.sub(r"\1", name)
+            for child in (name, plain):
+                if child in self.children:
+                    return child, at + len(name)
         return None
 
 
@@ -186,7 +188,7 @@ class Tree:
             folder = self._folder([step.name for step in way])
             found = None if folder is None else folder.find(seen, at)
             if found is None:
-                written = _match(_NAME, seen, at)
+                written = _closed(_match(_NAME, seen, at))
                 found = _ESCAPE.sub(r"\1", written), at + len(written)
             name, at = found
             is_last = bool(name)
@@ -259,6 +261,16 @@ def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
 def _match(pattern: re.Pattern[str], text: str, at: int) -> str:
     match = pattern.match(text, at)
     return match[0] if match else ""
+
+
+def _closed(name: str) -> str:
+    """A name up to the brace that closes what was opened before it: `${OUT:-/proj/render}`, `{/proj/a,/proj/b}`."""
+    depth = 0
+    for index, letter in enumerate(name):
+        depth += (letter == "{") - (letter == "}")
+        if depth < 0:
+            return name[:index]
+    return name
 
 
 def _written(name: str, text: str, at: int) -> int | None:
