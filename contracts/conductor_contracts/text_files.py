@@ -2,7 +2,8 @@
 
 YAML 1.1, which PyYAML reads, makes 8 of `0010`, 90 of `1:30` and true of `on`. Here a plain scalar is null, a truth
 value or a decimal number only where it looks like one in JSON, and else the text that it is: whoever wants something
-else there refuses it by its place.
+else there refuses it by its place. A tag says no more than that: `!!int 0010` is refused, and so are the other types of
+YAML 1.1 (`!!timestamp`, `!!set`).
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ def read_text(path: Path) -> str:
 
 
 def parse_yaml(text: str) -> Any:
-    """What a YAML text holds. Raises TextFileError with the place, also for a name that an object has twice."""
+    """What a YAML text holds. Raises TextFileError with the place.
+
+    Also for a name that an object has twice, and for an object that holds itself.
+    """
     try:
         return yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
     except RecursionError:
@@ -76,10 +80,11 @@ def _loader() -> Any:
 
     class JsonScalars(base):  # type: ignore[misc]  # of two classes, one of them
         yaml_implicit_resolvers: Any = {}
+        yaml_constructors: Any = {None: base.yaml_constructors[None]}
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
             names: set[tuple[str, str]] = set()
-            for key, _ in node.value:
+            for key, _ in [] if isinstance(node.value, str) else node.value:  # `!!map x`
                 name = (key.tag, str(key.value))
                 if name in names and isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge":
                     line = key.start_mark.line + 1
@@ -89,4 +94,24 @@ def _loader() -> Any:
 
     for name, pattern, first in _SCALARS:
         JsonScalars.add_implicit_resolver(f"{_TAG}{name}", re.compile(pattern), list(first))
+        if name != "merge":
+            JsonScalars.add_constructor(f"{_TAG}{name}", _constructor(base, name, pattern))
+    JsonScalars.add_constructor(f"{_TAG}str", base.yaml_constructors[f"{_TAG}str"])
+    # Deep: what holds itself is refused by its place, where PyYAML would make a circle.
+    JsonScalars.add_constructor(f"{_TAG}map", lambda loader, node: loader.construct_mapping(node, deep=True))
+    JsonScalars.add_constructor(f"{_TAG}seq", lambda loader, node: loader.construct_sequence(node, deep=True))
     return JsonScalars
+
+
+def _constructor(base: Any, name: str, pattern: str) -> Any:
+    """What makes a value of a scalar, whether its look or its tag says what it is."""
+    make = base.yaml_constructors[f"{_TAG}{name}"]
+
+    def value_of(loader: Any, node: yaml.ScalarNode) -> Any:
+        text = loader.construct_scalar(node)
+        if re.match(pattern, text) is None:
+            line = node.start_mark.line + 1
+            raise TextFileError(f"calls {text[:40]!r} {name}, which it is not (line {line})")
+        return make(loader, node)
+
+    return value_of

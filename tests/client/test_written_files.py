@@ -137,6 +137,32 @@ def test_anchors_and_merges_work_and_a_name_that_is_there_twice_does_not(tmp_pat
         read_job_file(written(tmp_path, '{"metadata": {"a": 1, "a": 2}}', "job.JSON"))
 
 
+TAGGED = """
+!!int#abc !!int#0x10 !!int#1_0 !!int#1:30 !!int#[1] !!float#x !!float#1.10 !!bool#x !!bool#yes
+!!timestamp#x !!timestamp#2001-01-01 !!binary#eA== !!set#{a} !!omap#[a:#b] !!pairs#[a:#b] !!str#[a]
+!!str#{a:#b} !!map#a !!seq#a !!null#[a] &a#[*a] &a#{b:#*a} {b:#&a#[{c:#*a}]}
+"""
+
+
+@pytest.mark.parametrize("value", TAGGED.split())
+def test_tags_of_yaml_1_1_and_circles_are_refused_by_their_place(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadArgumentError, match="is not YAML: line 4, column "):
+        job(tmp_path, f"metadata: {value.replace('#', ' ')}")
+
+
+def test_a_tag_may_say_that_a_value_is_a_whole_number(tmp_path: Path) -> None:
+    sent = job(tmp_path, "frames: !!str 010\nenvironment: {A: !!int 010, B: 010, C: !!int '-7'}")
+    assert (sent["environment"], sent["frames"]) == ({"A": 10, "B": "010", "C": -7}, "010")
+
+
+@pytest.mark.parametrize("value", ["&a {client_id: *a}", "!!int x", "!!timestamp x"])
+def test_settings_that_are_no_yaml_are_refused_without_what_they_hold(home: Path, value: str) -> None:
+    (home / ".conductor").mkdir()
+    (home / ".conductor/config.yml").write_text(f"url: http://h\napi_key: {value}\n")
+    with pytest.raises(ConfigError, match=r"is not YAML \(line 2\)"):
+        Config.load(environ={}, home=home)
+
+
 def test_an_argument_that_is_not_known_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(BadArgumentError, match=r"scout_fram \(from .*job.yaml, line 5\)"):
         job(tmp_path, "frames: 1\nscout_fram: 1")

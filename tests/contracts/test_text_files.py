@@ -134,6 +134,25 @@ def test_any_bytes_are_a_document_or_a_sentence(
         assert "\n" not in said
 
 
+TAGGED = """
+!!int#abc !!int#0x10 !!int#0010 !!int#1_0 !!int#1:30 !!int#[1] !!float#x !!float#1:30 !!bool#x
+!!bool#yes !!null#x !!timestamp#x !!timestamp#2001-01-01 !!binary#eA== !!set#{a} !!omap#[a:#b]
+!!pairs#[a:#b] !!str#[a] !!map#a !!seq#a &a#[*a] &a#{b:#*a} {b:#&a#[{c:#*a}]}
+"""
+
+
+@pytest.mark.parametrize("value", TAGGED.split())
+def test_a_tag_makes_nothing_that_the_look_of_a_value_does_not(value: str) -> None:
+    with pytest.raises(TextFileError, match=r"line 2\b"):
+        parse_yaml(f"a: 1\nb: {value.replace('#', ' ')}\n")
+
+
+def test_tags_may_say_what_is_so() -> None:
+    assert parse_yaml(
+        "[!!int 10, !!float 1.5, !!bool true, !!null ~, !!str 0010, !!seq [1], !!map {a: 1}]"
+    ) == [*(10, 1.5, True, None, "0010", [1], {"a": 1})]
+
+
 @pytest.mark.parametrize(
     "text", ["[" * 50_000, "a: &x [*x]: b", "!!int x", "!!python/name:os.x", "a: *b", "\t- a"]
 )
