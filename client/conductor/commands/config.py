@@ -53,8 +53,17 @@ def _rows(as_json: bool) -> Iterator[dict[str, Any]]:
             sourced = configured[argument.name]
             yield _row(argument.name, _as_sent(argument, sourced), sourced.source, as_json)
         else:
-            default = argument.default() if callable(argument.default) else argument.default
-            yield _row(argument.name, default, "default", as_json)
+            yield _row(argument.name, _default(argument), "default", as_json)
+
+
+def _default(argument: Argument) -> Any:
+    """Return what a submission takes where nothing is given; None where it would ask for a value."""
+    from conductor.lib.exceptions import BadArgumentError
+
+    try:
+        return argument.default() if callable(argument.default) else argument.default
+    except BadArgumentError:  # the owner, on a system that has no name for its user
+        return None
 
 
 def _as_sent(argument: Argument, sourced: Sourced) -> Any:

@@ -11,7 +11,7 @@ import click
 from conductor.commands.printing import echo
 from conductor.lib.exceptions import ConductorError
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 
 
 class Failed(click.ClickException):
@@ -28,7 +28,7 @@ class Failed(click.ClickException):
 
 @contextmanager
 def guarded(ctx: click.Context) -> Iterator[None]:
-    """Turn the library's errors into ``Failed``; Ctrl-C into an exit code."""
+    """Turn the library's errors, and what the system refuses, into ``Failed``; Ctrl-C into an exit code."""
     failure: Failed
     try:
         yield
@@ -37,6 +37,8 @@ def guarded(ctx: click.Context) -> Iterator[None]:
         ctx.exit(INTERRUPTED)
     except ConductorError as error:
         failure = Failed(str(error), error.exit_code)
+    except OSError as error:  # a name that no disk holds, a disk that is full
+        failure = Failed(f"the system refused: {error}", FAILED)
     else:
         return
     raise failure

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import ConfigError, Problem
+from conductor.lib.files.local_paths import home as user_home
+from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.files.text_file import NotTextError, read_text
 from conductor.lib.files.yaml_file import NotYamlError, parse_yaml
 from conductor.lib.submission.arguments import BY_NAME, CHOICES, Sourced, closest
@@ -141,7 +143,7 @@ class Config:
         environ = os.environ if environ is None else environ
         problems: list[Problem] = []
         layers = (
-            _from_file(environ, Path.home() if home is None else home),
+            _from_file(environ, user_home() if home is None else home),
             _from_environment(environ, problems),
             _from_arguments(arguments),
         )
@@ -264,12 +266,13 @@ def _file(environ: Mapping[str, str], home: Path) -> Path | None:
     named = environ.get("CONDUCTOR_CONFIG", "")
     if named:
         for candidate in named.split(os.pathsep):
-            if candidate and Path(candidate).is_file() and os.access(candidate, os.R_OK):
-                return Path(candidate)
+            path = home_expanded(candidate)
+            if os.path.isfile(path) and os.access(path, os.R_OK):  # noqa: PTH113 - no error for what no disk holds
+                return Path(path)
         raise ConfigError(f"CONDUCTOR_CONFIG names no file that can be read: {named!r}")
     folder = environ.get("CONDUCTOR_USER_DIR", "")
-    default = (Path(folder) if folder else home / ".conductor") / "config.yml"
-    return default if default.is_file() else None
+    default = (Path(home_expanded(folder)) if folder else home / ".conductor") / "config.yml"
+    return default if os.path.isfile(default) else None  # noqa: PTH113 - as above
 
 
 def _parsed(path: Path) -> dict[Any, Any]:

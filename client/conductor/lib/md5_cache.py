@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.files.cache_file import FILE_NAME, CacheFile, default_path, prune
 from conductor.lib.files.local import LocalFile
+from conductor.lib.files.local_paths import home_expanded
 from conductor.lib.submission.arguments import BY_NAME
 from conductor.lib.values.kinds import Spot
 
@@ -29,7 +30,7 @@ _RACY_NS = 2_000_000_000
 
 def user_cache(database_filepath: str | None = None) -> Md5Cache:
     """Return the user's cache, or the one in a file of their choice (``database_filepath``)."""
-    return Md5Cache(default_path() if database_filepath is None else Path(database_filepath).expanduser())
+    return Md5Cache(default_path() if database_filepath is None else Path(home_expanded(database_filepath)))
 
 
 def configured_cache(config: Config) -> Md5Cache | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from conductor.lib.download.records import DownloadFile
 from conductor.lib.download.safe_paths import Claims, is_windows, output_folder, safe_parts
 from conductor.lib.exceptions import BadArgumentError
+from conductor.lib.files.local_paths import home
 from conductor.lib.values.frames import parse_frames
 from conductor.lib.wire.records import job_id
 
@@ -93,7 +94,7 @@ class Placement:
     def place(self, file: DownloadFile) -> Placed:
         """Return where the file goes. Raises UnsafePathError, which says why it goes nowhere."""
         folder = Path(
-            output_folder(file.output_dir, file.job_id, self._destination, Path.home(), windows=self._windows)
+            output_folder(file.output_dir, file.job_id, self._destination, home(), windows=self._windows)
         )
         parts = safe_parts(file.relative_path, windows=self._windows, portable=self._portable)
         placed = Placed(file, folder, parts)

@@ -6,14 +6,17 @@ It is an aid: what cannot be read or written is logged and done without. Several
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
 from conductor.lib.files.file_lock import locked
+from conductor.lib.files.local_paths import cache_folder
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +42,7 @@ def default_path() -> Path:
 
     The name is not the vendor's, whose file lies in the shared temporary folder, where anybody may write.
     """
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("conductor")) / FILE_NAME
+    return cache_folder() / FILE_NAME
 
 
 class CacheFile:
@@ -49,16 +50,16 @@ class CacheFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = path.with_name(f"{path.name}.lock")
+        self._lock = path.parent / f"{path.name}.lock"
 
     def read(self, use: Callable[[sqlite3.Connection], T], otherwise: T, problem: str) -> T:
         """Return what ``use`` makes of a connection; ``otherwise`` where there is no file, or none of use.
 
         ``problem`` says in the log what it means that the file is of no use.
         """
-        if not self.path.exists():
-            return otherwise
         try:
+            if not self._is_there():
+                return otherwise
             with closing(self._connect()) as connection:
                 return use(connection)
         except (sqlite3.DatabaseError, OSError) as error:
@@ -68,12 +69,23 @@ class CacheFile:
     def write(self, use: Callable[[sqlite3.Connection], None], problem: str) -> None:
         """Let ``use`` write in one transaction. ``problem`` says in the log what it means that it could not."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._is_there():
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with closing(self._connect()) as connection, connection:
                 connection.execute("BEGIN IMMEDIATE")
                 use(connection)
         except (sqlite3.DatabaseError, OSError) as error:
             self._report(error, problem)
+
+    def _is_there(self) -> bool:
+        """Raises OSError for a folder or a device, beside which SQLite would put files of its own."""
+        try:
+            mode = self.path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return True
 
     def _report(self, error: sqlite3.DatabaseError | OSError, problem: str) -> None:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):

@@ -3,6 +3,32 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+NO_HOME = Path(os.devnull, "there is no home folder, set HOME")
+
+
+def home() -> Path:
+    """Return this user's home; where there is none, NO_HOME, in which nothing is and nothing can be made.
+
+    So what is an aid is done without, and what has to lie there fails by a path that says why.
+    """
+    try:
+        found = Path.home()
+    except RuntimeError:
+        return NO_HOME
+    return found if found.is_absolute() else NO_HOME
+
+
+def cache_folder() -> Path:
+    """Return where this library remembers things for this user, below NO_HOME where there is no such place."""
+    import platformdirs
+
+    try:
+        found = Path(platformdirs.user_cache_dir("conductor"))
+    except RuntimeError:  # older versions leave a ~ where there is no home
+        return NO_HOME / "cache"
+    return found if found.is_absolute() else NO_HOME / "cache"
 
 
 def home_expanded(path: str) -> str:

@@ -23,6 +23,7 @@ from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
 from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.file_lock import locked
+from conductor.lib.files.local_paths import home
 from conductor.lib.files.replacing import replace_file
 from conductor.lib.files.text_file import NotTextError, read_text
 
@@ -148,9 +149,9 @@ class TokenStore:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             token, expiration = content["access_token"], int(content["expiration"])
             owner = content.get("api_key_fingerprint") or ""
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             logger.warning("%s holds no usable token and is ignored (%s)", self.path, type(error).__name__)
             return None
         return Token(token, expiration, owner) if speakable(token) and isinstance(owner, str) else None
@@ -203,7 +204,7 @@ def speakable(token: object) -> bool:
 
 def credentials_folder() -> Path:
     """Return where credentials files lie, as those of the vendor's clients do (wire reference 1.3)."""
-    return Path.home() / ".config" / "conductor"
+    return home() / ".config" / "conductor"
 
 
 class TokenSource:

@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from conductor.lib.files.digests import hashed_name
+from conductor.lib.files.local_paths import cache_folder
 from conductor.lib.files.replacing import replace_file
 
 logger = logging.getLogger(__name__)
@@ -38,9 +39,7 @@ class Others:
 
 def ledger_folder() -> Path:
     """Return where the files lie: in the user's cache folder."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("conductor")) / "submissions"
+    return cache_folder() / "submissions"
 
 
 class Ledger:
