@@ -11,7 +11,6 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from conductor_contracts.problems import Problem
 from conductor_mock.api import (
     accounts,
     auth,
@@ -40,7 +39,7 @@ from conductor_mock.auth.authentication import identify
 from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of, warnings_header
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
-from conductor_mock.errors import Refusal, unauthorized
+from conductor_mock.errors import unauthorized
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.recording import record_requests
@@ -98,7 +97,6 @@ def make_app(opened: Service) -> Flask:
     if opened.settings.strict:
         headers["X-Conductor-Mock-Strict"] = "1"
     record_requests(app, opened)
-    app.before_request(_check_framing)
     app.before_request(partial(_authenticate, opened))
     app.before_request(mark_request)
     app.before_request(check_query)
@@ -153,13 +151,6 @@ def _announce(headers: Mapping[str, str], response: Response) -> Response:
     response.headers.update(headers)
     response.headers.update(warnings_header())
     return response
-
-
-def _check_framing() -> None:
-    """A body framed in two ways is an attack or a bug. Over a socket it does not come as far (`serving.head`)."""
-    if request.headers.get("Transfer-Encoding") and request.headers.get("Content-Length"):
-        message = "send either Content-Length or Transfer-Encoding, not both"
-        raise Refusal(400, message, (Problem("Transfer-Encoding", message),), {"Connection": "close"})
 
 
 def _authenticate(opened: Service) -> None:
