@@ -33,7 +33,7 @@ def test_a_specification_names_its_frames_in_order_and_each_once(text: str, fram
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "1-", "1-2x", "1-2x0", "1x2", "1.5", "1 2", "1234567890", "1;2", "--1", "1-2-3"]
+    "text", ["x", "1-", "1-2x", "1-2x0", "1x2", "1.5", "1 2", "1234567890", "1;2", "--1", "1-2-3", "1-\u0663"]
 )
 def test_what_is_no_specification_is_refused(text: str) -> None:
     with pytest.raises(FramesError):

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-_DASK = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
+_DASK = re.compile(r"dask://([^/\s]+:[0-9]{1,5})/?")
 CONNECT_S = 10
 
 

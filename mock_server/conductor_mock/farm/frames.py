@@ -21,7 +21,7 @@ MAX_FRAMES = 1_000_000
 MAX_RANGES = 200
 """Ranges of one specification; single frames are not counted. Two specifications are compared range by range."""
 
-_PART = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*x\s*(\d{1,9}))?)?")
+_PART = re.compile(r"(-?[0-9]{1,9})(?:\s*-\s*(-?[0-9]{1,9})(?:\s*x\s*([0-9]{1,9}))?)?")
 
 
 class FramesError(ValueError):
