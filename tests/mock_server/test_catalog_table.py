@@ -134,6 +134,20 @@ def test_a_plugin_for_a_host_that_there_is_none_of_is_refused(told: object, host
         packages(PAINT, product("brush", told, platform, host=host))
 
 
+@pytest.mark.parametrize(
+    ("told", "fields", "message"),
+    [
+        ({"1": "7"}, {}, "brush stands under versions of a host, and names none"),
+        ("7", {"host": "painter"}, "brush has a host and no versions of it"),
+    ],
+)
+def test_a_plugin_names_its_host_and_versions_of_it(
+    told: object, fields: dict[str, str], message: str
+) -> None:
+    with pytest.raises(CatalogError, match=message):
+        packages(PAINT, product("brush", told, **fields))
+
+
 def test_a_plugin_may_be_without_a_host_if_the_table_says_so() -> None:
     assert (
         packages(PAINT, product("brush", {"3": "7"}, host="painter", without_host="3"))["brush 7"][

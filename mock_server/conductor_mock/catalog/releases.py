@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from conductor_mock.catalog import versions
+from conductor_mock.catalog.problems import CatalogError
 
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -129,12 +130,15 @@ class Release:
 
 
 def releases(product: Mapping[str, Any]) -> list[Release]:
-    """All that the table has of one product: linux before windows, then by version of the host, then by version."""
+    """All that the table has of one product: linux before windows, then by version of the host, then by version.
+
+    Raises CatalogError for versions under those of a host that the product does not name, or beside one that it names.
+    """
     found = [
         Release(product, platform, version, host_version, witness)
         for platform in (LINUX, WINDOWS)
         for witness, told in product["versions"].get(platform.name, {}).items()
-        for host_version, version in _told(told)
+        for host_version, version in _told(product, told)
     ]
     platforms = (LINUX, WINDOWS)
     return sorted(
@@ -163,8 +167,14 @@ def told_by(witness: str, products: Iterable[Mapping[str, Any]]) -> list[dict[st
     return [product for product in told if product["versions"]]
 
 
-def _told(told: str | Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _told(product: Mapping[str, Any], told: str | Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What one witness told: versions of a host, or of a plug-in by the versions of its host."""
+    if isinstance(told, str) == ("host" in product):
+        raise CatalogError(
+            f"{product['product']} has a host and no versions of it"
+            if "host" in product
+            else f"{product['product']} stands under versions of a host, and names none"
+        )
     if isinstance(told, str):
         yield from (("", version) for version in told.split())
         return
