@@ -35,7 +35,14 @@ from conductor_mock.serving.limit import end_process, ends_within
 from conductor_mock.serving.log_lines import JsonLines, TextLines
 from conductor_mock.serving.server import AddressError, Server, write_ready_file
 from conductor_mock.serving.signals import EndingSignals, ended_in_order
-from conductor_mock.settings import DEFAULT_PORT, MIB, NoHomeError, Settings, default_data_dir
+from conductor_mock.settings import (
+    DEFAULT_PORT,
+    MIB,
+    NoHomeError,
+    Settings,
+    SettingsError,
+    default_data_dir,
+)
 from conductor_mock.store.database import DatabaseError, first_line, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.turns import give_way_sparingly
@@ -93,7 +100,7 @@ def server_options(command: F) -> F:
         click.option(
             "--speed", type=float, help="Simulated seconds per second; 0 is frozen. [new accounts: 1]"
         ),
-        click.option("--seed", type=int, help="Seed of the simulation. [new accounts: 1]"),
+        click.option("--seed", type=click.IntRange(min=0), help="Seed of the simulation. [new accounts: 1]"),
         click.option("--fleet", type=click.IntRange(min=0), help="Most instances at once; 0 is no limit."),
         click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
         click.option(
@@ -346,7 +353,15 @@ def _open_server(host: str, port: int, options: dict[str, Any]) -> Server:
     )
     try:
         app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
-    except (DatabaseError, NoHomeError, KeysError, CatalogError, FaultError, ExecutionError) as error:
+    except (
+        DatabaseError,
+        NoHomeError,
+        KeysError,
+        CatalogError,
+        FaultError,
+        ExecutionError,
+        SettingsError,
+    ) as error:
         raise Unusable(str(error)) from None
     except SmtpUrlError as error:
         raise Unusable(f"--smtp {error}") from None

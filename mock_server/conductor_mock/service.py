@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from conductor_contracts.contract import Contract
+from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
 from conductor_mock.auth.signing import Signer
 from conductor_mock.auth.tokens import Tokens
@@ -22,6 +22,7 @@ from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import Catalogs, ServedCatalog
+from conductor_mock.errors import parameters
 from conductor_mock.execution import setup as execution
 from conductor_mock.execution.driver import Driver, Storage
 from conductor_mock.execution.pool import Pool
@@ -31,7 +32,7 @@ from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
-from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.database import Database, DatabaseError, first_line, lock_file, of_file
@@ -41,7 +42,7 @@ from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
-from conductor_mock.store.server_options import ServerOptions
+from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
@@ -119,9 +120,10 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     """Open the data of a server and make its parts.
 
     Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError; KeysError
-    for damaged keys; ClockError for an impossible speed; FaultError for a file of faults that cannot be meant;
-    SmtpUrlError; ExecutionError when tasks cannot be run for real.
+    for damaged keys; SettingsError for what no account can have; ClockError for an impossible speed; FaultError for a
+    file of faults that cannot be meant; SmtpUrlError; ExecutionError when tasks cannot be run for real.
     """
+    _check(settings)
     smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     with ExitStack() as resources:
@@ -177,6 +179,14 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             directory=directory,
             _resources=resources.pop_all(),
         )
+
+
+def _check(settings: Settings) -> None:
+    """Hold the settings that accounts keep to what the control API takes for the same. Raises SettingsError."""
+    given = {name: value for name in OF_ACCOUNTS if (value := getattr(settings, name)) is not None}
+    problems = load_control().schemas.check("OptionsChange", given) if given else []
+    if problems:
+        raise SettingsError(str(parameters(problems)[0]))
 
 
 def _open_directory(settings: Settings, resources: ExitStack) -> Path:

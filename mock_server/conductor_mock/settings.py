@@ -58,6 +58,10 @@ class Settings:
     """
 
 
+class SettingsError(ValueError):
+    """A setting that an account cannot have; the text names it, and says what is accepted."""
+
+
 class NoHomeError(Exception):
     """There is no home folder to keep data in."""
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from conductor_mock.app import create_app
+from conductor_mock.settings import Settings, SettingsError
 from support.namespaces import NAMESPACE, needs_namespaces
 from support.served import PATIENCE_S, command, run_cli, said_by
 
@@ -49,6 +51,8 @@ STARTS: dict[str, Prepare] = {
     "a host of somebody else": lambda _: (["--ephemeral", "--host", "192.0.2.1"], NOTHING),
     "a port out of range": lambda _: (["--ephemeral", "--port", "65536"], NOTHING),
     "a port below zero": lambda _: (["--ephemeral", "--port", "-1"], NOTHING),
+    "a seed below zero": lambda _: (["--ephemeral", "--seed", "-1"], NOTHING),
+    "a seed that nothing can hold": lambda _: (["--ephemeral", "--seed", str(1 << 62)], NOTHING),
     "a port that is no number": lambda _: (["--ephemeral", "--port", "http"], NOTHING),
     "a data directory that is a file": lambda folder: (["--data-dir", str(_a_file(folder))], NOTHING),
     "a data directory below a file": lambda folder: (["--data-dir", str(_a_file(folder) / "x")], NOTHING),
@@ -176,3 +180,18 @@ def test_without_a_home_a_command_says_what_to_give(
     assert said.stderr == (
         "Error: there is no home folder to keep data in: set HOME, or give --data-dir or --ephemeral\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Settings(ephemeral=True, provider="aws"), 'provider must be "gcs" or "s3", got "aws"'),
+        (Settings(ephemeral=True, part_size=0), "part_size must be .* got 0"),
+        (Settings(ephemeral=True, fleet=-1), "fleet must be .* got -1"),
+        (Settings(ephemeral=True, seed=-1), "seed must be .* got -1"),
+    ],
+    ids=["provider", "part_size", "fleet", "seed"],
+)
+def test_settings_that_no_account_can_have_are_refused_by_name(settings: Settings, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{message}"):
+        create_app(settings)

@@ -403,6 +403,11 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a time before the epoch": (put(1, t_us=-1), "the time -1"),
     "a time that is true": (put(1, t_us=True), "the time True"),
     "another client": (changed(0, client_id="x"), "does not open the account"),
+    "options that no account can have": (
+        changed(0, options={"simulation_version": 1, "catalog_sha256": "c", "seed": 1, "fleet": 0,
+                            "provider": "aws", "part_size": 1, "release_scouts": True}),
+        'options: /provider must be "gcs" or "s3", got "aws"',
+    ),
     "options of other types": (
         changed(0, options={"simulation_version": 1, "catalog_sha256": 1, "seed": 1, "fleet": 0,
                             "provider": "gcs", "part_size": 1, "release_scouts": True}),

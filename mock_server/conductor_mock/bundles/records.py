@@ -144,8 +144,8 @@ def _opened(command: AccountOpened) -> str | None:
 
 
 def _options(options: Options) -> str | None:
-    fits = options.part_size >= 1 and options.fleet >= 0 and options.provider in ("gcs", "s3")
-    return None if fits else "options out of their range"
+    problems = load_control().schemas.check("Options", options.to_json())
+    return f"options: {problems[0]}" if problems else None
 
 
 def _anchor(anchor: Anchor) -> str | None:

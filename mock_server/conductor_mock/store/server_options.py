@@ -12,6 +12,9 @@ from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Options
 
+OF_ACCOUNTS = ("seed", "fleet", "provider", "part_size", "release_scouts")
+"""What the server was started with and accounts keep; `OptionsChange` of `control.yaml` says what they may be."""
+
 DEFAULT_SEED = 1
 DEFAULT_FLEET = 0
 DEFAULT_PROVIDER = "gcs"
@@ -72,8 +75,7 @@ class ServerOptions:
 
     def options_after(self, logged: Options, account_id: str) -> Options:
         """The options of an account whose log says `logged`."""
-        names = ("seed", "fleet", "provider", "part_size", "release_scouts")
-        own = {name: getattr(self, name) for name in names}
+        own = {name: getattr(self, name) for name in OF_ACCOUNTS}
         return replace(
             logged,
             simulation_version=SIMULATION_VERSION,
