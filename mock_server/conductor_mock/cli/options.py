@@ -1,0 +1,158 @@
+"""What `serve` and `run` take, and the settings that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from conductor_contracts.paths import LocalPath
+from conductor_mock.cli.unusable import Unusable
+from conductor_mock.settings import MIB, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def server_options(command: F) -> F:
+    """The options that `serve` and `run` share."""
+    options = [
+        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+        click.option(
+            "--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept."
+        ),
+        click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
+        click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
+        click.option(
+            "--speed", type=float, help="Simulated seconds per second; 0 is frozen. [new accounts: 1]"
+        ),
+        click.option("--seed", type=click.IntRange(min=0), help="Seed of the simulation. [new accounts: 1]"),
+        click.option("--fleet", type=click.IntRange(min=0), help="Most instances at once; 0 is no limit."),
+        click.option("--strict", is_flag=True, help="Refuse (400) what the contract does not know."),
+        click.option(
+            "--catalog",
+            type=LocalPath(),
+            metavar="FILE|gcp|aws|coreweave|2018",
+            help="A file of packages, projects and instance types, or a shipped catalogue.  [default: gcp]",
+        ),
+        click.option(
+            "--token-ttl",
+            type=click.IntRange(min=1),
+            default=3600,
+            show_default=True,
+            help="Seconds a token lives.",
+        ),
+        click.option(
+            "--url-ttl",
+            type=click.IntRange(min=1),
+            default=86400,
+            show_default=True,
+            help="Seconds a URL lives.",
+        ),
+        click.option(
+            "--allow-host", multiple=True, metavar="NAME", help="A host name the control API answers to."
+        ),
+        click.option(
+            "--trust-proxy",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="Believe the X-Forwarded-Proto, -Host and -Prefix of so many proxies in front.",
+        ),
+        click.option(
+            "--admin-token",
+            envvar="CONDUCTOR_MOCK_ADMIN_TOKEN",
+            help="A token that the control API then requires.",
+        ),
+        click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option(
+            "--provider", type=click.Choice(["gcs", "s3"]), help="Style of upload URLs. [new accounts: gcs]"
+        ),
+        click.option(
+            "--part-size",
+            type=click.IntRange(min=1),
+            help="Larger files are uploaded in parts of so many bytes.",
+        ),
+        click.option(
+            "--release-scouts/--no-release-scouts",
+            default=None,
+            help="Whether tasks that wait for scouts start by themselves. [new accounts: no]",
+        ),
+        click.option(
+            "--ignore-idempotency-keys",
+            is_flag=True,
+            help="Ignore the Idempotency-Key of a request, as the real service does.",
+        ),
+        click.option("--execute", is_flag=True, help="Run the tasks of the default account for real, here."),
+        click.option("--executor", metavar="dask://HOST:PORT", help="Run them on a Dask cluster instead."),
+        click.option(
+            "--execute-slots", type=click.IntRange(min=1), help="Tasks that run at once. [one per processor]"
+        ),
+        click.option(
+            "--execute-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=3600,
+            show_default=True,
+            help="Seconds a task may run.",
+        ),
+        click.option(
+            "--execute-max-output",
+            type=click.IntRange(min=1),
+            default=10 * 1024 * MIB,
+            show_default=True,
+            help="Bytes a task may write.",
+        ),
+        click.option(
+            "--faults",
+            type=LocalPath(path_type=Path, dir_okay=False),
+            help="A YAML or JSON list of fault rules, for the default account.",
+        ),
+        click.option(
+            "--smtp",
+            metavar="URL",
+            envvar="CONDUCTOR_MOCK_SMTP",
+            help="Send mails of ended jobs: smtp://[user:password@]host[:port], or smtps://.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
+    """The settings of a server on `host` that `server_options` gave. Raises Unusable for what excludes each other."""
+    if options["ephemeral"] and options["data_dir"] is not None:
+        raise Unusable("--ephemeral and --data-dir exclude each other")
+    if options["ephemeral"] and options["database_url"] is not None:
+        raise Unusable(
+            "--ephemeral and --database-url exclude each other: the files of its log would be lost"
+        )
+    loopback = host in ("localhost", "::1") or host.startswith("127.")
+    return Settings(
+        data_dir=options["data_dir"],
+        ephemeral=options["ephemeral"],
+        database_url=options["database_url"],
+        speed=options["speed"],
+        seed=options["seed"],
+        fleet=options["fleet"],
+        provider=options["provider"],
+        part_size=options["part_size"],
+        release_scouts=options["release_scouts"],
+        strict=options["strict"],
+        catalog=options["catalog"],
+        token_ttl_s=options["token_ttl"],
+        url_ttl_s=options["url_ttl"],
+        allow_hosts=(*options["allow_host"], *(() if loopback else (host,))),
+        faults=options["faults"],
+        honour_keys=not options["ignore_idempotency_keys"],
+        admin_token=options["admin_token"] or None,
+        smtp=options["smtp"],
+        execute=options["execute"],
+        executor=options["executor"],
+        execute_slots=options["execute_slots"],
+        execute_timeout_s=options["execute_timeout"],
+        execute_max_output=options["execute_max_output"],
+        trust_proxy=options["trust_proxy"],
+        loopback=loopback and not options["trust_proxy"],
+    )
