@@ -7,6 +7,7 @@ they were taken, and the tree of all hosts, each node an id, a name and the node
 import copy
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 from ciocore import package_tree  # type: ignore[import-not-found]
@@ -23,9 +24,7 @@ def tree_of(packages: list[dict[str, Any]]) -> list[Any]:
 
 
 def published() -> list[dict[str, Any]]:
-    from tests import package_fixtures  # type: ignore[attr-defined]
-
-    return list(package_fixtures.SOFTWARE_DATA)
+    return list(import_module("tests.package_fixtures").SOFTWARE_DATA)
 
 
 answers = []
