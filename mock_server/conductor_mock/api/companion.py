@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
-from conductor_contracts.problems import Problem
 from conductor_mock.api.bodies import contract_body
-from conductor_mock.api.doors import known_host
+from conductor_mock.api.doors import known_host, no_page_of_another_site
 from conductor_mock.api.signing_in import sign_in, token_of
 from conductor_mock.auth.unnamed import ID_TOKEN, secret
-from conductor_mock.context import origin, service
-from conductor_mock.errors import forbidden, unauthorized
+from conductor_mock.context import service
+from conductor_mock.errors import unauthorized
 
 companion = Blueprint("companion", __name__)
 
@@ -27,7 +26,7 @@ def login() -> dict[str, Any]:
     account of its own. The default account is reached by its key, as `email` and `password` too, and in no other way.
     """
     known_host()
-    _not_of_a_page()
+    no_page_of_another_site()
     body = contract_body()
     if body.get("email"):
         return {"accounts": [_account(body["email"], body["password"], body["email"])]}
@@ -35,14 +34,6 @@ def login() -> dict[str, Any]:
         raise unauthorized("an id_token is accepted on a loopback address only; send email and password")
     key = secret(service().keys.signing_key, ID_TOKEN)
     return {"accounts": [_account(ID_TOKEN, key, "companion@conductor.local")]}
-
-
-def _not_of_a_page() -> None:
-    """Refuse (403) a page of another site. What programs with pages of their own send has another scheme."""
-    sender = request.headers.get("Origin", "")
-    if sender.startswith(("http:", "https:")) and sender != origin():
-        message = f"a request from another origin is refused: {sender[:80]!r}"
-        raise forbidden(message, Problem("Origin", message))
 
 
 def _account(client_id: str, private_key: str, email: str) -> dict[str, Any]:

@@ -58,9 +58,15 @@ def same_site() -> None:
         message = f"a request from another site is refused (Sec-Fetch-Site: {site[:40]})"
         raise forbidden(message, Problem("Sec-Fetch-Site", message))
     origin = request.headers.get("Origin")
-    if origin is not None and origin != own_origin():
-        message = f"a request from another origin is refused: {origin[:80]!r}"
-        raise forbidden(message, Problem("Origin", message))
+    if origin is not None:
+        _own(origin)
+
+
+def no_page_of_another_site() -> None:
+    """Refuse (403) a page of another site alone. What programs with pages of their own send has another scheme."""
+    origin = request.headers.get("Origin", "")
+    if origin.startswith(("http:", "https:")):
+        _own(origin)
 
 
 def not_framed() -> None:
@@ -112,6 +118,12 @@ def page_headers(response: Response) -> Response:
     """Every page's headers."""
     response.headers.update(NEVER_FRAMED)
     return response
+
+
+def _own(origin: str) -> None:
+    if origin != own_origin():
+        message = f"a request from another origin is refused: {origin[:80]!r}"
+        raise forbidden(message, Problem("Origin", message))
 
 
 def _given() -> str:
