@@ -6,14 +6,16 @@
         submit_my_shot()
         fake.assert_called("jobs.create", times=1)
 
-`fake` is the object and its assertions, `values` what it answers with, `control` how it asks, `mocking` the context
-manager and decorator, `serving` the same on a socket. The fixtures for pytest are in `conductor_mock.pytest_plugin`.
+`fake` is the object and its assertions, `steering` its clock, faults and outcomes, `values` what it answers with,
+`control` how it asks, `mocking` the context manager and decorator, `serving` the same on a socket. The fixtures for
+pytest are in `conductor_mock.pytest_plugin`.
 """
 
 from __future__ import annotations
 
-from conductor_mock.testkit.fake import Clock, Fake, Faults, Outcomes
+from conductor_mock.testkit.fake import Fake
 from conductor_mock.testkit.mocking import mock_conductor
+from conductor_mock.testkit.steering import Clock, Faults, Outcomes
 from conductor_mock.testkit.values import Account, Attempt, FaultRule, File, Job, Request, Task
 
 __all__ = [
