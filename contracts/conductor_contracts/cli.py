@@ -71,8 +71,8 @@ def list_command() -> None:
     for interaction in load_interactions():
         counts[interaction.operation] = counts.get(interaction.operation, 0) + 1
     rows = [
-        (one.id, one.method, one.path, one.evidence, str(counts.get(one.id, 0)))
-        for one in load().operations.values()
+        (each.id, each.method, each.path, each.evidence, str(counts.get(each.id, 0)))
+        for each in load().operations.values()
     ]
     _echo_table(("operation", "method", "path", "evidence", "interactions"), rows)
 

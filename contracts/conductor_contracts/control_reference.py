@@ -30,9 +30,9 @@ def _path(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation) -> Iterator[str]:
-    for one in operation.parameters:
-        if one.place == "query" and one.name != "account":
-            yield one.name
+    for parameter in operation.parameters:
+        if parameter.place == "query" and parameter.name != "account":
+            yield parameter.name
 
 
 def _named(names: Iterator[str]) -> str:

@@ -49,8 +49,8 @@ def tags_of(source: str) -> list[str]:
 
 def _rows(document: Mapping[str, Any], operation: Operation) -> Iterator[Evidence]:
     yield Evidence(operation.id, "operation", "", operation.evidence, operation.source, operation.differs)
-    for one in operation.parameters:
-        yield Evidence(operation.id, one.place, one.name, one.evidence, one.source, one.differs)
+    for each in operation.parameters:
+        yield Evidence(operation.id, each.place, each.name, each.evidence, each.source, each.differs)
     spec = document["paths"][operation.path][operation.method.lower()]
     for schema in filter(None, (operation.request_schema, operation.form_schema)):
         yield from _fields(document, operation, "request", schema)

@@ -85,11 +85,11 @@ def _witnesses(contract: Contract) -> Iterator[str]:
         ("program", "host", *map(_words, checks)),
         [
             (
-                f"`{one['program']}` {one['version']}",
-                one["host"],
-                *("yes" if name in one["checks"] else "" for name in checks),
+                f"`{witness['program']}` {witness['version']}",
+                witness["host"],
+                *("yes" if name in witness["checks"] else "" for name in checks),
             )
-            for one in info["x-witnesses"]
+            for witness in info["x-witnesses"]
         ],
     )
 
@@ -108,7 +108,7 @@ def _overview(contract: Contract, by_operation: dict[str, list[Evidence]]) -> It
     yield "## Tags"
     yield "What stands behind a source in brackets; more of each is told [there](wire-protocol.md#tags)."
     yield table(
-        ("tag", "grade", "stands for"), [(f"[{one.name}]", one.grade, one.means) for one in contract.tags]
+        ("tag", "grade", "stands for"), [(f"[{tag.name}]", tag.grade, tag.means) for tag in contract.tags]
     )
     yield "## Operations"
     yield "How many rows each operation has in every grade, its refusals not counted."

@@ -122,10 +122,10 @@ def load_interactions() -> tuple[Interaction, ...]:
     folder = files("conductor_contracts").joinpath("interactions")
     texts = [(entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir()]
     return tuple(
-        one
+        interaction
         for name, text in sorted(texts)
         if name.endswith(".yaml")
-        for one in parse_interactions(text, name)
+        for interaction in parse_interactions(text, name)
     )
 
 

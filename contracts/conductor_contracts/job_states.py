@@ -39,7 +39,7 @@ class JobStates:
 
     def moved_by(self, kind: str, cause: str) -> set[tuple[str | None, str | None]]:
         """From what to what a cause moves things of a kind."""
-        return {(one.before, one.after) for one in self.possible if (one.kind, one.by) == (kind, cause)}
+        return {(each.before, each.after) for each in self.possible if (each.kind, each.by) == (kind, cause)}
 
 
 def load_job_states() -> JobStates:
@@ -53,7 +53,7 @@ def job_states_of(document: Mapping[str, Any]) -> JobStates:
     return JobStates(
         statuses={kind: tuple(document[kind]["statuses"]) for kind in KINDS},
         ended={kind: frozenset(document[kind]["ended"]) for kind in KINDS},
-        possible=frozenset(one for kind in KINDS for one in _transitions(kind, document[kind])),
+        possible=frozenset(each for kind in KINDS for each in _transitions(kind, document[kind])),
         of_tasks=tuple(document["jobs"]["of_tasks"]),
         attempts=tuple(document["attempts"]),
         actions={name: action["single_tasks"] for name, action in document["actions"].items()},

@@ -127,7 +127,9 @@ class Operation:
 
     def unknown_parameters(self, query: Collection[str]) -> list[Problem]:
         """Parameters of a query that the contract does not name, at most 20, each with a likely name."""
-        return unknown_parameters(query, [one.name for one in self.parameters if one.place == "query"])
+        return unknown_parameters(
+            query, [parameter.name for parameter in self.parameters if parameter.place == "query"]
+        )
 
     def matches(self, path: str) -> bool:
         """Whether a path, without its query, is one of this operation."""

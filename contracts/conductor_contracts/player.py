@@ -91,8 +91,8 @@ class Player:
         except requests.RequestException as error:
             raise VerificationError(f"POST /_mock/{path} was not answered ({type(error).__name__})") from None
         if answer.status_code not in (200, 204):
-            said = _message(_json(answer), answer)
-            raise VerificationError(f"POST /_mock/{path} was answered {answer.status_code}{said}")
+            message = _message(_json(answer), answer)
+            raise VerificationError(f"POST /_mock/{path} was answered {answer.status_code}{message}")
 
     def _control(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self._token()}"}

@@ -76,11 +76,11 @@ class SchemaSet:
         if message:
             yield Problem(path, message)
             return
-        said = False
+        is_told = False
         for problem in self._below(address, schema, value, path):
-            said = True
+            is_told = True
             yield problem
-        if not said:
+        if not is_told:
             expected = schema.get("x-expect", "something else")
             yield Problem(path, f"must be {expected}, got {show(value)}")
 

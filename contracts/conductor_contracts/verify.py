@@ -101,8 +101,8 @@ def verify(
     session = session or _session(base_url)
     try:
         player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique)
-        safe = [one for one in chosen if one.safe or not safe_only]
-        changing = [one for one in safe if not one.safe or one.requires == CONTROL]
+        safe = [each for each in chosen if each.safe or not safe_only]
+        changing = [each for each in safe if not each.safe or each.requires == CONTROL]
         has_control = bool(changing) and player.has_control()
         outcomes = []
         with _account(player, own=own_account and has_control) as player:
@@ -126,11 +126,11 @@ def _choose(interactions: Collection[Interaction], only: Collection[str] | None)
         return list(interactions)
     if isinstance(only, str):
         raise TypeError(f"only takes a collection of names, got the text {only!r}")
-    names = {name for one in interactions for name in (one.operation or "routes", one.id)}
+    names = {name for each in interactions for name in (each.operation or "routes", each.id)}
     unknown = sorted(set(only) - names)
     if unknown:
         raise ValueError(f"no operation or interaction is called {', '.join(map(repr, unknown))}")
-    return [one for one in interactions if (one.operation or "routes") in only or one.id in only]
+    return [each for each in interactions if (each.operation or "routes") in only or each.id in only]
 
 
 @contextmanager
@@ -154,11 +154,12 @@ def _reasons_to_skip(
 ) -> dict[str, str]:
     """The interactions, by id, that are not run, and why."""
     reasons = {}
-    for one in chosen:
-        if safe_only and not one.safe:
-            reasons[one.id] = "it may cost money or leave something behind"
-        elif one.requires and not _has(player, one.requires, has_control=has_control):
-            reasons[one.id] = REQUIREMENTS[one.requires]
+    for interaction in chosen:
+        needed = interaction.requires
+        if safe_only and not interaction.safe:
+            reasons[interaction.id] = "it may cost money or leave something behind"
+        elif needed and not _has(player, needed, has_control=has_control):
+            reasons[interaction.id] = REQUIREMENTS[needed]
     return reasons
 
 

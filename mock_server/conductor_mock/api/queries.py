@@ -49,7 +49,7 @@ def contract_form() -> dict[str, str]:
 
 def _is_signed(operation: Operation) -> bool:
     """Whether the query is a signature with what was signed: it is right or wrong as a whole (`api.signed`)."""
-    return any(one.name == "signature" for one in operation.parameters)
+    return any(parameter.name == "signature" for parameter in operation.parameters)
 
 
 def filtered_by(parse: Callable[[str], F]) -> F:

@@ -69,7 +69,7 @@ class Guard:
         if mention.startswith(folder + "/") or self.tree.holds(path.names):
             return plain
         if _WILD.search(path.names[0]):
-            for root in (*self.roots, *(tuple(one.split("/")[1:]) for one in self.real_roots)):
+            for root in (*self.roots, *(tuple(place.split("/")[1:]) for place in self.real_roots)):
                 if len(path.names) >= len(root) and all(map(_may_mean, path.names, root)):
                     return "/" + "/".join(root)
             return None

@@ -59,9 +59,9 @@ def read(text: str, *, is_command: bool) -> Reading:
             is_url = False
         if is_url and letter == "%" and (match := _QUOTED_IN_URL.match(text, at)) is not None:
             end = match.end()
-            for one in _decoded(match[0]):
-                width = 3 * len(one.encode("utf-8"))
-                seen.append(one)
+            for decoded in _decoded(match[0]):
+                width = 3 * len(decoded.encode("utf-8"))
+                seen.append(decoded)
                 starts.append(at)
                 ends.append(at + width)
                 at += width

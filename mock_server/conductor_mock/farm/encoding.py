@@ -221,7 +221,7 @@ def _row(cls: type, forms: Forms) -> Codec:
     An empty tuple that is the default is written as null.
     """
     parts = _parts(cls, forms)
-    first = [one.name for one in fields(cls)][: len(parts)]
+    first = [each.name for each in fields(cls)][: len(parts)]
     if [part.name for part in parts] != first or any(part.make_default is not None for part in parts):
         raise TypeError(f"{cls.__name__} is a row: only last fields are not written, and defaults are values")
     hints = get_type_hints(cls)

@@ -90,9 +90,9 @@ def out_of_reach(rules: Sequence[Mapping[str, Any]], state: State) -> tuple[set[
     taken: set[tuple[int, int]] = set()
     warnings = []
     for number, rule in enumerate(rules):
-        fitting = [one for one in every if fits(rule["match"], *one)]
+        fitting = [place for place in every if fits(rule["match"], *place)]
         places = {(job.number, index) for job, index, _ in fitting}
-        drawn = [one for one in fitting if one[2].attempts]
+        drawn = [(job, index, task) for job, index, task in fitting if task.attempts]
         if not fitting:
             what = f"fits none of the {len(every)} tasks that there are; it stays for those to come"
             warnings.append(f"rule {number} {what}")
@@ -108,8 +108,8 @@ def out_of_reach(rules: Sequence[Mapping[str, Any]], state: State) -> tuple[set[
     return taken, warnings
 
 
-def _last_drawn(one: tuple[Job, int, Task]) -> str:
-    job, index, task = one
+def _last_drawn(place: tuple[Job, int, Task]) -> str:
+    job, index, task = place
     return f"attempt {len(task.attempts)} of task {tid(index)} of job {jid(job.number)}"
 
 

@@ -124,8 +124,8 @@ class Mailer:
 
     def _hand_over(self, letter: Letter) -> str:
         """Send a mail to those whom it can be sent to; who they are not, in words. Raises LaterError, NeverError."""
-        usable = [one for one in letter.to if is_address(one)]
-        others = "; ".join(f"{one[:80]!r}: no address" for one in letter.to if one not in usable)
+        usable = [address for address in letter.to if is_address(address)]
+        others = "; ".join(f"{text[:80]!r}: no address" for text in letter.to if text not in usable)
         if not usable:
             raise NeverError(f"not to {others}")
         refused = self._server.send(compose(letter.subject, letter.text, usable), usable)

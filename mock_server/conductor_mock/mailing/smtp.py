@@ -98,7 +98,7 @@ def compose(subject: str, text: str, to: Sequence[str]) -> EmailMessage:
     """A mail to some addresses, each of which `is_address`."""
     message = EmailMessage()
     message["From"] = SENDER
-    message["To"] = [Address(addr_spec=one) for one in to]
+    message["To"] = [Address(addr_spec=address) for address in to]
     message["Subject"] = " ".join(subject.split())  # a title may hold line breaks, a header may not
     message.set_content(text)
     return message

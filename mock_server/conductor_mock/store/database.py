@@ -80,10 +80,10 @@ class Database:
             raise
 
     def _cannot_open(self, url: sa.URL, error: BaseException) -> DatabaseError:
-        said = first_line(error)
+        reason = first_line(error)
         if url.password:  # drivers repeat what they were given
-            said = said.replace(str(url.password), "***")
-        return DatabaseError(f"cannot open {self.shown_url}: {said}")
+            reason = reason.replace(str(url.password), "***")
+        return DatabaseError(f"cannot open {self.shown_url}: {reason}")
 
     def _connect(self, url: sa.URL) -> sa.Engine:
         try:

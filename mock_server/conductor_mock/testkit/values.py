@@ -152,10 +152,10 @@ class FaultRule:
 
 def _task(record: Mapping[str, Any]) -> Task:
     attempts = tuple(
-        Attempt(one.get("started"), one.get("ended"), one.get("outcome"), one.get("exit_code"))
-        for one in record["attempts"]
+        Attempt(each.get("started"), each.get("ended"), each.get("outcome"), each.get("exit_code"))
+        for each in record["attempts"]
     )
-    outputs = tuple(one["path"] if isinstance(one, Mapping) else str(one) for one in record["outputs"])
+    outputs = tuple(each["path"] if isinstance(each, Mapping) else str(each) for each in record["outputs"])
     return Task(record["tid"], record["status"], record["command"], record["frames"], attempts, outputs)
 
 
