@@ -13,11 +13,12 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 import conductor
+from conductor.lib.wire.call import Call, Sent
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import OPERATIONS, Operation, Origin
 from conductor.lib.wire.outcomes import Answer
 from conductor.lib.wire.refusals import Attempted
-from conductor.lib.wire.transport import Call, Sent, Transport
+from conductor.lib.wire.transport import Transport
 from conductor_contracts.contract import load
 from support.client_world import FixedTokens
 

@@ -31,8 +31,9 @@ from conductor.lib.exceptions import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from conductor.lib.wire.call import Call, Sent
 from conductor.lib.wire.operations import JOBS_CREATE, OBJECTS_PUT, OPERATIONS, PACKAGES_LIST, Operation
-from conductor.lib.wire.transport import Call, Sent, Transport
+from conductor.lib.wire.transport import Transport
 from support.client_world import URL, FixedTokens, make_transport
 from support.raw_server import RawServer, Step, answer, drop, hang_up, refuse_early, reset, stall, truncated
 

@@ -19,8 +19,9 @@ from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.uploader import Uploader, UploadReport
+from conductor.lib.wire.call import Call
 from conductor.lib.wire.operations import OBJECTS_PUT
-from conductor.lib.wire.transport import Call, Transport
+from conductor.lib.wire.transport import Transport
 from support.client_world import make_client, md5_of
 from support.fake_service import FakeService, Reply
 from support.raw_server import RawServer, Step, answer, stall

@@ -27,8 +27,9 @@ from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
 from conductor.lib.login.credentials import credentials_folder
 from conductor.lib.submission.ledger import ledger_folder
+from conductor.lib.wire.call import Call, Sent
 from conductor.lib.wire.operations import JOBS_CREATE
-from conductor.lib.wire.transport import Call, Sent, Transport
+from conductor.lib.wire.transport import Transport
 from conductor_contracts.strategies import fault_schedules
 from conductor_mock.app import create_app
 from conductor_mock.inprocess import in_process

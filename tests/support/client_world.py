@@ -11,7 +11,8 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
-from conductor.lib.wire.transport import Tokens, Transport
+from conductor.lib.wire.call import Tokens
+from conductor.lib.wire.transport import Transport
 
 URL = "http://conductor.test"
 NOW = 1_700_000_000.0

@@ -12,10 +12,11 @@ from conductor.lib.exceptions import LoginError
 from conductor.lib.login.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
 from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.submission.send import Submission
+from conductor.lib.wire.call import Tokens
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import ACCOUNTS_GET
 from conductor.lib.wire.records import object_of, records_of
-from conductor.lib.wire.transport import Tokens, Transport
+from conductor.lib.wire.transport import Transport
 
 
 class ApiClient:

@@ -10,8 +10,8 @@ from typing import Any
 
 from conductor.lib.api_client import ApiClient, client_or_own
 from conductor.lib.exceptions import BadArgumentError, Problem
+from conductor.lib.wire.call import Sent
 from conductor.lib.wire.records import number, records_of, text
-from conductor.lib.wire.transport import Sent
 
 
 @dataclass(frozen=True)

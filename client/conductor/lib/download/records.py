@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Any
 
 from conductor.lib.files.digests import is_md5
+from conductor.lib.wire.call import Sent
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.records import object_of, signed_url
-from conductor.lib.wire.transport import Sent
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
 PAGE_TASKS = 50

@@ -35,10 +35,10 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.submission.job_search import JobQuery, Sighting, epoch_of, id_of, search
 from conductor.lib.submission.ledger import Entry, Ledger
+from conductor.lib.wire.call import Sent
 from conductor.lib.wire.calls import Calls
 from conductor.lib.wire.operations import JOBS_LIST
 from conductor.lib.wire.redaction import scrub
-from conductor.lib.wire.transport import Sent
 
 logger = logging.getLogger(__name__)
 

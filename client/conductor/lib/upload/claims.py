@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conductor.lib.wire.call import Sent
 from conductor.lib.wire.calls import Calls
-from conductor.lib.wire.transport import Sent
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.plan import MultiPart, UploadPlan
 from conductor.lib.upload.refusals import explained, may_have_expired
-from conductor.lib.wire.transport import Sent
+from conductor.lib.wire.call import Sent
 
 logger = logging.getLogger(__name__)
 

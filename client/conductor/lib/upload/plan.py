@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from conductor.lib.wire.call import Sent
 from conductor.lib.wire.records import signed_url
-from conductor.lib.wire.transport import Sent
 
 
 def is_s3_style(url: str) -> bool:

@@ -6,23 +6,20 @@ an answer means is read by the modules that are about it.
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from conductor.lib.wire import operations
+from conductor.lib.wire.call import Call, OpenBody, Sent, Sink, Tokens
 from conductor.lib.wire.operations import Operation, Origin
-from conductor.lib.wire.transport import Call, Sent, Sink, Tokens, Transport
+from conductor.lib.wire.transport import Transport
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _BYTES = {"Content-Type": "application/octet-stream"}
 # The bytes as they are stored, whose md5 is known, not a compressed form of them.
 _AS_STORED = {"Accept-Encoding": "identity"}
-
-OpenBody = Callable[[], io.RawIOBase]
-"""Opens the bytes of a request anew for every attempt."""
 
 
 class Calls:
@@ -30,8 +27,7 @@ class Calls:
 
     Raises the errors of ``exceptions``; which requests are repeated is the table in ``retry``. ``about`` names in
     messages what a call is about, ``advice`` says what to look at where its outcome is unknown; ``once`` is for a call
-    that is not worth a wait before another attempt. Safe to use from
-    several threads.
+    that is not worth a wait before another attempt. Safe to use from several threads.
     """
 
     def __init__(self, transport: Transport, tokens: Tokens, *, url: str, api_url: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
+import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
@@ -86,3 +87,15 @@ class Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = self._pool_classes
         return manager
+
+
+class Session(requests.Session):
+    """A session that knows which origins it holds an idle connection to."""
+
+    def __init__(self, connections: OpenConnections, sent_bytes: int) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.used: set[str] = set()
+        adapter = Adapter(connections, sent_bytes)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)

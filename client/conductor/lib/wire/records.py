@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import BadArgumentError, Problem
-from conductor.lib.wire.transport import Sent
+from conductor.lib.wire.call import Sent
 
 
 def object_of(sent: Sent) -> dict[str, Any]:

@@ -19,21 +19,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import requests
 import urllib3
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
-from conductor.lib.wire.connections import Adapter, OpenConnections
+from conductor.lib.wire.call import Call, OpenBody, Sent, Tokens
+from conductor.lib.wire.connections import OpenConnections, Session
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
-from conductor.lib.wire.refusals import Attempted, error_for, unexpected
+from conductor.lib.wire.refusals import Attempted, error_for
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
 from conductor.version import VERSION
 
@@ -47,73 +48,6 @@ CONNECT_SECONDS = 20.0
 IDEMPOTENCY_KEY = "Idempotency-Key"
 # What a service that honours keys names the header in, on every answer. The real service is not known to.
 ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
-
-
-class Tokens(Protocol):
-    """Where bearer tokens come from."""
-
-    def token(self) -> str:
-        """Return a token that is believed to be valid."""
-        ...
-
-    def renew(self, refused: str) -> str:
-        """Return another token than the one that the server refused."""
-        ...
-
-
-class Sink(Protocol):
-    """Takes the body of a success block by block, where it is not to be held in memory."""
-
-    def missing(self) -> Mapping[str, str]:
-        """Return the headers that ask for what is still missing; called before every attempt."""
-        ...
-
-    def receive(self, status: int, headers: Mapping[str, str], blocks: Iterator[bytes]) -> None:
-        """Take the blocks of one attempt. What it raises itself ends the call."""
-        ...
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to be made, as often as it takes. Made by ``calls`` alone.
-
-    ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
-    takes the body of a success, whose answer then has no content. ``about`` and ``advice`` complete error
-    messages (see ``refusals``). ``key`` makes one request of several: it is sent as Idempotency-Key, and lets the
-    call be repeated where the service said that it honours keys. ``once``: it is not repeated after a wait.
-    """
-
-    operation: Operation
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Callable[[], io.RawIOBase] | None = field(default=None, repr=False)
-    length: int = 0
-    into: Sink | None = field(default=None, repr=False)
-    tokens: Tokens | None = None
-    about: str = ""
-    advice: str = ""
-    key: str = ""
-    once: bool = False
-
-
-@dataclass(frozen=True)
-class Sent:
-    """An answer together with the call that it answers, so that a reader can complain about it."""
-
-    answer: Answer
-    attempted: Attempted
-
-    def json(self) -> Any:
-        """Return the body as JSON. Raises UnexpectedAnswerError (OutcomeUnknownError for jobs.create)."""
-        try:
-            return self.answer.json()
-        except ValueError as error:
-            reason = f"its body is not JSON ({error}): {self.answer.message()!r}"
-        raise self.unexpected(reason)
-
-    def unexpected(self, reason: str) -> ConductorError:
-        """Return the error for an answer that breaks the protocol in the way described."""
-        return unexpected(reason, self.answer, self.attempted)
 
 
 class Transport:
@@ -290,34 +224,22 @@ class Transport:
         return prepared
 
     @contextmanager
-    def _session_for(self, call: Call) -> Iterator[_Session]:
+    def _session_for(self, call: Call) -> Iterator[Session]:
         """Give this thread's session, or for what must not be repeated a new one, so a new connection."""
         if not call.operation.repeatable:
-            with _Session(self._connections) as session:
+            with Session(self._connections, SENT_BYTES) as session:
                 yield session
             return
-        own: _Session | None = getattr(self._local, "session", None)
+        own: Session | None = getattr(self._local, "session", None)
         if own is None:
-            own = self._local.session = _Session(self._connections)
+            own = self._local.session = Session(self._connections, SENT_BYTES)
             with self._lock:
                 self._sessions.append(own)
         yield own
 
 
-class _Session(requests.Session):
-    """A session that knows which origins it holds an idle connection to."""
-
-    def __init__(self, connections: OpenConnections) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.used: set[str] = set()
-        adapter = Adapter(connections, SENT_BYTES)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-
-
 @contextmanager
-def _opened(body: bytes | Callable[[], io.RawIOBase] | None) -> Iterator[bytes | io.RawIOBase | None]:
+def _opened(body: bytes | OpenBody | None) -> Iterator[bytes | io.RawIOBase | None]:
     if body is None or isinstance(body, bytes):
         yield body
         return
