@@ -9,6 +9,10 @@ import platformdirs
 
 MIB = 1024 * 1024
 DEFAULT_PORT = 8089
+MAX_CONNECTIONS = 4096
+HEAD_TIMEOUT_S = 20
+CLIENT_TIMEOUT_S = 60
+LEAST_RATE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,14 @@ class Settings:
     execute_slots: int | None = None
     execute_timeout_s: float = 3600
     execute_max_output: int = 10 * 1024 * MIB
+    max_connections: int = MAX_CONNECTIONS
+    """All together; those that say nothing make room for others."""
+    head_timeout_s: float = HEAD_TIMEOUT_S
+    """From the first byte of a request's head to its end."""
+    client_timeout_s: float = CLIENT_TIMEOUT_S
+    """How long a client may be silent in the middle of a request, or read nothing of an answer."""
+    least_rate: int = LEAST_RATE
+    """Bytes a second at which a body or an answer moves on, else `client_timeout_s` runs out."""
     loopback: bool = True
     """Whether only this machine reaches it: bound to a loopback address, no proxy. If not, the control API wants
     `admin_token`.

@@ -10,7 +10,17 @@ import click
 
 from conductor_contracts.paths import LocalPath
 from conductor_mock.cli.unusable import Unusable
-from conductor_mock.settings import MIB, Settings
+from conductor_mock.settings import (
+    CLIENT_TIMEOUT_S,
+    HEAD_TIMEOUT_S,
+    LEAST_RATE,
+    MAX_CONNECTIONS,
+    MIB,
+    Settings,
+)
+
+MAX_TIMEOUT_S = 1_000_000
+"""Days; the system's waits count milliseconds in 31 bits."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +74,34 @@ def server_options(command: F) -> F:
             "--admin-token",
             envvar="CONDUCTOR_MOCK_ADMIN_TOKEN",
             help="A token that the control API then requires.",
+        ),
+        click.option(
+            "--max-connections",
+            type=click.IntRange(min=16),
+            default=MAX_CONNECTIONS,
+            show_default=True,
+            help="Connections at once; those that say nothing make room.",
+        ),
+        click.option(
+            "--head-timeout",
+            type=click.FloatRange(min=0, min_open=True, max=MAX_TIMEOUT_S),
+            default=HEAD_TIMEOUT_S,
+            show_default=True,
+            help="Seconds the head of a request may take.",
+        ),
+        click.option(
+            "--client-timeout",
+            type=click.FloatRange(min=0, min_open=True, max=MAX_TIMEOUT_S),
+            default=CLIENT_TIMEOUT_S,
+            show_default=True,
+            help="Seconds a client may be silent in a body, or read nothing of an answer.",
+        ),
+        click.option(
+            "--least-rate",
+            type=click.IntRange(min=1),
+            default=LEAST_RATE,
+            show_default=True,
+            help="Bytes a second of a body or an answer, else that time runs out.",
         ),
         click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         click.option(
@@ -154,5 +192,9 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         execute_timeout_s=options["execute_timeout"],
         execute_max_output=options["execute_max_output"],
         trust_proxy=options["trust_proxy"],
+        max_connections=options["max_connections"],
+        head_timeout_s=options["head_timeout"],
+        client_timeout_s=options["client_timeout"],
+        least_rate=options["least_rate"],
         loopback=loopback and not options["trust_proxy"],
     )

@@ -18,8 +18,9 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from conductor_mock.serving.framing import Body, Connection, Listener
-from conductor_mock.serving.server import SOCKET_TIMEOUT_S, Drain, configure
+from conductor_mock.serving.server import Drain, configure
 from conductor_mock.serving.wire import SocketWire
+from conductor_mock.settings import CLIENT_TIMEOUT_S
 from conductor_mock.wire.answer import App
 
 IN_MEMORY_BYTES = 1 << 20
@@ -32,7 +33,7 @@ class MemoryListener(Listener):
     can_add_keepalive_connection = True
 
     def __init__(self, app: App, address: tuple[str, int]) -> None:
-        super().__init__(address, Drain(app, _wire), timeout=SOCKET_TIMEOUT_S, server_name="127.0.0.1")
+        super().__init__(address, Drain(app, _wire), timeout=CLIENT_TIMEOUT_S, server_name="127.0.0.1")
         configure(self)
 
 
@@ -138,7 +139,7 @@ class MemorySocket:
         """What the client has sent. What it never sends, the server waits for as long as for any client."""
         data = read(self._sent)
         if not is_whole(data) and self._is_open:
-            self.wait(SOCKET_TIMEOUT_S)
+            self.wait(CLIENT_TIMEOUT_S)
             raise TimeoutError("timed out")
         return data
 

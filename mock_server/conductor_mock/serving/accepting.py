@@ -1,22 +1,40 @@
-"""How connections are taken: where this process may open no more files, new ones wait and the others go on.
+"""Connections from when they are taken to when a thread gets them, which is when the head of a request is there.
 
-cheroot raises in the middle of its round, so that connections it has would never be looked at, nor expire, while one
-that it cannot take waits; and it says so with a traceback in every round.
+One thread looks after all that wait, whether they say nothing or send a head byte by byte: they cost a descriptor each
+and no thread. Where there are too many, the one that has waited longest makes room. Where this process may open no more
+files, new ones wait and the others go on.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import resource
+import selectors
+import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from cheroot.connections import ConnectionManager
-
-from conductor_mock.serving.framing import Connection, Listener
+from conductor_mock.serving.framing import Listener, refusal
+from conductor_mock.serving.head import RequestLine
+from conductor_mock.serving.patience import IDLE_S, Limits
+from conductor_mock.serving.streams import SocketConnection
+from conductor_mock.serving.threads import Served, Threads
+from conductor_mock.wire.answer import App
 
 log = logging.getLogger(__name__)
+
+CONTROL_THREADS = 8
+
+_FEWEST = 16
+"""Connections, however few files may be open."""
+
+_ACCEPTED_AT_ONCE = 64
+"""Connections that are taken before those that are there are looked at again."""
 
 _PAUSE_S = 0.1
 """Until the next try to take a connection that could not be taken."""
@@ -25,29 +43,211 @@ _SAY_EVERY_S = 60
 
 
 class PatientListener(Listener):
-    """A listener that goes on serving what it has when it can take no more."""
+    """A listener on a socket, with limits to what its clients may take."""
+
+    def __init__(
+        self, address: tuple[str, int], app: App, limits: Limits, threads: int, **options: Any
+    ) -> None:
+        super().__init__(address, app, timeout=IDLE_S, **options)
+        self._limits = limits
+        self.requests = Threads(threads, CONTROL_THREADS, self._put)
 
     def prepare(self) -> None:
         """Bind, and start the threads."""
         super().prepare()
-        self._connections._selector.close()  # type: ignore[has-type]  # nothing waits on it yet
-        self._connections = _Connections(self)
+        self._connections.close()  # type: ignore[has-type]  # nothing waits on it yet
+        self._connections = Waiting(self, self.requests, self._limits)
+
+    def _put(self, connection: Served) -> None:
+        self.put_conn(connection)
 
 
-class _Connections(ConnectionManager):
-    _said_at = -float(_SAY_EVERY_S)
+class Waiting:
+    """The connections that wait for the head of a request, in the place of cheroot's manager of them."""
 
-    def _from_server_socket(self, server_socket: Any) -> Connection | None:
-        """Take a connection; None when there is none, or it cannot be taken yet."""
+    can_add_keepalive_connection = True
+    """Another one makes room."""
+
+    def __init__(self, server: Listener, threads: Threads, limits: Limits) -> None:
+        self._server, self._threads = server, threads
+        self._limits = replace(limits, connections=min(limits.connections, _descriptors()))
+        self._socket = server.socket
+        self._socket.setblocking(False)
+        self._lock = threading.Lock()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        # Each in the order in which they began to wait, which is that in which their time is over.
+        self._silent: dict[SocketConnection, None] = {}
+        self._sending: dict[SocketConnection, None] = {}
+        self._paused_until = 0.0
+        self._said_at = -float(_SAY_EVERY_S)
+        self._is_running = self._is_stopping = self._is_closed = False
+
+    def run(self, interval_s: float) -> None:
+        """Take connections and hand over requests until `stop`."""
+        self._is_running = True
         try:
-            taken: Connection | None = super()._from_server_socket(server_socket)  # type: ignore[misc]
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
-                raise
-            now_s = time.monotonic()
-            if now_s - self._said_at >= _SAY_EVERY_S:
-                self._said_at = now_s
-                log.warning("connections wait: this process may open no more files (ulimit -n)")
-            threading.Event().wait(_PAUSE_S)  # else this loop does nothing but fail
-            return None
-        return taken
+            while not self._is_stopping:
+                for key, _ in self._selector.select(interval_s):
+                    if key.data is None:
+                        self._accept()
+                    elif (
+                        key.data in self._silent or key.data in self._sending
+                    ):  # it did not make room just now
+                        self._take(key.data)
+                self._look_at_the_time()
+        finally:
+            self._is_running = False
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._is_stopping = True
+        while self._is_running:
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Close all that wait."""
+        with self._lock:
+            self._is_closed = True
+            for connection in (*self._silent, *self._sending):
+                _close(connection)
+            self._selector.close()
+
+    def put(self, connection: SocketConnection) -> None:
+        """Wait for the next request of a connection; what has come of it counts."""
+        connection.renew()
+        if connection.rfile.has_data() and connection.has_head():
+            self._hand_over(connection)
+            return
+        with self._lock:
+            if self._is_closed:
+                _close(connection)
+            else:
+                self._add(connection)
+
+    def _add(self, connection: SocketConnection) -> None:
+        now_s = time.monotonic()
+        if connection.rfile.has_data():
+            connection.waits_until = now_s + self._limits.head_s
+            self._sending[connection] = None
+        else:
+            connection.waits_until = now_s + IDLE_S
+            self._silent[connection] = None
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+
+    def _remove(self, connection: SocketConnection) -> None:
+        with self._lock:
+            self._silent.pop(connection, None)
+            self._sending.pop(connection, None)
+            self._selector.unregister(connection.socket)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                sock, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._pause()
+                elif error.errno != errno.ECONNABORTED:  # it went away while it waited to be taken
+                    raise
+                return
+            connection = SocketConnection(self._server, sock, self._limits)
+            connection.remote_addr, connection.remote_port = address[0], address[1]
+            self._make_room()
+            with self._lock:
+                self._add(connection)
+
+    def _pause(self) -> None:
+        """Take none for a moment: the socket would be ready again at once."""
+        self._selector.unregister(self._socket)
+        self._paused_until = time.monotonic() + _PAUSE_S
+        if time.monotonic() - self._said_at >= _SAY_EVERY_S:
+            self._said_at = time.monotonic()
+            log.warning("connections wait: this process may open no more files (ulimit -n)")
+
+    def _make_room(self) -> None:
+        if len(self._silent) + len(self._sending) + len(self._threads) < self._limits.connections:
+            return
+        with self._lock:
+            oldest = next(iter(self._silent or self._sending), None)
+        if oldest is not None:
+            self._remove(oldest)
+            _close(oldest)
+
+    def _take(self, connection: SocketConnection) -> None:
+        """See what a client has sent."""
+        goes_on = connection.rfile.take()
+        if connection.has_head() or not goes_on:
+            self._remove(connection)
+            if connection.rfile.has_data():
+                self._hand_over(connection)
+            else:
+                _close(connection)
+        elif connection in self._silent:
+            with self._lock:
+                del self._silent[connection]
+                connection.waits_until = time.monotonic() + self._limits.head_s
+                self._sending[connection] = None
+
+    def _hand_over(self, connection: SocketConnection) -> None:
+        """Let threads answer. Places are kept for the control plane, and for those that have not asked yet."""
+        most, reserved = self._limits.connections, self._limits.reserved
+        if _is_control(connection.arriving.line):
+            lane, most = self._threads.control, most - reserved // 2
+        else:
+            lane, most = self._threads.others, most - reserved
+        if len(self._threads) < most:
+            lane.put(connection)
+        else:
+            _refuse(connection, "503 Service Unavailable", f"{most} connections are in use; try again later")
+
+    def _look_at_the_time(self) -> None:
+        now_s = time.monotonic()
+        if self._paused_until and now_s >= self._paused_until:
+            self._paused_until = 0.0
+            self._selector.register(self._socket, selectors.EVENT_READ)
+        self._end_over(self._silent, now_s, _close)
+        self._end_over(self._sending, now_s, self._too_slow)
+
+    def _end_over(
+        self,
+        waiting: dict[SocketConnection, None],
+        now_s: float,
+        end: Callable[[SocketConnection], None],
+    ) -> None:
+        """End those whose time is over."""
+        while waiting:
+            with self._lock:
+                connection = next(iter(waiting), None)
+            if connection is None or connection.waits_until > now_s:
+                return
+            self._remove(connection)
+            end(connection)
+
+    def _too_slow(self, connection: SocketConnection) -> None:
+        text = f"the head of the request was not whole after {self._limits.head_s:g} s"
+        _refuse(connection, "408 Request Timeout", text)
+
+
+def _is_control(line: RequestLine | None) -> bool:
+    return line is not None and line.path.lstrip(b"/").split(b"/", 1)[0] == b"_mock"
+
+
+def _refuse(connection: SocketConnection, status: str, text: str) -> None:
+    """Say why and close, without waiting for anything."""
+    with suppress(OSError):
+        connection.socket.send(b"".join(refusal(status, text)))
+    _close(connection)
+
+
+def _close(connection: SocketConnection) -> None:
+    with suppress(OSError):
+        connection.close()
+
+
+def _descriptors() -> int:
+    """How many of the files that this process may open can be connections."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(_FEWEST, limit * 3 // 4)

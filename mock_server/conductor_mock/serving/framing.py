@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import struct
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import cheroot.wsgi
@@ -70,16 +70,10 @@ class Request(HTTPRequest):
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """Answer with the error shape and close: what follows on the connection cannot be trusted."""
-        code, _, phrase = str(status).partition(" ")
-        text = msg or phrase
-        body = json.dumps(Refusal(int(code), text, (Problem("", text),)).to_json()).encode("ascii")
-        head = (
-            f"{self.server.protocol} {status}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
+        head, body = refusal(str(status), msg)
         self.abandon()
         try:
-            self.conn.wfile.write(head.encode("latin-1") + (b"" if self.method == b"HEAD" else body))
+            self.conn.wfile.write(head + (b"" if self.method == b"HEAD" else body))
         except OSError:  # whoever sent this did not wait for the answer
             return
 
@@ -89,12 +83,28 @@ class Request(HTTPRequest):
         self.conn.lingers = True
 
 
+def refusal(status: str, message: str = "") -> tuple[bytes, bytes]:
+    """Head and body of an answer in the error shape, after which the connection closes."""
+    code, _, phrase = status.partition(" ")
+    text = message or phrase
+    body = json.dumps(Refusal(int(code), text, (Problem("", text),)).to_json()).encode("ascii")
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("latin-1"), body
+
+
 class Connection(HTTPConnection):
     """A connection whose requests are read by `Request`, and that can be broken instead of closed."""
 
     RequestHandlerClass = Request
     broken = False
     lingers = False
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """While it is open, the thread that answers does nothing."""
+        return nullcontext()
 
     def close(self) -> None:
         """Close; where it is `broken`, by a reset: that is what closing is when there is nothing to linger for."""

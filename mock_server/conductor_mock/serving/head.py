@@ -99,6 +99,46 @@ class Lines:
         return line[:-2]
 
 
+class Arriving:
+    """Whether as much of a head has come as is needed to read it: its empty line, or what makes it none.
+
+    Each byte is looked at once, however slowly they come.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is that of `Lines`."""
+        self._limit = limit
+        self._begin = self._looked_at = 0
+        self._may_be_empty = True
+        self.line: RequestLine | None = None
+        """The request line, once it has come and is one."""
+
+    def is_enough(self, data: bytes | bytearray) -> bool:
+        """`data` is all that has come of the head, and maybe more. Not to be asked again once it is enough."""
+        while (end := data.find(b"\n", self._looked_at)) >= 0:
+            line = bytes(data[self._begin : end + 1])
+            self._begin = self._looked_at = end + 1
+            if self._is_last(line):
+                return True
+        self._looked_at = len(data)
+        return len(data) > self._limit
+
+    def _is_last(self, line: bytes) -> bool:
+        """Whether nothing behind this line changes what is answered."""
+        if not line.endswith(b"\r\n"):
+            return True
+        if self.line is not None:
+            return _FIELD.fullmatch(line, 0, len(line) - 2) is None
+        if line == b"\r\n" and self._may_be_empty:
+            self._may_be_empty = False
+            return False
+        try:
+            self.line = _request_line(line[:-2])
+        except HeadError:
+            return True
+        return False
+
+
 def read_request_line(lines: Lines) -> RequestLine | None:
     """The first line of a request; None where the connection ends before it.
 
@@ -111,6 +151,10 @@ def read_request_line(lines: Lines) -> RequestLine | None:
             text = lines.next(over=HTTPStatus.REQUEST_URI_TOO_LONG)
     except EOFError:
         return None
+    return _request_line(text)
+
+
+def _request_line(text: bytes) -> RequestLine:
     match = _REQUEST_LINE.fullmatch(text)
     if match is None:
         raise _bad(f"no request line: {_shown(text)}; it is 'METHOD /path HTTP/1.1' in printable ASCII")

@@ -23,6 +23,7 @@ from conductor_mock.serving import ready
 from conductor_mock.serving.accepting import PatientListener
 from conductor_mock.serving.environment import client_environment
 from conductor_mock.serving.framing import REQUEST, Body, Connection, Gateway, Listener
+from conductor_mock.serving.patience import Limits
 from conductor_mock.serving.wire import SocketWire
 from conductor_mock.version import version
 from conductor_mock.wire.answer import App
@@ -30,11 +31,9 @@ from conductor_mock.wire.answer import App
 log = logging.getLogger(__name__)
 
 THREADS = 64
-"""A client that stalls in the middle of a request holds one, and an idle one costs next to nothing."""
+"""At work at once; those that wait for their client do not count."""
 
-BACKLOG = 256
-SOCKET_TIMEOUT_S = 60
-"""A client that sends nothing for so long in the middle of a request loses its connection."""
+BACKLOG = 1024
 
 _MARGIN_S = 3
 """What requests that are cut off at the end of the grace may take to notice."""
@@ -65,9 +64,9 @@ class Server:
         self._server = PatientListener(
             (host, port),
             Drain(app.wsgi_app, self._wire),
-            numthreads=THREADS,
+            Limits.of(service_of(app).settings),
+            THREADS,
             request_queue_size=BACKLOG,
-            timeout=SOCKET_TIMEOUT_S,
             shutdown_timeout=grace_s,
             server_name="127.0.0.1",
         )

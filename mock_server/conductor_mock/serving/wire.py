@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import selectors
 import socket
 import threading
 import time
 from typing import NoReturn
 
 from conductor_mock.serving.framing import Body, Connection
+from conductor_mock.serving.patience import READ, is_ready
 
 _GLANCE_S = 0.05
 """How often to look again whether a wait is over: what ends it has no one descriptor to wait for."""
@@ -32,12 +32,11 @@ class SocketWire:
         """Wait. Ends when the fault is deleted; False when the client goes away or the server stops."""
         self._body.drain()
         sock, end = self._connection.socket, time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_READ)
+        with self._connection.waiting():
             while (left := end - time.monotonic()) > 0 and not self._freed.is_set():
                 if self._stopping.is_set():
                     return False
-                if not selector.select(min(left, _GLANCE_S)):
+                if not is_ready(sock, READ, min(left, _GLANCE_S)):
                     continue
                 if not _peek(sock):
                     return False
