@@ -14,6 +14,7 @@ from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.submission.send import Submission
 from conductor.lib.wire.call import Tokens
 from conductor.lib.wire.calls import Calls
+from conductor.lib.wire.limits import lifetime
 from conductor.lib.wire.operations import ACCOUNTS_GET
 from conductor.lib.wire.records import object_of, records_of
 from conductor.lib.wire.transport import Transport
@@ -64,13 +65,13 @@ class ApiClient:
         """Exchange an API key for a token and its lifetime in seconds (wire reference 1.1)."""
         sent = self.calls.auth_token(key.client_id, key.private_key, SCOPE)
         body = object_of(sent)
-        token, lifetime = body.get("access_token"), body.get("expires_in")
+        token = body.get("access_token")
         try:
             if isinstance(token, str):
-                return token, int(lifetime)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+                return token, lifetime(body.get("expires_in"))
+        except ValueError:
             pass
-        raise sent.unexpected("access_token must be text and expires_in a number")
+        raise sent.unexpected("access_token must be text and expires_in a number of seconds")
 
     def get_account(self, account_id: str | None = None) -> dict[str, Any]:
         """Return the account's record, such as ``{"name": ...}``; by default that of the token in use.

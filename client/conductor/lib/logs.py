@@ -12,6 +12,7 @@ from conductor.lib.exceptions import RefusedError, TryAgainError
 from conductor.lib.polling import Pacer, Polling
 from conductor.lib.statuses import TASK_ENDED
 from conductor.lib.tasks import get_task
+from conductor.lib.wire.limits import LARGEST
 from conductor.lib.wire.records import job_id, number, object_of, task_id, text
 
 
@@ -65,7 +66,7 @@ def get_log(
 
 def _new(counts: object, fallback: int) -> int:
     """Return how many lines are new by the service's count, which pollers add up, or by ours if it has none."""
-    if isinstance(counts, list) and counts and isinstance(counts[0], int) and counts[0] >= 0:
+    if isinstance(counts, list) and counts and isinstance(counts[0], int) and 0 <= counts[0] <= LARGEST:
         return int(counts[0])
     return fallback
 

@@ -71,7 +71,7 @@ def _compute(record: Mapping[str, Any], sent: Sent) -> ComputeUsage:
     start_time = text(record, "start_time")
     try:
         start = parsedate_to_datetime(start_time)
-    except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
+    except (TypeError, ValueError, OverflowError):  # Python 3.9 has a TypeError for what is no time at all
         start = None
     if start is None:
         raise sent.unexpected(
@@ -98,6 +98,8 @@ def get_storage_usage(first: date, last: date, *, client: ApiClient | None = Non
     costs, gibs = record.get("cost_per_day") or [], record.get("gibs_per_day") or []
     if not isinstance(costs, list) or not isinstance(gibs, list) or len(costs) != len(gibs):
         raise sent.unexpected("cost_per_day and gibs_per_day must be lists of one length")
+    if len(costs) > (date.max - first).days:
+        raise sent.unexpected("cost_per_day has more days than the calendar")
     return StorageUsage(
         days=tuple(
             StorageDay(first + timedelta(index), number(gib), number(cost))

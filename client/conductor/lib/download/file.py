@@ -195,8 +195,11 @@ class FileFetcher:
 
 
 def _wrong(partial: PartialFile, file: DownloadFile) -> ConductorError:
+    got = (
+        f"more than {file.size}" if partial.overrun else f"{partial.count} bytes of md5 {partial.actual_md5}"
+    )
     return WrongContentError(
-        f"expected {file.size} bytes of md5 {file.md5}, got {partial.count} bytes of md5 {partial.actual_md5}",
+        f"expected {file.size} bytes of md5 {file.md5}, got {got}",
         operation="objects.get",
     )
 

@@ -10,8 +10,10 @@ import errno
 import io
 import os
 import re
+import stat as stat_modes
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from conductor.lib.exceptions import TryAgainError
@@ -23,7 +25,12 @@ SUFFIX = ".conductor-part"
 _POLL_SECONDS = 0.2
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)", re.ASCII)
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
 
 
 class RangeIgnoredError(TryAgainError):
@@ -60,6 +67,8 @@ class PartialFile:
         self._stream = _open_alone(self.path, wait)
         self._digest = Md5()
         self._count = 0
+        self.overrun = False
+        """Whether the last answer went on behind the promised size."""
         try:
             self._read_what_is_there()
         except BaseException:
@@ -79,7 +88,7 @@ class PartialFile:
     @property
     def right(self) -> bool:
         """Whether the whole file is here: as many bytes as promised, of the md5 that was promised."""
-        return self._count == self.size and self.md5 in (None, self.actual_md5)
+        return not self.overrun and self._count == self.size and self.md5 in (None, self.actual_md5)
 
     def _read_what_is_there(self) -> None:
         """Take the bytes of an earlier run. Without an md5 nothing says that they are of the same file."""
@@ -98,6 +107,7 @@ class PartialFile:
         """Forget the bytes that are here."""
         self._stream.seek(0)
         self._stream.truncate()
+        self.overrun = False
         self._digest = Md5()
         self._count = 0
 
@@ -106,7 +116,10 @@ class PartialFile:
         return {"Range": f"bytes={self._count}-"} if self._count else {}
 
     def receive(self, status: int, headers: Mapping[str, str], blocks: Iterator[bytes]) -> None:
-        """Write the blocks behind what is here, or from the start where the server sends the whole file."""
+        """Write the blocks behind what is here, or from the start where the server sends the whole file.
+
+        No byte is written, or waited for, behind the promised size.
+        """
         if status == 206:
             match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
             if match is None or int(match[1]) != self._count:
@@ -115,7 +128,11 @@ class PartialFile:
                 )
         elif self._count:
             self.start_over()
+        self.overrun = False
         for block in blocks:
+            if len(block) > self.size - self._count:
+                self.overrun = True
+                return
             self.write(block)
 
     def write(self, block: bytes) -> None:
@@ -167,8 +184,36 @@ def _open_alone(path: Path, wait: Callable[[float], object]) -> io.FileIO:
 
 
 def _open(path: Path) -> io.FileIO:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o666)
-    return io.FileIO(descriptor, "r+")
+    """Open what an earlier run left, or make a new file.
+
+    The name can be guessed, so others can put something there first. A second name of another file would be written
+    through: it is taken away, never what has it too. A symbolic link is refused.
+    """
+    while True:
+        with suppress(FileNotFoundError):
+            if stream := _left(path):
+                return stream
+            path.unlink()
+        with suppress(FileExistsError):  # made by another process just now
+            return io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666), "r+")
+
+
+def _left(path: Path) -> io.FileIO | None:
+    """Open the file of this name; None for what is no file of this one name alone. Raises FileNotFoundError."""
+    stat = path.lstat()
+    if stat_modes.S_ISLNK(stat.st_mode):  # said here too: Windows has no flag for it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    if not _is_file_alone(stat):
+        return None
+    descriptor = os.open(path, os.O_RDWR | _NO_FOLLOW)
+    if _is_file_alone(os.fstat(descriptor)):
+        return io.FileIO(descriptor, "r+")
+    os.close(descriptor)
+    return None
+
+
+def _is_file_alone(stat: os.stat_result) -> bool:
+    return stat_modes.S_ISREG(stat.st_mode) and stat.st_nlink <= 1
 
 
 def _is_at(stream: io.FileIO, path: Path) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from conductor.lib.files.digests import is_md5
+from conductor.lib.files.digests import hashed_name, is_md5
 from conductor.lib.wire.call import Sent
 from conductor.lib.wire.calls import Calls
+from conductor.lib.wire.limits import LARGEST, PAGES
 from conductor.lib.wire.records import object_of, signed_url
 
 # What the vendor's paged downloader asks for at once, in tasks (wire reference 2.14).
@@ -64,22 +65,33 @@ class DownloadPage:
 def pages(
     calls: Calls, job_id: str, task_ids: Iterable[str] | None = None, *, limit: int = PAGE_TASKS
 ) -> Iterator[DownloadPage]:
-    """Yield the completed tasks of a job, or of these tasks of it, asking for each page when it is wanted."""
+    """Yield the completed tasks of a job, or of these tasks of it, asking for each page when it is wanted.
+
+    Raises UnexpectedAnswerError for a listing that comes round, or has no end.
+    """
     chosen = None if task_ids is None else list(task_ids)
     cursor: str | None = None
+    followed: set[str] = set()
     while True:
-        page = page_of(calls.downloads_page(job_id, chosen, limit=limit, cursor=cursor))
+        sent = calls.downloads_page(job_id, chosen, limit=limit, cursor=cursor)
+        page = page_of(sent)
         yield page
         if page.next_cursor is None or page.next_cursor == cursor:
             return
         cursor = page.next_cursor
+        seen = hashed_name(cursor)  # however long they are
+        if seen in followed:
+            raise sent.unexpected("its next_cursor leads back to a page that was listed before")
+        if len(followed) >= PAGES:
+            raise sent.unexpected(f"the listing has more than {PAGES} pages")
+        followed.add(seen)
 
 
 def page_of(sent: Sent) -> DownloadPage:
     """Read the answer of ``downloads.page``. Raises UnexpectedAnswerError for one that breaks the protocol."""
     content = _object(sent)
     next_cursor = content.get("next_cursor") or None
-    if next_cursor is not None and not isinstance(next_cursor, str):
+    if next_cursor is not None and not (isinstance(next_cursor, str) and next_cursor.isprintable()):
         raise sent.unexpected("next_cursor must be text")
     return DownloadPage(_tasks(sent, content.get("downloads")), next_cursor)
 
@@ -120,7 +132,7 @@ def read_task(record: dict[str, Any]) -> DownloadTask:
 
 def _file(record: dict[str, Any]) -> DownloadFile:
     size = record.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:
         raise ValueError(f"size of {record.get('relative_path')!r} must be a number of bytes")
     return DownloadFile(
         relative_path=_text(record, "relative_path"),

@@ -120,6 +120,10 @@ def epoch_of(value: Any) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(text)
-        except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+        ):  # Python 3.9 has a TypeError for what is no time at all
             return None
     return when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp()

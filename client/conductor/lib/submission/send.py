@@ -52,6 +52,7 @@ LOOKS = (0.0, 1.0, 3.0, 6.0)
 # Seconds by which the times of a job and of its submission may differ: clocks are compared to the second.
 SLACK = 10.0
 _DAY = 86400.0
+_CENTURY = 36525 * _DAY  # no clock is wrong by more; such a Date is none
 
 
 class Submission:
@@ -207,7 +208,8 @@ class Submission:
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             raise sent.unexpected("data must be a list of objects")
         date = epoch_of(sent.answer.headers.get("Date"))
-        return records, 0.0 if date is None else date - self._transport.now()
+        skew = 0.0 if date is None else date - self._transport.now()
+        return records, skew if abs(skew) < _CENTURY else 0.0
 
     def _found(self, jid: str) -> Answered:
         logger.warning("jobs.create: the answer was lost, but the job was made: %s", jid)

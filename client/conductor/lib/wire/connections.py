@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
@@ -12,11 +16,37 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from conductor.lib.wire.limits import LEAST_BYTES_PER_SECOND
+
+
+class _Paced(socket.SocketIO):
+    """Reads one answer, and gives it up when it comes too slowly to ever end."""
+
+    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
+        super().__init__(sock, "r")
+        self._clock, self._begun, self._received = clock, clock(), 0
+        self._patience = sock.gettimeout()
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read as a socket does. Raises the timeout of sockets."""
+        count = super().readinto(buffer)
+        self._received += count or 0
+        if self._patience is not None:
+            allowed = 2 * self._patience + self._received / LEAST_BYTES_PER_SECOND
+            if self._clock() - self._begun > allowed:
+                raise socket.timeout(f"only {self._received} bytes came in {allowed:.0f} s")
+        return count
+
 
 class OpenConnections:
-    """The connections that were made through the adapters of one transport."""
+    """The connections that were made through the adapters of one transport.
 
-    def __init__(self) -> None:
+    Each answer has twice the time that its socket has for one read, and a second for every ``LEAST_BYTES_PER_SECOND``
+    that came, so that every call ends. ``clock`` is in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._lock = threading.Lock()
         self._connections: WeakSet[urllib3.connection.HTTPConnection] = WeakSet()
         self._broken = False
@@ -42,12 +72,24 @@ class OpenConnections:
         """Return kinds of pools, by scheme, whose connections are noted here."""
         noted = self
 
+        class Response(http.client.HTTPResponse):
+            def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+                super().__init__(sock, *args, **kwargs)
+                whole = self.fp
+                self.fp = io.BufferedReader(_Paced(sock, noted.clock))
+                sock._io_refs += 1  # type: ignore[attr-defined]  # as makefile does for whom it makes one
+                whole.close()
+
         class Plain(urllib3.connection.HTTPConnection):
+            response_class = Response
+
             def connect(self) -> None:
                 super().connect()
                 noted.add(self)
 
         class Secure(urllib3.connection.HTTPSConnection):
+            response_class = Response
+
             def connect(self) -> None:
                 super().connect()
                 noted.add(self)

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
+from conductor.lib.wire.limits import read_json
 from conductor.lib.wire.redaction import scrub, scrub_urls
 
 _SHOWN = 600
@@ -18,19 +19,17 @@ _SHOWN = 600
 
 @dataclass(frozen=True)
 class Answer:
-    """A response, wholly read. Header names are case-insensitive."""
+    """A response, wholly read unless ``flaw`` says why not. Header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
     attempts: int = 1
+    flaw: str = ""
 
     def json(self) -> Any:
-        """Return the body as JSON. Raises ValueError if it is not."""
-        try:
-            return json.loads(self.content)
-        except RecursionError:
-            raise ValueError("JSON nested too deep") from None
+        """Return the body as JSON. Raises ValueError if it is not, or has a number out of range."""
+        return read_json(self.content)
 
     def message(self) -> str:
         """Return what the server says about itself in an error, safe to show.

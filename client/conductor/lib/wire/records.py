@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.wire.call import Sent
+from conductor.lib.wire.limits import LARGEST
 
 
 def object_of(sent: Sent) -> dict[str, Any]:
@@ -36,12 +37,12 @@ def text(record: Mapping[str, Any], *names: str) -> str:
 
 
 def number(value: object) -> float:
-    """Return a number given as such or as text; 0 for what is none."""
+    """Return a number given as such or as text; 0 for what is none, or out of range."""
     try:
         result = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
-    return result if math.isfinite(result) else 0.0
+    return result if math.isfinite(result) and abs(result) <= LARGEST else 0.0
 
 
 def signed_url(url: object) -> str:

@@ -154,6 +154,6 @@ def retry_after(answer: Answer, now: Callable[[], float]) -> float | None:
         return float(text)
     try:
         when = parsedate_to_datetime(text)
-    except (TypeError, ValueError):  # Python 3.9 has a TypeError for what is no time at all
+    except (TypeError, ValueError, OverflowError):  # Python 3.9 has a TypeError for what is no time at all
         return None
     return max(0.0, when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() - now())

@@ -30,11 +30,12 @@ from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
 from conductor.lib.wire.call import Call, OpenBody, Sent, Tokens
 from conductor.lib.wire.connections import OpenConnections, Session
+from conductor.lib.wire.limits import ENCODINGS, ERROR_BYTES
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
-from conductor.lib.wire.refusals import Attempted, error_for
+from conductor.lib.wire.refusals import Attempted, error_for, unexpected
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
 from conductor.version import VERSION
 
@@ -136,6 +137,8 @@ class Transport:
             doubt = max(doubt, doubt_of(call.operation, outcome))
             attempted = _attempted(call, attempts, token, doubt)
             if step.do is Do.RETURN and isinstance(outcome, Answer):
+                if outcome.flaw:
+                    raise unexpected(outcome.flaw, outcome, attempted)
                 return Sent(outcome, attempted)
             if step.do is Do.FAIL:
                 self._check_cancelled()  # a broken connection is then what was asked for
@@ -187,7 +190,7 @@ class Transport:
                     allow_redirects=False,
                     proxies=self._proxies.for_url(call.url),
                     verify=self._verify,
-                    stream=call.into is not None,
+                    stream=True,
                 )
                 answer = _received(call, response)
             except requests.RequestException as error:
@@ -251,10 +254,28 @@ def _received(call: Call, response: requests.Response) -> Answer:
     """Read the body, into the call's sink if it has one and the call was done."""
     with response:
         status = response.status_code
-        if call.into is None or not call.operation.accepts(status):
-            return Answer(status, response.headers, response.content)
-        call.into.receive(status, response.headers, response.iter_content(RECEIVED_BYTES))
-        return Answer(status, response.headers, b"")
+        packed = response.headers.get("Content-Encoding", "").strip().lower()
+        if packed not in ENCODINGS:
+            return Answer(status, response.headers, b"", flaw="it is packed in a way that was not asked for")
+        blocks = response.iter_content(RECEIVED_BYTES)
+        if not call.operation.accepts(status):
+            return Answer(status, response.headers, _read(blocks, ERROR_BYTES)[0])
+        if call.into is not None:
+            call.into.receive(status, response.headers, blocks)
+            return Answer(status, response.headers, b"")
+        content, whole = _read(blocks, call.operation.answer_bytes)
+        flaw = "" if whole else f"its body has more than {call.operation.answer_bytes} bytes"
+        return Answer(status, response.headers, content, flaw=flaw)
+
+
+def _read(blocks: Iterator[bytes], limit: int) -> tuple[bytes, bool]:
+    """Return what comes, at most this many bytes, and whether that was all of it."""
+    content = bytearray()
+    for block in blocks:
+        content += block
+        if len(content) > limit:
+            return bytes(content[:limit]), False
+    return bytes(content), True
 
 
 def _renewed(tokens: Tokens, refused: str) -> str | ConductorError:
