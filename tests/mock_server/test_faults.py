@@ -209,7 +209,7 @@ def test_everything_that_is_wrong_with_a_fault_is_said_at_once(fake: InProcess) 
     rule = {"match": {"path": "*"}, "fault": {"kind": "status", "status": 200, "bytes": 1}}
     errors = ask_for(fake, sign_in(fake, "one"), rule).json()["errors"]
     assert {error["path"]: error["message"] for error in errors} == {
-        "/match/path": "is not a regular expression: nothing to repeat at position 0",
+        "/match/path": "is not a regular expression that RE2 takes: no argument for repetition operator: *",
         "/fault/status": "must be a whole number from 400 to 599, got 200",
         "/fault/bytes": "is not known; accepted are kind, status, retry_after",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from conductor_contracts.schemas import SchemaSet
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.options import schema_of, value_of
+from conductor_mock.faults.paths import MAX_LENGTH, PathPattern, PathPatternError
 from conductor_mock.faults.rule import Rule
 
 _AROUND = ("FaultRule", "FaultMatch", "FaultTimes", "FaultSkip")
@@ -54,7 +54,7 @@ def read_rule(data: Any, operations: Collection[str]) -> Rule:
         number=0,
         operation=match.get("operation"),
         method=None if method is None else method.upper(),
-        path=None if path is None else re.compile(path),
+        path=None if path is None else PathPattern.compiled(path),
         fault=_fault(data["fault"]),
         times=None if times is None else int(times),
         skip=int(data.get("skip") or 0),
@@ -66,10 +66,12 @@ def _wrong_in_match(match: Mapping[str, Any], operations: Collection[str]) -> It
     operation, path = match.get("operation"), match.get("path")
     if isinstance(operation, str) and operation not in operations:
         yield Problem("/match/operation", f"is no operation of the contract: {operation[:80]!r}")
+    if not isinstance(path, str) or len(path) > MAX_LENGTH:
+        return  # the schema says so
     try:
-        re.compile(path if isinstance(path, str) else "")
-    except re.error as error:
-        yield Problem("/match/path", f"is not a regular expression: {error}")
+        PathPattern.compiled(path)
+    except PathPatternError as error:
+        yield Problem("/match/path", f"is not a regular expression that RE2 takes: {error}")
 
 
 def _fault(data: dict[str, Any]) -> Fault:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.faults.fault import Fault
+from conductor_mock.faults.paths import PathPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Rule:
     number: int
     operation: str | None
     method: str | None
-    path: re.Pattern[str] | None
+    path: PathPattern | None
     fault: Fault
     times: int | None
     skip: int
@@ -66,10 +66,10 @@ class Rule:
             return False
         if self.method is not None and self.method != asked.method:
             return False
-        return self.path is None or self.path.fullmatch(asked.path) is not None
+        return self.path is None or self.path.fits(asked.path)
 
     def to_json(self) -> dict[str, Any]:
-        match = {"operation": self.operation, "method": self.method, "path": self.path and self.path.pattern}
+        match = {"operation": self.operation, "method": self.method, "path": self.path and self.path.text}
         return {
             "id": self.number,
             "match": {name: value for name, value in match.items() if value is not None},
