@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm import billing, fold
+from conductor_mock.farm import billing, fold, snapshot
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.farm.commands import AccountOpened, Command, JobChanged, JobCreated
 from conductor_mock.farm.records import Record
@@ -100,6 +100,19 @@ def test_costs_are_the_sum_over_what_each_attempt_held_at_the_price_of_its_machi
                     expected[number] += length * rate
 
     assert total(billing.usage_by_hour(state, 0, state.now_us + HOUR)) == tuple(expected)
+
+
+@given(histories())
+def test_the_cost_of_a_job_is_that_of_its_tasks_and_of_their_attempts_also_after_it_was_read_again(
+    state: State,
+) -> None:
+    for known in (state, snapshot.read(snapshot.write(state))):
+        for job in known.jobs.values():
+            costs = [billing.task_cost(job, task, known.now_us) for task in job.tasks]
+            assert billing.job_cost(job, known.now_us) == sum(costs)
+            for task, cost in zip(job.tasks, costs, strict=True):
+                attempts = (billing.attempt_cost(job, attempt, known.now_us) for attempt in task.attempts)
+                assert sum(attempts) == cost
 
 
 @given(histories(), st.integers(0, 30_000))

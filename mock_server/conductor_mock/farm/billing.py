@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.state import Job, State, Task
+from conductor_mock.farm.state import Attempt, Job, State, Task
 from conductor_mock.farm.values import Machine
 
 HOUR_US = 3600 * SECOND
@@ -46,9 +46,45 @@ def usage_by_hour(
 def task_cost(job: Job, task: Task, now_us: int) -> int:
     """What the instances of a task cost until now, licences included: micro-dollars per hour times microseconds."""
     return sum(
-        (ended - began) * (_price(job, machine) + machine.license_micro_usd_per_hour)
-        for began, ended, machine in _task_runs(job, task, now_us)
+        (ended - began) * _rate(job, machine) for began, ended, machine in _task_runs(job, task, now_us)
     )
+
+
+def attempt_cost(job: Job, attempt: Attempt, now_us: int) -> int:
+    """What the instance of an attempt cost until now, as `task_cost`."""
+    ended_us = now_us if attempt.ended_us is None else attempt.ended_us
+    return (ended_us - attempt.assigned_us) * _rate(job, job.machine_of(attempt))
+
+
+def job_cost(job: Job, now_us: int) -> int:
+    """What a job cost until now, as `task_cost` of all its tasks; none of them is looked at."""
+    return job.spent + job.rate * now_us - job.rate_since
+
+
+def note_taken(job: Job, attempt: Attempt) -> None:
+    """An instance costs from now on."""
+    rate = _rate(job, job.machine_of(attempt))
+    job.rate += rate
+    job.rate_since += rate * attempt.assigned_us
+
+
+def note_given_back(job: Job, attempt: Attempt, ended_us: int) -> None:
+    """An instance costs nothing any more; it was noted as taken."""
+    rate = _rate(job, job.machine_of(attempt))
+    job.rate -= rate
+    job.rate_since -= rate * attempt.assigned_us
+    job.spent += rate * (ended_us - attempt.assigned_us)
+
+
+def rebuild(state: State) -> None:
+    """Sum up the attempts of a state that was just read."""
+    for job in state.jobs.values():
+        job.spent = job.rate = job.rate_since = 0
+        for task in job.tasks:
+            for attempt in task.attempts:
+                note_taken(job, attempt)
+                if attempt.ended_us is not None:
+                    note_given_back(job, attempt, attempt.ended_us)
 
 
 def dollars(cost: int) -> float:
@@ -79,6 +115,10 @@ def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
         piece = min(ended, hour + HOUR_US) - began
         yield hour, piece
         began += piece
+
+
+def _rate(job: Job, machine: Machine) -> int:
+    return _price(job, machine) + machine.license_micro_usd_per_hour
 
 
 def _price(job: Job, machine: Machine) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor_mock.farm import leases, queues, simulation, tasks
+from conductor_mock.farm import billing, leases, queues, simulation, tasks
 from conductor_mock.farm.state import State
 
 
@@ -12,3 +12,4 @@ def rebuild(state: State) -> None:
     leases.rebuild(state)
     queues.rebuild(state)
     simulation.rebuild(state)
+    billing.rebuild(state)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from conductor_mock.farm import outcomes, queues, tasks
+from conductor_mock.farm import billing, outcomes, queues, tasks
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.state import Attempt, Execution, Job, Mail, State
 from conductor_mock.farm.statuses import Outcome, Phase, TaskStatus
@@ -137,6 +137,7 @@ def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
     task.outputs = task.download = None  # what an earlier one left is gone
     state.active += 1
     job.active += 1
+    billing.note_taken(job, attempt)
 
 
 def interrupt(state: State, job: Job, index: int, outcome: Outcome) -> None:
@@ -236,6 +237,7 @@ def _give_back(state: State, job: Job, index: int, outcome: Outcome, exit_code: 
     attempt.ended_us, attempt.outcome, attempt.exit_code = state.now_us, outcome, exit_code
     attempt.started_us = min(attempt.started_us, state.now_us)
     job.ran_us += attempt.ended_us - attempt.started_us
+    billing.note_given_back(job, attempt, attempt.ended_us)
     state.active -= 1
     job.active -= 1
     enqueue(state, job)

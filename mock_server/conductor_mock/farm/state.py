@@ -196,6 +196,12 @@ class Job:
     """Those before `machine`."""
     lost: int = 0
     """How many runs went down with their server, so that their tasks were started again."""
+    spent: int = field(default=0, metadata=DERIVED)
+    """What its ended attempts cost, for `billing.job_cost`: micro-dollars per hour times microseconds."""
+    rate: int = field(default=0, metadata=DERIVED)
+    """What its instances cost now, for `billing.job_cost`: micro-dollars per hour."""
+    rate_since: int = field(default=0, metadata=DERIVED)
+    """The sum over its instances of that price times when they were taken, for `billing.job_cost`."""
 
     def machine_of(self, attempt: Attempt) -> Machine:
         """The machine that an attempt has or had, whatever the job's is now."""
