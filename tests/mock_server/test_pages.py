@@ -4,29 +4,59 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, quote
 
 import pytest
 
 from conductor_mock.farm.ids import account_id
-from support.server import ApiCaller, Fake
+from support.server import ORIGIN, ApiCaller, Fake
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "server.md").read_text(encoding="utf-8")
+
+
+ASSETS = {"/assets/style.css": "text/css", "/assets/live.js": "text/javascript"}
+PICTURE = "/jobs/JID/TID/thumbnail/NUMBER"
+MARKS = {
+    "<jid>": "JID",
+    "<tid>": "TID",
+    "<int:number>": "NUMBER",
+    "<package_id>": "ID",
+}
+"""What the reference writes for the parts of an address."""
 
 
 def routes(fake: Fake) -> dict[str, set[str]]:
     """The methods of each page, by its path as the reference writes it."""
     return {
-        rule.rule.replace("<jid>", "JID").replace("<tid>", "TID"): set(rule.methods or ())
+        written(rule.rule): set(rule.methods or ())
         for rule in fake.app.url_map.iter_rules()
         if rule.endpoint.startswith("pages.")
     }
 
 
+def written(rule: str) -> str:
+    """The path of a rule as the reference writes it."""
+    for part, mark in MARKS.items():
+        rule = rule.replace(part, mark)
+    return rule
+
+
+def filled(fake: Fake, path: str) -> str:
+    """A path of the first task of the first job, of the first package and the latest request."""
+    package = fake.service.catalog.packages[0]["package_id"]
+    newest = next((entry["id"] for entry in fake.service.journal.find(limit=1)), 0) if path != PICTURE else 0
+    for mark, value in {"JID": "00001", "TID": "000", "NUMBER": str(newest), "ID": package}.items():
+        path = path.replace(mark, value)
+    return path
+
+
 def links(page: str) -> Iterator[str]:
-    """The links of a page to others of this server."""
-    yield from (link for link in re.findall(r'href="([^"]+)"', page) if link.startswith("/"))
+    """The addresses that a page leads to and shows, of this server."""
+    found = (html.unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]+)"', page))
+    yield from (link for link in found if link.startswith("/"))
 
 
 @pytest.fixture
@@ -39,21 +69,32 @@ def busy(fake: Fake) -> ApiCaller:
 
 
 def test_every_page_is_reached_from_the_first_one_and_keeps_its_account(fake: Fake, busy: ApiCaller) -> None:
-    account = busy.client_id.replace(" ", "%20")
-    seen, ahead = set[str](), [f"/?account={account}"]
+    map_ = fake.app.url_map.bind("")
+    seen, reached = set[str](), Counter[str]()
+    ahead = [f"/?account={quote(busy.client_id)}"]
     while ahead:
-        link = ahead.pop()
-        if link in seen:
+        link = ahead.pop(0)
+        path, _, query = link.partition("?")
+        rule = written(map_.match(path, return_rule=True)[0].rule)
+        if link in seen or reached[rule] >= 3:  # a catalogue has hundreds of packages
             continue
         seen.add(link)
+        reached[rule] += 1
         answer = busy.get(link)
         assert answer.status == 200, link
-        assert answer.headers["Content-Type"].startswith("text/html"), link
-        ahead += links(answer.content.decode())
+        kind = ASSETS.get(path, "image/png" if rule == PICTURE else "text/html")
+        assert answer.headers["Content-Type"].startswith(kind), link
+        if kind == "text/html":
+            found = list(links(answer.content.decode()))
+            forms = re.findall(r'action="([^"]+)"', answer.content.decode())
+            ahead += [link for link in found if link not in {*ASSETS, *forms}]
+            ahead += [f"{form}?account={quote(busy.client_id)}" for form in forms]
+            ahead += [asset for asset in ASSETS if asset not in seen]
+        if path not in ASSETS:
+            assert parse_qs(query)["account"] == [busy.client_id], link
 
-    assert all(link.endswith(f"?account={account}") for link in seen)
-    paths = {re.sub(r"/\d{3}/", "/TID/", re.sub(r"\d{5}", "JID", link.partition("?")[0])) for link in seen}
-    assert paths | {"/jobs/JID"} == set(routes(fake)), "a page that no other one links"
+    assert set(reached) | {"/jobs/JID"} == set(routes(fake)), "a page that no other one links"
+    account = quote(busy.client_id)
     assert busy.get(f"/jobs/00001?account={account}").content == busy.get(f"/job/1?account={account}").content
 
 
@@ -81,10 +122,11 @@ def test_a_page_of_an_account_without_anything_is_one_too(fake: Fake) -> None:
     caller = fake.newcomer()
 
     for path in routes(fake):
-        answer = caller.get(
-            path.replace("JID", "00001").replace("TID", "000"), query={"account": caller.client_id}
-        )
-        assert answer.status == (404 if "JID" in path else 200), path
+        answer = caller.get(filled(fake, path), query={"account": caller.client_id})
+        is_there = "JID" not in path
+        assert answer.status == (200 if is_there else 404), path
+        if is_there:
+            assert b"Traceback" not in answer.content
 
 
 def test_pages_read_and_never_write(fake: Fake, busy: ApiCaller) -> None:
@@ -94,36 +136,82 @@ def test_pages_read_and_never_write(fake: Fake, busy: ApiCaller) -> None:
 
     for path, methods in routes(fake).items():
         assert methods == {"GET", "HEAD", "OPTIONS"}
-        busy.get(path.replace("JID", "00001").replace("TID", "000"), query={"account": busy.client_id})
+        assert busy.get(filled(fake, path), query={"account": busy.client_id}).status == 200, path
 
     with accounts.open(account_id(busy.client_id)) as account:
         assert account.state.seq == before
 
 
-def test_what_a_submission_says_is_text_on_every_page(fake: Fake) -> None:
+def test_what_a_client_says_is_text_on_every_page(fake: Fake) -> None:
     caller = fake.newcomer()
     mark = "<script>x</script>"
-    caller.submit(job_title=mark, project=mark, owner=mark, notify={"emails": ["td@example.com"]})
+    hostile = f"{mark}'\"&"
+    assert (
+        caller.submit(
+            job_title=hostile,
+            project=hostile,
+            owner=hostile,
+            location=hostile,
+            output_path=f"/tmp/{hostile}",
+            metadata={hostile: hostile},
+            environment={hostile: hostile},
+            instance_type=hostile,
+            tasks_data=[{"command": hostile, "frames": "1"}],
+            upload_files=[{"destination": f"/tmp/{hostile}", "md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}],
+            notify={"emails": [f"{hostile}@example.com"]},
+            **{hostile: hostile},
+        ).status
+        == 201
+    )
     caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
+    caller.get(f"/{mark}", headers={"X-Odd": hostile, "User-Agent": hostile}, query={hostile: hostile})
 
+    shown = 0
     for path in routes(fake):
-        page = caller.get(
-            path.replace("JID", "00001").replace("TID", "000"), query={"account": caller.client_id}
-        ).content.decode()
-        assert mark not in page, path
+        if path in ASSETS or path == PICTURE:
+            continue
+        for query in (
+            {},
+            {"text": hostile, "q": hostile, "path": hostile, "status": hostile, "page": hostile},
+        ):
+            page = caller.get(
+                filled(fake, path), query={"account": caller.client_id, **query}
+            ).content.decode()
+            assert mark not in page, path
+            shown += "&lt;script&gt;" in page
+
+    assert shown > 10, "the pages show what was sent"
+
+
+def test_a_missing_page_is_a_page_where_a_browser_asks(fake: Fake) -> None:
+    caller = fake.newcomer()
+    query = {"account": caller.client_id}
+
+    for path in ("/job/7", "/jobs/7/0", "/requests/123456789", "/packages/none"):
+        page = fake.app.test_client().get(
+            path, base_url=ORIGIN, query_string=query, headers={"Accept": "text/html,*/*;q=0.8"}
+        )
+        assert (page.status_code, page.mimetype) == (404, "text/html"), path
+        assert caller.get(path, query=query).json()["status"] == "error"
+
+
+def test_requests_of_another_account_are_not_shown(fake: Fake, busy: ApiCaller) -> None:
+    (theirs,) = fake.service.journal.find(account=account_id(busy.client_id), operation="jobs.create")
+    other = fake.newcomer()
+
+    assert busy.get(f"/requests/{theirs['id']}", query={"account": busy.client_id}).status == 200
+    assert other.get(f"/requests/{theirs['id']}", query={"account": other.client_id}).status == 404
 
 
 def test_pages_answer_to_names_of_this_machine_only(fake: Fake) -> None:
     """A name of somebody else's that leads to this machine is how a web page would read them."""
     for path in routes(fake):
-        answer = fake.anonymous().get(
-            path.replace("JID", "1").replace("TID", "0"), headers={"Host": "evil.example"}
-        )
+        answer = fake.anonymous().get(filled(fake, path), headers={"Host": "evil.example"})
         assert answer.status == 403, path
 
 
 def test_every_page_has_a_row_in_the_reference(fake: Fake) -> None:
     table = REFERENCE.partition("\n## Pages\n")[2].partition("\n## ")[0]
-    rows = set(re.findall(r"`(/[\w/]*)`", "\n".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))))
+    rows = set(re.findall(r"`(/[\w/.]*)`", "\n".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))))
 
     assert rows == set(routes(fake))

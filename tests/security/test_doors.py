@@ -263,12 +263,21 @@ def test_a_browser_asks_its_user_for_the_admin_token(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/mails", f"{LOGIN}?redirect_uri={TARGET}"])
-def test_no_page_runs_a_script_or_lies_in_a_frame(path: str) -> None:
+def test_no_page_runs_what_is_written_into_it_or_lies_in_a_frame(path: str) -> None:
     with running() as fake:
-        headers = fake.app.test_client().get(path, base_url=HERE).headers
-        policy = headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "script-src" not in policy
+        answer = fake.app.test_client().get(path, base_url=HERE)
+        headers, policy = answer.headers, answer.headers["Content-Security-Policy"]
+        allowed = {
+            name: values.split() for name, _, values in (d.strip().partition(" ") for d in policy.split(";"))
+        }
+        assert allowed["default-src"] == ["'none'"]
+        assert "unsafe" not in policy
+        assert allowed["style-src"] == ["'self'"]
+        assert allowed.get("script-src", []) == ([] if path.startswith(LOGIN) else ["'self'"])
+        page = answer.get_data(as_text=True)
+        assert "<style" not in page
+        assert " style=" not in page
+        assert ("<script" in page) == (not path.startswith(LOGIN))
         assert "frame-ancestors 'none'" in policy
         assert headers["X-Frame-Options"] == "DENY"
 

@@ -32,9 +32,9 @@ from conductor.lib.login.credentials import ApiKey, TokenStore
 from conductor.lib.upload.claims import next_claim
 from conductor.lib.upload.plan import plan_of
 from conductor.lib.wire import limits
+from conductor.lib.wire.call import Call
 from conductor.lib.wire.connections import OpenConnections
 from conductor.lib.wire.operations import JOBS_CREATE, OPERATIONS, PACKAGES_LIST, PROJECTS_LIST
-from conductor.lib.wire.transport import Call
 from support import security_page
 from support.client_world import URL, make_client, make_transport, md5_of
 from support.fake_outputs import FakeOutputs, here

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conductor_mock.farm.state import Job, State
-from conductor_mock.outputs.names import output_names
+from conductor_mock.outputs.names import OutputName, output_names
 from conductor_mock.outputs.pictures import Caption, picture
 
 
@@ -46,22 +46,31 @@ def drawing_of(state: State, job: Job, index: int) -> Drawing:
 
 def draw_outputs(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
     """`(relative path, bytes)` of each output of a task."""
-    names = output_names(
+    for name in names_of(drawing):
+        yield name.path, draw_output(drawing, name)
+
+
+def names_of(drawing: Drawing) -> list[OutputName]:
+    """The outputs of a task, before any is drawn."""
+    return output_names(
         drawing.command,
         drawing.frames,
         task=drawing.task,
         output_path=drawing.output_path,
         title=drawing.title,
     )
-    for name in names:
-        caption = Caption(
-            drawing.account_id,
-            drawing.seed,
-            drawing.job,
-            drawing.task,
-            drawing.attempt,
-            drawing.title,
-            drawing.command,
-            name.frame,
-        )
-        yield name.path, picture(caption)
+
+
+def draw_output(drawing: Drawing, name: OutputName) -> bytes:
+    """The bytes of one of a task's outputs."""
+    caption = Caption(
+        drawing.account_id,
+        drawing.seed,
+        drawing.job,
+        drawing.task,
+        drawing.attempt,
+        drawing.title,
+        drawing.command,
+        name.frame,
+    )
+    return picture(caption)

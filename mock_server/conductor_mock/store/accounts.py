@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from conductor_mock.farm import ids
+from conductor_mock.farm.commands import AccountOpened
 from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
@@ -65,6 +66,7 @@ class Accounts:
         self._snapshots = Snapshots(log, contents)
         self._guard = threading.Lock()
         self._known = set(log.accounts())
+        self._names: dict[str, str] = {}
 
     def knows(self, account_id: str) -> bool:
         """Whether the account was opened on this server."""
@@ -75,6 +77,15 @@ class Accounts:
         """The ids of all accounts, in order."""
         with self._guard:
             return sorted(self._known)
+
+    def names(self, most: int) -> list[str]:
+        """The `client_id`s of the accounts, in order; of some if there are more than `most`. None is opened."""
+        for account_id in self.ids()[:most]:
+            if account_id not in self._names:  # it never changes
+                command = self._log.read_one(account_id, 1).command
+                assert isinstance(command, AccountOpened)  # noqa: S101 - it is the first of every log
+                self._names[account_id] = command.client_id
+        return sorted(self._names.values())[:most]
 
     @contextmanager
     def open(self, account_id: str) -> Iterator[Account]:

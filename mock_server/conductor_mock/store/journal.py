@@ -79,17 +79,31 @@ class Journal:
         method: str | None = None,
         path: str | None = None,
         operation: str | None = None,
+        before: int | None = None,
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
-        """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix."""
+        """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix, and `before` an
+        id that theirs are below.
+        """
         where, values = _where(account=account, method=method, operation=operation)
         if path is not None:
             where.append("substr(path, 1, ?) = ?")
             values += [len(path), path]
+        if before is not None:
+            where.append("id < ?")
+            values.append(before)
         sql = "SELECT id, entry FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
         with self._lock:
             rows = self._connection.execute(sql + " ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
         return [{"id": number, **json.loads(entry)} for number, entry in reversed(rows)]
+
+    def one(self, number: int, *, account: str) -> dict[str, Any] | None:
+        """The exchange of this id, if it is kept and of this account."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT entry FROM requests WHERE id = ? AND account = ?", (number, account)
+            ).fetchone()
+        return None if row is None else {"id": number, **json.loads(row[0])}
 
     def clear(self, account: str | None = None) -> None:
         """Forget one account's exchanges, or all of them."""

@@ -1,0 +1,43 @@
+"""The pages of the dashboard as one blueprint: who may see them, with what headers, and how an error looks."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from conductor_mock.api.doors import dashboard_headers, page_guard
+from conductor_mock.context import service
+from conductor_mock.errors import Refusal, not_found
+from conductor_mock.farm.refusals import NotThereError
+from conductor_mock.version import version
+
+pages = Blueprint("pages", __name__)
+pages.before_request(page_guard)
+pages.after_request(dashboard_headers)
+
+
+@pages.errorhandler(NotThereError)
+def _not_there(error: NotThereError) -> ResponseReturnValue:
+    return _refused(not_found(str(error)))
+
+
+@pages.errorhandler(Refusal)
+def _refused(error: Refusal) -> ResponseReturnValue:
+    """A page where a browser asks, else JSON in the one shape of refusals."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
+        response: Response = make_response(error.to_json())
+    else:
+        response = make_response(
+            render_template(
+                "error.html",
+                status=error.status,
+                message=error.message,
+                navigation=(),
+                version=version(),
+                executing=service().settings.execute,
+                link=lambda path: f"{request.root_path}{path}",
+            )
+        )
+    response.status_code = error.status
+    response.headers.extend(dict(error.headers))
+    return response

@@ -1,0 +1,220 @@
+"""One job: what it waits for, its tasks, and everything that is known of it."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_mock.context import service
+from conductor_mock.control.selection import existing_account
+from conductor_mock.dashboard import jobs
+from conductor_mock.dashboard.shown import Slice, show, slice_of, span
+from conductor_mock.farm import lookup, tasks
+from conductor_mock.farm.clock import iso
+from conductor_mock.farm.holds import hold_of
+from conductor_mock.farm.ids import jid, tid
+from conductor_mock.farm.payload import UploadFile, upload_files
+from conductor_mock.farm.simulation import most_instances
+from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DELIVERED, JobStatus, TaskStatus
+from conductor_mock.mailing.mailer import subject
+from conductor_mock.wire.masking import mask_text, mask_variable
+
+CELLS = 500
+MOST_EVENTS = 100
+MOST_UPLOADS = 200
+MOST_PICTURES = 12
+PAYLOAD_CHARACTERS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What a job waits for, as a sentence, and the command that makes it go on where there is one."""
+
+    sentence: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A task in the grid."""
+
+    tid: str
+    frames: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job."""
+
+    time: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the page shows of the state, taken while it could not change."""
+
+    account: str
+    row: jobs.JobRow
+    waits: Waits
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    legend: tuple[tuple[str, int], ...]
+    cells: Slice[Cell]
+    pictures: tuple[Cell, ...]
+    events: tuple[Event, ...]
+    more_events: int
+    mails: tuple[Mapping[str, Any], ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+def job(jid: str) -> str:
+    """The page of a job. Refuses (404) one that there is not."""
+    account_id = existing_account()
+    with service().accounts.open(account_id) as account:
+        found = lookup.job(account.state, jid)
+        seen, payload = _seen(account.state, found), account.payload(found)
+    files = [file for file, _ in zip(upload_files(payload), range(MOST_UPLOADS), strict=False)]
+    return show(
+        "job.html",
+        account=seen.account,
+        job=seen.row,
+        waits=seen.waits,
+        facts=seen.facts,
+        warnings=seen.warnings,
+        legend=seen.legend,
+        cells=seen.cells.items,
+        slice=seen.cells,
+        pictures=seen.pictures,
+        events=seen.events,
+        more_events=seen.more_events,
+        mails=seen.mails,
+        environment=seen.environment,
+        payload=_payload_text(payload),
+        uploads=_uploads(account_id, files),
+        more_uploads=sum(1 for _ in upload_files(payload)) - len(files),
+    )
+
+
+def waits_for(state: State, job_: Job) -> Waits:
+    """What a job waits for, or how it ended."""
+    hold = hold_of(state, job_)
+    if hold is not None:
+        sentence = hold.reason[0].upper() + hold.reason[1:]
+        return Waits(f"{sentence}.", hold.command)
+    told = tasks.description(job_)
+    sentence = told[:1].upper() + told[1:]
+    waiting = job_.counts[TaskStatus.PENDING]
+    if tasks.job_status(job_) in (JobStatus.PENDING, JobStatus.RUNNING) and waiting:
+        limit = most_instances(state)
+        if job_.max_instances and job_.active >= job_.max_instances:
+            sentence += f"; {waiting} wait, since the job may have {job_.max_instances} machines at once"
+        elif limit and state.active >= limit:
+            sentence += f"; {waiting} wait, since the fleet of {limit} is full"
+        elif job_.active > job_.counts[TaskStatus.RUNNING]:
+            sentence += f"; {job_.active - job_.counts[TaskStatus.RUNNING]} machines are booting"
+    return Waits(f"{sentence}.")
+
+
+def _seen(state: State, job_: Job) -> Seen:
+    cells = slice_of(range(len(job_.tasks)), CELLS)
+    shown = [_cell(job_, index) for index in cells.items]
+    delivered = (index for index, task in enumerate(job_.tasks) if task.status in DELIVERED and task.download)
+    events = heapq.nlargest(MOST_EVENTS, _events(state, job_), key=lambda event: event[:2])
+    return Seen(
+        account=state.client_id,
+        row=jobs.row(state, job_),
+        waits=waits_for(state, job_),
+        facts=tuple(_facts(state, job_)),
+        warnings=job_.warnings,
+        legend=tuple((status.value, job_.counts[status]) for status in jobs.ORDER if job_.counts[status]),
+        cells=Slice(shown, cells.page, cells.pages, cells.total, cells.first, cells.last),
+        pictures=tuple(_cell(job_, index) for index, _ in zip(delivered, range(MOST_PICTURES), strict=False)),
+        events=tuple(Event(iso(when), text) for when, _, text in events),
+        more_events=sum(1 for _ in _events(state, job_)) - len(events),
+        mails=tuple(
+            {"time": iso(mail.t_us), "to": mail.to, "subject": subject(state, mail)}
+            for mail in state.outbox
+            if mail.job == job_.number
+        ),
+        environment=tuple((name, mask_variable(name, value)) for name, value in job_.environment.items()),
+    )
+
+
+def _cell(job_: Job, index: int) -> Cell:
+    return Cell(tid(index), job_.tasks[index].frames, job_.tasks[index].status)
+
+
+def _facts(state: State, job_: Job) -> Iterator[tuple[str, str]]:
+    row = jobs.row(state, job_)
+    ended = job_.ended_us
+    yield "Project", job_.project
+    yield "User", job_.owner
+    yield "Machine", job_.machine.name + (", preemptible" if job_.preemptible else "")
+    yield "Priority", str(job_.priority)
+    yield "Created", row.created
+    yield "Ended", iso(ended) if ended is not None else "not yet"
+    yield "Took" if ended is not None else "Age", span((ended or state.now_us) - job_.created_us)
+    yield "Average task", row.average
+    yield "Cost", row.cost
+    yield "Output path", job_.output_path
+    if job_.location:
+        yield "Location", job_.location
+    if job_.max_instances:
+        yield "Most machines at once", str(job_.max_instances)
+    if job_.retries:
+        yield (
+            "Started again after",
+            ", ".join(f"{outcome} ({count})" for outcome, count in job_.retries.items()),
+        )
+    for name, value in job_.metadata.items():
+        yield f"Metadata {name}", str(value)
+
+
+def _events(state: State, job_: Job) -> Iterator[tuple[int, int, str]]:
+    """What happened to a job: when, in what order at one time, and what."""
+    yield job_.created_us, 0, f"{job_.owner or 'Somebody'} submitted the job"
+    for when, phase in job_.phases:
+        yield when, 1, f"The job is {phase.value.replace('_', ' ')}"
+    for index, task in enumerate(job_.tasks):
+        for number, attempt in enumerate(task.attempts, 1):
+            again = f", attempt {number}," if number > 1 else ""
+            if attempt.started_us <= state.now_us:
+                yield attempt.started_us, 2, f"Task {tid(index)}{again} started"
+            if attempt.ended_us is not None:
+                code = f" with exit code {attempt.exit_code}" if attempt.exit_code is not None else ""
+                yield attempt.ended_us, 3, f"Task {tid(index)}{again} ended: {attempt.outcome}{code}"
+        for when, status in task.marks or ():
+            yield when, 4, f"Task {tid(index)} was put to {status}"
+    if job_.ended_us is not None:
+        yield job_.ended_us, 5, "Nothing more is to happen"
+
+
+def _payload_text(payload: Mapping[str, Any]) -> str:
+    """The payload as JSON for people: without what is secret, its beginning where it is long."""
+    text = json.dumps(payload, indent=2, ensure_ascii=False)
+    if len(text) > PAYLOAD_CHARACTERS:
+        return f"{mask_text(text[:PAYLOAD_CHARACTERS])}\n... {len(text) - PAYLOAD_CHARACTERS} more characters"
+    return mask_text(text)
+
+
+def _uploads(account_id: str, files: list[UploadFile]) -> list[dict[str, str | None]]:
+    held = service().contents.held(account_id, [file.md5 for file in files if file.md5])
+    return [
+        {
+            "path": file.path,
+            "md5": file.md5,
+            "stored": "unknown" if not file.md5 else "yes" if file.md5 in held else "no",
+        }
+        for file in files
+    ]
+
+
+def title_of(job_: Job) -> dict[str, str]:
+    """What the pages below a job's say of it."""
+    return {"jid": jid(job_.number), "title": job_.title}

@@ -1,0 +1,176 @@
+"""The jobs of an account as a table: what a job is and how far it has come, found by its counters alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conductor_mock.context import base_url
+from conductor_mock.control.selection import state_to_show
+from conductor_mock.dashboard.shown import chosen_values, money, show, slice_of, span
+from conductor_mock.farm import billing, tasks
+from conductor_mock.farm.clock import iso
+from conductor_mock.farm.ids import jid
+from conductor_mock.farm.state import Job, State
+from conductor_mock.farm.statuses import DELIVERED, ENDED, JobStatus, TaskStatus
+
+FILTERS = ("status", "project", "user", "text", "sort")
+MOST_NAMES = 200
+"""Projects and users that the filter offers."""
+ORDER = (
+    TaskStatus.REVIEWED,
+    TaskStatus.DOWNLOADED,
+    TaskStatus.SUCCESS,
+    TaskStatus.RUNNING,
+    TaskStatus.FAILED,
+    TaskStatus.PREEMPTED,
+    TaskStatus.KILLED,
+    TaskStatus.HOLDING,
+    TaskStatus.PENDING,
+)
+"""Of the parts of a bar, from the left."""
+UNHAPPY = (TaskStatus.FAILED, TaskStatus.PREEMPTED, TaskStatus.KILLED)
+
+SORTS: Mapping[str, tuple[Callable[[State, Job], Any], bool]] = {
+    "newest": (lambda _, job: job.number, True),
+    "oldest": (lambda _, job: job.number, False),
+    "title": (lambda _, job: job.title.casefold(), False),
+    "status": (lambda _, job: list(JobStatus).index(tasks.job_status(job)), False),
+    "project": (lambda _, job: job.project.casefold(), False),
+    "user": (lambda _, job: job.owner.casefold(), False),
+    "priority": (lambda _, job: job.priority, True),
+    "progress": (lambda _, job: _done(job) / len(job.tasks) if job.tasks else 1.0, True),
+    "cost": (lambda state, job: billing.job_cost(job, state.now_us), True),
+}
+"""The orders of the table: by what, and whether the greatest comes first. Equal ones stay newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar: the tasks of one status, and how many stand before them."""
+
+    status: str
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as the table and its own page begin it."""
+
+    jid: str
+    title: str
+    status: str
+    words: str
+    bar: tuple[Part, ...]
+    tasks: int
+    project: str
+    user: str
+    machine: str
+    preemptible: bool
+    priority: int
+    average: str
+    cost: str
+    created: str
+    age: str
+    notify: tuple[str, ...]
+
+
+def index() -> str:
+    """The jobs that fit the filter, a page of them."""
+    query = chosen_values(*FILTERS)
+    with state_to_show() as state:
+        account, total = state.client_id, len(state.jobs)
+        found = slice_of(fitting(state, query))
+        rows = [row(state, job) for job in found.items]
+        projects = _names(job.project for job in state.jobs.values())
+        users = _names(job.owner for job in state.jobs.values())
+    return show(
+        "index.html",
+        account=account,
+        jobs=rows,
+        slice=found,
+        query=query,
+        total=total,
+        projects=projects,
+        users=users,
+        statuses=list(JobStatus),
+        sorts=list(SORTS),
+        url=base_url(),
+    )
+
+
+def fitting(state: State, query: Mapping[str, str]) -> list[Job]:
+    """The jobs that fit a filter, in the order that it names. A name that it does not know orders by age."""
+    jobs = list(reversed(state.jobs.values()))
+    status, project, user = query.get("status"), query.get("project"), query.get("user")
+    if status:
+        jobs = [job for job in jobs if tasks.job_status(job) == status]
+    if project:
+        jobs = [job for job in jobs if job.project == project]
+    if user:
+        jobs = [job for job in jobs if job.owner == user]
+    text = query.get("text", "").casefold()
+    if text:
+        jobs = [job for job in jobs if says(job, text)]
+    key, descending = SORTS.get(query.get("sort", ""), SORTS["newest"])
+    if key is not SORTS["newest"][0]:
+        jobs.sort(key=lambda job: key(state, job), reverse=descending)
+    return jobs
+
+
+def says(job: Job, text: str) -> bool:
+    """Whether a job has this (casefolded) text in its id, its names or its metadata."""
+    told = (jid(job.number), job.title, job.project, job.owner, job.location, job.machine.name)
+    return any(text in part.casefold() for part in told) or any(
+        text in f"{name} {value}".casefold() for name, value in job.metadata.items()
+    )
+
+
+def row(state: State, job: Job) -> JobRow:
+    """A job without a look at its tasks."""
+    ended = sum(job.counts[status] for status in ENDED)
+    return JobRow(
+        jid=jid(job.number),
+        title=job.title,
+        status=tasks.job_status(job),
+        words=words(job),
+        bar=tuple(_parts(job)),
+        tasks=len(job.tasks),
+        project=job.project,
+        user=job.owner,
+        machine=job.machine.name,
+        preemptible=job.preemptible,
+        priority=job.priority,
+        average=span(job.ran_us / ended) if ended and job.ran_us else "none yet",
+        cost=money(billing.job_cost(job, state.now_us)),
+        created=iso(job.created_us),
+        age=span(state.now_us - job.created_us),
+        notify=job.notify,
+    )
+
+
+def words(job: Job) -> str:
+    """How far a job is, such as `17 of 20, 1 failed`."""
+    if not job.tasks:
+        return "upload only"
+    bad = [f"{job.counts[status]} {status}" for status in UNHAPPY if job.counts[status]]
+    return ", ".join([f"{_done(job)} of {len(job.tasks)}", *bad])
+
+
+def _done(job: Job) -> int:
+    return sum(job.counts[status] for status in DELIVERED)
+
+
+def _parts(job: Job) -> Iterable[Part]:
+    start = 0
+    for status in ORDER:
+        count = job.counts[status]
+        if count:
+            yield Part(status, start, count)
+            start += count
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    return sorted(set(filter(None, names)))[:MOST_NAMES]

@@ -1,0 +1,102 @@
+"""The journal as pages: what was asked of the service and answered."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from conductor_mock.context import base_url, service
+from conductor_mock.control.selection import account_meant
+from conductor_mock.dashboard.shown import PAGE, account_name, chosen_values, show
+from conductor_mock.errors import not_found
+
+FILTERS = ("operation", "method", "path")
+METHODS = ("GET", "POST", "PUT", "DELETE")
+LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding"})
+"""Headers that curl makes itself."""
+
+
+def requests() -> str:
+    """The newest requests of the account, a page of them."""
+    query = chosen_values(*FILTERS)
+    before = request.args.get("before", "")
+    found = service().journal.find(
+        account=account_meant(),
+        **query,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
+        limit=PAGE + 1,
+    )
+    shown = [_row(entry) for entry in reversed(found)][:PAGE]
+    return show(
+        "requests.html",
+        account=account_name(),
+        area="/requests",
+        entries=shown,
+        older=shown[-1]["id"] if len(found) > PAGE else None,
+        query=query,
+        operations=sorted(service().contract.operations),
+        methods=METHODS,
+    )
+
+
+def exchange(number: int) -> str:
+    """One request and its answer. Refuses (404) one that is not kept, or is another account's."""
+    entry = service().journal.one(number, account=account_meant()) if number < 1 << 62 else None
+    if entry is None:
+        raise not_found(f"there is no request {number} in this account's journal, or it is not kept any more")
+    return show(
+        "request.html",
+        account=account_name(),
+        area="/requests",
+        entry=_row(entry),
+        query=entry["query"],
+        headers=entry["headers"],
+        body=_text(entry["body"]),
+        answer=_text(entry["response"]),
+        curl=_curl(entry),
+    )
+
+
+def _row(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": entry["id"],
+        "time": entry["time"],
+        "operation": entry["operation"] or "no operation",
+        "method": entry["method"],
+        "path": entry["path"],
+        "status": entry["status"],
+        "kind": "success" if entry["status"] < 400 else "failed",
+        "duration": f"{entry['duration_ms']:.1f} ms",
+        "warnings": entry["warnings"],
+        "fault": entry.get("fault"),
+    }
+
+
+def _text(body: dict[str, Any] | None) -> str:
+    """A body for people: JSON is laid out."""
+    if body is None:
+        return ""
+    text = body.get("text")
+    if text is None:
+        return f"{body.get('size', 0)} bytes, not kept"
+    try:
+        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        laid_out = text
+    return laid_out if body.get("whole", True) else f"{laid_out}\n... of {body['size']} bytes"
+
+
+def _curl(entry: dict[str, Any]) -> str:
+    """The request as a command line; what was secret in it is still hidden."""
+    pairs = [(name, value) for name, values in entry["query"].items() for value in values]
+    url = f"{base_url()}{entry['path']}{f'?{urlencode(pairs)}' if pairs else ''}"
+    words = ["curl", "-X", entry["method"], shlex.quote(url)]
+    for name, value in entry["headers"].items():
+        if name.lower() not in LEFT_OUT:
+            words += ["-H", shlex.quote(f"{name}: {value}")]
+    text = (entry["body"] or {}).get("text")
+    return " ".join([*words, *(["--data-binary", shlex.quote(text)] if text else [])])
