@@ -179,8 +179,11 @@ def _facts(state: State, job_: Job) -> Iterator[tuple[str, str]]:
 def _events(state: State, job_: Job) -> Iterator[tuple[int, int, str]]:
     """What happened to a job: when, in what order at one time, and what."""
     yield job_.created_us, 0, f"{job_.owner or 'Somebody'} submitted the job"
+    before = None
     for when, phase in job_.phases:
-        yield when, 1, f"The job is {phase.value.replace('_', ' ')}"
+        if phase != before:
+            yield when, 1, f"The job is {phase.value.replace('_', ' ')}"
+        before = phase
     for index, task in enumerate(job_.tasks):
         for number, attempt in enumerate(task.attempts, 1):
             again = f", attempt {number}," if number > 1 else ""
@@ -197,6 +200,10 @@ def _events(state: State, job_: Job) -> Iterator[tuple[int, int, str]]:
 
 def _payload_text(payload: Mapping[str, Any]) -> str:
     """The payload as JSON for people: without what is secret, its beginning where it is long."""
+    environment = payload.get("environment")
+    if isinstance(environment, dict):
+        hidden = {name: mask_variable(name, value) for name, value in environment.items()}
+        payload = {**payload, "environment": hidden}
     text = json.dumps(payload, indent=2, ensure_ascii=False)
     if len(text) > PAYLOAD_CHARACTERS:
         return f"{mask_text(text[:PAYLOAD_CHARACTERS])}\n... {len(text) - PAYLOAD_CHARACTERS} more characters"

@@ -53,7 +53,7 @@ def thumbnail(jid: str, tid: str, number: int) -> Response:
     """The picture of an output, small. Refuses (404) what is none."""
     left = _left(existing_account(), jid, tid)
     data = _stored(left, number) if left.drawing is None else _drawn(left.drawing, number)
-    picture = None if data is None else _small(data)
+    picture = None if data is None else small(data)
     if picture is None:
         raise not_found(
             f"output {number} of task {tid[:20]} of job {jid[:20]} is no picture that can be shown"
@@ -86,7 +86,7 @@ def _drawn(drawing: Drawing, number: int) -> bytes | None:
     return draw_output(drawing, names[number]) if number < len(names) else None
 
 
-def _small(data: bytes) -> bytes | None:
+def small(data: bytes) -> bytes | None:
     """A picture as a small PNG; None for what cannot be read as one, or is too large."""
     buffer = io.BytesIO()
     try:

@@ -23,7 +23,7 @@ def usage() -> str:
     with state_to_show() as state:
         account, now_us = state.client_id, state.now_us
         today = now_us - now_us % DAY_US
-        first = max(today - (DAYS - 1) * DAY_US, min(state.opened_us, today) // DAY_US * DAY_US)
+        first = today - (DAYS - 1) * DAY_US
         hours = billing.usage_by_hour(state, first, today + DAY_US)
         groups = (("By project", _costs(state, "project")), ("By user", _costs(state, "owner")))
         total = sum(billing.job_cost(job, now_us) for job in state.jobs.values())

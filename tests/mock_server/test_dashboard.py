@@ -1,0 +1,236 @@
+"""What the pages say: how far jobs are, what they wait for, what tasks did, and how lists are chosen from."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from conductor_mock.dashboard import shown, thumbnails
+from conductor_mock.farm.clock import SECOND
+from conductor_mock.farm.ids import account_id
+from support.server import ApiCaller, Fake
+
+ONE_FAILS = {"mock_outcome": "failed", "mock_frames": "3"}
+
+
+def page(caller: ApiCaller, path: str, **query: str) -> str:
+    """The text of a page: its words without the markup, each run of white space as one blank."""
+    answer = caller.get(path, query={"account": caller.client_id, **query})
+    assert answer.status == 200, answer
+    text = re.sub(r"<[^>]+>", " ", answer.content.decode())
+    return " ".join(html.unescape(text).split())
+
+
+def markup(caller: ApiCaller, path: str, **query: str) -> str:
+    answer = caller.get(path, query={"account": caller.client_id, **query})
+    assert answer.status == 200, answer
+    return answer.content.decode()
+
+
+def frames(count: int) -> list[dict[str, str]]:
+    return [
+        {"command": f"render -f {frame} -o /out/a.####.exr", "frames": str(frame)}
+        for frame in range(1, count + 1)
+    ]
+
+
+def until_idle(caller: ApiCaller) -> None:
+    caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
+
+
+def titles(text: str) -> list[str]:
+    """The titles of the table of jobs, as tests give them."""
+    return re.findall(r"<td[^>]*data-label=\"Title\">([^<]*)", text)
+
+
+def test_a_job_says_how_far_it_is_what_it_took_and_what_it_cost(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(tasks_data=frames(4), metadata={**ONE_FAILS, "mock_duration": "90"})
+    assert "0 of 4" in page(caller, "/")
+    until_idle(caller)
+
+    text = page(caller, "/")
+    assert "3 of 4, 1 failed" in text
+    assert re.search(r"\d\.\d+ USD", text)
+    assert 'rect class="success" x="0" width="3"' in markup(caller, "/")
+    assert 'rect class="failed" x="3" width="1"' in markup(caller, "/")
+
+
+def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
+    caller = fake.newcomer()
+    for title, project, owner, priority in (("b", "p", "ann", 1), ("a", "q", "ben", 9), ("c", "p", "ben", 5)):
+        caller.submit(
+            job_title=title, project=project, owner=owner, priority=priority, metadata={"shot": title * 4}
+        )
+
+    assert titles(markup(caller, "/")) == ["c", "a", "b"]
+    for query, expected in (
+        ({"sort": "oldest"}, "bac"),
+        ({"sort": "title"}, "abc"),
+        ({"sort": "priority"}, "acb"),
+        ({"project": "p"}, "cb"),
+        ({"user": "ben", "sort": "oldest"}, "ac"),
+        ({"text": "BBBB"}, "b"),
+        ({"text": "00002"}, "a"),
+        ({"status": "success"}, ""),
+        ({"sort": "nonsense"}, "cab"),
+    ):
+        assert titles(markup(caller, "/", **query)) == list(expected), query
+    assert "None of the 3 jobs fits" in page(caller, "/", status="success")
+
+
+def test_a_hundred_jobs_are_a_page_and_the_next_one_keeps_the_filter(fake: Fake) -> None:
+    caller = fake.newcomer()
+    for number in range(103):
+        caller.submit(job_title=f"j{number}", tasks_data=frames(1))
+
+    first = markup(caller, "/", text="j")
+    assert len(titles(first)) == 100
+    assert "1 to 100 of 103" in first
+    (following,) = re.findall(r'href="([^"]+)" rel="next"', first)
+    second = caller.get(html.unescape(following)).content.decode()
+    assert titles(second) == ["j2", "j1", "j0"]
+    assert 'name="text" value="j"' in second
+    assert titles(markup(caller, "/", page="999")) == ["j2", "j1", "j0"]
+
+
+def test_an_account_without_jobs_is_told_how_to_connect(fake: Fake) -> None:
+    caller = fake.newcomer()
+
+    text = html.unescape(markup(caller, "/"))
+    assert '<pre>eval "$(conductor-mock env --url http://127.0.0.1:' in text
+    assert "private_key" not in html.unescape(markup(caller, "/connect"))
+    for kind in ("bash", "PowerShell", "Python", "pytest", "ciocore"):
+        assert f"<h2>{kind}</h2>" in markup(caller, "/connect")
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"tasks_data": frames(4), "scout_frames": "1"},
+            "3 tasks of job 00001 wait for the scout frame 1 to be approved. conductor unhold --scouts 00001",
+        ),
+        (
+            {"local_upload": False, "location": "Berlin", "upload_files": [{"destination": "/a"}]},
+            "Job 00001 waits for an uploader daemon of the location 'Berlin'.",
+        ),
+        ({"tasks_data": frames(2)}, "2 of 2 tasks succeeded."),
+        ({"tasks_data": frames(4), "metadata": ONE_FAILS}, "1 of 4 tasks failed."),
+    ],
+)
+def test_a_job_says_in_one_sentence_what_it_waits_for(
+    fake: Fake, fields: dict[str, Any], sentence: str
+) -> None:
+    caller = fake.newcomer()
+    assert caller.submit(**fields).status == 201
+    until_idle(caller)
+
+    assert sentence in page(caller, "/job/1")
+
+
+def test_a_job_shows_its_tasks_warnings_uploads_events_and_hides_secrets(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(
+        tasks_data=frames(4),
+        metadata=ONE_FAILS,
+        environment={"SHOW": "lamp", "MY_TOKEN": "very secret"},
+        unheard_of="x",
+        notify={"emails": ["td@example.com"]},
+    )
+    until_idle(caller)
+    text = page(caller, "/job/1")
+
+    assert "✓ success 3 ✕ failed 1 ✓ 1 ✓ 2 ✕ 3 ✓ 4" in text
+    assert "/unheard_of is not in the contract" in text
+    assert "SHOW lamp" in text
+    assert "very secret" not in text
+    assert "Task 002 ended: failed with exit code 1" in text
+    assert "td@example.com: Job 00001 failed" in text
+    assert '"unheard_of": "x"' in text
+
+
+def test_a_task_shows_why_each_attempt_ended(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(
+        tasks_data=frames(1),
+        preemptible=True,
+        metadata={"mock_outcome": "preempted,failed"},
+        autoretry_policy={"preempted": {"max_retries": 1}},
+    )
+    until_idle(caller)
+    text = page(caller, "/jobs/1/0")
+
+    assert "render -f 1 -o /out/a.####.exr" in text
+    assert "↺ preempted the machine was taken away" in text
+    assert "✕ failed the command ended with exit code 1" in text
+
+
+def test_a_thumbnail_is_small_and_looking_at_one_lists_nothing(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(tasks_data=frames(1))
+    until_idle(caller)
+    answer = caller.get("/jobs/1/0/thumbnail/0", query={"account": caller.client_id})
+
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.size <= thumbnails.SIZE
+    with fake.service.accounts.open(account_id(caller.client_id)) as account:
+        assert account.state.jobs[1].tasks[0].outputs is None
+    caller.post("/jobs/00001/downloads", {})
+    stored = caller.get("/jobs/1/0/thumbnail/0", query={"account": caller.client_id})
+    assert stored.content == answer.content
+    assert caller.get("/jobs/1/0/thumbnail/1", query={"account": caller.client_id}).status == 404
+
+
+def test_what_is_no_picture_has_no_thumbnail() -> None:
+    bomb = b"P6\n100000 100000\n255\n"
+
+    assert thumbnails.small(b"") is None
+    assert thumbnails.small(b"not a picture") is None
+    assert thumbnails.small(bomb) is None
+    assert thumbnails.small(b"\x89PNG\r\n\x1a\n" + b"\0" * 100) is None
+
+
+def test_search_finds_jobs_requests_and_packages(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(job_title="The signal lamp")
+
+    assert "00001: The signal lamp" in page(caller, "/search", q="SIGNAL")
+    assert "POST /jobs/" in page(caller, "/search", q="jobs.create")
+    assert "maya-io" in page(caller, "/search", q="maya-io")
+    assert "Nothing of" in page(caller, "/search", q="no such thing")
+
+
+def test_requests_are_filtered_and_paged(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit()
+    for _ in range(120):
+        caller.get("/api/v1/projects/")
+
+    text = markup(caller, "/requests", operation="jobs.create")
+    assert len(re.findall(r'data-label="No\."', text)) == 1
+    first = markup(caller, "/requests", operation="projects.list")
+    assert len(re.findall(r'data-label="No\."', first)) == 100
+    (older,) = re.findall(r'href="([^"]+)" rel="next"', first)
+    rest = caller.get(html.unescape(older)).content.decode()
+    assert len(re.findall(r'data-label="No\."', rest)) == 20
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (90_000, "1 d 1 h")],
+)
+def test_a_time_is_written_in_two_units(seconds: int, text: str) -> None:
+    assert shown.span(seconds * SECOND) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (10**15, "1000.0 TB")]
+)
+def test_a_size_is_written_in_decimal_units(size: int, text: str) -> None:
+    assert shown.size_text(size) == text
