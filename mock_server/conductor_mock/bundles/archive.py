@@ -18,20 +18,25 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import IO
 
 from conductor_mock.bundles import manifest as manifests
 from conductor_mock.bundles.errors import BundleError
+from conductor_mock.bundles.limits import (
+    FREE_BYTES,
+    MAX_COMMANDS_BYTES,
+    MAX_LINE_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_RATIO,
+    MAX_VALUES,
+    values_in,
+)
 from conductor_mock.bundles.manifest import Manifest
 from conductor_mock.wire.md5 import from_base64
 
 MANIFEST, COMMANDS, OBJECTS = "manifest.json", "commands.jsonl", "objects/"
-
-MAX_MANIFEST_BYTES = 256 << 20
-MAX_COMMANDS_BYTES = 1 << 30
-MAX_LINE_BYTES = 512 << 20
-"""A job of 128 MiB, all of whose characters had to be escaped, and more."""
 
 _BLOCK = 1 << 18
 _DAMAGED = (
@@ -67,10 +72,14 @@ class Archive:
 
     def lines(self) -> Iterator[bytes]:
         """The commands, a line each. Raises BundleError."""
+        values = 0
         with _Entry(self._file, COMMANDS) as commands:
             while line := commands.readline(MAX_LINE_BYTES + 1):
                 if len(line) > MAX_LINE_BYTES:
                     raise BundleError(f"{COMMANDS} has a line of more than {MAX_LINE_BYTES} bytes")
+                values += values_in(line)
+                if values > MAX_VALUES:
+                    raise BundleError(f"{COMMANDS} has more than {MAX_VALUES} values")
                 yield line
 
     def content(self, md5: str) -> _Entry:
@@ -127,8 +136,18 @@ def _check_entries(file: zipfile.ZipFile, total: int) -> Manifest:
             raise BundleError(f"it has no {name}")
         if sizes[name].file_size > most:
             raise BundleError(f"{name} unpacks to {sizes[name].file_size} bytes; the limit is {most}")
+        if sizes[name].file_size > max(FREE_BYTES, MAX_RATIO * sizes[name].compress_size):
+            raise BundleError(
+                f"{name} unpacks to {sizes[name].file_size} bytes from {sizes[name].compress_size}; the limit is "
+                f"{MAX_RATIO} times as much"
+            )
     with _Entry(file, MANIFEST) as entry:
-        manifest = manifests.read(entry.read())
+        # In blocks: only these end where the archive says that the entry does, whatever it unpacks to.
+        text = b"".join(iter(partial(entry.read, _BLOCK), b""))
+    if values_in(text) > MAX_VALUES:
+        raise BundleError(f"{MANIFEST} has more than {MAX_VALUES} values")
+    manifest = manifests.read(text)
+    del text
     contents = {OBJECTS + from_base64(md5).hex(): size for md5, size in manifest.contents().items()}
     for name in names:
         if name not in contents and name not in (MANIFEST, COMMANDS):

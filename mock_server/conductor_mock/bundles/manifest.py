@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from conductor_mock.bundles.errors import BundleError
+from conductor_mock.bundles.limits import LARGEST
 from conductor_mock.farm import ids
 from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
@@ -18,8 +19,6 @@ from conductor_mock.wire.md5 import canonical
 FORMAT = "conductor-mock bundle"
 VERSION = 1
 """Rises with every change of the file's form; a newer one is refused."""
-
-_LARGEST = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def _text(data: dict[str, Any], name: str) -> str:
     return value
 
 
-def _whole(data: dict[str, Any], name: str, most: int = _LARGEST) -> int:
+def _whole(data: dict[str, Any], name: str, most: int = LARGEST) -> int:
     value = data.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise BundleError(f"{name} must be a whole number from 0 to {most}, got {str(value)[:40]!r}")

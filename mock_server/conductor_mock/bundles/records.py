@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from conductor_contracts.contract import Contract, load_control
 from conductor_mock.bundles.errors import BundleError
+from conductor_mock.bundles.limits import LARGEST, path_problem
 from conductor_mock.catalog import CatalogError, from_document
 from conductor_mock.farm.clock import LAST_US, MAX_SPEED, ONE, Anchor
 from conductor_mock.farm.commands import (
@@ -26,6 +27,7 @@ from conductor_mock.farm.commands import (
     JobChanged,
     JobCreated,
     OptionsChanged,
+    OutputsListed,
     RulesChanged,
     TaskForced,
 )
@@ -117,7 +119,9 @@ def _wrong(value: Any, hint: Any, place: str = "") -> str | None:
     if plain is Any:
         return None
     fits = isinstance(value, plain) and not (plain is int and isinstance(value, bool))
-    return None if fits else _not_a(value, hint, place)
+    if not fits:
+        return _not_a(value, hint, place)
+    return f"{place} is out of range" if plain is int and not -LARGEST <= value <= LARGEST else None
 
 
 def _not_a(value: Any, hint: Any, place: str) -> str:
@@ -165,6 +169,23 @@ def _machine(machine: Machine | None) -> str | None:
     return None if machine.speed >= 1 and min(numbers) >= 0 else "a machine out of its range"
 
 
+def _outputs(command: OutputsListed | AttemptEnded) -> str | None:
+    files = command.files if isinstance(command, OutputsListed) else command.outputs
+    for file in files:
+        problem = path_problem(file.relative_path)
+        if problem:
+            return f"the output {file.relative_path[:80]!r} {problem}"
+        if file.size < 0:
+            return f"the output {file.relative_path[:80]!r} has {file.size} bytes"
+    return None
+
+
+def _ended(command: AttemptEnded) -> str | None:
+    if command.outcome not in ENDS:
+        return f"no run ends as {command.outcome}"
+    return _outputs(command)
+
+
 def _rules(command: RulesChanged) -> str | None:
     for rule in command.rules:
         for problem in load_control().schemas.check("OutcomeRule", rule):
@@ -193,7 +214,8 @@ CHECKS: Mapping[type[Any], Callable[[Any], str | None]] = {
     ClockSet: lambda command: _anchor(command.clock),
     JobCreated: lambda command: _machine(command.machine),
     JobChanged: lambda command: _machine(command.machine),
-    AttemptEnded: lambda command: None if command.outcome in ENDS else f"no run ends as {command.outcome}",
+    AttemptEnded: _ended,
+    OutputsListed: _outputs,
     TaskForced: lambda command: (
         None if command.status in FORCED else f"no task is forced to {command.status}"
     ),

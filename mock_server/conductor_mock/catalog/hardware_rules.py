@@ -14,6 +14,11 @@ from conductor_mock.catalog.problems import Findings
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _THREADS = re.compile(r".*-[0-9]+")
 
+LARGEST = 10**12
+"""Of every number of a catalogue: a million dollars an hour. Sums over a farm's history stay numbers on the wire."""
+MOST_CORES = 10**6
+MOST_GPUS = 1000
+
 
 def check_instance_types(placed: Sequence[Placed], findings: Findings) -> None:
     """Apply every rule for instance types, one by one and among each other."""
@@ -65,8 +70,18 @@ def check_machines(figures: object, names: Iterable[str], findings: Findings) ->
 
 
 def is_whole(value: object, at_least: int = 0) -> bool:
-    """Whether a JSON value is a whole number from `at_least` up; true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+    """Whether a JSON value is a whole number from `at_least` to `LARGEST`; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and at_least <= value <= LARGEST
+
+
+def _gigabytes(text: str) -> bool:
+    match = GIGABYTES.fullmatch(text)
+    return match is not None and float(match[1]) <= LARGEST
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _platforms(placed: Sequence[Placed], key: str) -> set[str]:
@@ -90,10 +105,10 @@ def _check_name(path: str, record: Mapping[str, Any], findings: Findings) -> Non
 
 def _check_size(path: str, record: Mapping[str, Any], findings: Findings) -> None:
     cores, memory = record.get("cores"), record.get("memory")
-    if not _is_number(cores) or not cores or cores < 0:
-        findings.error(f"{path}/cores", f"{cores!r} must be a number above 0")
-    text = isinstance(memory, str) and _DECIMAL.fullmatch(memory)
-    if not text and not (_is_number(memory) and memory is not None and memory >= 0):
+    if not _is_number(cores) or not cores or not 0 < cores <= MOST_CORES:
+        findings.error(f"{path}/cores", f"{_shown(cores)} must be a number above 0, at most {MOST_CORES}")
+    text = isinstance(memory, str) and _DECIMAL.fullmatch(memory) and float(memory) <= LARGEST
+    if not text and not (_is_number(memory) and memory is not None and 0 <= memory <= LARGEST):
         findings.error(f"{path}/memory", f"{memory!r} must be a number of GB, or such a number as text")
 
 
@@ -109,12 +124,13 @@ def _check_gpu(path: str, record: Mapping[str, Any], findings: Findings) -> None
     if "gpu_count" not in gpu:
         findings.warn(f"{path}/gpu/gpu_count", "is missing, so that clients take the GPU for none")
         return
-    if not is_whole(gpu["gpu_count"]):
-        findings.error(f"{path}/gpu/gpu_count", f"{gpu['gpu_count']!r} must be a whole number")
+    if not is_whole(gpu["gpu_count"]) or gpu["gpu_count"] > MOST_GPUS:
+        message = f"{_shown(gpu['gpu_count'])} must be a whole number, at most {MOST_GPUS}"
+        findings.error(f"{path}/gpu/gpu_count", message)
     if not isinstance(gpu.get("gpu_model"), str):
         findings.error(f"{path}/gpu/gpu_model", "is missing (clients raise KeyError); name the model")
     memory = gpu.get("gpu_memory")
-    if not is_whole(memory) and not (isinstance(memory, str) and GIGABYTES.fullmatch(memory)):
+    if not is_whole(memory) and not (isinstance(memory, str) and _gigabytes(memory)):
         findings.error(f"{path}/gpu/gpu_memory", "is missing or no number of GB (clients raise KeyError)")
     if not is_whole(gpu.get("gpu_cuda_cores", 0)):
         findings.error(f"{path}/gpu/gpu_cuda_cores", "must be a whole number")
