@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import sys
 from collections.abc import Iterator
@@ -26,7 +25,26 @@ objects = Blueprint("objects", __name__)
 NO_LIMIT = sys.maxsize
 """Files are streamed, whatever their size; None would be the app's limit."""
 
+MEDIA_TYPES = {
+    "bmp": "image/bmp", "exr": "image/x-exr", "gif": "image/gif", "jpeg": "image/jpeg", "jpg": "image/jpeg",
+    "json": "application/json", "log": "text/plain", "mov": "video/quicktime", "mp4": "video/mp4", "png": "image/png",
+    "tif": "image/tiff", "tiff": "image/tiff", "txt": "text/plain", "webp": "image/webp",
+}  # fmt: skip
+"""What a content is said to be, by the end of its name: what no browser runs. All else is `UNNAMED_TYPE`."""
+UNNAMED_TYPE = "application/octet-stream"
+HARMLESS = {
+    "Content-Disposition": "attachment",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of every content: whose bytes they are nobody knows, and they come from the origin of the control API."""
+
 _BLOCK = 1 << 18
+
+
+def media_type(name: str) -> str:
+    """The media type of a content that is asked for under this name."""
+    return MEDIA_TYPES.get(name.rpartition(".")[2].lower(), UNNAMED_TYPE)
 
 
 @objects.put("/objects/<account_id>/<md5>")
@@ -105,13 +123,13 @@ def get(account_id: str, md5: str, name: str) -> Response:
         decision = decide(request.method, request.headers.get, validators, there.st_size)
         _check_decision(decision, validators, there.st_size)
         response = Response(status=decision.status)
+        response.headers.update(HARMLESS)
         response.set_etag(md5)
         response.cache_control.no_cache = True
         response.cache_control.max_age = 0
         if decision.status == 304:
             return response
-        response.mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        response.headers["Content-Disposition"] = "attachment"
+        response.mimetype = media_type(name)
         response.headers["Accept-Ranges"] = "bytes"
         response.last_modified = validators.modified_s  # type: ignore[assignment]  # seconds are taken, too
         response.headers["x-goog-hash"] = f"md5={to_base64(digest)}"
