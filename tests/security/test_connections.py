@@ -108,6 +108,32 @@ def test_eighty_hostile_clients_keep_nobody_waiting(kind: Callable[[WithBig, Raw
         hostile.close()
 
 
+@pytest.mark.parametrize(
+    ("kind", "rest"), [(slow_body, b" " * 98), (slow_chunk, b" " * 98 + b"\r\n0\r\n\r\n")]
+)
+def test_eighty_slow_bodies_that_go_on_are_answered(
+    kind: Callable[[WithBig, RawConnection], None], rest: bytes
+) -> None:
+    with serving() as (server, big), ExitStack() as opened:
+        slow = [opened.enter_context(RawConnection(server.port)) for _ in range(MANY)]
+        for connection in slow:
+            kind(big, connection)
+        for piece in (rest[:1], rest[1:50], rest[50:]):
+            for connection in slow:
+                connection.send(piece)
+        assert [connection.line() for connection in slow] == [b"\r\n"] * MANY
+        assert [connection.answer().status for connection in slow] == [401] * MANY
+
+
+def test_slow_readers_that_go_on_get_all() -> None:
+    with serving() as (server, big), ExitStack() as opened:
+        slow = [opened.enter_context(RawConnection(server.port)) for _ in range(12)]
+        for connection in slow:
+            slow_reader(big, connection)
+        for connection in reversed(slow):
+            assert connection.answer().content == bytes(BIG_BYTES)
+
+
 def test_faults_that_hold_eighty_requests_back_can_be_deleted() -> None:
     with serving() as (server, _), requests.Session() as session, ExitStack() as held:
         key = json.loads(service_of(server._app).keys.api_key())
@@ -219,15 +245,25 @@ def test_a_stop_ends_beside_eighty_of_each_kind_that_send(caplog: pytest.LogCapt
 
 def test_waiting_uses_a_pace_up_and_bytes_give_it_back_but_no_more_than_there_was() -> None:
     pace = Pace(60, 1024)
-    pace.waited(10)
-    pace.moved(5 * 1024)
+    pace.begin(100)
+    pace.end(110)
+    pace.moved(5 * 1024, 1000)
     assert pace.left_s == 55
-    pace.moved(1 << 30)
+    pace.moved(1 << 30, 1000)
     assert pace.left_s == 60
-    for _ in range(60):
-        pace.waited(1)
-        pace.moved(1)
+    pace.begin(1000)
+    for second in range(1, 61):
+        pace.moved(1, 1000 + second)
     assert 0 < pace.left_s < 0.1
+
+
+def test_a_transfer_at_the_least_rate_goes_on_for_ever() -> None:
+    pace = Pace(60, 1024)
+    pace.begin(0)
+    for second in range(1, 1000):
+        pace.moved(1024, second)
+    pace.end(1000)
+    assert pace.left_s == 59
 
 
 @pytest.mark.parametrize("most", [16, 64, 4096])

@@ -11,17 +11,18 @@ import errno
 import logging
 import resource
 import selectors
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conductor_mock.serving.framing import Listener, refusal
 from conductor_mock.serving.head import RequestLine
-from conductor_mock.serving.patience import IDLE_S, Limits
+from conductor_mock.serving.patience import IDLE_S, Limits, is_ready
 from conductor_mock.serving.streams import SocketConnection
 from conductor_mock.serving.threads import Served, Threads
 from conductor_mock.wire.answer import App
@@ -62,6 +63,16 @@ class PatientListener(Listener):
         self.put_conn(connection)
 
 
+@dataclass(slots=True, eq=False)
+class _Parked:
+    """A thread that waits for its client, and what is to be done for it when the socket is ready."""
+
+    sock: socket.socket
+    step: Callable[[], bool]
+    is_done: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+
+
 class Waiting:
     """The connections that wait for the head of a request, in the place of cheroot's manager of them."""
 
@@ -79,6 +90,7 @@ class Waiting:
         # Each in the order in which they began to wait, which is that in which their time is over.
         self._silent: dict[SocketConnection, None] = {}
         self._sending: dict[SocketConnection, None] = {}
+        self._parked: dict[_Parked, None] = {}
         self._paused_until = 0.0
         self._said_at = -float(_SAY_EVERY_S)
         self._is_running = self._is_stopping = self._is_closed = False
@@ -91,6 +103,8 @@ class Waiting:
                 for key, _ in self._selector.select(interval_s):
                     if key.data is None:
                         self._accept()
+                    elif isinstance(key.data, _Parked):
+                        self._step(key.data)
                     elif (
                         key.data in self._silent or key.data in self._sending
                     ):  # it did not make room just now
@@ -111,6 +125,9 @@ class Waiting:
             self._is_closed = True
             for connection in (*self._silent, *self._sending):
                 _close(connection)
+            for parked in self._parked:
+                parked.over.set()
+            self._parked.clear()
             self._selector.close()
 
     def put(self, connection: SocketConnection) -> None:
@@ -124,6 +141,38 @@ class Waiting:
                 _close(connection)
             else:
                 self._add(connection)
+
+    def park(self, sock: socket.socket, event: int, step: Callable[[], bool], seconds: float) -> None:
+        """Call `step` whenever the socket is ready, until it is true or the time is over.
+
+        Once all is closed, wait until the socket is ready and leave the step to whoever asks.
+        """
+        parked = _Parked(sock, step)
+        with self._lock:
+            goes_on = not self._is_closed
+            if goes_on:
+                self._parked[parked] = None
+                self._selector.register(sock, event, parked)
+        if goes_on:
+            began_s = time.monotonic()
+            parked.over.wait(max(0, seconds))
+            self._leave(parked)
+            seconds -= time.monotonic() - began_s
+        if self._is_closed and not parked.is_done and seconds > 0:
+            is_ready(sock, event, seconds)
+
+    def _step(self, parked: _Parked) -> None:
+        with self._lock:  # so that the thread that waits does not go on in the middle of it
+            parked.is_done = parked in self._parked and parked.step()
+        if parked.is_done:
+            self._leave(parked)
+            parked.over.set()
+
+    def _leave(self, parked: _Parked) -> None:
+        with self._lock:
+            if parked in self._parked:
+                del self._parked[parked]
+                self._selector.unregister(parked.sock)
 
     def _add(self, connection: SocketConnection) -> None:
         now_s = time.monotonic()
@@ -153,7 +202,7 @@ class Waiting:
                 elif error.errno != errno.ECONNABORTED:  # it went away while it waited to be taken
                     raise
                 return
-            connection = SocketConnection(self._server, sock, self._limits)
+            connection = SocketConnection(self._server, sock, self._limits, self)
             connection.remote_addr, connection.remote_port = address[0], address[1]
             self._make_room()
             with self._lock:

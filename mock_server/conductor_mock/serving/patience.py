@@ -52,14 +52,26 @@ class Pace:
     def __init__(self, patience_s: float, least_rate: int) -> None:
         self._patience_s = self.left_s = patience_s
         self._least_rate = least_rate
+        self._since_s: float | None = None
 
-    def waited(self, seconds: float) -> None:
-        """So long nothing moved."""
-        self.left_s -= seconds
+    def begin(self, now_s: float) -> None:
+        """From now on it is waited."""
+        self._since_s = now_s
 
-    def moved(self, size: int) -> None:
-        """So many bytes moved."""
+    def moved(self, size: int, now_s: float) -> None:
+        """So many bytes moved, while it was waited or not."""
+        self._count(now_s)
         self.left_s = min(self._patience_s, self.left_s + size / self._least_rate)
+
+    def end(self, now_s: float) -> None:
+        """It is waited no more."""
+        self._count(now_s)
+        self._since_s = None
+
+    def _count(self, now_s: float) -> None:
+        if self._since_s is not None:
+            self.left_s -= now_s - self._since_s
+            self._since_s = now_s
 
 
 def is_ready(sock: socket.socket, event: int, seconds: float) -> bool:

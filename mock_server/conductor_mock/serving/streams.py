@@ -1,15 +1,18 @@
 """A connection on a socket: what it reads without a thread, and how a thread waits for it.
 
-The socket never blocks. Whoever must wait says so to the threads (`threads.Lane`), which go on without it, and waits no
-longer than the pace of the transfer allows.
+The socket never blocks. A thread that must wait says so to the others (`threads.Lane`), which go on without it, and
+waits no longer than the pace of the transfer allows. After a moment it lets the one thread that looks after all
+connections (`accepting.Waiting`) read or write for it, so that it is not woken by each byte of a client that sends one
+a second.
 """
 
 from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from conductor_mock.serving.framing import BLOCK, DRAIN_BYTES, LINGER_S, Connection, Listener
 from conductor_mock.serving.head import Arriving
@@ -17,6 +20,19 @@ from conductor_mock.serving.patience import READ, WRITE, Limits, Pace, is_ready
 from conductor_mock.serving.threads import Lane
 
 _HEAD_BLOCK = 1 << 16
+
+_ENOUGH = 1 << 14
+"""Bytes of a body for which a thread is woken that waits for more."""
+
+_MOMENT_S = 0.02
+"""How long a thread waits by itself: for clients that are merely not as fast as it is."""
+
+
+class Parking(Protocol):
+    """Who reads and writes for threads that wait."""
+
+    def park(self, sock: socket.socket, event: int, step: Callable[[], bool], seconds: float) -> None:
+        """Call `step` whenever the socket is ready, until it is true or the time is over. It must not wait."""
 
 
 class SocketConnection(Connection):
@@ -30,8 +46,9 @@ class SocketConnection(Connection):
     waits_until = 0.0
     """When it is closed if it still waits for its head (`time.monotonic`)."""
 
-    def __init__(self, server: Listener, sock: socket.socket, limits: Limits) -> None:
+    def __init__(self, server: Listener, sock: socket.socket, limits: Limits, parking: Parking) -> None:
         sock.setblocking(False)
+        self.parking = parking
         self._limits = limits
         super().__init__(server, sock, self._stream)
         self.renew()
@@ -51,36 +68,40 @@ class SocketConnection(Connection):
         """Whether what has come is enough to be read by a thread (`Arriving`). To be asked once after each `take`."""
         return self.arriving.is_enough(self.rfile.data)
 
-    def wait(self, event: int, pace: Pace) -> None:
-        """Wait for the client. Raises TimeoutError."""
-        began_s = time.monotonic()
+    def wait_to_read(self, is_enough: Callable[[], bool]) -> None:
+        """Wait until the client has sent something, or it has ended; maybe until that `is_enough`.
+
+        What comes meanwhile may be in `rfile.data` already. Raises TimeoutError.
+        """
+        self._wait(READ, self.reading, lambda: not self.rfile.take() or is_enough())
+
+    def wait_to_write(self, data: memoryview) -> int:
+        """Wait until the client takes more; how much of `data` was sent meanwhile. Raises TimeoutError."""
+        sent = 0
+
+        def send() -> bool:
+            nonlocal sent
+            try:
+                size: int = self.socket.send(data[sent:])
+            except BlockingIOError:
+                return False
+            except OSError:  # the thread will see it, too
+                return True
+            self.writing.moved(size, time.monotonic())
+            sent += size
+            return sent == len(data)
+
+        self._wait(WRITE, self.writing, send)
+        return sent
+
+    def _wait(self, event: int, pace: Pace, step: Callable[[], bool]) -> None:
         with self.waiting():
-            ready = pace.left_s > 0 and is_ready(self.socket, event, pace.left_s)
-        pace.waited(time.monotonic() - began_s)
-        if not ready:
+            pace.begin(time.monotonic())
+            if pace.left_s > 0 and not is_ready(self.socket, event, min(pace.left_s, _MOMENT_S)):
+                self.parking.park(self.socket, event, step, pace.left_s - _MOMENT_S)
+            pace.end(time.monotonic())
+        if pace.left_s <= 0:
             raise TimeoutError("timed out")  # the words that cheroot knows a timeout by
-
-    def receive(self, size: int) -> bytes:
-        """Some bytes, none at the end of what the client sends. Raises OSError."""
-        while True:
-            try:
-                data: bytes = self.socket.recv(size)
-            except BlockingIOError:
-                self.wait(READ, self.reading)
-            else:
-                self.reading.moved(len(data))
-                return data
-
-    def send(self, data: memoryview) -> int:
-        """Send some of it. Raises OSError."""
-        while True:
-            try:
-                size: int = self.socket.send(data)
-            except BlockingIOError:
-                self.wait(WRITE, self.writing)
-            else:
-                self.writing.moved(size)
-                return size
 
     def waiting(self) -> AbstractContextManager[None]:
         """While it is open the thread does nothing, and another one may work in its place."""
@@ -96,7 +117,7 @@ class SocketConnection(Connection):
         self.reading = Pace(LINGER_S, self._limits.least_rate)
         with suppress(OSError):  # the client is gone
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (block := self.receive(BLOCK)):
+            while left > 0 and (block := self.rfile.some(BLOCK)):
                 left -= len(block)
 
 
@@ -117,31 +138,50 @@ class Reader:
             return True
         except OSError:
             return False
+        self._connection.reading.moved(len(data), time.monotonic())
         self.data += data
         return bool(data)
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer where the client ends before. Raises OSError."""
-        blocks = [bytes(self.data[:size])]
-        del self.data[:size]
-        left = size - len(blocks[0])
-        while left > 0 and (block := self._connection.receive(min(left, BLOCK))):
+        blocks, left = [], size
+        while left > 0 and (block := self.some(left)):
             blocks.append(block)
             left -= len(block)
         return b"".join(blocks)
+
+    def some(self, most: int) -> bytes:
+        """Some bytes, none where the client has ended. Raises OSError."""
+        while not self.data:
+            try:
+                block: bytes = self._connection.socket.recv(min(most, BLOCK))
+            except BlockingIOError:
+                self._connection.wait_to_read(lambda: len(self.data) >= min(most, _ENOUGH))
+            else:
+                self._connection.reading.moved(len(block), time.monotonic())
+                return block
+        block = bytes(self.data[:most])
+        del self.data[:most]
+        return block
 
     def readline(self, size: int) -> bytes:
         """As far as the end of the line, so many bytes at most. Raises OSError."""
         looked_at = 0
         while (end := self.data.find(b"\n", looked_at, size) + 1) == 0 and len(self.data) < size:
             looked_at = len(self.data)
-            block = self._connection.receive(_HEAD_BLOCK)
-            if not block:
+            if not self._more(looked_at, lambda: b"\n" in self.data or len(self.data) >= size):
                 break
-            self.data += block
         line = bytes(self.data[: end or size])
         del self.data[: len(line)]
         return line
+
+    def _more(self, had: int, is_enough: Callable[[], bool]) -> bool:
+        """Get more than one had; False where the client has ended."""
+        while self.take() and len(self.data) == had:
+            self._connection.wait_to_read(is_enough)
+            if len(self.data) > had:
+                break
+        return len(self.data) > had
 
     def has_data(self) -> bool:
         """Whether something has come that was not read."""
@@ -163,7 +203,13 @@ class Writer:
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
-                sent += self._connection.send(view[sent:])
+                try:
+                    size: int = self._connection.socket.send(view[sent:])
+                except BlockingIOError:
+                    sent += self._connection.wait_to_write(view[sent:])
+                else:
+                    self._connection.writing.moved(size, time.monotonic())
+                    sent += size
         return sent
 
     def close(self) -> None:
