@@ -25,7 +25,7 @@ from conductor_contracts.text_files import TextFileError, read_text
 from conductor_contracts.verify import Outcome, VerificationError, verify
 
 
-@click.group(cls=Commands)
+@click.group("conductor-contracts", cls=Commands)
 @click.version_option(package_name="conductor-mock")
 def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""

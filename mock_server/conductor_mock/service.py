@@ -195,7 +195,8 @@ def _open_directory(settings: Settings, resources: ExitStack) -> Path:
         directory = Path(tempfile.mkdtemp(prefix="conductor-mock-"))
         resources.callback(shutil.rmtree, directory, ignore_errors=True)
     else:
-        directory = settings.data_dir or default_data_dir()
+        # Absolute: SQLite takes a name that begins with `file:` for a URL.
+        directory = (settings.data_dir or default_data_dir()).absolute()
     resources.callback(lock_file(directory / "lock", f"the data directory {directory}").release)
     for name in FOLDERS:
         if os.path.lexists(directory / name) and not (directory / name).is_dir():

@@ -134,8 +134,9 @@ def test_commands_end_without_a_traceback_whatever_their_output_is(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
     line = [sys.executable, "-m", *command]
+    name = command[0].replace("_", "-").encode()
     for redirect, code, said in (
-        (">/dev/full", CANNOT_WRITE, b": the output cannot be written: No space left on device\n"),
+        (">/dev/full", CANNOT_WRITE, name + b": the output cannot be written: No space left on device\n"),
         (">/dev/full 2>/dev/full", CANNOT_WRITE, b""),
         ("2>/dev/full", 0, b""),
         (">&-", 0, b""),

@@ -96,6 +96,8 @@ STARTS: dict[str, Prepare] = {
         ["--database-url", "postgresql+pg8000://u:s3cret@h/d"],
         NOTHING,
     ),
+    "a time that is no number": lambda _: (["--ephemeral", "--execute-timeout", "nan"], NOTHING),
+    "a time without an end": lambda _: (["--ephemeral", "--execute-timeout", "inf"], NOTHING),
     "an option that is unknown": lambda _: (["--ephemeral", "--fleets", "3"], NOTHING),
 }
 

@@ -87,6 +87,32 @@ def test_a_url_that_cannot_be_used_is_a_sentence_without_its_password(url: str) 
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", [*ODD, b"caf\xe9".decode("utf-8", "surrogateescape")])
+def test_a_relative_data_directory_is_one_below_the_current_folder(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for jobs in (1, 2):
+        with running(data_dir=Path(name)) as fake:
+            fake.default_caller().submit()
+            assert len(fake.default_caller().jobs()) == jobs
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_is_no_regular_file_is_no_database_and_stays_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    (tmp_path / "link").symlink_to(pipe)
+    mode = pipe.stat().st_mode
+
+    for path in (pipe, tmp_path / "link"):
+        with pytest.raises(DatabaseError, match="it is no regular file"):
+            Database(of_file(path))
+
+    assert pipe.stat().st_mode == mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
 def test_a_link_to_a_database_does_not_let_a_second_server_in(tmp_path: Path) -> None:
     (tmp_path / "folder").symlink_to(tmp_path / "real")
     (tmp_path / "real").mkdir()

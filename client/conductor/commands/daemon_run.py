@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conductor.commands.common import Seconds
 from conductor.commands.downloading import DownloadOptions, client_for, make_downloader, summary
 from conductor.commands.transfer_progress import described
 
@@ -28,9 +29,7 @@ def daemon_options(command: Command) -> Command:
     options = (
         click.option("--location", metavar="NAME", help="Only jobs that were submitted with this location."),
         click.option("--once", is_flag=True, help="End when nothing is left to do."),
-        click.option(
-            "--max-idle", type=click.FloatRange(0), metavar="SECONDS", help="End when idle for so long."
-        ),
+        click.option("--max-idle", type=Seconds(0), metavar="SECONDS", help="End when idle for so long."),
         click.option(
             "--log-format",
             type=click.Choice(["text", "json"]),

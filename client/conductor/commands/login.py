@@ -6,14 +6,14 @@ from datetime import datetime, timezone
 
 import click
 
-from conductor.commands.common import json_option, print_json
+from conductor.commands.common import Seconds, json_option, print_json
 from conductor.commands.printing import echo
 
 
 @click.command()
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=1),
+    type=Seconds(min=1),
     default=120.0,
     show_default=True,
     help="Wait so many seconds for the person at the browser.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conductor.commands.common import json_option, print_json
+from conductor.commands.common import Seconds, json_option, print_json
 from conductor.commands.printing import echo
 from conductor.lib.statuses import JobStatus
 
@@ -25,10 +25,10 @@ NAMED = 10
 
 @click.command()
 @click.argument("jids", metavar="JOB...", nargs=-1, required=True)
-@click.option("--timeout", type=click.FloatRange(min=0), help="Give up after so many seconds.")
+@click.option("--timeout", type=Seconds(min=0), help="Give up after so many seconds.")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     default=30.0,
     show_default=True,
     help="Ask at least every so many seconds.",

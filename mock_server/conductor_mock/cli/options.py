@@ -10,6 +10,7 @@ import click
 
 from conductor_contracts.paths import LocalPath
 from conductor_mock.cli.unusable import Unusable
+from conductor_mock.commands.clock import finite
 from conductor_mock.settings import (
     CLIENT_TIMEOUT_S,
     HEAD_TIMEOUT_S,
@@ -130,6 +131,7 @@ def server_options(command: F) -> F:
         click.option(
             "--execute-timeout",
             type=click.FloatRange(min=0, min_open=True),
+            callback=finite,
             default=3600,
             show_default=True,
             help="Seconds a task may run.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,13 +69,13 @@ class _Program(Commands):
         """Run the command that is asked for."""
         try:
             return super().invoke(ctx)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, sqlite3.Error) as error:
             raise Unusable(f"the system refused: {first_line(error)}") from None
         except NoHomeError as error:
             raise Unusable(str(error)) from None
 
 
-@click.group(cls=_Program, commands=COMMANDS)
+@click.group("conductor-mock", cls=_Program, commands=COMMANDS)
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""

@@ -17,7 +17,8 @@ class HoldsError(click.ClickException):
     exit_code = 3
 
 
-def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
+def finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
+    """The number, which click takes for one in every range when it is none (`nan`)."""
     if not math.isfinite(value):
         raise click.BadParameter(f"must be a finite number, got {value}", param=parameter)
     return value
@@ -36,7 +37,7 @@ def show(target: Target) -> None:
 
 
 @clock.command(context_settings={"ignore_unknown_options": True})  # -5 is a number, which the server refuses
-@click.argument("seconds", type=float, callback=_finite)
+@click.argument("seconds", type=float, callback=finite)
 @target_options
 def advance(target: Target, seconds: float) -> None:
     """Let SECONDS of simulated time pass at once."""
@@ -44,7 +45,7 @@ def advance(target: Target, seconds: float) -> None:
 
 
 @clock.command(context_settings={"ignore_unknown_options": True})
-@click.argument("factor", type=float, callback=_finite)
+@click.argument("factor", type=float, callback=finite)
 @target_options
 def speed(target: Target, factor: float) -> None:
     """Let FACTOR simulated seconds pass in each second; 0 is frozen."""

@@ -43,8 +43,8 @@ class DatabaseError(Exception):
 
 
 def of_file(path: Path) -> sa.URL:
-    """The URL of a SQLite file, whatever stands in its name."""
-    return sa.URL.create("sqlite", database=str(path))
+    """The URL of a SQLite file, whatever stands in its name; a relative one could begin as a URL does."""
+    return sa.URL.create("sqlite", database=str(path.absolute()))
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         parsed = _parsed(url)
         self.backend = parsed.get_backend_name()
-        self.shown_url = parsed.render_as_string(hide_password=True)
+        self.shown_url = _shown(parsed)
         self._write_lock = threading.Lock()
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
@@ -260,7 +260,7 @@ def _parsed(url: str | sa.URL) -> sa.URL:
     if not is_one:
         shown = _PASSWORD.sub(r"\1***@", str(url))
         raise DatabaseError(f"not a database URL: {shown!r} ({_WANTED})")
-    shown = parsed.render_as_string(hide_password=True)
+    shown = _shown(parsed)
     if backend not in ("sqlite", "postgresql"):
         raise DatabaseError(f"databases of the kind {backend!r} are not supported; use sqlite or postgresql")
     if backend == "sqlite":
@@ -273,12 +273,23 @@ def _parsed(url: str | sa.URL) -> sa.URL:
     return parsed
 
 
+def _shown(url: sa.URL) -> str:
+    """A URL without its password."""
+    try:
+        return url.render_as_string(hide_password=True)
+    except UnicodeEncodeError:  # a file whose name is not UTF-8
+        return f"{url.drivername}:///{ascii(url.database)[1:-1]}"
+
+
 def _one_file(path: Path, shown: str) -> Path:
     """The file behind a path, links followed. Raises DatabaseError when it has other names, or is no file."""
     try:
         file = path.resolve()
         if file.is_dir():
             raise DatabaseError(f"cannot open {shown}: it is a folder")
+        if file.exists() and not file.is_file():
+            # A device or a pipe would get the mode of a database, and files of SQLite beside it.
+            raise DatabaseError(f"cannot open {shown}: it is no regular file")
         if file.exists() and file.stat().st_nlink > 1:
             raise DatabaseError(
                 f"cannot open {shown}: the file has more than one name (hard links), and SQLite would lose what is "
