@@ -340,6 +340,7 @@ def test_without_a_key_and_a_token_the_error_says_what_to_set(tmp_path: Path) ->
 
 def test_nothing_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "conductor")  # a command that ran in this process may have said otherwise
     bank = Bank()
     tokens = source(tmp_path, bank)
     tokens.renew(tokens.token())

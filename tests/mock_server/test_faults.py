@@ -84,7 +84,7 @@ def test_an_account_has_a_thousand_rules_at_most() -> None:
     rule = {"match": {}, "fault": {"kind": "status", "status": 503}}
     for _ in range(1000):
         faults.add("5001", rule)
-    with pytest.raises(FaultError, match="there are 1000 rules already"):
+    with pytest.raises(FaultError, match="one rule more than the 1000 of an account"):
         faults.add("5001", rule)
     faults.add("5002", rule)
     faults.clear("5001")

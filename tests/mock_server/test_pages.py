@@ -21,8 +21,8 @@ ASSETS = {"/assets/style.css": "text/css", "/assets/live.js": "text/javascript"}
 PICTURE = "/jobs/JID/TID/thumbnail/NUMBER"
 MARKS = {
     "<jid>": "JID",
-    "<tid>": "TID",
-    "<int:number>": "NUMBER",
+    "<number:tid>": "TID",
+    "<number:number>": "NUMBER",
     "<package_id>": "ID",
 }
 """What the reference writes for the parts of an address."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
 
 from conductor_mock.api.doors import dashboard_headers, page_guard
 from conductor_mock.context import service
@@ -11,7 +12,19 @@ from conductor_mock.errors import Refusal, not_found
 from conductor_mock.farm.refusals import NotThereError
 from conductor_mock.version import version
 
+
+class Number(BaseConverter):
+    """Digits of an address, so many that they can be an int: `/jobs/JID/downloads` is the service's, and no task."""
+
+    regex = r"[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+
 pages = Blueprint("pages", __name__)
+pages.record_once(lambda setup: setup.app.url_map.converters.update(number=Number))
 pages.before_request(page_guard)
 pages.after_request(dashboard_headers)
 

@@ -46,13 +46,13 @@ class AttemptRow:
     cost: str
 
 
-def task(jid: str, tid: str) -> str:
+def task(jid: str, tid: int) -> str:
     """The page of a task. Refuses (404) one that there is not."""
     account_id = existing_account()
     with service().accounts.open(account_id) as account:
         state = account.state
         job = lookup.job(state, jid)
-        index, found = lookup.task(job, tid)
+        index, found = lookup.task(job, ids.tid(tid))
         name = state.client_id
         about = {
             "tid": ids.tid(index),
@@ -68,8 +68,8 @@ def task(jid: str, tid: str) -> str:
             ("Download", found.download.status if found.download else "nothing to download"),
         )
         of_job = title_of(job)
-    outputs = output_paths(account_id, jid, tid)
-    lines, note = log_lines(account_id, jid, tid)
+    outputs = output_paths(account_id, jid, ids.tid(tid))
+    lines, note = log_lines(account_id, jid, ids.tid(tid))
     return show(
         "task.html",
         account=name,
@@ -88,14 +88,14 @@ def task(jid: str, tid: str) -> str:
     )
 
 
-def log(jid: str, tid: str) -> str:
+def log(jid: str, tid: int) -> str:
     """What a task said so far, or that it never ran."""
     account_id = existing_account()
     with service().accounts.open(account_id) as account:
         job = lookup.job(account.state, jid)
-        index, _ = lookup.task(job, tid)
+        index, _ = lookup.task(job, ids.tid(tid))
         names = {"jid": ids.jid(job.number), "tid": ids.tid(index), "account": account.state.client_id}
-    lines, note = log_lines(account_id, jid, tid)
+    lines, note = log_lines(account_id, jid, ids.tid(tid))
     return show("log.html", lines=lines, note=note, **names)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
 from conductor_mock.errors import not_found
-from conductor_mock.farm import lookup
+from conductor_mock.farm import ids, lookup
 from conductor_mock.farm.statuses import DELIVERED
 from conductor_mock.farm.values import OutputFile
 from conductor_mock.outputs.drawing import Drawing, draw_output, drawing_of, names_of
@@ -49,14 +49,14 @@ def output_paths(account_id: str, jid: str, tid: str) -> list[tuple[str, int | N
     return [(name.path, None) for name in names_of(left.drawing)]
 
 
-def thumbnail(jid: str, tid: str, number: int) -> Response:
+def thumbnail(jid: str, tid: int, number: int) -> Response:
     """The picture of an output, small. Refuses (404) what is none."""
-    left = _left(existing_account(), jid, tid)
+    left = _left(existing_account(), jid, ids.tid(tid))
     data = _stored(left, number) if left.drawing is None else _drawn(left.drawing, number)
     picture = None if data is None else small(data)
     if picture is None:
         raise not_found(
-            f"output {number} of task {tid[:20]} of job {jid[:20]} is no picture that can be shown"
+            f"output {number} of task {ids.tid(tid)} of job {jid[:20]} is no picture that can be shown"
         )
     return Response(picture, mimetype="image/png")
 

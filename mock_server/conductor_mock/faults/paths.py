@@ -30,7 +30,7 @@ class PathPattern:
     @classmethod
     def compiled(cls, text: str) -> PathPattern:
         """Read an expression. Raises PathPatternError."""
-        import re2  # type: ignore[import-untyped]  # 3 ms, and most servers have no rule
+        import re2  # 3 ms, and most servers have no rule
 
         options = re2.Options()
         options.log_errors = False  # they are told to whoever asked, not to the terminal
