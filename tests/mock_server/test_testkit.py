@@ -8,19 +8,25 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import requests
 import responses
+from requests.adapters import HTTPAdapter
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
 from conductor.lib.wire.transport import Transport
+from conductor_mock.app import create_app
+from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
 from conductor_mock.testkit import Fake, mock_conductor
-from conductor_mock.testkit.control import ControlError
+from conductor_mock.testkit.control import Control, ControlError
+from conductor_mock.testkit.serving import of_server
 from support.farm import job as arguments
 
 JOB = {
@@ -140,6 +146,22 @@ def test_a_reset_leaves_nothing(fake: Fake) -> None:
     fake.faults.add("jobs.list")
     fake.reset()
     assert (fake.jobs, fake.files, fake.requests(), fake.faults.all) == ([], [], [], [])
+
+
+def test_an_account_of_a_server_that_goes_on_is_emptied_however_its_test_ends() -> None:
+    accounts = []
+
+    def fail(server: Server) -> NoReturn:
+        with of_server(server) as fake:
+            accounts.append(fake.account)
+            fake.faults.add("jobs.list")
+            raise AssertionError("a test that fails")
+
+    with Server(create_app(Settings(ephemeral=True, speed=0))) as server:
+        with pytest.raises(AssertionError, match="a test that fails"):
+            fail(server)
+        with closing(HTTPAdapter()) as adapter:
+            assert Fake(Control(server.url, accounts[0], adapter), {}).faults.all == []
 
 
 def test_exactly_once_is_kept_by_a_submitter_that_knows_and_broken_by_one_that_does_not() -> None:

@@ -34,8 +34,10 @@ def of_server(server: Server) -> Iterator[Fake]:
     try:
         control.sign_in()
         fake = Fake(control, {**server.environment(), API_KEY: account.api_key()})
-        with home() as folder, variables({**fake.environment, **folder}, removed(fake.environment)):
-            yield fake
-        fake.reset()
+        try:
+            with home() as folder, variables({**fake.environment, **folder}, removed(fake.environment)):
+                yield fake
+        finally:
+            fake.reset()
     finally:
         adapter.close()
