@@ -22,11 +22,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a task. Times are ISO 8601 of the simulated clock, None for what has not come."""
+    """One try at a task. Times are ISO 8601 of the simulated clock; until it has ended `outcome` is "running"."""
 
-    started: str | None
+    started: str
     ended: str | None
-    outcome: str | None
+    outcome: str
     exit_code: int | None
 
 
@@ -37,7 +37,7 @@ class Task:
     tid: str
     status: str
     command: str
-    frames: str | None
+    frames: str
     attempts: tuple[Attempt, ...]
     outputs: tuple[str, ...]
 
@@ -152,10 +152,10 @@ class FaultRule:
 
 def _task(record: Mapping[str, Any]) -> Task:
     attempts = tuple(
-        Attempt(each.get("started"), each.get("ended"), each.get("outcome"), each.get("exit_code"))
+        Attempt(each["started"], each["ended"], each["outcome"], each["exit_code"])
         for each in record["attempts"]
     )
-    outputs = tuple(each["path"] if isinstance(each, Mapping) else str(each) for each in record["outputs"])
+    outputs = tuple(file["path"] for file in record["outputs"])
     return Task(record["tid"], record["status"], record["command"], record["frames"], attempts, outputs)
 
 
