@@ -149,7 +149,10 @@ def test_a_lost_run_is_started_again_once_whatever_the_policy_says(farm: Farm) -
     farm.start_all()
     farm.end(farm.runs[-1], "lost", reason="gone")
     assert farm.outcomes() == ["lost", "running"]
-    assert history.task_status_at(farm.state.jobs[1], farm.task(), farm.state.now_us) == "running"
+    assert history.job_status_at(farm.state, farm.state.jobs[1], farm.state.now_us) == (
+        "running",
+        ["running"],
+    )
     farm.start_all()
     farm.end(farm.runs[-1], "lost", reason="gone")
 

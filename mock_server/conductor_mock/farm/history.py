@@ -16,24 +16,15 @@ _OF_WAITING_TASKS = (TaskStatus.HOLDING, TaskStatus.KILLED)
 """What is done to a task that waits; one that has ended is started again, reviewed or brought home."""
 
 
-def task_status_at(job: Job, task: Task, t_us: int) -> TaskStatus:
-    """The status of a task at a time after its job was created."""
-    return _status_at(task, t_us, has_scouts=_has_scouts(job))
-
-
 def job_status_at(state: State, job: Job, t_us: int) -> tuple[JobStatus, list[TaskStatus]]:
     """The status of a job, and of each of its tasks. Raises InvalidRequestError for a time beyond its life so far."""
     if not job.created_us <= t_us <= state.now_us:
         span = f"from the creation of the job, {iso(job.created_us)}, to now, {iso(state.now_us)}"
         raise InvalidRequestError(f"at must be a time {span}", "at")
     phase = next(phase for when, phase in reversed(job.phases) if when <= t_us)
-    has_scouts = _has_scouts(job)
+    has_scouts = any(task.scout for task in job.tasks)
     statuses = [_status_at(task, t_us, has_scouts=has_scouts) for task in job.tasks]
     return tasks.status_of(phase, Counter(statuses)), statuses
-
-
-def _has_scouts(job: Job) -> bool:
-    return any(task.scout for task in job.tasks)
 
 
 def _status_at(task: Task, t_us: int, *, has_scouts: bool) -> TaskStatus:
