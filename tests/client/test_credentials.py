@@ -17,16 +17,8 @@ from hypothesis import strategies as st
 
 from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
-from conductor.lib.login.credentials import (
-    ApiKey,
-    Token,
-    TokenSource,
-    account_of,
-    api_key,
-    claims,
-    fingerprint,
-    same_domain,
-)
+from conductor.lib.login.api_keys import ApiKey, api_key, fingerprint
+from conductor.lib.login.credentials import Token, TokenSource, account_of, claims, same_domain
 from support.client_world import NOW, URL, jwt
 
 KEY = ApiKey("client-1", "-----BEGIN KEY-----\nabc\n-----END KEY-----")

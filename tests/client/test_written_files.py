@@ -17,7 +17,7 @@ from conductor.lib.exceptions import BadArgumentError, ConductorError, ConfigErr
 from conductor.lib.file_utils import read_path_list
 from conductor.lib.files.text_file import read_text
 from conductor.lib.files.yaml_file import NotYamlError, parse_yaml
-from conductor.lib.login.credentials import ApiKey, api_key
+from conductor.lib.login.api_keys import ApiKey, api_key
 from conductor.lib.submission.resolution import resolve
 
 JOB = "instance_type: n1-standard-1\noutput_path: /out\ncmd: render\n"

@@ -28,7 +28,8 @@ from conductor.lib.download.partial_file import PartialFile, partial_path
 from conductor.lib.download.records import pages
 from conductor.lib.downloader import Downloader
 from conductor.lib.exceptions import ConductorError, LoginError, OutcomeUnknownError, UnexpectedAnswerError
-from conductor.lib.login.credentials import ApiKey, TokenStore
+from conductor.lib.login.api_keys import ApiKey
+from conductor.lib.login.credentials import TokenStore
 from conductor.lib.upload.claims import next_claim
 from conductor.lib.upload.plan import plan_of
 from conductor.lib.wire import limits

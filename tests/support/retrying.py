@@ -13,7 +13,7 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
 from conductor.lib.files.local import look_at
-from conductor.lib.login.credentials import api_key
+from conductor.lib.login.api_keys import api_key
 from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.uploader import Uploader
 from conductor.lib.wire.transport import Transport

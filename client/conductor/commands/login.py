@@ -29,7 +29,7 @@ def login(timeout: float, no_browser: bool, as_json: bool) -> None:
 
     from conductor.lib.browser_login import login_with_browser
     from conductor.lib.config import Config
-    from conductor.lib.login.credentials import api_key
+    from conductor.lib.login.api_keys import api_key
 
     config = Config.load()
     if api_key(config) is not None:

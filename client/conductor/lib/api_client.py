@@ -9,7 +9,8 @@ from typing import Any
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.config import Config
 from conductor.lib.exceptions import LoginError
-from conductor.lib.login.credentials import SCOPE, ApiKey, TokenSource, account_of, api_key
+from conductor.lib.login.api_keys import ApiKey, api_key
+from conductor.lib.login.credentials import SCOPE, TokenSource, account_of
 from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.submission.send import Submission
 from conductor.lib.wire.call import Tokens

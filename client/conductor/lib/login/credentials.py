@@ -1,4 +1,4 @@
-"""API keys and the tokens they buy (wire reference 1.1, 1.3, 1.4, 1.7).
+"""The tokens that API keys and logins buy (wire reference 1.1, 1.4, 1.7).
 
 A token is kept in ``~/.config/conductor/api_key_credentials`` (mode 0600, replaced atomically) and used by
 every process of the user until it expires. Without an API key the token of a browser login, in
@@ -8,24 +8,20 @@ every process of the user until it expires. Without an API key the token of a br
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conductor.lib.config import Config
 from conductor.lib.exceptions import ConfigError, LoginError
-from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.file_lock import locked
 from conductor.lib.files.local_paths import home
 from conductor.lib.files.replacing import replace_file
-from conductor.lib.files.text_file import NotTextError, read_text
+from conductor.lib.login.api_keys import ApiKey, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -33,71 +29,6 @@ API_KEY_FILE = "api_key_credentials"
 BROWSER_FILE = "credentials"
 SCOPE = "owner admin user"  # as it is asked for
 STORED_SCOPE = "user admin owner"  # as the vendor's clients write it down
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """What a program logs in with."""
-
-    client_id: str
-    private_key: str = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str, source: str) -> ApiKey:
-        """Read a key: JSON with ``client_id`` and ``private_key``, or base64 of that.
-
-        Raises ConfigError that names the source and never quotes the key.
-        """
-        content = _key_json(text)
-        client_id, private_key = (
-            (content.get("client_id"), content.get("private_key")) if content else (None, None)
-        )
-        if (
-            not isinstance(client_id, str)
-            or not isinstance(private_key, str)
-            or not client_id
-            or not private_key
-        ):
-            raise ConfigError(
-                f"{source} holds no API key; accepted: JSON with the texts client_id and private_key, "
-                "or base64 of that JSON"
-            )
-        return cls(client_id, private_key)
-
-
-def _key_json(text: str) -> dict[str, Any] | None:
-    """Return the object in a key's text, None if there is none.
-
-    Line ends inside the text are dropped where it is no JSON with them: shells and files add them.
-    """
-    text = text.lstrip("\ufeff")  # a variable that was made of a file may begin with its byte order mark
-    joined = text.replace("\r", "").replace("\n", "").strip()
-    candidates = [text, joined]
-    with suppress(binascii.Error, UnicodeDecodeError, ValueError):
-        candidates.append(base64.b64decode(joined, validate=True).decode())
-    for candidate in candidates:
-        with suppress(ValueError, RecursionError):
-            content = json.loads(candidate)
-            if isinstance(content, dict):
-                return content
-    return None
-
-
-def api_key(config: Config) -> ApiKey | None:
-    """Return the configured key, None if there is none. Raises ConfigError for one that cannot be read."""
-    if config["api_key"]:
-        return ApiKey.parse(config["api_key"], f"api_key (from {config.source('api_key')})")
-    path = config["api_key_path"]
-    if not path:
-        return None
-    origin = f"{path} (api_key_path from {config.source('api_key_path')})"
-    try:
-        text = read_text(Path(path))
-    except OSError as error:
-        raise ConfigError(f"{origin} cannot be read: {error.strerror}") from None
-    except NotTextError as error:
-        raise ConfigError(f"{origin} {error}") from None
-    return ApiKey.parse(text, origin)
 
 
 @dataclass(frozen=True)
@@ -300,11 +231,3 @@ class TokenSource:
         if token.expiration < self._now():
             return "has expired"
         return f"was refused by {self._api_url}" if token.access_token == refused else ""
-
-
-def fingerprint(key: ApiKey, api_url: str) -> str:
-    """Return a text that tells keys and servers apart without giving either away.
-
-    Of the whole key: one whose private part is another is another key, which the service has yet to accept.
-    """
-    return hashed_name(f"{api_url}\0{key.client_id}\0{key.private_key}")[:32]
