@@ -10,7 +10,7 @@ from conductor_contracts.contract import load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.fidelity import fidelity_page
 from conductor_mock.faults import reference as faults
-from conductor_mock.outputs import commands
+from conductor_mock.outputs import conventions
 
 DOCS = Path(__file__).parent
 
@@ -27,7 +27,7 @@ def with_table(page: str, table: str) -> str:
 
 PAGES: Mapping[str, Callable[[str], str]] = {
     "fidelity.md": lambda _: fidelity_page(load()),
-    "reference/outputs.md": lambda page: with_table(page, commands.reference()),
+    "reference/outputs.md": lambda page: with_table(page, conventions.reference()),
     "reference/server.md": lambda page: faults.written(with_table(page, control_table(load_control()))),
     "reference/submit.md": lambda page: with_table(page, arguments.reference()),
 }

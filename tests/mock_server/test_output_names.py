@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conductor_mock.outputs.commands import CONVENTIONS, read
+from conductor_mock.outputs.commands import read
+from conductor_mock.outputs.conventions import CONVENTIONS, Convention
 from conductor_mock.outputs.names import MAX_PICTURES, OutputName, output_names
 
 OUT = "/proj/out"
@@ -137,10 +138,7 @@ def test_a_long_command_is_read_at_its_beginning_only() -> None:
 
 
 @pytest.mark.parametrize("row", CONVENTIONS, ids=lambda row: row.renderer)
-def test_every_option_of_a_row_is_read(row: object) -> None:
-    from conductor_mock.outputs.commands import Convention
-
-    assert isinstance(row, Convention)
+def test_every_option_of_a_row_is_read(row: Convention) -> None:
     program = row.programs[0] if row.programs else "unheard-of"
     for option in (*row.file, *row.prefix, *row.name):
         for form in (f"{option}=pic", f"{option} pic"):

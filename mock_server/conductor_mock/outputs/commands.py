@@ -1,7 +1,7 @@
 """What the command line of a render says: where its pictures go, and which frames it renders.
 
-Every renderer has options of its own; `CONVENTIONS` has a row for each. A command is only read, never trusted: one
-that cannot be understood says nothing.
+Every renderer has options of its own (`conventions`). A command is only read, never trusted: one that cannot be
+understood says nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conductor_mock.farm.frames import Frames, FramesError, parse
+from conductor_mock.outputs.conventions import CONVENTIONS, Convention
 
 MAX_READ_CHARS = 16_384
 """What a command says after so many characters is not read: taking words apart gets slow with long ones."""
@@ -22,92 +23,6 @@ PICTURE_ENDINGS = frozenset({
     "mov", "mp4", "avi", "mkv", "abc", "vdb", "bgeo", "usd", "usda", "usdc",
 })  # fmt: skip
 """Endings that a simulated picture does not keep: it is a PNG whatever was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Convention:
-    """The options of one renderer. `programs` are lower-case names without version and ending; none is any program.
-
-    `file` names a file, `prefix` a beginning that frame numbers are added to as they are, `folder` and `name` the two
-    halves of a file's name. `frames` takes a specification (wire reference 7.3), `span` first, last and step as up to
-    three words, `first`, `last` and `step` one of them each.
-    """
-
-    renderer: str
-    programs: tuple[str, ...] = ()
-    file: tuple[str, ...] = ()
-    prefix: tuple[str, ...] = ()
-    folder: tuple[str, ...] = ()
-    name: tuple[str, ...] = ()
-    frames: tuple[str, ...] = ()
-    span: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
-    last: tuple[str, ...] = ()
-    step: tuple[str, ...] = ()
-
-
-CONVENTIONS = (
-    Convention(
-        "Blender",
-        ("blender",),
-        prefix=("-o", "--render-output"),
-        frames=("-f", "--render-frame"),
-        first=("-s", "--frame-start", "--start"),
-        last=("-e", "--frame-end", "--end"),
-        step=("-j", "--frame-jump"),
-    ),
-    Convention("V-Ray Standalone", ("vray",), file=("-imgFile",), frames=("-frames",)),
-    Convention(
-        "Maya, with any renderer",
-        ("render", "mayabatch", "maya"),
-        folder=("-rd",),
-        name=("-im",),
-        first=("-s",),
-        last=("-e",),
-        step=("-b",),
-    ),
-    Convention("Arnold", ("kick",), file=("-o",), frames=("-frame",)),
-    Convention("RenderMan", ("prman",), file=("-o", "-output"), frames=("-frame", "-f")),
-    Convention("Nuke", ("nuke",), frames=("-F",)),
-    Convention(
-        "Houdini",
-        ("hython", "hrender", "hbatch", "husk", "mantra"),
-        file=("-o", "--output", "--out"),
-        span=("-f", "--frame", "--frames"),
-    ),
-    Convention("Katana", ("katana", "katanabin"), file=("--output",), frames=("-t",)),
-    Convention(
-        "Clarisse",
-        ("crender", "cnode", "clarisse"),
-        file=("-output",),
-        frames=("-image_frames_list",),
-        first=("-start_frame",),
-        last=("-end_frame",),
-        step=("-frame_step",),
-    ),
-    Convention("Cinema 4D", ("commandline", "c4d", "cinema 4d"), file=("-oimage",), span=("-frame",)),
-    Convention("Redshift", ("redshiftcmdline",), folder=("-oip",), name=("-oin",), frames=("-frame",)),
-    Convention(
-        "3ds Max", ("3dsmaxcmd", "3dsmaxio", "cmaxcmd"), file=("-outputName", "-o"), frames=("-frames",)
-    ),
-    Convention(
-        "After Effects", ("aerender",), file=("-output",), first=("-s",), last=("-e",), step=("-i",)
-    ),
-    Convention(
-        "any other",
-        file=(
-            "-o", "--out", "-out", "--output", "-output", "--output-file", "--outfile", "-imgFile", "--image", "-image",
-        ),
-        prefix=("--render-output", "--prefix", "--output-prefix"),
-        folder=("-rd", "--output-dir", "--outdir", "--out-dir", "--output-path"),
-        name=("-im", "--name"),
-        frames=("-F", "-f", "-frame", "--frame", "-frames", "--frames"),
-        first=("-s", "--start", "-start", "--frame-start", "--start-frame"),
-        last=("-e", "--end", "-end", "--frame-end", "--end-frame"),
-        step=("-b", "--by", "--step"),
-    ),
-)  # fmt: skip
-"""One row for each renderer; the last one is for every program that has none. Inferred from public manuals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,35 +55,6 @@ def read(command: str, output_path: str) -> RenderCommand:
         target or _picture_among(words, output_path),
         next(filter(None, (_frames(row, options) for row in rows)), None),
     )
-
-
-def reference() -> str:
-    """The conventions as the table of the documents."""
-    lines = ["| renderer | programs | output | frames |", "|---|---|---|---|"]
-    for row in CONVENTIONS:
-        output = _listed(
-            (row.file, ""),
-            (row.prefix, "PREFIX"),
-            (row.folder, "FOLDER"),
-            (row.name, "NAME"),
-            none="the title",
-        )
-        frames = _listed((row.frames, ""), (row.span, "FIRST LAST STEP"), none="")
-        ends = _listed((row.first, ""), (row.last, ""), (row.step, ""), none="")
-        programs = ", ".join(row.programs) or "every program without a row"
-        lines.append(
-            f"| {row.renderer} | {programs} | {output} | {'; '.join(part for part in (frames, ends) if part)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _listed(*parts: tuple[Sequence[str], str], none: str) -> str:
-    texts = [
-        " ".join(f"`{option}{f' {value}' if value else ''}`" for option in options)
-        for options, value in parts
-        if options
-    ]
-    return ", ".join(texts) or none
 
 
 # Words
