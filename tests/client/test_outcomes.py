@@ -71,6 +71,7 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
     secret = requests.ConnectionError("for http://host/get?token=abcdefgh12345678")
     assert "abcdefgh12345678" not in str(failure_from(secret))
     assert failure_from(requests.ConnectionError()).text == "ConnectionError"
+    assert str(failure_from(requests.ConnectionError(_NO_ROUTE))) == "no connection: no route"
 
 
 @pytest.mark.parametrize(

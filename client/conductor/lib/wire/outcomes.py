@@ -127,4 +127,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _explain(error: BaseException) -> str:
     """Return the innermost reason in one line; the outer texts repeat the URL and its secrets."""
     innermost = list(_causes(error))[-1]
-    return scrub(scrub_urls(" ".join(f"{innermost}".split()))) or type(innermost).__name__
+    text = " ".join(f"{innermost}".split())
+    if isinstance(innermost, urllib3.exceptions.NewConnectionError):
+        text = text.partition(": ")[2] or text  # it begins with the connection, as an object of Python
+    return scrub(scrub_urls(text)) or type(innermost).__name__

@@ -75,7 +75,8 @@ def _error_for_failure(failure: Failure, attempted: Attempted) -> ConductorError
     if failure.kind is FailureKind.INVALID:
         return _make(StopError, attempted, text)
     if not failure.may_have_been_sent:
-        return _make(UnreachableError, attempted, f"{text}; nothing was sent")
+        where = "" if operation.origin is Origin.SIGNED else "; check that the service runs, and CONDUCTOR_URL"
+        return _make(UnreachableError, attempted, f"{text}; nothing was sent{where}")
     if not operation.repeatable:
         return _unknown(attempted, text, Acted.UNKNOWN)
     return _make(UnreachableError, attempted, text, acted=_perhaps(operation))
