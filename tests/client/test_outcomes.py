@@ -79,6 +79,7 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
     [
         (b'{"message": "no", "errors": [{"path": "/a", "message": "is b"}]}', "no (/a: is b)"),
         (b'{"message": "no", "errors": [{"path": "/a"}, {"message": "no"}, {}, 7]}', "no (/a)"),
+        (b'{"message": "no", "errors": [{"path": "Authorization", "message": "no"}]}', "no (Authorization)"),
         (b'{"message": "no", "errors": 7}', "no"),
         (b'{"message": 7}', '{"message": 7}'),
         (b"['odd']\n  text", "['odd'] text"),
@@ -91,6 +92,7 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
     ids=[
         "details",
         "odd details",
+        "details that repeat the message",
         "no details",
         "no message",
         "free text",

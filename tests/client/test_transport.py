@@ -137,8 +137,25 @@ def test_a_refused_connection_is_tried_again_and_nothing_was_acted_on(operation:
     assert waits == [0.5, 1.0, 2.0, 4.0]
     assert (caught.value.acted, caught.value.attempts) == (Acted.NO, 5)
     said = str(caught.value)
-    assert said.endswith("Connection refused; nothing was sent; check that the service runs, and CONDUCTOR_URL")
+    assert said.endswith(
+        "Connection refused; nothing was sent; check that the service runs, and CONDUCTOR_URL"
+    )
     assert "host=" not in said
+
+
+@pytest.mark.parametrize(
+    ("body", "end"),
+    [
+        (b"<!DOCTYPE HTML><h1>Not found</h1>", "; that is a page: does CONDUCTOR_URL name the service?"),
+        (b"no such job", " 404 Not Found: no such job"),
+    ],
+    ids=["page", "text"],
+)
+def test_a_page_of_another_server_is_told_as_one(body: bytes, end: str) -> None:
+    call = [answer(404, body)]
+    with RawServer([call]) as server, make_transport() as transport, pytest.raises(RefusedError) as caught:
+        transport.send(Call(PACKAGES_LIST, f"{server.url}/packages"))
+    assert str(caught.value).endswith(end)
 
 
 class Stream(io.RawIOBase):

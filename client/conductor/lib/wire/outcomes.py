@@ -31,6 +31,11 @@ class Answer:
         """Return the body as JSON. Raises ValueError if it is not, or has a number out of range."""
         return read_json(self.content)
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is for people, in HTML or XML, as web servers answer that know nothing of the protocol."""
+        return self.content.lstrip().startswith(b"<")
+
     def message(self) -> str:
         """Return what the server says about itself in an error, safe to show.
 
@@ -52,9 +57,10 @@ def _error_text(body: Any) -> str:
     errors = body.get("errors")
     entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
     details = [
-        ": ".join(str(entry[key]) for key in ("path", "message") if entry.get(key)) for entry in entries
+        ": ".join(str(entry[key]) for key in ("path", "message") if entry.get(key) not in (None, "", message))
+        for entry in entries
     ]
-    details = [detail for detail in details if detail and detail != message]
+    details = [detail for detail in details if detail]
     return message + (f" ({'; '.join(details)})" if details else "")
 
 

@@ -75,7 +75,9 @@ def _error_for_failure(failure: Failure, attempted: Attempted) -> ConductorError
     if failure.kind is FailureKind.INVALID:
         return _make(StopError, attempted, text)
     if not failure.may_have_been_sent:
-        where = "" if operation.origin is Origin.SIGNED else "; check that the service runs, and CONDUCTOR_URL"
+        where = (
+            "" if operation.origin is Origin.SIGNED else "; check that the service runs, and CONDUCTOR_URL"
+        )
         return _make(UnreachableError, attempted, f"{text}; nothing was sent{where}")
     if not operation.repeatable:
         return _unknown(attempted, text, Acted.UNKNOWN)
@@ -98,7 +100,10 @@ def _error_for_answer(answer: Answer, attempted: Attempted) -> ConductorError:
     if status in (408, 429) or not_acted_on(answer):
         return _make(BusyError, attempted, reason, status)
     if 400 <= status < 500:
-        return _make(RefusedError, attempted, reason, status)
+        where = (
+            "" if signed or not answer.is_page else "; that is a page: does CONDUCTOR_URL name the service?"
+        )
+        return _make(RefusedError, attempted, f"{reason}{where}", status)
     if 300 <= status < 400 and status != 303:
         return _make(UnexpectedAnswerError, attempted, f"{reason}{_redirect(answer)}", status)
     if not attempted.operation.repeatable:
