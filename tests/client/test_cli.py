@@ -83,6 +83,18 @@ def test_options_win_over_the_file_and_can_be_the_whole_job(service: FakeService
     )
 
 
+def test_tasks_are_given_one_by_one_or_as_lists(service: FakeService, tmp_path: Path) -> None:
+    file = write(tmp_path, "job.json", json.dumps(JOB))
+    words = ('{"command": "a"}', '[{"command": "b"}, {"command": "c"}]', '{"command": "d"}')
+    done = run("submit", "--file", file, *(part for word in words for part in ("--tasks-data", word)))
+    assert done.exit_code == 0
+    assert [task["command"] for task in service.jobs[0]["tasks_data"]] == ["a", "b", "c", "d"]
+
+    done = run("submit", "--file", file, "--tasks-data", words[0], "--tasks-data", "{command: e}")
+    assert done.exit_code == 2
+    assert "tasks_data: given '{command: e}' (not JSON)" in done.stderr
+
+
 def test_every_argument_has_an_option() -> None:
     shown = run("submit", "--help").stdout
     for argument in ARGUMENTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,16 +26,16 @@ def _option(argument: Argument) -> Callable[..., Any]:
     if isinstance(argument.kind, Flag):
         declarations = [f"--{name}/--no-{name}" for name in spellings]
         return click.option(*declarations, argument.name, default=None, help=argument.doc)
-    repeated = isinstance(argument.kind, (MapOf, Metadata)) or _is_plain_list(argument)
+    repeated = isinstance(argument.kind, (MapOf, Metadata, ListOf))
     hint = "NAME=VALUE" if isinstance(argument.kind, (MapOf, Metadata)) else None
-    if isinstance(argument.kind, Record) or argument.name == "tasks_data":
+    if isinstance(argument.kind, Record) or (repeated and _holds_records(argument)):
         hint = "JSON"
     declarations = [f"--{name}" for name in spellings]
     return click.option(*declarations, argument.name, multiple=repeated, metavar=hint, help=argument.doc)
 
 
-def _is_plain_list(argument: Argument) -> bool:
-    return isinstance(argument.kind, ListOf) and not isinstance(argument.kind.item, Record)
+def _holds_records(argument: Argument) -> bool:
+    return isinstance(argument.kind, ListOf) and isinstance(argument.kind.item, Record)
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,33 @@ def _read(argument: Argument, value: Any) -> Any:
     if isinstance(value, str):
         if not value and isinstance(argument.kind, PathText):
             return _Unreadable(value, NO_PATH)
-        try:
-            return argument.kind.from_text(value)
-        except ValueError as error:
-            return _Unreadable(value, str(error))
-    if _is_plain_list(argument):
+        return _from_text(argument, value)
+    if _holds_records(argument):
+        return _joined(_from_text(argument, text) for text in value)
+    if isinstance(argument.kind, ListOf):
         return [absolute(path) for path in value] if _holds_paths(argument) else list(value)
     pairs = [text.partition("=") for text in value]
     for name, mark, text in pairs:
         if not mark:
             return _Unreadable(name + text, "text without =")
     return {name: text for name, _, text in pairs}
+
+
+def _from_text(argument: Argument, text: str) -> Any:
+    try:
+        return argument.kind.from_text(text)
+    except ValueError as error:
+        return _Unreadable(text, str(error))
+
+
+def _joined(values: Iterable[Any]) -> Any:
+    """Return one list of items and lists of items, or the first of them that cannot be read."""
+    items: list[Any] = []
+    for value in values:
+        if isinstance(value, _Unreadable):
+            return value
+        items.extend(value if isinstance(value, list) else [value])
+    return items
 
 
 def _holds_paths(argument: Argument) -> bool:
