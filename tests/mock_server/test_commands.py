@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 import responses
 from click.testing import CliRunner, Result
@@ -16,6 +17,7 @@ from conductor_mock.cli import main
 from conductor_mock.commands import COMMANDS
 from conductor_mock.context import service_of
 from conductor_mock.inprocess import InProcess, in_process
+from conductor_mock.serving import ready
 from conductor_mock.settings import Settings
 from support.bundles import parts_of
 from support.server import ApiCaller, ManualWall
@@ -311,6 +313,20 @@ def test_that_no_server_answers_is_said_with_what_to_do(
 
     assert f"no conductor-mock answers at {url} (connection refused)" in output
     assert "start one with 'conductor-mock serve'" in output
+
+
+def test_whoever_asks_in_vain_is_told_of_the_server_of_their_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor_mock.commands.target.default_data_dir", lambda: tmp_path)
+    own = {"url": "http://127.0.0.1:9", "pid": 1, "version": "0", "env": {}}
+    (tmp_path / ready.OWN_FILE).write_text(json.dumps(own))
+    hint = '; yours is at http://127.0.0.1:9: eval "$(conductor-mock env)"'
+
+    assert hint not in run("clock", "--url", "http://127.0.0.1:1", code=2).output, "it was killed"
+    with filelock.FileLock(tmp_path / "lock"):
+        assert hint in run("clock", "--url", "http://127.0.0.1:1", code=2).output
+        assert hint not in run("clock", "--url", "http://127.0.0.1:9", code=2).output
 
 
 @pytest.mark.parametrize("url", ["nowhere", "ftp://127.0.0.1", "http://", "http://[::1"])

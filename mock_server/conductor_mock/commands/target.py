@@ -14,7 +14,9 @@ import requests
 
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
-from conductor_mock.settings import DEFAULT_PORT
+from conductor_mock.serving import ready
+from conductor_mock.settings import DEFAULT_PORT, NoHomeError, default_data_dir
+from conductor_mock.store.database import is_locked
 
 CONNECT_S = 10
 """How long a connection may take. An answer may take as long as it does: `until idle` is a long way."""
@@ -108,7 +110,7 @@ class Target:
         except (requests.RequestException, ValueError) as error:
             raise UnreachableError(
                 f"no conductor-mock answers at {self.url} ({_reason(error)}); start one with "
-                "'conductor-mock serve', or name another with --url"
+                f"'conductor-mock serve', or name another with --url{_elsewhere(self.url)}"
             ) from None
         if "X-Conductor-Mock" not in answer.headers:
             raise UnreachableError(
@@ -183,6 +185,18 @@ def _url(url: str | None, ready_file: Path | None) -> str:
         url = str(read_ready_file(ready_file)["url"])
     url = url or os.environ.get("CONDUCTOR_URL") or f"http://127.0.0.1:{DEFAULT_PORT}"
     return url.rstrip("/")
+
+
+def _elsewhere(url: str) -> str:
+    """Where the server of the user's own data directory listens, if it is another one than was asked."""
+    try:
+        directory = default_data_dir()
+    except NoHomeError:
+        return ""
+    found = ready.read(directory / ready.OWN_FILE)
+    if found is None or found["url"] == url or not is_locked(directory / "lock"):
+        return ""
+    return f'; yours is at {found["url"]}: eval "$(conductor-mock env)"'
 
 
 def _message(answer: requests.Response) -> str:
