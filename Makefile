@@ -29,7 +29,8 @@ demo-blender: $(BLENDER)/.blender ## render 12 frames with Blender for real (Pyt
 	  $(BLENDER)/bin/python examples/render.py blender --folder build/demo-blender
 
 serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data directory
-	@$(BIN)/conductor-mock serve --ephemeral
+	@mkdir -p build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" conductor-mock serve --ephemeral --ready-file build/serve.json
 
 check: $(VENV)/.dev ## lint, types and import rules
 	$(BIN)/ruff check .

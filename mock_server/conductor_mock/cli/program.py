@@ -273,7 +273,9 @@ def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> s
     if ready_file is not None:
         arguments = ["--ready-file", str(ready_file)]
     elif options["ephemeral"]:
-        return "clients find its URL and key in the file of --ready-file, which was not asked for"
+        return (
+            "its key goes with it: start it with --ready-file FILE for 'conductor-mock env --ready-file FILE'"
+        )
     else:
         arguments = [] if options["data_dir"] is None else ["--data-dir", str(options["data_dir"])]
     return f'point clients at it with: eval "$({shlex.join(["conductor-mock", "env", *arguments])})"'
