@@ -471,7 +471,6 @@ MACHINE_TRAPS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "none": lambda document: document["instance_types"].clear(),
     "memory of two types": lambda document: document["instance_types"][0].update(memory=7.5),
     "a GPU without a model": _without_model,
-    "one without categories": lambda document: document["instance_types"][0].update(categories=None),
 }
 
 

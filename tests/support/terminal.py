@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from support.served import PATIENCE_S
@@ -36,6 +37,14 @@ class Terminal:
         self.screen.write(b"\x03")
         self.wait_for(until)
         os.kill(self.pid, signal.SIGCONT)
+        while self._has_pending(signal.SIGINT):  # a second one that comes before it is taken would be the same one
+            os.sched_yield()
+
+    def _has_pending(self, number: signal.Signals) -> bool:
+        """Whether a signal was sent to the program that it has not taken yet."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        (pending,) = re.findall(r"^ShdPnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        return bool(int(pending, 16) >> (number - 1) & 1)
 
     def code(self) -> int:
         """Wait for the end of the program; its exit code."""
