@@ -105,6 +105,9 @@ _INDEXES: Mapping[tuple[type, str], Callable[[State, Any], Any]] = {
     (Job, "to_deliver"): lambda state, job: [index for index, flag in enumerate(job.to_deliver) if flag],
     (Job, "undelivered"): lambda state, job: job.undelivered,
     (Job, "active"): lambda state, job: job.active,
+    (Job, "spent"): lambda state, job: job.spent,
+    (Job, "rate"): lambda state, job: job.rate,
+    (Job, "rate_since"): lambda state, job: job.rate_since,
     (State, "events"): lambda state, owner: sorted(
         event for event in state.events if _is_to_come(state, event)
     ),
