@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from conductor_mock.dashboard import shown, thumbnails
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.statuses import JobStatus, TaskStatus
 from support.server import ApiCaller, Fake
 
 ONE_FAILS = {"mock_outcome": "failed", "mock_frames": "3"}
@@ -153,6 +155,7 @@ def test_a_job_shows_its_tasks_warnings_uploads_events_and_hides_secrets(fake: F
     assert "Task 002 ended: failed with exit code 1" in text
     assert "td@example.com: Job 00001 failed" in text
     assert '"unheard_of": "x"' in text
+    assert "has ended: failed. It has 4 tasks" in page(caller, "/mails")
 
 
 def test_a_task_shows_why_each_attempt_ended(fake: Fake) -> None:
@@ -194,6 +197,58 @@ def test_what_is_no_picture_has_no_thumbnail() -> None:
     assert thumbnails.small(b"not a picture") is None
     assert thumbnails.small(bomb) is None
     assert thumbnails.small(b"\x89PNG\r\n\x1a\n" + b"\0" * 100) is None
+
+
+def colours(text: str) -> dict[str, tuple[int, int, int]]:
+    """The colours of one theme of the style sheet, by name."""
+    found = re.findall(r"--([\w-]+): #([0-9a-f]{6});", text)
+    return {name: (int(hex_[:2], 16), int(hex_[2:4], 16), int(hex_[4:], 16)) for name, hex_ in found}
+
+
+def luminance(colour: tuple[int, int, int]) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    parts = [part / 255 for part in colour]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+STYLE = (Path(shown.__file__).parent / "assets" / "style.css").read_text(encoding="utf-8")
+LIGHT, DARK = STYLE.split("prefers-color-scheme: dark", 1)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_graphics_stand_out_from_what_is_behind_them(theme: str) -> None:
+    """WCAG 2.2 AA: 4.5 for text, 3 for graphics and the edges of controls."""
+    colour = colours(theme)
+    text = [(ink, ground) for ink in ("text", "muted", "accent") for ground in ("page", "panel", "code")]
+    text += [("accent-text", "accent"), ("text", "warn")]
+    text += [(f"{status.value}-text", status.value) for status in TaskStatus]
+    graphics = [(f"{status.value}-bar", "panel") for status in TaskStatus]
+    graphics += [("control", "panel"), ("accent", "panel"), ("warn-line", "warn")]
+
+    assert min((contrast(colour[a], colour[b]), a, b) for a, b in text) > (4.5,)
+    assert min((contrast(colour[a], colour[b]), a, b) for a, b in graphics) > (3.0,)
+
+
+def test_every_status_has_a_mark_and_a_colour() -> None:
+    assert len({shown.MARKS[status] for status in TaskStatus}) == len(TaskStatus)
+    for status in JobStatus:
+        assert re.search(rf"^[^@]*\.{status.value}\b", STYLE, re.MULTILINE), status
+    for status in TaskStatus:
+        assert f"rect.{status.value} " in STYLE
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    for file in Path(shown.__file__).parent.rglob("*.*"):
+        if file.suffix in {".html", ".css", ".js"}:
+            assert not re.search(r"(?:https?:)?//[a-z]", file.read_text(encoding="utf-8")), file
 
 
 def test_search_finds_jobs_requests_and_packages(fake: Fake) -> None:

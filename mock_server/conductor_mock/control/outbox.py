@@ -7,7 +7,7 @@ from typing import Any
 from conductor_mock.context import service
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
-from conductor_mock.mailing.mailer import subject
+from conductor_mock.mailing.mailer import body, subject
 from conductor_mock.store.mail_statuses import WAITING, MailStatus, keys
 
 
@@ -17,22 +17,30 @@ def outbox(account_id: str) -> list[dict[str, Any]]:
     `delivery` is null for a mail that no SMTP server was ever tried for; else its `state`, the number of `tries`, the
     last `error`, and when it is tried `next` (wall time).
     """
+    return [record for record, _ in told(account_id)]
+
+
+def told(account_id: str) -> list[tuple[dict[str, Any], str]]:
+    """The mails as `outbox`, each with its text."""
     current = service()
     with current.accounts.open(account_id) as account:
         state = account.state
-        mails = [(mail, subject(state, mail)) for mail in state.outbox]
+        mails = [(mail, subject(state, mail), body(state, mail)) for mail in state.outbox]
     known = current.mail_statuses.of(account_id)
     waits = None if current.mailer is None else MailStatus()
     return [
-        {
-            "time": iso(mail.t_us),
-            "jid": jid(mail.job),
-            "status": mail.status,
-            "to": list(mail.to),
-            "subject": text,
-            "delivery": _shown(known.get(key, waits)),
-        }
-        for key, (mail, text) in zip(keys(mail for mail, _ in mails), mails, strict=True)
+        (
+            {
+                "time": iso(mail.t_us),
+                "jid": jid(mail.job),
+                "status": mail.status,
+                "to": list(mail.to),
+                "subject": title,
+                "delivery": _shown(known.get(key, waits)),
+            },
+            text,
+        )
+        for key, (mail, title, text) in zip(keys(mail for mail, *_ in mails), mails, strict=True)
     ]
 
 

@@ -125,7 +125,8 @@ def _seen(state: State, job_: Job) -> Seen:
     cells = slice_of(range(len(job_.tasks)), CELLS)
     shown = [_cell(job_, index) for index in cells.items]
     delivered = (index for index, task in enumerate(job_.tasks) if task.status in DELIVERED and task.download)
-    events = heapq.nlargest(MOST_EVENTS, _events(state, job_), key=lambda event: event[:2])
+    happened = list(_happened(state, job_))
+    events = heapq.nlargest(MOST_EVENTS, happened)
     return Seen(
         account=state.client_id,
         row=jobs.row(state, job_),
@@ -135,8 +136,8 @@ def _seen(state: State, job_: Job) -> Seen:
         legend=tuple((status.value, job_.counts[status]) for status in jobs.ORDER if job_.counts[status]),
         cells=Slice(shown, cells.page, cells.pages, cells.total, cells.first, cells.last),
         pictures=tuple(_cell(job_, index) for index, _ in zip(delivered, range(MOST_PICTURES), strict=False)),
-        events=tuple(Event(iso(when), text) for when, _, text in events),
-        more_events=sum(1 for _ in _events(state, job_)) - len(events),
+        events=tuple(_event(job_, one) for one in events),
+        more_events=len(happened) - len(events),
         mails=tuple(
             {"time": iso(mail.t_us), "to": mail.to, "subject": subject(state, mail)}
             for mail in state.outbox
@@ -176,26 +177,49 @@ def _facts(state: State, job_: Job) -> Iterator[tuple[str, str]]:
         yield f"Metadata {name}", str(value)
 
 
-def _events(state: State, job_: Job) -> Iterator[tuple[int, int, str]]:
-    """What happened to a job: when, in what order at one time, and what."""
-    yield job_.created_us, 0, f"{job_.owner or 'Somebody'} submitted the job"
+_Happened = tuple[int, int, int, int, str]
+"""When, what kind of thing (`_SAYS`), of which task and attempt (from 1), and a detail."""
+
+_SAYS = (
+    "{detail} submitted the job",
+    "The job is {detail}",
+    "Task {tid}{again} started",
+    "Task {tid}{again} ended: {detail}",
+    "Task {tid} was put to {detail}",
+    "Nothing more is to happen",
+)
+"""Events in words, those that come first at one time before the others."""
+
+_ENDED = 3
+
+
+def _happened(state: State, job_: Job) -> Iterator[_Happened]:
+    """Everything that happened to a job, in no order; a big job has thousands, so no words are made yet."""
+    yield job_.created_us, 0, 0, 0, job_.owner or "Somebody"
     before = None
     for when, phase in job_.phases:
         if phase != before:
-            yield when, 1, f"The job is {phase.value.replace('_', ' ')}"
+            yield when, 1, 0, 0, phase.value.replace("_", " ")
         before = phase
     for index, task in enumerate(job_.tasks):
         for number, attempt in enumerate(task.attempts, 1):
-            again = f", attempt {number}," if number > 1 else ""
             if attempt.started_us <= state.now_us:
-                yield attempt.started_us, 2, f"Task {tid(index)}{again} started"
+                yield attempt.started_us, 2, index, number, ""
             if attempt.ended_us is not None:
-                code = f" with exit code {attempt.exit_code}" if attempt.exit_code is not None else ""
-                yield attempt.ended_us, 3, f"Task {tid(index)}{again} ended: {attempt.outcome}{code}"
+                yield attempt.ended_us, 3, index, number, attempt.outcome
         for when, status in task.marks or ():
-            yield when, 4, f"Task {tid(index)} was put to {status}"
+            yield when, 4, index, 0, status
     if job_.ended_us is not None:
-        yield job_.ended_us, 5, "Nothing more is to happen"
+        yield job_.ended_us, 5, 0, 0, ""
+
+
+def _event(job_: Job, happened: _Happened) -> Event:
+    when, kind, index, number, detail = happened
+    if kind == _ENDED:
+        code = job_.tasks[index].attempts[number - 1].exit_code
+        detail += "" if code is None else f" with exit code {code}"
+    again = f", attempt {number}," if number > 1 else ""
+    return Event(iso(when), _SAYS[kind].format(tid=tid(index), again=again, detail=detail))
 
 
 def _payload_text(payload: Mapping[str, Any]) -> str:
@@ -204,9 +228,11 @@ def _payload_text(payload: Mapping[str, Any]) -> str:
     if isinstance(environment, dict):
         hidden = {name: mask_variable(name, value) for name, value in environment.items()}
         payload = {**payload, "environment": hidden}
-    text = json.dumps(payload, indent=2, ensure_ascii=False)
-    if len(text) > PAYLOAD_CHARACTERS:
-        return f"{mask_text(text[:PAYLOAD_CHARACTERS])}\n... {len(text) - PAYLOAD_CHARACTERS} more characters"
+    text = ""
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(payload):
+        text += piece
+        if len(text) > PAYLOAD_CHARACTERS:
+            return f"{mask_text(text[:PAYLOAD_CHARACTERS])}\n... the rest is left out here"
     return mask_text(text)
 
 

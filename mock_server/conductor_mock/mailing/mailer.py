@@ -135,7 +135,7 @@ class Mailer:
 
 def _letters(state: State) -> Iterator[Letter]:
     for key, mail in zip(keys(state.outbox), state.outbox, strict=True):
-        yield Letter(key, mail.to, subject(state, mail), _text(state, mail))
+        yield Letter(key, mail.to, subject(state, mail), body(state, mail))
 
 
 def subject(state: State, mail: Mail) -> str:
@@ -143,7 +143,8 @@ def subject(state: State, mail: Mail) -> str:
     return f"Job {jid(mail.job)} {mail.status}: {state.jobs[mail.job].title}"
 
 
-def _text(state: State, mail: Mail) -> str:
+def body(state: State, mail: Mail) -> str:
+    """The text of a mail."""
     job = state.jobs[mail.job]
     return (
         f"Job {jid(mail.job)} ({job.title}) of project {job.project} has ended: {mail.status}.\n"
