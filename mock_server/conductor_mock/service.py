@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
+from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
@@ -153,6 +154,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             storage = Storage(accounts, contents, objects, wall)
             driver = execution.begin(settings, directory, pool, keys, storage)
         if not settings.ephemeral:
+            _sweep_after_a_crash(database, directory)
+            resources.callback(_say_clean, directory)
             resources.callback(_take_snapshots, accounts)
         if mailer is not None:
             resources.callback(mailer.close)
@@ -202,6 +205,42 @@ def _open_directory(settings: Settings, resources: ExitStack) -> Path:
         if os.path.lexists(directory / name) and not (directory / name).is_dir():
             raise DatabaseError(f"cannot use the data directory {directory}: {name} in it is no folder")
     return directory
+
+
+def _sweep_after_a_crash(database: Database, directory: Path) -> None:
+    """Take away what the last server could not, if it did not stop cleanly. Nothing is lost where that fails."""
+    try:
+        (directory / CLEAN).unlink()
+    except FileNotFoundError:
+        pass
+    else:
+        return
+    try:
+        swept = sweep(database, directory)
+    except (OSError, SQLAlchemyError) as error:
+        log.warning("what a crash left was not taken away; nothing is lost: %s", first_line(error))
+        return
+    if swept.bytes or swept.parts or swept.contents:
+        log.info("taken away, since nothing refers to it: %s", swept)
+
+
+def _say_clean(directory: Path) -> None:
+    with suppress(OSError):  # the next start looks through the directory then
+        (directory / CLEAN).touch(0o600)
+
+
+def prune(settings: Settings, *, dry_run: bool) -> Swept:
+    """Take away what nothing refers to in a data directory that no server uses, or only count it.
+
+    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError.
+    """
+    wanted = settings.data_dir or default_data_dir()
+    if not wanted.is_dir():
+        raise DatabaseError(f"there is no data directory {wanted}: nothing to prune")
+    with ExitStack() as resources:
+        directory = _open_directory(settings, resources)
+        url = settings.database_url or of_file(directory / "conductor.db")
+        return sweep(resources.enter_context(Database(url)), directory, dry_run=dry_run)
 
 
 def _take_snapshots(accounts: Accounts) -> None:

@@ -41,6 +41,8 @@ class Settings:
     token_ttl_s: int = 3600
     url_ttl_s: int = 24 * 3600
     max_json_bytes: int = 128 * MIB
+    max_unsized_bytes: int = 5 * 1024 * MIB
+    """Bytes of an upload whose URL names no size, as those of the older form do. Object stores take as much at once."""
     allow_hosts: tuple[str, ...] = ()
     trust_proxy: int = 0
     """How many proxies in front say in `X-Forwarded-` headers what the client asked for; others are not listened to."""

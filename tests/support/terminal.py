@@ -37,7 +37,9 @@ class Terminal:
         self.screen.write(b"\x03")
         self.wait_for(until)
         os.kill(self.pid, signal.SIGCONT)
-        while self._has_pending(signal.SIGINT):  # a second one that comes before it is taken would be the same one
+        while self._has_pending(
+            signal.SIGINT
+        ):  # a second one that comes before it is taken would be the same one
             os.sched_yield()
 
     def _has_pending(self, number: signal.Signals) -> bool:

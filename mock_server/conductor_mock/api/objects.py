@@ -16,7 +16,7 @@ from conductor_mock.api.conditional import Decision, Validators, decide
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
-from conductor_mock.store.objects import Readable, WrongContentError
+from conductor_mock.store.objects import Readable, TooLargeError, WrongContentError
 from conductor_mock.store.parts import UnknownUploadError
 from conductor_mock.wire.md5 import from_base64, to_base64
 
@@ -60,7 +60,12 @@ def put(account_id: str, md5: str) -> Response:
     _check_declared_md5(digest)
     _check_length(grant)
     try:
-        count = store_upload(account_id, request.stream, md5=digest, size=grant.size)
+        most = service().settings.max_unsized_bytes if grant.size is None else None
+        if most is not None and (request.content_length or 0) > most:
+            raise _too_large(f"the body has {request.content_length} bytes", most)
+        count = store_upload(account_id, request.stream, md5=digest, size=grant.size, most=most)
+    except TooLargeError:
+        raise _too_large("the body is larger", service().settings.max_unsized_bytes) from None
     except WrongContentError as error:
         raise _not_stored(error) from None
     text = to_base64(digest)
@@ -68,13 +73,15 @@ def put(account_id: str, md5: str) -> Response:
     return Response(headers={"ETag": f'"{md5}"', "x-goog-hash": f"md5={text}"})
 
 
-def store_upload(account_id: str, stream: Readable, *, md5: bytes, size: int | None) -> int:
+def store_upload(
+    account_id: str, stream: Readable, *, md5: bytes, size: int | None, most: int | None = None
+) -> int:
     """Store a content that an account sends; it is on disk when this returns. Answers its bytes.
 
     Raises WrongContentError, UnknownAccountError, OSError; nothing is kept then.
     """
     current = service()
-    with current.objects.receive(stream, md5=md5, size=size) as content:
+    with current.objects.receive(stream, md5=md5, size=size, most=most) as content:
         current.contents.add_upload(account_id, content, t_us=current.accounts.now_us(account_id))
     return content.size
 
@@ -162,6 +169,14 @@ def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:
 
 def _not_stored(error: WrongContentError) -> Refusal:
     return bad_request(f"{error}; nothing was stored", Problem("", str(error)))
+
+
+def _too_large(what: str, most: int) -> Refusal:
+    message = (
+        f"{what}, and a URL that names no size takes {most}: ask for a URL of the newer form, or start the server with "
+        "a larger --max-unsized-upload"
+    )
+    return Refusal(413, message, (Problem("", message),))
 
 
 def _check_declared_md5(digest: bytes) -> None:

@@ -114,6 +114,13 @@ def server_options(command: F) -> F:
             help="Larger files are uploaded in parts of so many bytes.",
         ),
         click.option(
+            "--max-unsized-upload",
+            type=click.IntRange(min=1),
+            default=5 * 1024 * MIB,
+            show_default=True,
+            help="Most bytes of an upload whose URL names no size.",
+        ),
+        click.option(
             "--release-scouts/--no-release-scouts",
             default=None,
             help="Whether tasks that wait for scouts start by themselves. [new accounts: no]",
@@ -178,6 +185,7 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         fleet=options["fleet"],
         provider=options["provider"],
         part_size=options["part_size"],
+        max_unsized_bytes=options["max_unsized_upload"],
         release_scouts=options["release_scouts"],
         strict=options["strict"],
         catalog=options["catalog"],

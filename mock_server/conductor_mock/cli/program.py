@@ -29,6 +29,7 @@ from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
+from conductor_mock.service import prune as prune_data
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, merged, removed
 from conductor_mock.serving.init import work_below_init
@@ -39,6 +40,7 @@ from conductor_mock.serving.signals import EndingSignals, ended_in_order
 from conductor_mock.settings import (
     DEFAULT_PORT,
     NoHomeError,
+    Settings,
     SettingsError,
     default_data_dir,
 )
@@ -105,6 +107,22 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         echo(_hint(server, ready_file, options), err=True)
         signals.next()
         echo("stopping", err=True)
+
+
+@main.command()
+@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
+@click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> None:
+    """Remove what nothing refers to from a data directory that no server uses: contents, parts of uploads.
+
+    A server does the same when it starts after a crash.
+    """
+    try:
+        swept = prune_data(Settings(data_dir=data_dir, database_url=database_url), dry_run=dry_run)
+    except DatabaseError as error:
+        raise Unusable(str(error)) from None
+    echo(f"{'would remove' if dry_run else 'removed'} {swept}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

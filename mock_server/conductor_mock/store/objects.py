@@ -37,6 +37,10 @@ class WrongContentError(ValueError):
     """A body that is not what was declared; nothing of it was stored."""
 
 
+class TooLargeError(WrongContentError):
+    """A body of more bytes than are taken where none were declared."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewContent:
     """A content that was read to its end and is not stored yet: its md5 and its bytes."""
@@ -93,20 +97,25 @@ class ObjectStore:
         return self.path(md5).read_bytes()
 
     def receive(
-        self, stream: Readable, *, md5: bytes, size: int | None = None
+        self, stream: Readable, *, md5: bytes, size: int | None = None, most: int | None = None
     ) -> AbstractContextManager[NewContent]:
-        """`write` of a stream, if it is a content of this md5 and size.
+        """`write` of a stream, if it is a content of this md5 and size, of at most so many bytes.
 
         Raises WrongContentError for another md5 or size (reading stops at the first byte too many); nothing stays then.
         """
-        return self.write(blocks_of(stream), md5=md5, size=size)
+        return self.write(blocks_of(stream), md5=md5, size=size, most=most)
 
     @contextmanager
     def write(
-        self, blocks: Iterable[bytes], *, md5: bytes | None = None, size: int | None = None
+        self,
+        blocks: Iterable[bytes],
+        *,
+        md5: bytes | None = None,
+        size: int | None = None,
+        most: int | None = None,
     ) -> Iterator[NewContent]:
         """A content made of blocks, in constant memory; it is stored if the block of the statement places it, else
-        nothing stays behind. `md5` and `size` are as in `receive`. Raises OSError when the disk refuses.
+        nothing stays behind. `md5`, `size` and `most` are as in `receive`. Raises OSError when the disk refuses.
         """
         count = 0
         with NewFile(self._incoming) as file, Digest() as digest:
@@ -114,6 +123,10 @@ class ObjectStore:
                 count += len(block)
                 if size is not None and count > size:
                     raise WrongContentError(f"the body is larger than the declared {size} bytes")
+                if most is not None and count > most:
+                    raise TooLargeError(
+                        f"the body is larger than {most} bytes, which is all that is taken here"
+                    )
                 digest.update(block)
                 file.write(block)
             new = NewContent(digest.digest(), count, file, self)

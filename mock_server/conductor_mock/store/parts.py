@@ -138,8 +138,12 @@ class Parts:
         Raises UnknownUploadError when the account was reset meanwhile.
         """
         self.get(part.account_id, part.upload.upload_id)
-        target = self._folder(part.account_id, part.upload) / _name(part.number, part.etag)
+        folder = self._folder(part.account_id, part.upload)
+        target = folder / _name(part.number, part.etag)
         part.file.place(target, self._folders)
+        for other in folder.glob(f"{part.number:05d}-*"):  # what was sent before under this number
+            if other != target:
+                other.unlink(missing_ok=True)
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
         """The whole as something to read from. Raises PartsError unless every part is named and there."""

@@ -1,0 +1,133 @@
+"""What a crash leaves behind for ever: contents that nothing refers to, and parts that nobody will make whole.
+
+A reset, a refused upload and a replay that failed take their own leavings away; whoever is killed in between cannot. So
+the whole directory is looked through when the last server did not stop cleanly, or somebody asks (`conductor-mock
+prune`). Only for a directory that is ours alone: nobody is served meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from conductor_mock.store.database import Database
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, LOG, MULTIPARTS, OUTPUTS, SNAPSHOTS
+from conductor_mock.wire.md5 import from_base64
+
+CLEAN = "clean"
+"""The name of an empty file that a clean stop leaves and the next start takes away."""
+_DIGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many files are of no use, and their bytes: contents, and parts of uploads."""
+
+    contents: int = 0
+    content_bytes: int = 0
+    parts: int = 0
+    part_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Of both."""
+        return self.content_bytes + self.part_bytes
+
+    def __str__(self) -> str:
+        return f"{_count(self.contents, 'content')} and {_count(self.parts, 'part')}, {self.bytes:,} bytes"
+
+
+def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swept:
+    """Remove what nothing refers to, or only count it. Raises OSError, SQLAlchemyError."""
+    contents = list(_unreferenced(database, directory / "objects"))
+    parts = list(_useless_parts(database, directory / "parts"))
+    swept = Swept(
+        len(contents), sum(size for _, size in contents), len(parts), sum(size for _, size in parts)
+    )
+    if not dry_run:
+        for path, _ in (*contents, *parts):
+            path.unlink(missing_ok=True)
+        _remove_empty(directory / "parts")
+    return swept
+
+
+def _unreferenced(database: Database, objects: Path) -> Iterator[tuple[Path, int]]:
+    """Contents, with their bytes. What is not named as a content is left alone: it is none of ours."""
+    there = {
+        digest: entry
+        for folder in _folders(objects)
+        for entry in _files(folder)
+        if (digest := _digest_of(entry.name)) is not None
+    }
+    with database.read() as connection:
+        for column in (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5):
+            if not there:
+                return
+            for md5 in connection.execute(sa.select(column).where(column.is_not(None))).scalars():
+                there.pop(from_base64(md5), None)
+    yield from ((entry, entry.stat().st_size) for entry in there.values())
+
+
+def _useless_parts(database: Database, parts: Path) -> Iterator[tuple[Path, int]]:
+    """Parts of uploads that are whole, or were forgotten, and of the same number all but the last that came."""
+    with database.read() as connection:
+        begun = {
+            (row.account, row.upload_id): row.md5
+            for row in connection.execute(
+                sa.select(MULTIPARTS.c.account, MULTIPARTS.c.upload_id, MULTIPARTS.c.md5)
+            )
+        }
+        query = sa.select(ACCOUNT_CONTENTS.c.account, ACCOUNT_CONTENTS.c.md5).join(
+            MULTIPARTS,
+            (ACCOUNT_CONTENTS.c.account == MULTIPARTS.c.account)
+            & (ACCOUNT_CONTENTS.c.md5 == MULTIPARTS.c.md5),
+        )
+        whole = {(row.account, row.md5) for row in connection.execute(query)}
+    for account in _folders(parts):
+        for upload in _folders(account):
+            md5 = begun.get((account.name, upload.name))
+            wanted = md5 is not None and (account.name, md5) not in whole
+            last: dict[str, Path] = {}
+            files = sorted(_files(upload), key=lambda path: (path.stat().st_mtime_ns, path.name))
+            if wanted:
+                last = {path.name.partition("-")[0]: path for path in files}
+            kept = set(last.values())
+            yield from ((path, path.stat().st_size) for path in files if path not in kept)
+
+
+def _remove_empty(parts: Path) -> None:
+    for account in _folders(parts):
+        for upload in _folders(account):
+            if not any(upload.iterdir()):
+                shutil.rmtree(upload, ignore_errors=True)
+        if not any(account.iterdir()):
+            shutil.rmtree(account, ignore_errors=True)
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    with os.scandir(root) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _files(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
+
+
+def _digest_of(name: str) -> bytes | None:
+    try:
+        digest = bytes.fromhex(name)
+    except ValueError:
+        return None
+    return digest if len(digest) == _DIGEST else None
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
