@@ -196,9 +196,8 @@ def main() -> None:
         ),
         "slow reader": lambda s: (head("GET /big", s), None, True),
     }
-    print(
-        "| hostile clients | questions | p50 ms | p99 ms | longest ms | threads | MiB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| hostile clients | s until settled | questions | p50 ms | p99 ms | longest ms | threads | MiB |")
+    print("|---|---|---|---|---|---|---|---|")
     for kind, made in kinds.items():
         with served() as server:
             opening, byte, reads = made(server)

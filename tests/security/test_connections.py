@@ -243,6 +243,25 @@ def test_a_stop_ends_beside_eighty_of_each_kind_that_send(caplog: pytest.LogCapt
     assert "given up" not in caplog.text
 
 
+def test_where_no_thread_can_be_added_the_first_ones_go_on_and_it_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with serving() as (server, big), ExitStack() as opened:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(3):
+                slow_body(big, opened.enter_context(RawConnection(server.port)))
+            for _ in range(MANY):
+                opened.enter_context(RawConnection(server.port)).send(HALF_A_BODY)
+            assert raw(server.port, GET % b"/_mock/clock").status == 200
+        opened.close()
+        assert raw(server.port, GET % b"/api/v1/jobs").status == 401
+    assert caplog.text.count("no thread can be added to the 4 that answer requests") == 1
+
+
 def test_waiting_uses_a_pace_up_and_bytes_give_it_back_but_no_more_than_there_was() -> None:
     pace = Pace(60, 1024)
     pace.begin(100)

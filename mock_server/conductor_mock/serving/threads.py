@@ -23,6 +23,9 @@ _SPARE_S = 5
 """How long a thread beyond those that may work at once waits for work, before it ends."""
 
 
+_SAY_EVERY_S = 60
+
+
 class Served(Protocol):
     """A connection with a request to answer."""
 
@@ -51,6 +54,7 @@ class Lane:
         self._at_hand: dict[threading.Thread, Served | None] = {}
         self._idle = self._working = 0
         self._ending = self._cutting = False
+        self._said_at = -float(_SAY_EVERY_S)
 
     def __len__(self) -> int:
         """How many connections are with it."""
@@ -116,7 +120,10 @@ class Lane:
         try:
             self._add()
         except RuntimeError:  # the first one that is free takes it
-            log.warning("no thread can be added to the %d that answer %s", len(self._at_hand), self._name)
+            now_s = time.monotonic()
+            if now_s - self._said_at >= _SAY_EVERY_S:
+                self._said_at = now_s
+                log.warning("no thread can be added to the %d that answer %s", len(self._at_hand), self._name)
 
     def _add(self) -> None:
         thread = threading.Thread(target=self._run, name=f"answers {self._name}", daemon=True)
