@@ -47,8 +47,9 @@ def _finish(opened: Service, response: Response) -> Response:
     entry = _entry(response, opened.wall())
     try:
         opened.journal.add(account=account, operation=entry["operation"], entry=entry)
-    except sqlite3.Error:  # what was done stays done and is answered so
-        log.exception("the journal took no entry for %s %s", request.method, request.path)
+    except sqlite3.Error as error:  # what was done stays done and is answered so
+        # In a line, not in a traceback: on a full disk each request would write one.
+        log.warning("the journal took no entry for %s %s: %s", request.method, request.path, error)
     access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
     for warning in entry["warnings"]:
         access.warning("%s %s: %s", request.method, request.path, warning)
