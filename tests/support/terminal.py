@@ -26,8 +26,18 @@ class Terminal:
     def wait_for(self, pattern: bytes) -> bytes:
         """What fits the pattern, once it was said."""
         while not (found := re.search(pattern, self.said)):
-            self.said += self.screen.read(1024)
+            self.said += self._read()
         return found.group()
+
+    def _read(self) -> bytes:
+        """The next of it. Until the program has opened its terminal, and after its end, there is nobody there."""
+        while True:
+            try:
+                return self.screen.read(1024)
+            except OSError:
+                if self.process.poll() is not None:
+                    raise
+                os.sched_yield()
 
     def press_ctrl_c(self, *, until: bytes) -> None:
         """Press Ctrl-C. The program itself hears of it once what is below it has said so: two signals that come before
