@@ -241,8 +241,8 @@ def test_every_status_has_a_mark_and_a_colour() -> None:
     assert len({shown.MARKS[status] for status in TaskStatus}) == len(TaskStatus)
     for status in JobStatus:
         assert re.search(rf"^[^@]*\.{status.value}\b", STYLE, re.MULTILINE), status
-    for status in TaskStatus:
-        assert f"rect.{status.value} " in STYLE
+    for one in TaskStatus:
+        assert f"rect.{one.value} " in STYLE
 
 
 def test_nothing_comes_from_elsewhere() -> None:

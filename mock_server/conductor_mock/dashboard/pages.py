@@ -26,6 +26,8 @@ from conductor_mock.dashboard import (
 )
 from conductor_mock.dashboard.blueprint import pages as pages
 
+__all__ = ["pages"]
+
 _ASSETS = Path(__file__).parent / "assets"
 
 
