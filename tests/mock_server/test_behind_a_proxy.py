@@ -202,10 +202,10 @@ def test_pages_link_to_pages_below_the_prefix() -> None:
         caller = fake.default_caller()
         jid = caller.submit().json()["jobid"]
         links = set()
-        for page in ("/", "/mails", f"/job/{jid}", f"/jobs/{jid}/000/log"):
+        for page in ("/", "/mails", f"/job/{jid}", f"/jobs/{jid}/000", f"/jobs/{jid}/000/log"):
             answer = caller.get(page, headers=FORWARDED)
             assert answer.status == 200, answer
-            links |= set(re.findall(r'(?:href|action)="(/[^"]*)"', answer.content.decode()))
+            links |= set(re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.content.decode()))
 
     assert {f"/fake/job/{jid}", "/fake/mails", f"/fake/jobs/{jid}/000/log", "/fake/"} <= links
     assert all(link.startswith("/fake/") for link in links), links
