@@ -75,7 +75,8 @@ def test_the_table_of_limits_says_what_bundles_are_held_to() -> None:
     assert said["a whole number in a bundle"] == f"{limits.LARGEST:,}"
     paths = f"below the output folder; {limits.MAX_PATH_BYTES:,} bytes, each part {limits.MAX_NAME_BYTES}"
     assert said["an output's path in a bundle"] == paths
-    assert said["a number in a catalogue"] == f"{LARGEST:,}; cores {MOST_CORES:,}, GPUs {MOST_GPUS:,}"
+    numbers = f"{LARGEST:,}; cores {MOST_CORES:,}, GPUs {MOST_GPUS:,}"
+    assert said["a number in a catalogue that is counted with"] == numbers
 
 
 # What they unpack to

@@ -15,7 +15,7 @@ _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _THREADS = re.compile(r".*-[0-9]+")
 
 LARGEST = 10**12
-"""Of every number of a catalogue: a million dollars an hour. Sums over a farm's history stay numbers on the wire."""
+"""Of every number that is counted with: a million dollars an hour. Sums over a history stay numbers on the wire."""
 MOST_CORES = 10**6
 MOST_GPUS = 1000
 
@@ -65,13 +65,18 @@ def check_machines(figures: object, names: Iterable[str], findings: Findings) ->
         for figure, value in machine.items():
             if figure not in FIGURES:
                 findings.error(pointer(path, figure), f"is no figure of a machine{advice(figure, FIGURES)}")
-            elif not is_whole(value, at_least=1 if figure == "speed" else 0):
+            elif not is_figure(value, at_least=1 if figure == "speed" else 0):
                 findings.error(pointer(path, figure), f"{value!r} must be {FIGURES[figure]}")
 
 
 def is_whole(value: object, at_least: int = 0) -> bool:
-    """Whether a JSON value is a whole number from `at_least` to `LARGEST`; true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and at_least <= value <= LARGEST
+    """Whether a JSON value is a whole number from `at_least` up; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def is_figure(value: object, at_least: int = 0) -> bool:
+    """Whether a JSON value is a whole number that is counted with: from `at_least` to `LARGEST`."""
+    return is_whole(value, at_least) and isinstance(value, int) and value <= LARGEST
 
 
 def _gigabytes(text: str) -> bool:
@@ -130,9 +135,9 @@ def _check_gpu(path: str, record: Mapping[str, Any], findings: Findings) -> None
     if not isinstance(gpu.get("gpu_model"), str):
         findings.error(f"{path}/gpu/gpu_model", "is missing (clients raise KeyError); name the model")
     memory = gpu.get("gpu_memory")
-    if not is_whole(memory) and not (isinstance(memory, str) and _gigabytes(memory)):
+    if not is_figure(memory) and not (isinstance(memory, str) and _gigabytes(memory)):
         findings.error(f"{path}/gpu/gpu_memory", "is missing or no number of GB (clients raise KeyError)")
-    if not is_whole(gpu.get("gpu_cuda_cores", 0)):
+    if not is_figure(gpu.get("gpu_cuda_cores", 0)):
         findings.error(f"{path}/gpu/gpu_cuda_cores", "must be a whole number")
 
 

@@ -16,6 +16,7 @@ from conductor_mock.catalog.hardware_rules import (
     check_instance_types,
     check_machines,
     check_platforms,
+    is_figure,
     is_whole,
 )
 from conductor_mock.catalog.model import LISTS, TABLES, WRITTEN_LICENSES, env_variables, license_key
@@ -115,7 +116,7 @@ def _check_licenses(key: str, licenses: object, products: set[str], findings: Fi
         return
     for product, price in licenses.items():
         path = pointer(f"/{key}", product)
-        if not is_whole(price):
+        if not is_figure(price):
             findings.error(path, f"{price!r} must be whole micro-dollars per hour (150000 is 0.15 dollars)")
         if product not in products:
             findings.warn(path, f"is no product of this catalogue{advice(product, sorted(products))}")
