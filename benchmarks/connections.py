@@ -1,4 +1,4 @@
-"""A healthy client beside 2,000 hostile ones of each kind: `python benchmarks/connections.py [HOSTILE] [SECONDS]`.
+"""A healthy client beside 2,000 hostile ones: `python benchmarks/connections.py [HOSTILE] [SECONDS] [KIND]`.
 
 The server is a process of its own, with one path more, `/big`, which answers 32 MiB: more than a system takes from it
 for a client that does not read. The healthy client asks one question after the other, on a new connection every second
@@ -194,11 +194,14 @@ def main() -> None:
             b"x",
             False,
         ),
+        "held back by a fault": held_back,
         "slow reader": lambda s: (head("GET /big", s), None, True),
     }
     print("| hostile clients | s until settled | questions | p50 ms | p99 ms | longest ms | threads | MiB |")
     print("|---|---|---|---|---|---|---|---|")
     for kind, made in kinds.items():
+        if len(sys.argv) > 3 and kind != sys.argv[3]:
+            continue
         with served() as server:
             opening, byte, reads = made(server)
             with Hostile(server, 0 if kind == "none" else count, opening, byte, reads=reads) as hostile:
@@ -210,6 +213,17 @@ def main() -> None:
                 shown += f" ({hostile.opened - count} came again)"
             times = " | ".join(f"{value:.1f}" for value in (cut[49], cut[98], max(took_ms)))
             print(f"| {shown} | {came_s:.1f} | {len(took_ms)} | {times} | {threads} | {mib} |", flush=True)
+
+
+def held_back(server: Server) -> tuple[bytes, bytes | None, bool]:
+    """What a client sends that a fault then lets wait."""
+    rule = {
+        "match": {"path": "/api/v1/projects"},
+        "fault": {"kind": "stall", "seconds": 600},
+        "times": 1_000_000,
+    }
+    server.ask("POST", "/_mock/faults", json.dumps(rule).encode())
+    return head("GET /api/v1/projects", server), None, False
 
 
 def settle(server: Server) -> float:

@@ -11,8 +11,10 @@ from typing import NoReturn
 from conductor_mock.serving.framing import Body, Connection
 from conductor_mock.serving.patience import READ, is_ready
 
-_GLANCE_S = 0.05
-"""How often to look again whether a wait is over: what ends it has no one descriptor to wait for."""
+_GLANCE_S, _LONGEST_GLANCE_S = 0.05, 1
+"""How often to look again whether a wait is over: what ends it has no one descriptor to wait for. A tenth of what was
+waited already, within these bounds: many that wait for long must not keep the server busy with looking.
+"""
 
 
 class SocketWire:
@@ -36,11 +38,13 @@ class SocketWire:
             while (left := end - time.monotonic()) > 0 and not self._freed.is_set():
                 if self._stopping.is_set():
                     return False
-                if not is_ready(sock, READ, min(left, _GLANCE_S)):
+                waited = seconds - left
+                glance = min(left, max(_GLANCE_S, min(_LONGEST_GLANCE_S, waited / 10)))
+                if not is_ready(sock, READ, glance):
                     continue
                 if not _peek(sock):
                     return False
-                self._stopping.wait(min(left, _GLANCE_S))  # it has sent more than it should
+                self._stopping.wait(glance)  # it has sent more than it should
         return True
 
     def stall(self, seconds: float) -> NoReturn:
