@@ -77,14 +77,18 @@ def note_given_back(job: Job, attempt: Attempt, ended_us: int) -> None:
 
 
 def rebuild(state: State) -> None:
-    """Sum up the attempts of a state that was just read."""
+    """Sum up the attempts of a state that was just read; there may be millions."""
     for job in state.jobs.values():
+        rates = [_rate(job, machine) for machine in (*job.former_machines, job.machine)]
         job.spent = job.rate = job.rate_since = 0
         for task in job.tasks:
             for attempt in task.attempts:
-                note_taken(job, attempt)
-                if attempt.ended_us is not None:
-                    note_given_back(job, attempt, attempt.ended_us)
+                rate = rates[min(attempt.machine, len(rates) - 1)]
+                if attempt.ended_us is None:
+                    job.rate += rate
+                    job.rate_since += rate * attempt.assigned_us
+                else:
+                    job.spent += rate * (attempt.ended_us - attempt.assigned_us)
 
 
 def dollars(cost: int) -> float:
