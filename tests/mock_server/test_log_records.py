@@ -15,7 +15,7 @@ from conductor_mock.farm.records import KINDS
 
 GOLDEN = Path(__file__).parent / "golden"
 CHECKED_BY_TYPES_ALONE = {
-    "attempt.logged", "attempt.started", "download.offered", "outputs.listed", "upload.claimed",
+    "attempt.logged", "attempt.started", "download.offered", "upload.claimed",
     "upload.failed", "upload.finished", "upload.progressed", "jobs.acted", "tasks.acted", "download.reported",
 }  # fmt: skip
 """Kinds of which a bundle may say whatever is of the right types: the fold makes something of it, or refuses it."""
