@@ -296,15 +296,6 @@ def test_a_chunked_json_body_is_read(fake: Fake) -> None:
     assert answer.status == 201
 
 
-@pytest.mark.parametrize("path", ["/jobs/", "/api/v1/jobs", "/_mock/health", "/nowhere"])
-def test_a_body_framed_in_two_ways_is_refused(fake: Fake, path: str) -> None:
-    method = "POST" if path == "/jobs/" else "GET"
-    answer = fake.caller().request(method, path, data=b"{}", headers={"Transfer-Encoding": "chunked"})
-
-    assert answer.status == 400
-    assert answer.headers["Connection"] == "close"
-
-
 HOSTS = [
     "",
     "[",
