@@ -497,7 +497,6 @@ def test_requests_that_are_sent_at_once_are_answered_in_turn(server: Server) -> 
     [("X: a\r\n b", "folded"), ("X : a", "colon"), (f"{CHUNKED}\r\nContent-Length: 5", "not both")],
 )
 def test_a_refusal_says_what_is_wrong(line: str, word: str) -> None:
-    """Read alone: the app behind it refuses both framings, too."""
     lines = Lines(io.BytesIO(get(HOST, line)), MAX_HEAD_BYTES)
     begun = read_request_line(lines)
     assert begun is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import IO
 
@@ -25,14 +25,14 @@ objects = Blueprint("objects", __name__)
 NO_LIMIT = sys.maxsize
 """Files are streamed, whatever their size; None would be the app's limit."""
 
-MEDIA_TYPES = {
+MEDIA_TYPES: Mapping[str, str] = {
     "bmp": "image/bmp", "exr": "image/x-exr", "gif": "image/gif", "jpeg": "image/jpeg", "jpg": "image/jpeg",
     "json": "application/json", "log": "text/plain", "mov": "video/quicktime", "mp4": "video/mp4", "png": "image/png",
     "tif": "image/tiff", "tiff": "image/tiff", "txt": "text/plain", "webp": "image/webp",
 }  # fmt: skip
 """What a content is said to be, by the end of its name: what no browser runs. All else is `UNNAMED_TYPE`."""
 UNNAMED_TYPE = "application/octet-stream"
-HARMLESS = {
+HARMLESS: Mapping[str, str] = {
     "Content-Disposition": "attachment",
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",

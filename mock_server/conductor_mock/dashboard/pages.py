@@ -24,7 +24,7 @@ from conductor_mock.dashboard import (
     thumbnails,
     usage,
 )
-from conductor_mock.dashboard.blueprint import pages as pages
+from conductor_mock.dashboard.blueprint import pages
 
 __all__ = ["pages"]
 
