@@ -141,7 +141,9 @@ POOR_DISKS = {
     "a ready file on a disk that is read-only": "mount -t tmpfs -o ro none $D; exec $RUN --ephemeral --ready-file $D/r",
     "a disk that is full": "mount -t tmpfs -o size=16k none $D; head -c 16k /dev/zero >$D/x; exec $RUN --data-dir $D/d",
     "no folder for temporary files": (
-        "for T in /tmp /var/tmp /usr/tmp; do if [ -d $T ]; then mount -t tmpfs -o ro none $T; fi; done; "
+        # What lies there stays to be read: this clone may be below it.
+        "for T in /tmp /var/tmp /usr/tmp; do if [ -d $T ]; then mount --rbind $T $T; mount -o remount,bind,ro $T; fi; "
+        "done; "
         "unset TMPDIR; cd /proc; exec $RUN --ephemeral"
     ),
 }
