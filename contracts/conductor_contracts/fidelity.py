@@ -78,7 +78,8 @@ def _witnesses(contract: Contract) -> Iterator[str]:
     yield "## Programs"
     yield (
         "Published programs that run unmodified against the fake in `tests/vendor`, and what is checked of each; a "
-        "test there holds this table against the checks, which must all hold."
+        "test there holds this table against the checks, which must all hold. Others were run once by hand: "
+        "[figures](figures.md)."
     )
     yield table(("check", "what it is"), [(_words(name), text) for name, text in checks.items()])
     yield table(
