@@ -130,13 +130,14 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     with ExitStack() as resources:
         directory = _open_directory(settings, resources)
         url = settings.database_url or of_file(directory / "conductor.db")
-        database = resources.enter_context(Database(url, durable=not settings.ephemeral))
+        durable = not settings.ephemeral
+        database = resources.enter_context(Database(url, durable=durable))
         pool = execution.prepare(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
         catalog = _catalog(settings.catalog, strict=settings.strict)
-        keys = load_or_create(directory)
-        objects = ObjectStore(directory)
+        keys = load_or_create(directory, durable=durable)
+        objects = ObjectStore(directory, durable=durable)
         contents = AccountContents(database, objects)
         command_log = Log(database, objects)
         command_log.check()
@@ -153,7 +154,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if pool is not None:
             storage = Storage(accounts, contents, objects, wall)
             driver = execution.begin(settings, directory, pool, keys, storage)
-        if not settings.ephemeral:
+        if durable:
             _sweep_after_a_crash(database, directory)
             resources.callback(_say_clean, directory)
             resources.callback(_take_snapshots, accounts)
@@ -170,7 +171,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             signer=Signer(keys.signing_key),
             objects=objects,
             contents=contents,
-            parts=Parts(database, directory),
+            parts=Parts(database, directory, durable=durable),
             log=command_log,
             accounts=accounts,
             journal=journal,

@@ -17,7 +17,7 @@ from conductor_mock.store.objects import BLOCK, ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.wire.md5 import to_base64
 from support.durability import Recorder, each_kill, recorded
-from support.server import running
+from support.server import Fake, running
 
 ACCOUNT = "an-account"
 CONTENT = b"the content of a file" * (BLOCK // 16)
@@ -148,3 +148,34 @@ def test_a_private_file_is_the_old_one_or_the_new_one_after_a_kill_at_any_moment
     assert whole.synced_after(whole.renamed_to(tmp_path / "keys.json"), tmp_path) < whole.kinds.index(
         "answer"
     )
+
+
+def whole_story(fake: Fake) -> None:
+    """All that writes: contents, parts, commands small and large, a reset, a bundle."""
+    caller = fake.caller()
+    caller.upload("/proj/a.ma", CONTENT)
+    multipart = fake.service.parts.begin(
+        ACCOUNT, md5=to_base64(MD5), size=len(CONTENT), part_size=len(CONTENT)
+    )
+    with (
+        fake.service.parts.receive(ACCOUNT, multipart, 1, io.BytesIO(CONTENT)) as part,
+        fake.service.parts.turn(multipart),
+    ):
+        fake.service.parts.keep(part)
+    assert caller.submit().status == 201
+    assert caller.submit(job_title="a command that is no row but a content " * 2000).status == 201
+    assert caller.get("/_mock/bundle").status == 200
+    assert caller.post("/_mock/reset").status == 204
+
+
+def test_what_is_thrown_away_waits_for_no_disk(tmp_path: Path) -> None:
+    with recorded() as thrown_away, running() as fake:
+        whole_story(fake)
+        with fake.service.log._database.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 0, "SQLite syncs nothing"
+    with recorded() as kept, running(data_dir=tmp_path / "data") as fake:
+        whole_story(fake)
+
+    assert "rename" in thrown_away.kinds, "files still come to be whole or not at all"
+    assert "sync" not in thrown_away.kinds
+    assert kept.kinds.count("sync") > 10, "the same story waits where its data is kept"

@@ -27,7 +27,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     """Tell of a server. A pipe takes it when somebody reads. Raises OSError."""
     text = json.dumps(document, indent=2) + "\n"
     if _is_replaced(path):
-        write_private(path.resolve(), text)
+        write_private(path.resolve(), text, durable=False)  # after a power cut no server runs
     elif not _is_ours(path) and stat.S_ISFIFO(path.stat().st_mode):  # to open one waits for its reader
         threading.Thread(target=_write_into, args=(path, text), name="ready file", daemon=True).start()
     else:

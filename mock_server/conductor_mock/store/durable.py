@@ -1,4 +1,7 @@
-"""Files that exist whole and on disk, or not at all: write aside, fsync, rename, fsync the folder."""
+"""Files that exist whole and on disk, or not at all: write aside, fsync, rename, fsync the folder.
+
+What is not `durable` is thrown away with its server, so nobody waits for the disk: no fsync, all else the same.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ _FOLDER_MODE = 0o700
 class NewFile:
     """A new file in a folder, to write to; gone at the end of the block unless it was placed."""
 
-    __slots__ = ("_file", "_path", "_placed", "_private")
+    __slots__ = ("_durable", "_file", "_path", "_placed", "_private")
 
-    def __init__(self, folder: Path, *, private: bool = False) -> None:
+    def __init__(self, folder: Path, *, private: bool = False, durable: bool = True) -> None:
         """`private` ones are read by their owner only."""
         self._path = folder / f".{secrets.token_hex(16)}"
         self._private = private
+        self._durable = durable
         self._placed = False
 
     def __enter__(self) -> NewFile:
@@ -45,7 +49,8 @@ class NewFile:
 
     def sync(self) -> None:
         """Return when what was written is on disk."""
-        os.fsync(self._file.fileno())
+        if self._durable:
+            os.fsync(self._file.fileno())
 
     def place(self, target: Path, folders: Folders | None = None) -> None:
         """Give the file, synced before, its real name; the name is on disk when this returns.
@@ -61,7 +66,8 @@ class NewFile:
             folders.make(folder)
             self._path.replace(target)
         self._placed = True
-        fsync_folder(folder)
+        if self._durable:
+            fsync_folder(folder)
         if folders is not None:
             folders.wait_for(folder)
 
@@ -69,7 +75,8 @@ class NewFile:
 class Folders:
     """Folders of one owner that come to be while several threads write to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = True) -> None:
+        self._durable = durable
         self._making = threading.Lock()
         self._unsynced: set[Path] = set()
         """Those being made: they can be seen already, and a power cut may still undo them."""
@@ -82,7 +89,8 @@ class Folders:
             try:
                 for folder in reversed(missing):
                     folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-                    fsync_folder(folder.parent)
+                    if self._durable:
+                        fsync_folder(folder.parent)
             finally:
                 self._unsynced.difference_update(missing)
 
@@ -93,9 +101,9 @@ class Folders:
                 return
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a file that only its owner reads, at once or not at all."""
-    with NewFile(path.parent, private=True) as file:
+    with NewFile(path.parent, private=True, durable=durable) as file:
         file.write(text.encode("utf-8"))
         file.sync()
         file.place(path)

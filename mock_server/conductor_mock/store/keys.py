@@ -53,7 +53,7 @@ class KeysError(ValueError):
     """The file of secrets cannot be read."""
 
 
-def load_or_create(directory: Path) -> Keys:
+def load_or_create(directory: Path, *, durable: bool = True) -> Keys:
     """The secrets of a data directory, made on first use. Raises KeysError for a damaged file."""
     path = directory / _FILE
     try:
@@ -67,7 +67,7 @@ def load_or_create(directory: Path) -> Keys:
             "client_id": keys.client_id,
             "private_key": keys.private_key,
         }
-        write_private(path, json.dumps(document))
+        write_private(path, json.dumps(document), durable=durable)
         return keys
     except (ValueError, KeyError, TypeError) as error:
         raise KeysError(f"{path} is damaged ({error}); delete it to have new keys made") from error

@@ -70,9 +70,11 @@ class ObjectStore:
     whoever deletes contents that nothing refers to.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        """One that is not `durable` is thrown away with its server, and waits for no disk."""
         self.lock = ReadWriteLock()
-        self.folders = Folders()
+        self.folders = Folders(durable=durable)
+        self._durable = durable
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         private_folder(self._objects)
@@ -118,7 +120,7 @@ class ObjectStore:
         nothing stays behind. `md5`, `size` and `most` are as in `receive`. Raises OSError when the disk refuses.
         """
         count = 0
-        with NewFile(self._incoming) as file, Digest() as digest:
+        with NewFile(self._incoming, durable=self._durable) as file, Digest() as digest:
             for block in blocks:
                 count += len(block)
                 if size is not None and count > size:

@@ -65,11 +65,12 @@ class UnknownUploadError(LookupError):
 class Parts:
     """The parts that arrived, under `root/parts/ACCOUNT/UPLOAD/NUMBER-ETAG`."""
 
-    def __init__(self, database: Database, root: Path) -> None:
+    def __init__(self, database: Database, root: Path, *, durable: bool = True) -> None:
         self._database = database
+        self._durable = durable
         self._root = root / "parts"
         self._incoming = root / "incoming"
-        self._folders = Folders()
+        self._folders = Folders(durable=durable)
         if self._root.exists():
             private_folder(self._root)
         self._guard = threading.Lock()
@@ -120,7 +121,7 @@ class Parts:
         Raises WrongContentError when the body has another size than the part, OSError when the disk refuses.
         """
         size, count = upload.size_of(number), 0
-        with NewFile(self._incoming) as file, Digest() as digest:
+        with NewFile(self._incoming, durable=self._durable) as file, Digest() as digest:
             for block in blocks_of(stream):
                 count += len(block)
                 if count > size:
