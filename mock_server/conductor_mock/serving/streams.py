@@ -24,6 +24,9 @@ _HEAD_BLOCK = 1 << 16
 _ENOUGH = 1 << 14
 """Bytes of a body for which a thread is woken that waits for more."""
 
+_JOINED = 1 << 16
+"""Bytes of a body that are copied, so that a head is sent with them; of larger ones a second call costs less."""
+
 _MOMENT_S = 0.02
 """How long a thread waits by itself: for clients that are merely not as fast as it is."""
 
@@ -106,6 +109,14 @@ class SocketConnection(Connection):
     def waiting(self) -> AbstractContextManager[None]:
         """While it is open the thread does nothing, and another one may work in its place."""
         return nullcontext() if self.lane is None else self.lane.waiting()
+
+    def hold(self) -> None:
+        """Let what is written next, the head of an answer, be sent with what follows it."""
+        self.wfile.holds = True
+
+    def release(self) -> None:
+        """Send what is held. Raises OSError."""
+        self.wfile.release()
 
     def cut(self) -> None:
         """Let whoever reads from the client see an end."""
@@ -197,9 +208,31 @@ class Writer:
 
     def __init__(self, connection: SocketConnection) -> None:
         self._connection = connection
+        self._held = b""
+        self.holds = False
+        """Whether what is written next is kept, to be sent with what follows it."""
 
     def write(self, data: Any) -> int:
-        """Send all of it. Raises OSError."""
+        """Send all of it, or hold it. Raises OSError."""
+        if self.holds:
+            self.holds, self._held = False, self._held + bytes(data)
+            return len(data)
+        if not self._held:
+            return self._send(data)
+        if len(data) > _JOINED:
+            self.release()
+            return self._send(data)
+        held, self._held = self._held, b""
+        return self._send(b"".join((held, data))) - len(held)
+
+    def release(self) -> None:
+        """Send what is held. Raises OSError."""
+        self.holds = False
+        if self._held:
+            held, self._held = self._held, b""
+            self._send(held)
+
+    def _send(self, data: Any) -> int:
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
