@@ -55,11 +55,13 @@ class Served:
 
 @contextmanager
 def served(folder: Path, *options: str, sources: str | None = None) -> Iterator[Served]:
-    """A fake that keeps its data below `folder`; of the checkout whose folders `sources` names, as PYTHONPATH does."""
+    """A fake that keeps its data below `folder` (unless `--ephemeral` is an option); of the checkout whose folders
+    `sources` names, as PYTHONPATH does.
+    """
     ready = folder / "ready.json"
     command = [
-        sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready), *options,
+        sys.executable, "-m", "conductor_mock", "serve", "--port", "0", "--ready-file", str(ready),
+        *([] if "--ephemeral" in options else ["--data-dir", str(folder / "data")]), *options,
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
         environment = os.environ if sources is None else {**os.environ, "PYTHONPATH": sources}

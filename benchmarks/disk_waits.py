@@ -1,0 +1,150 @@
+"""What strace counts while small files are uploaded, of a server that keeps its data and one that throws it away:
+waits for the disk, and sends.
+
+    python benchmarks/disk_waits.py [--files N] [--connections N]
+
+Prints Markdown for docs/figures.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import http.client
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from processes import Served, served
+
+SIZE = 10_000
+CALLS = ("fsync", "fdatasync", "sendto")
+_PER_REQUEST = 20
+_COUNTED = re.compile(rf"^\d+ +(?:\[pid +\d+\] )?({'|'.join(CALLS)})\(", re.MULTILINE)
+
+
+def upload_urls(server: Served, bodies: list[bytes]) -> list[str]:
+    """Where each of the contents is to be put, in their order."""
+    address = urlsplit(server.url)
+    client = http.client.HTTPConnection(str(address.hostname), address.port)
+    key = json.loads(server.environment["CONDUCTOR_API_KEY"])
+    query = {
+        "grant_type": "client_credentials",
+        "scope": "owner admin user",
+        "client_id": key["client_id"],
+        "client_secret": key["private_key"],
+    }
+    client.request("GET", f"/api/oauth_jwt?{urlencode(query)}")
+    token = json.loads(client.getresponse().read())["access_token"]
+    urls: list[str] = []
+    for start in range(0, len(bodies), _PER_REQUEST):
+        wanted = [
+            {
+                "path": f"/proj/{number:06d}.bin",
+                "hash": base64.b64encode(hashlib.md5(body).digest()).decode(),
+                "size": SIZE,
+            }
+            for number, body in enumerate(bodies[start : start + _PER_REQUEST], start)
+        ]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = json.dumps({"upload_files": wanted, "project": "default"})
+        client.request("POST", "/api/v2/files/get_upload_urls", body, headers)
+        offered = {path: url for [path, url] in _pairs(json.loads(client.getresponse().read()))}
+        urls += [offered[str(file["path"])] for file in wanted]
+    client.close()
+    return urls
+
+
+def _pairs(answer: object) -> list[list[str]]:
+    """Path and URL of each file, however deep the answer wraps them."""
+    if isinstance(answer, dict):
+        if "preSignedURL" in answer:
+            return [[answer["filePath"], answer["preSignedURL"]]]
+        return [pair for value in answer.values() for pair in _pairs(value)]
+    if isinstance(answer, list):
+        return [pair for value in answer for pair in _pairs(value)]
+    return []
+
+
+def put_all(server: Served, bodies: list[bytes], urls: list[str], connections: int) -> None:
+    """Put every content where it belongs."""
+    todo: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+    for pair in zip(urls, bodies, strict=True):
+        todo.put(pair)
+
+    def work() -> None:
+        address = urlsplit(server.url)
+        client = http.client.HTTPConnection(str(address.hostname), address.port)
+        while True:
+            try:
+                url, body = todo.get_nowait()
+            except queue.Empty:
+                break
+            parts = urlsplit(url)
+            md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+            headers = {"Content-MD5": md5, "Content-Type": "application/octet-stream"}
+            client.request("PUT", f"{parts.path}?{parts.query}", body, headers)
+            answer = client.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise SystemExit(f"PUT {parts.path} was answered with {answer.status}")
+        client.close()
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def counted(files: int, connections: int, *options: str) -> Counter[str]:
+    """What was called while `files` were put."""
+    bodies = [os.urandom(SIZE) for _ in range(files)]
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), *options) as server:
+        urls = upload_urls(server, bodies)
+        trace = Path(folder) / "trace"
+        command = [
+            "strace",
+            "-f",
+            "-e",
+            f"trace={','.join(CALLS)}",
+            "-o",
+            str(trace),
+            "-p",
+            str(server.process.pid),
+        ]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            tracer.stderr.readline()  # it has attached
+            put_all(server, bodies, urls, connections)
+            tracer.send_signal(signal.SIGINT)
+            tracer.stderr.read()
+        return Counter(_COUNTED.findall(trace.read_text()))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--files", type=int, default=500)
+    parser.add_argument("--connections", type=int, default=16)
+    given = parser.parse_args()
+    print(f"{given.files} files of {SIZE} bytes over {given.connections} connections, calls per PUT.\n")
+    print("| server | fsync | fdatasync | send |\n|---|---|---|---|")
+    for name, options in {"keeps its data": (), "throws it away": ("--ephemeral",)}.items():
+        calls = counted(given.files, given.connections, *options)
+        print(f"| {name} | " + " | ".join(f"{calls[call] / given.files:.2f}" for call in CALLS) + " |")
+
+
+if __name__ == "__main__":
+    main()
