@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from conductor_contracts.commands.check import check_command
 from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.evidence import tags_of
@@ -29,6 +30,9 @@ from conductor_contracts.verify import Outcome, VerificationError, verify
 @click.version_option(package_name="conductor-mock")
 def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
+
+
+main.add_command(check_command)
 
 
 @main.command("verify")

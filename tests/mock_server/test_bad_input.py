@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
+from conductor_contracts.json_text import MAX_DEPTH
 from conductor_contracts.operation import Operation
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
-from conductor_mock.wire.json_text import MAX_DEPTH
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, md5_of, running
 from support.states import image

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conductor_mock.farm.frames import MAX_RANGES, Frames, FramesError, parse
+from conductor_contracts.frames import MAX_RANGES, Frames, FramesError, parse
 
 FRAME = st.integers(-30, 90)
 

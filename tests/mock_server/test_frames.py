@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm.frames import FramesError, chunks, parse, parse_or_none, write
+from conductor_contracts.frames import FramesError, chunks, parse, parse_or_none, write
 
 MAX_FRAMES = 1_000_000
 NUMBERS = st.integers(-50, 50)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import payload as reading
-from conductor_mock.farm.payload import UploadFile, is_upload_only, read, with_frames
+from conductor_contracts import submission as reading
+from conductor_contracts.submission import is_upload_only, with_frames
+from conductor_mock.farm.payload import UploadFile, read
 from conductor_mock.farm.refusals import InvalidRequestError
 
 MD5 = "kAFQmDzST7DWlj99KOF/cg=="

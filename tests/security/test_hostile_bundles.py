@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_contracts.json_text import MAX_DEPTH
 from conductor_mock.bundles import limits
 from conductor_mock.bundles.archive import opened
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.catalog import CatalogError, from_document
 from conductor_mock.catalog import default as default_catalog
 from conductor_mock.catalog.hardware_rules import LARGEST, MOST_CORES, MOST_GPUS
-from conductor_mock.wire.json_text import MAX_DEPTH
 from support import security_page
 from support.bundles import join, parts_of, replay, save, with_commands, with_manifest
 from support.server import Fake, running

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from flask import g, request
 
+from conductor_contracts import json_text
+from conductor_contracts.json_text import JsonTextError
 from conductor_contracts.problems import Problem
 from conductor_mock.context import service, warn
 from conductor_mock.errors import bad_request, invalid, too_large, unsupported_coding
-from conductor_mock.wire import json_text
-from conductor_mock.wire.json_text import JsonTextError
 from conductor_mock.wire.md5 import canonical
 
 Json = dict[str, Any]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 from flask import Blueprint, request
 
-from conductor_contracts.problems import pointer
+from conductor_contracts.submission import odd_variables
 from conductor_mock.api.bodies import contract_body, notice, raw_body
 from conductor_mock.api.idempotency import idempotency_key
 from conductor_mock.api.numbering import numbers
@@ -19,7 +18,7 @@ from conductor_mock.context import caller, service, warn, warnings
 from conductor_mock.farm import actions, ids, lookup, views
 from conductor_mock.farm.decisions import create_job, job_of_key, uploaded_files, uploaded_md5s
 from conductor_mock.farm.doubts import doubts
-from conductor_mock.farm.payload import Submission, odd_variables, read
+from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
 from conductor_mock.store.account import Account
@@ -52,7 +51,8 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
     machine = machine_of(offered, submission)
     for path, message in doubts(submission):
         notice(path, message)
-    _check_variables(submission)
+    for odd in odd_variables(submission.payload):
+        notice(odd.path, odd.message)
     held = current.contents.held(account.account_id, uploaded_md5s(submission))
     command = create_job(
         submission,
@@ -107,9 +107,3 @@ def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
         return record
     names = [name.strip() for name in fields.split(",")]
     return {name: record[name] for name in names if name in record}
-
-
-def _check_variables(submission: Submission) -> None:
-    """Notice values of the environment that are neither text nor whole numbers (wire reference 12.1)."""
-    for name, value in odd_variables(submission.payload):
-        notice(pointer("/environment", name), f"must be text or a whole number, got {json.dumps(value)}")

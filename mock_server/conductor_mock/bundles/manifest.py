@@ -6,14 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from conductor_contracts import json_text
+from conductor_contracts.json_text import JsonTextError
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.bundles.limits import LARGEST
 from conductor_mock.farm import ids
 from conductor_mock.farm.clock import LAST_US
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.store.account_contents import Content, Inventory
-from conductor_mock.wire import json_text
-from conductor_mock.wire.json_text import JsonTextError
 from conductor_mock.wire.md5 import canonical
 
 FORMAT = "conductor-mock bundle"

@@ -13,7 +13,9 @@ from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from conductor_contracts import json_text
 from conductor_contracts.contract import Contract, load_control
+from conductor_contracts.json_text import MAX_DEPTH, JsonTextError
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.bundles.limits import LARGEST, path_problem
 from conductor_mock.catalog import CatalogError, from_document
@@ -38,8 +40,6 @@ from conductor_mock.farm.records import Record, UnknownCommandError, decode
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import FORCED
 from conductor_mock.farm.values import Machine, Options
-from conductor_mock.wire import json_text
-from conductor_mock.wire.json_text import MAX_DEPTH, JsonTextError
 
 Json = dict[str, Any]
 

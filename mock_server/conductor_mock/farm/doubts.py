@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from conductor_contracts.frames import parse_or_none
 from conductor_contracts.problems import MAX_SHOWN, clip, nearest, pointer, show
+from conductor_contracts.submission import fits_a_task, frames_of_tasks, odd_scouts
 from conductor_mock.farm import outcomes
-from conductor_mock.farm.frames import Frames, parse_or_none
 from conductor_mock.farm.outcomes import METADATA_DURATION, METADATA_FRAMES, METADATA_OUTCOME
 from conductor_mock.farm.payload import Submission
 from conductor_mock.farm.statuses import DRAWN
@@ -22,7 +23,6 @@ _ALIKE = 0.9
 """Labels such as `outcome` or `frames` are no misspelt keys."""
 
 _BEGINS_LIKE_ONE = re.compile(r"mock[^a-z]", re.IGNORECASE)
-_NAMED = 3
 
 Doubt = tuple[str, str]
 """A place (JSON pointer) and what is odd there."""
@@ -30,20 +30,11 @@ Doubt = tuple[str, str]
 
 def doubts(submission: Submission) -> Iterator[Doubt]:
     """Everything in a submission that is taken, and probably means something else than it does."""
-    yield from _of_scouts(submission)
+    for odd in odd_scouts(submission.scout_frames, submission.tasks):
+        yield odd.path, odd.message
     for name, value in submission.metadata.items():
         if value is not None:
             yield from ((pointer("/metadata", name), what) for what in _of_label(submission, name, value))
-
-
-def _of_scouts(submission: Submission) -> Iterator[Doubt]:
-    text = submission.scout_frames
-    if not text.strip():
-        return
-    if submission.scouts is None:
-        yield "/scout_frames", f"{text[:40]!r} is no frame specification, so no task is held"
-    elif submission.tasks and not _fits_a_task(submission, submission.scouts):
-        yield "/scout_frames", f"{text[:40]!r} fits no task, so none is held; {_frames_of_tasks(submission)}"
 
 
 def _of_label(submission: Submission, name: str, value: Any) -> Iterator[str]:
@@ -66,8 +57,8 @@ def _of_frames(submission: Submission, value: Any) -> Iterator[str]:
     frames = parse_or_none(str(value))
     if frames is None:
         yield f"{show(value)} is no frame specification, so the other reserved keys are meant for no task"
-    elif submission.tasks and not _fits_a_task(submission, frames):
-        yield f"{show(value)} fits no task; {_frames_of_tasks(submission)}"
+    elif submission.tasks and not fits_a_task(frames, submission.tasks):
+        yield f"{show(value)} fits no task; {frames_of_tasks(submission.tasks)}"
     if not {METADATA_OUTCOME, METADATA_DURATION} & submission.metadata.keys():
         yield f"decides nothing without {METADATA_OUTCOME} or {METADATA_DURATION}"
 
@@ -89,17 +80,3 @@ def _why_no_outcomes(value: Any) -> str:
     near = nearest(wrong.lower(), known)
     meant = "" if near is None else f"; did you mean {near!r}?"
     return f"{clip(wrong)!r} is none of {', '.join(known)}{meant}"
-
-
-def _fits_a_task(submission: Submission, frames: Frames) -> bool:
-    return any((own := parse_or_none(text)) is not None and own.meets(frames) for _, text in submission.tasks)
-
-
-def _frames_of_tasks(submission: Submission) -> str:
-    """Which frames there are instead."""
-    named = [text for _, text in submission.tasks if text.strip()]
-    if not named:
-        return "the tasks do not say their frames"
-    shown = ", ".join(clip(text) for text in named[:_NAMED])
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"the frames of the tasks are {shown}{more}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from conductor_contracts.frames import parse_or_none
 from conductor_mock.farm import actions, downloads, execution, leases, queues, simulation, tasks, uploads
 from conductor_mock.farm.commands import (
     AccountOpened,
@@ -32,7 +33,6 @@ from conductor_mock.farm.commands import (
     UploadFinished,
     UploadProgressed,
 )
-from conductor_mock.farm.frames import parse_or_none
 from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_contracts.frames import FramesError, parse, parse_or_none
 from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.frames import FramesError, parse, parse_or_none
 from conductor_mock.farm.ids import draw, jid, tid
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job, State, Task

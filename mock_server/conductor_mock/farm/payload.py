@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conductor_mock.farm.frames import Frames, FramesError, chunks, parse, parse_or_none, write
+from conductor_contracts.frames import Frames, FramesError, parse_or_none
+from conductor_contracts.submission import number, tasks_of, text
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.wire.md5 import canonical
@@ -19,12 +20,6 @@ from conductor_mock.wire.md5 import canonical
 Json = dict[str, Any]
 
 DEFAULT_PRIORITY = 5
-MAX_COMMANDS_CHARS = 1 << 28
-"""The commands of all tasks that a command with a frame range makes; a small request must not fill the memory."""
-
-UPLOAD_ONLY_COMMAND = "upload only"
-UPLOAD_ONLY_FRAMES = "x"
-FRAME_PLACEHOLDER = "<frame args>"
 
 INSTANCE_TYPE_OF_2019 = "n1-{flavor}-{cores}"
 """`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""
@@ -99,20 +94,6 @@ def read(payload: Json) -> Submission:
     )
 
 
-def text(payload: Mapping[str, Any], key: str, default: str = "") -> str:
-    """The text under `key`; null and a missing key are `default`."""
-    value = payload.get(key)
-    return default if value is None else str(value)
-
-
-def number(payload: Mapping[str, Any], key: str, default: int) -> int:
-    """The whole number under `key`, which may be given as text (2019 command line); null is `default`."""
-    value = payload.get(key)
-    if isinstance(value, str):
-        value = value.replace("\ufeff", "").strip()  # white space to the contract's patterns, not to int()
-    return default if value in (None, "") else int(value)
-
-
 def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
     """The input files of a job, in the order given."""
     for entry in payload.get("upload_files") or ():
@@ -123,20 +104,6 @@ def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
             size=int(entry.get("st_size") or 0),
             mode=entry.get("st_mode"),
         )
-
-
-def is_upload_only(payload: Mapping[str, Any]) -> bool:
-    """Whether this is the 2019 client's job without tasks (wire reference 3.5)."""
-    return (
-        not payload.get("tasks_data")
-        and payload.get("command") == UPLOAD_ONLY_COMMAND
-        and text(payload, "frame_range") in ("", UPLOAD_ONLY_FRAMES)
-    )
-
-
-def with_frames(command: str, frames: str) -> str:
-    """`command` with its frame placeholder, `<frame args>` in the 2019 help, replaced by a chunk of frames."""
-    return command.replace(FRAME_PLACEHOLDER, frames)
 
 
 def _instance_type(payload: Mapping[str, Any]) -> str:
@@ -155,31 +122,11 @@ def _local_upload(payload: Mapping[str, Any]) -> bool:
 
 
 def _tasks(payload: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """`(command, frames)` of each task.
-
-    A 2019 job has one `command` for a `frame_range`: the service cuts the range into chunks of `chunk_size` frames
-    and puts each into the command (wire reference 7.3, inferred).
-    """
-    entries = payload.get("tasks_data") or ()
-    if entries:
-        return [(entry["command"], text(entry, "frames")) for entry in entries]
-    command = text(payload, "command")
-    if not command or is_upload_only(payload):
-        return ()
+    """`(command, frames)` of each task."""
     try:
-        frames = parse(text(payload, "frame_range"))
+        return tasks_of(payload)
     except FramesError as error:
-        raise _impossible_range(str(error)) from None
-    specifications = [write(chunk) for chunk in chunks(frames, max(1, number(payload, "chunk_size", 1)))]
-    if len(command) * len(specifications) > MAX_COMMANDS_CHARS:
-        raise _impossible_range(
-            f"{len(specifications)} tasks with a command of {len(command)} characters are more than can be held"
-        )
-    return [(with_frames(command, chunk), chunk) for chunk in specifications] or [(command, "")]
-
-
-def _impossible_range(message: str) -> InvalidRequestError:
-    return InvalidRequestError(f"frame_range: {message}", "/frame_range")
+        raise InvalidRequestError(f"frame_range: {error}", "/frame_range") from None
 
 
 def _environment(payload: Mapping[str, Any]) -> dict[str, str]:
@@ -193,13 +140,6 @@ def _environment(payload: Mapping[str, Any]) -> dict[str, str]:
         for name, value in values.items()
         if value is not None
     }
-
-
-def odd_variables(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """`(name, value)` of what is no value of a variable: neither text nor a whole number; true and false are none."""
-    for name, value in (payload.get("environment") or {}).items():
-        if not isinstance(value, (str, int)) or isinstance(value, bool):
-            yield name, value
 
 
 def _retries(payload: Mapping[str, Any]) -> dict[Outcome, int]:

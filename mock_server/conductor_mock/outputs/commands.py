@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from conductor_mock.farm.frames import Frames, FramesError, parse
+from conductor_contracts.frames import Frames, FramesError, parse
 from conductor_mock.outputs.conventions import CONVENTIONS, Convention
 
 MAX_READ_CHARS = 16_384

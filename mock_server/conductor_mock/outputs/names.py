@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from conductor_mock.farm.frames import parse_or_none
+from conductor_contracts.frames import parse_or_none
 from conductor_mock.farm.ids import tid
 from conductor_mock.outputs.commands import PICTURE_ENDINGS, RenderCommand, Target, read
 
