@@ -10,13 +10,14 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
 from conductor_contracts.problems import Problem
 from conductor_mock import errors
 from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.trouble import reason
 from support.server import ApiCaller, Fake, running
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
@@ -101,10 +102,20 @@ FAILURES = {
         sa.exc.OperationalError("", {}, sqlite3.OperationalError("database or disk is full")),
         507,
     ),
+    "a full journal": (sqlite3.OperationalError("database or disk is full"), 507),
     "a locked database": (
         sa.exc.OperationalError("", {}, sqlite3.OperationalError("database is locked")),
         503,
     ),
+    "a damaged database": (
+        sa.exc.DatabaseError("", {}, sqlite3.DatabaseError("database disk image is malformed")),
+        503,
+    ),
+    "a damaged journal": (sqlite3.DatabaseError("file is not a database"), 503),
+    **{
+        name: (OSError(getattr(errno, name), "refused", "/a/secret/place"), 503)
+        for name in ("EIO", "EROFS", "EMFILE", "ENFILE", "EACCES", "EPERM", "ESTALE", "ENODEV")
+    },
 }
 
 
@@ -123,6 +134,37 @@ def test_what_fails_below_is_told_in_the_one_shape(
     assert (
         refused(caller, "POST", "/_mock/clock", data=b'{"advance": 1}', query={"account": "studio"}) == status
     )
+
+    if status == 503:
+        told = caller.get("/api/v1/jobs").message
+        assert "report" not in told
+        assert "/a/secret/place" not in told
+        if isinstance(failure, OSError):
+            assert errno.errorcode[failure.errno or 0] in told or "no more files" in told
+
+
+@given(st.sampled_from([kind for kind in vars(sqlite3).values() if isinstance(kind, type)]))
+def test_an_error_of_the_database_is_its_own_or_a_defect_of_ours_whoever_wraps_it(kind: type) -> None:
+    assume(issubclass(kind, sqlite3.Error))
+    error = kind("no more")
+    ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+    is_ours = issubclass(kind, (*ours, sqlite3.NotSupportedError)) or not issubclass(
+        kind, sqlite3.DatabaseError
+    )
+    expected = None if is_ours else "its database refuses (no more)"
+
+    assert reason(error) == expected
+    assert reason(sa.exc.DBAPIError("", {}, error)) == expected
+
+
+@given(st.sampled_from(sorted(errno.errorcode)))
+def test_an_error_of_the_system_is_told_by_its_name_or_is_a_defect(code: int) -> None:
+    why = reason(OSError(code, "refused"))
+
+    if code in (errno.ENOENT, errno.EINVAL, errno.EBADF, errno.EEXIST, errno.EPIPE, errno.ECONNRESET):
+        assert why is None, "these are what a program of ours did, or its client"
+    if why is not None:
+        assert errno.errorcode[code] in why or code in (errno.EMFILE, errno.ENFILE)
 
 
 def test_a_defect_is_told_in_the_one_shape_without_its_traceback(

@@ -5,8 +5,8 @@ Only what nobody foresaw is answered 500. The log of the server gets its traceba
 
 from __future__ import annotations
 
-import errno
 import logging
+import sqlite3
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
-from conductor_mock.store.database import is_disk_full
+from conductor_mock.store.trouble import is_full, reason
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def handle_errors(app: Flask) -> None:
     """Let `app` answer every error in the one shape."""
     app.register_error_handler(Refusal, _refusal)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OSError, _os_error)
-    app.register_error_handler(sa.exc.OperationalError, _database_error)
+    for refused in (OSError, sa.exc.DBAPIError, sqlite3.Error):
+        app.register_error_handler(refused, _system_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
     for unreadable in (UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
         app.register_error_handler(unreadable, _unreadable_log)
@@ -90,21 +90,16 @@ def _no_such_route() -> Refusal:
     return Refusal(404, message, (Problem("path", message),))
 
 
-def _os_error(error: OSError) -> Response:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def _system_error(error: Exception) -> Response:
+    """What the system below refuses, with its reason. What it has no part in is a defect of ours."""
+    if is_full(error):
         return _refusal(disk_full())
-    if error.errno in (errno.EMFILE, errno.ENFILE):  # the socket's server says so in the log, now and then
-        return _refusal(unavailable("the fake service may open no more files; nothing of this was kept"))
-    return _defect(error)
-
-
-def _database_error(error: sa.exc.OperationalError) -> Response:
-    if is_disk_full(error):
-        return _refusal(disk_full())
-    log.error("the database refused", exc_info=error)
-    return _refusal(
-        unavailable("the database of the fake service could not be written; nothing of this was kept")
-    )
+    why = reason(error)
+    if why is None:
+        return _defect(error)
+    # In a line, not in a traceback: on a broken disk each request would write one.
+    log.error("%s %s was refused by the system: %s", request.method, request.path, why)
+    return _refusal(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
 
 
 def _unknown_account(_: UnknownAccountError) -> Response:

@@ -1,0 +1,65 @@
+"""What the system's refusals mean: a full disk, a failing one, files that may not be opened. None is a defect of ours.
+
+SQLite and the system tell the same troubles in different words; here they are one table of causes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+
+import sqlalchemy as sa
+
+from conductor_mock.store.database import first_line, is_disk_full
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Nothing more is taken; what was refused may be taken once there is room."""
+
+_OF_THE_DISK = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EIO", "EROFS", "EACCES", "EPERM", "ENXIO", "ENODEV", "ESTALE", "EUCLEAN", "ENOTDIR", "EISDIR", "ELOOP",
+        "EREMOTEIO", "EBADMSG", "EBUSY", "ENOLCK", "ENOMEM", "ENOTCONN", "ESHUTDOWN", "EMEDIUMTYPE", "ENOMEDIUM",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+"""What a disk, a file system or its mount answers, whatever is asked of it."""
+
+_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk took nothing more."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return is_disk_full(error)
+    if isinstance(error, sqlite3.Error):
+        return is_disk_full(sa.exc.DBAPIError("", {}, error))
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def reason(error: BaseException) -> str | None:
+    """Why the system refused, in a few words without a path of this machine; None where it is no refusal of it."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return _of_database(error.orig)
+    if isinstance(error, sqlite3.Error):
+        return _of_database(error)
+    if not isinstance(error, OSError) or isinstance(error, ConnectionError):
+        return None
+    if error.errno in _OF_FILES:
+        return "it may open no more files"
+    if error.errno in _OF_THE_DISK | FULL:
+        return f"its disk refuses ({errno.errorcode[error.errno]}: {os.strerror(error.errno)})"
+    return None
+
+
+def _of_database(error: BaseException | None) -> str | None:
+    """Integrity, programming and the like are ours to answer for; the rest is the database's.
+
+    Drivers name their own kinds as what they are: AdminShutdown of PostgreSQL is an OperationalError.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    ours = {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError", "InterfaceError"}
+    if error is None or "DatabaseError" not in kinds or kinds & ours:
+        return None
+    return f"its database refuses ({first_line(error)})"
