@@ -13,7 +13,7 @@ from pathlib import Path
 from conductor_mock.store.durable import private_file, write_private
 
 DEFAULT_CLIENT_ID = "conductor-mock"
-_FILE = "keys.json"
+FILE = "keys.json"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,21 +53,82 @@ class KeysError(ValueError):
     """The file of secrets cannot be read."""
 
 
+_FIELDS = ("signing_key", "client_id", "private_key")
+_CHECKSUM = "checksum"
+"""A changed bit would be another identity: clients locked out of their account, or URLs that are void."""
+
+
 def load_or_create(directory: Path, *, durable: bool = True) -> Keys:
-    """The secrets of a data directory, made on first use. Raises KeysError for a damaged file."""
-    path = directory / _FILE
+    """The secrets of a data directory, made on first use. Raises KeysError for a damaged file, OSError.
+
+    A file of before checksums were written gets one.
+    """
+    path = directory / FILE
     try:
-        data = json.loads(path.read_text(encoding="ascii"))
-        private_file(path)
-        return Keys(base64.b64decode(data["signing_key"]), data["client_id"], data["private_key"])
+        text = path.read_text(encoding="ascii")
     except FileNotFoundError:
         keys = Keys.fresh()
-        document = {
-            "signing_key": base64.b64encode(keys.signing_key).decode("ascii"),
-            "client_id": keys.client_id,
-            "private_key": keys.private_key,
-        }
-        write_private(path, json.dumps(document), durable=durable)
+        _write(path, _document(keys), durable=durable)
         return keys
-    except (ValueError, KeyError, TypeError) as error:
-        raise KeysError(f"{path} is damaged ({error}); delete it to have new keys made") from error
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    keys, is_checked = _read(path, text)
+    private_file(path)
+    if not is_checked:
+        _write(path, _document(keys))
+    return keys
+
+
+def check_keys(directory: Path) -> None:
+    """Look at the secrets of a data directory, if there are some; nothing is changed. Raises KeysError, OSError."""
+    path = directory / FILE
+    try:
+        _read(path, path.read_bytes().decode("ascii"))
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _read(path: Path, text: str) -> tuple[Keys, bool]:
+    """The secrets that a text holds, and whether it has a checksum. Raises KeysError."""
+    try:
+        data = json.loads(text)
+        known = {name: data[name] for name in _FIELDS}
+        extra = set(data) - {*_FIELDS, _CHECKSUM}
+        if extra or not all(isinstance(value, str) for value in known.values()):
+            raise _damaged(path, "it holds something else than keys")
+        keys = Keys(
+            base64.b64decode(known["signing_key"], validate=True), known["client_id"], known["private_key"]
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, KeysError):
+            raise
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if _CHECKSUM in data and data[_CHECKSUM] != _checksum(known):
+        raise _damaged(path, "its checksum does not fit what it holds")
+    return keys, _CHECKSUM in data
+
+
+def _document(keys: Keys) -> dict[str, str]:
+    fields = {
+        "signing_key": base64.b64encode(keys.signing_key).decode("ascii"),
+        "client_id": keys.client_id,
+        "private_key": keys.private_key,
+    }
+    return {**fields, _CHECKSUM: _checksum(fields)}
+
+
+def _checksum(fields: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps([fields[name] for name in _FIELDS]).encode()).hexdigest()
+
+
+def _write(path: Path, document: dict[str, str], *, durable: bool = True) -> None:
+    write_private(path, json.dumps(document), durable=durable)
+
+
+def _damaged(path: Path, why: str) -> KeysError:
+    return KeysError(
+        f"{path} is damaged ({why}): put a copy of it back, or delete it to have new keys made; the accounts stay, but "
+        "clients then need the new key, and tokens and URLs that were handed out are void"
+    )
