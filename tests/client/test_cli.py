@@ -14,13 +14,12 @@ from typing import Any
 import click
 import pytest
 import responses
-from click.testing import Result
 
 from conductor import commands
 from conductor.cli import COMMANDS, cli
 from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
-from support.command_line import runner
+from support.command_line import run, runner, service_of_commands
 from support.fake_service import PRIVATE_KEY, FakeService
 
 JOB = {
@@ -35,18 +34,11 @@ JOB = {
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     """The service, and an environment that points at it."""
     fake = FakeService(packages=[{"package_id": "id-b", "relative_path": "b/2"}, {"package_id": "id-a"}])
-    monkeypatch.setenv("CONDUCTOR_URL", URL)
-    monkeypatch.setenv("CONDUCTOR_API_KEY", json.dumps({"client_id": "c", "private_key": PRIVATE_KEY}))
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        fake.install(mock)
+    with service_of_commands(monkeypatch, fake) as mock:
         mock.add("GET", f"{URL}/api/v1/instance-types", json={"data": [{"name": "n1", "cores": 1}]})
         projects = [{"name": "film", "status": "active"}, {"name": "old", "status": "inactive"}]
         mock.add("GET", f"{URL}/api/v1/projects/", json={"data": projects})
         yield fake
-
-
-def run(*words: str) -> Result:
-    return runner().invoke(cli, ["--quiet", *words])
 
 
 def write(tmp_path: Path, name: str, text: str) -> str:

@@ -15,24 +15,21 @@ from typing import Any
 import pytest
 import responses
 import yaml
-from click.testing import Result
 from PIL import Image
 from rich.console import Console
 
 from conductor import commands
-from conductor.cli import COMMANDS, cli
+from conductor.cli import COMMANDS
 from conductor.commands.common import write_file
 from conductor.commands.plot import HEIGHT, WIDTH, bar_chart
 from conductor.commands.printing import BROKEN_PIPE
 from conductor.commands.wait import bars
-from conductor.lib.config import Config
-from conductor.lib.exceptions import BadArgumentError, InvalidPathError
+from conductor.lib.exceptions import InvalidPathError
 from conductor.lib.jobs import Job
-from conductor.lib.md5_cache import Md5Cache, configured_cache, default_path
+from conductor.lib.md5_cache import Md5Cache, default_path
 from conductor.lib.polling import Pacer
 from support.client_world import URL
-from support.command_line import runner
-from support.fake_service import PRIVATE_KEY, FakeService
+from support.command_line import run, service_of_commands
 
 JOBS, TASKS, LOG = f"{URL}/api/v1/jobs", f"{URL}/api/v1/tasks", f"{URL}/get_log_file"
 
@@ -40,15 +37,8 @@ JOBS, TASKS, LOG = f"{URL}/api/v1/jobs", f"{URL}/api/v1/tasks", f"{URL}/get_log_
 @pytest.fixture
 def mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
     """The service's token, and an environment that points at it."""
-    monkeypatch.setenv("CONDUCTOR_URL", URL)
-    monkeypatch.setenv("CONDUCTOR_API_KEY", json.dumps({"client_id": "c", "private_key": PRIVATE_KEY}))
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as requests_mock:
-        FakeService().install(requests_mock)
+    with service_of_commands(monkeypatch) as requests_mock:
         yield requests_mock
-
-
-def run(*words: str) -> Result:
-    return runner().invoke(cli, ["--quiet", *words])
 
 
 def job(jid: str, status: str = "running", **more: Any) -> dict[str, Any]:
@@ -507,7 +497,15 @@ def test_no_answer_however_strange_ends_a_command_in_a_traceback(
 
 
 def test_every_command_is_tried_with_strange_answers_or_elsewhere() -> None:
-    assert {words[0] for words in ASKING} | TRIED_ELSEWHERE == set(COMMANDS)
+    tried = {words[0] for words in ASKING}
+    missing = sorted(set(COMMANDS) - tried - TRIED_ELSEWHERE)
+    assert not missing, (
+        f"put words of {missing} into ASKING, or their names into TRIED_ELSEWHERE with a test there"
+    )
+    gone = sorted((tried | TRIED_ELSEWHERE) - set(COMMANDS))
+    assert not gone, f"there is no command {gone}: take it out of ASKING and TRIED_ELSEWHERE"
+    twice = sorted(tried & TRIED_ELSEWHERE)
+    assert not twice, f"{twice} is tried here: take it out of TRIED_ELSEWHERE"
 
 
 @pytest.mark.parametrize(
@@ -606,17 +604,6 @@ def test_every_upload_remembers_where_the_settings_say(
     assert asked == ([places[file]] if file else [])
 
 
-def _config(**settings: str) -> Config:
-    return Config.load(environ={f"CONDUCTOR_{name.upper()}": value for name, value in settings.items()})
-
-
-def test_what_downloads_and_daemons_remember_is_where_the_settings_say(tmp_path: Path) -> None:
-    """Every command takes its cache from the settings, and none the user's own without asking."""
-    mine = configured_cache(_config(database_filepath=str(tmp_path / "mine.db")))
-    assert mine is not None
-    assert mine.path == tmp_path / "mine.db"
-    assert configured_cache(_config(md5_caching="false")) is None
-    with pytest.raises(BadArgumentError, match="md5_caching"):
-        configured_cache(_config(md5_caching="perhaps"))
+def test_no_command_takes_the_users_own_cache_without_asking_the_settings() -> None:
     sources = Path(commands.__file__).parent.glob("*.py")
     assert [path.name for path in sources if "user_cache" in path.read_text(encoding="utf-8")] == []

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from conductor.lib.files.digests import Md5, is_md5
 from conductor.lib.files.file_lock import locked
 from conductor.lib.files.replacing import replace_file
-from conductor.lib.wire.backoff import growing
 from support.client_world import md5_of
 
 
@@ -110,17 +109,6 @@ def test_a_lock_whose_folder_cannot_be_made_is_done_without(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with locked(tmp_path / "file" / "lock"):
         pass
-
-
-@given(st.floats(0.1, 100), st.integers(0, 10**6), st.floats(0.1, 1000), st.floats(1, 10))
-def test_waits_grow_up_to_the_longest(first: float, step: int, longest: float, factor: float) -> None:
-    wait = growing(first, step, longest, factor)
-    assert min(first, longest) <= wait <= longest
-    assert wait <= growing(first, step + 1, longest, factor)
-
-
-def test_each_wait_is_the_factor_times_the_one_before() -> None:
-    assert [growing(2.0, step, 60.0) for step in range(7)] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
 @given(st.lists(st.binary(max_size=20)))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from conductor.lib.config import Config
+from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.files import cache_file
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
-from conductor.lib.md5_cache import FILE_NAME, Md5Cache, default_path
+from conductor.lib.md5_cache import FILE_NAME, Md5Cache, configured_cache, default_path, user_cache
 from support.client_world import md5_of
 
 LATER = 10_000_000_000  # nanoseconds after the files here are written
@@ -74,17 +79,63 @@ def test_a_file_written_just_now_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(("written", "changed"), [(-LATER, 0), (0, -LATER)], ids=["changed", "written"])
-def test_a_file_is_not_kept_if_either_of_its_times_is_of_just_now(
-    tmp_path: Path, written: int, changed: int
+GRAIN = 2_000_000_000
+"""Nanoseconds between two times that every file system tells apart."""
+AGES = st.sampled_from([0, 1, GRAIN - 1, GRAIN, GRAIN + 1, GRAIN + 2, LATER]) | st.integers(-LATER, LATER)
+
+
+@given(written=AGES, changed=AGES)
+def test_a_file_is_kept_only_if_both_of_its_times_lie_farther_back_than_a_clocks_grain(
+    written: int, changed: int
 ) -> None:
     """A copy keeps the time of its source, and the clock of a file server is another."""
-    [file] = make(tmp_path, "a")
-    now = 100 * LATER
-    times = {"st_mtime_ns": now + written, "st_ctime_ns": now + changed}
-    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: now + 1)
-    cache.remember([replace(file, stat=os.stat_result(file.stat, times))])
-    assert not (tmp_path / "cache").exists()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        [file] = make(folder, "a")
+        now = 100 * LATER
+        times = {"st_mtime_ns": now - written, "st_ctime_ns": now - changed}
+        file = replace(file, stat=os.stat_result(file.stat, times))
+        cache = Md5Cache(folder / "cache", now_ns=lambda: now)
+        cache.remember([file])
+        assert (cache.known([file]) == {file.path: file}) is (min(written, changed) > GRAIN)
+
+
+def test_a_file_that_was_not_hashed_keeps_nobody_from_being_remembered(tmp_path: Path) -> None:
+    hashed, other = make(tmp_path, "a", "b")
+    cache = cache_at(tmp_path / "cache", [hashed, other])
+    cache.remember([replace(other, md5=None), hashed])
+    assert cache.known([hashed, other]) == {hashed.path: hashed}
+
+
+def test_a_cache_tells_the_time_that_it_is_to_be_told() -> None:
+    assert Md5Cache(Path("unused"), now_ns=lambda: 5).now_ns() == 5
+
+
+def _config(**settings: str) -> Config:
+    return Config.load(environ={f"CONDUCTOR_{name.upper()}": value for name, value in settings.items()})
+
+
+def test_the_cache_is_the_one_that_the_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {
+        None: default_path(),
+        str(tmp_path / "mine.db"): tmp_path / "mine.db",
+        "~/mine.db": Path.home() / "mine.db",
+    }
+    for named, path in asked.items():
+        settings = {} if named is None else {"database_filepath": named}
+        for caching in ({}, {"md5_caching": "true"}):
+            cache = configured_cache(_config(**settings, **caching))
+            assert cache is not None
+            assert cache.path == user_cache(named).path == path
+        assert configured_cache(_config(**settings, md5_caching="false")) is None
+
+
+def test_only_what_is_wrong_with_the_settings_of_the_cache_is_an_error() -> None:
+    with pytest.raises(BadArgumentError, match="md5_caching"):
+        configured_cache(_config(md5_caching="perhaps"))
+    cache = configured_cache(_config(priority="high", chunk_size="many"))
+    assert cache is not None, "what else is wrong is said where it is used"
 
 
 def test_a_damaged_cache_is_set_aside_with_a_warning_and_a_new_one_begun(

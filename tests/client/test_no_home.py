@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 import responses
-from click.testing import Result
 
-from conductor.cli import cli
 from conductor.lib.config import Config
 from conductor.lib.download.plan import Placement
 from conductor.lib.download.records import DownloadFile
@@ -23,8 +21,7 @@ from conductor.lib.login.credentials import Token, TokenStore, credentials_folde
 from conductor.lib.md5_cache import user_cache
 from conductor.lib.submission.ledger import Ledger, ledger_folder
 from support.client_world import URL
-from support.command_line import runner
-from support.fake_service import PRIVATE_KEY, FakeService
+from support.command_line import run, service_of_commands
 
 LONG = "n" * 300
 
@@ -42,15 +39,8 @@ def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
-    monkeypatch.setenv("CONDUCTOR_URL", URL)
-    monkeypatch.setenv("CONDUCTOR_API_KEY", json.dumps({"client_id": "c", "private_key": PRIVATE_KEY}))
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as requests_mock:
-        FakeService().install(requests_mock)
+    with service_of_commands(monkeypatch) as requests_mock:
         yield requests_mock
-
-
-def run(*words: str) -> Result:
-    return runner().invoke(cli, ["--quiet", *words])
 
 
 @pytest.mark.usefixtures("homeless")

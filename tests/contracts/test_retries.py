@@ -22,8 +22,19 @@ def test_every_case_can_be_asked_for() -> None:
 
 
 def test_every_kind_of_fault_is_in_the_table_and_every_fault_is_used() -> None:
-    assert {fault["kind"] for fault in load_faults().values()} == set(BY_NAME)
-    assert {case.name for case in load_retries()} == set(load_faults())
+    kinds, asked = {fault["kind"] for fault in load_faults().values()}, {case.name for case in load_retries()}
+    missing = sorted(set(BY_NAME) - kinds)
+    assert not missing, (
+        f"retries.yaml has no fault of the kind {missing}: name one below `faults`, and what it asks"
+    )
+    unknown = sorted(kinds - set(BY_NAME))
+    assert not unknown, (
+        f"retries.yaml has a fault of the kind {unknown}, which KINDS of faults/kinds does not list"
+    )
+    unused = sorted(set(load_faults()) - asked)
+    assert not unused, (
+        f"no case of retries.yaml uses the fault {unused}: say what a client does when it gets it"
+    )
 
 
 def test_a_schedule_may_have_every_fault_of_the_table() -> None:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from conductor.lib.config import Config
+from support.relay import OnBlock, Relay
 from support.served import ServedProcess
 
-OnBlock = Callable[[bytes], bytes]
 
-BLOCK_BYTES = 1 << 16
-
-
-class Proxy:
+class Proxy(Relay):
     """Forwards every connection to `port`, until it is left.
 
     Each block on its way to the server is handed to `on_block` first, and what that returns is sent in its place.
@@ -25,74 +19,16 @@ class Proxy:
     """
 
     def __init__(self, port: int, on_block: OnBlock = bytes) -> None:
-        self.target_port = port
-        """Where new connections go; may be changed when the server moved."""
+        super().__init__(port)
         self._on_block = on_block
-        self._failures: list[BaseException] = []
-        self._pumps: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     @property
     def url(self) -> str:
         """The origin to configure clients with. URLs that the server signs lead here too: it reads them off Host."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Proxy:
-        self._acceptor.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _hang_up(self._listener)
-        self._acceptor.join()
-        for connection in self._sockets:
-            _hang_up(connection)
-        for pump in self._pumps:
-            pump.join()
-        for connection in (self._listener, *self._sockets):
-            connection.close()
-        if self._failures:
-            raise self._failures[0]
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:  # hung up: the proxy was left
-                return
-            self._sockets.append(client)
-            try:
-                server = socket.create_connection(("127.0.0.1", self.target_port))
-            except OSError:  # no server there: the client is to see a dropped connection
-                _hang_up(client)
-                continue
-            self._sockets.append(server)
-            for source, target, on_block in ((client, server, self._on_block), (server, client, bytes)):
-                pump = threading.Thread(target=self._pump, args=(source, target, on_block), daemon=True)
-                self._pumps.append(pump)
-                pump.start()
-
-    def _pump(self, source: socket.socket, target: socket.socket, on_block: OnBlock) -> None:
-        try:
-            while block := source.recv(BLOCK_BYTES):
-                target.sendall(on_block(block))
-        except OSError:  # one side is gone, so the other is let go below
-            pass
-        except BaseException as error:  # noqa: BLE001 - raised again where the proxy is left
-            self._failures.append(error)
-        finally:  # closed only where the proxy is left: another thread may still hold the number of the socket
-            _hang_up(source)
-            _hang_up(target)
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):  # the other end was faster
-        connection.shutdown(socket.SHUT_RDWR)
+    def serve(self, client: socket.socket) -> None:
+        self.pass_on(client, on_block=self._on_block)
 
 
 def settings_for(server: ServedProcess, url: str, home: Path, **variables: str) -> Config:
