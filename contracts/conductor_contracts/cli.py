@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from conductor_contracts.commands.check import check_command
+from conductor_contracts.commands.reading import changes_command, schema_command
 from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.evidence import tags_of
@@ -32,7 +33,8 @@ def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
 
 
-main.add_command(check_command)
+for command in (check_command, schema_command, changes_command):
+    main.add_command(command)
 
 
 @main.command("verify")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.resources import files
 from typing import Any
 
@@ -37,6 +38,11 @@ def test_every_step_expects_documented_statuses_of_a_known_operation() -> None:
                 assert (step.request.path or "").startswith("/_mock/"), one.id
             elif step.operation:
                 assert set(step.expect.status) <= set(operations[step.operation].statuses), one.id
+
+
+def test_every_operation_has_three_interactions_or_more() -> None:
+    counts = Counter(one.operation for one in load_interactions())
+    assert {name: count for name, count in counts.items() if count < 3 and name} == {}
 
 
 def test_every_operation_is_tried_well_and_badly() -> None:
@@ -157,27 +163,43 @@ def test_a_well_formed_file_is_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("interactions:", "interaction:", "here.yaml: interactions is missing, interaction is not known"),
-        ("    safe: true\n", "", r"here.yaml, interaction 1: safe is missing"),
-        ("request:", "requests:", r"here.yaml, interaction 1 \(a\), step 1: requests is not known"),
-        ("status: 401", "statsu: 401", "status is missing, statsu is not known"),
-        ("token: none", "tokens: none", r"request: tokens is not known"),
-        ("token: none", "token: nonne", "token is one of valid, none, forged, malformed, got 'nonne'"),
-        ("token: none", "body: {}, text: a", "one body, got body and text"),
-        ("{token: none}", "7", "must be an object, got 7"),
+        (
+            "interactions:",
+            "interaction:",
+            "here.yaml: /interaction is not known; did you mean 'interactions'.; /interactions is required",
+        ),
+        ("    safe: true\n", "", "here.yaml: /interactions/0/safe is required"),
+        (
+            "request:",
+            "requests:",
+            "here.yaml: /interactions/0/steps/0/requests is not known; did you mean 'request'",
+        ),
+        (
+            "status: 401",
+            "statsu: 401",
+            "/expect/statsu is not known; did you mean 'status'.; .*/expect/status is required",
+        ),
+        ("token: none", "tokens: none", "/request/tokens is not known; did you mean 'token'"),
+        (
+            "token: none",
+            "token: nonne",
+            '/request/token must be "valid", "none", "forged" or "malformed", got "nonne"',
+        ),
+        ("token: none", "body: {}, text: a", "/request has more than one body; it is one of body, form"),
+        ("{token: none}", "7", "/request must be an object, got 7"),
         ("operation:", "operation: [", "here.yaml: "),
         (
             "safe: true",
             "safe: true\n    requires: luck",
-            "requires is one of control, keys, lenience or left",
+            '/requires must be "control", "keys" or "lenience", got "luck"',
         ),
         ("request:", "operation: control\n        request:", "does not say that it requires control"),
         (
             "steps:",
             "cleanup: [{expect: {stats: 1}}]\n    steps:",
-            "cleanup step 1, expect: status is missing",
+            "/cleanup/0/expect/status is required",
         ),
-        ("token: none", "form: {}, body: {}", "one body, got body and form"),
+        ("token: none", "form: {}, body: {}", "/request has more than one body"),
     ],
 )
 def test_a_misspelt_file_is_an_error_that_says_where(old: str, new: str, message: str) -> None:
