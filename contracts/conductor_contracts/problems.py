@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ MAX_SHOWN = 80
 
 MAX_LISTED = 12
 """Where a name is not known and none is near, as many known ones are listed, and more of them are not."""
+
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,15 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that was probably meant by one that is not known, or None."""
     if len(name) > MAX_SHOWN:
         return None
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    asked = _words(name)
+    same = [one for one in sorted(known) if asked and _words(one) == asked]
+    near = same or difflib.get_close_matches(name, sorted(known), n=1)
     return near[0] if near else None
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name without their order, case and plural: ``createJob`` and ``jobs.create`` have the same."""
+    return sorted(word.lower().removesuffix("s") for word in _WORD.findall(name))
 
 
 def count(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from conductor_contracts.json_values import first_impossible_value, types_of
-from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, pointer, show
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, nearest, pointer, show
 
 Schema = Mapping[str, Any]
 
@@ -137,7 +137,9 @@ def _own_fault(schema: Schema, value: Any) -> str | None:
         wanted = expected or _either([_TYPE_WORDS[name] for name in _types(schema)])
         return f"must be {wanted}, got {show(value)}"
     if expected and not isinstance(value, (dict, list)):
-        return f"must be {expected}, got {show(value)}" if "$ref" not in schema else None
+        return (
+            f"must be {expected}, got {show(value)}{_meant(schema, value)}" if "$ref" not in schema else None
+        )
     return _choice_fault(schema, value) or _limit_fault(schema, value)
 
 
@@ -145,8 +147,16 @@ def _choice_fault(schema: Schema, value: Any) -> str | None:
     if "const" in schema and schema["const"] != value:
         return f"must be {json.dumps(schema['const'])}, got {show(value)}"
     if "enum" in schema and value not in schema["enum"]:
-        return f"must be {_either([json.dumps(option) for option in schema['enum']])}, got {show(value)}"
+        choices = _either([json.dumps(option) for option in schema["enum"]])
+        return f"must be {choices}, got {show(value)}{_meant(schema, value)}"
     return None
+
+
+def _meant(schema: Schema, value: Any) -> str:
+    """The choice that a text was probably meant for, as the end of a sentence."""
+    words = [option for option in schema.get("enum", ()) if isinstance(option, str)]
+    near = nearest(value, words) if isinstance(value, str) and value not in words else None
+    return "" if near is None else f"; did you mean {near!r}?"
 
 
 def _limit_fault(schema: Schema, value: Any) -> str | None:

@@ -48,7 +48,7 @@ def test_a_schedule_may_have_every_fault_of_the_table() -> None:
 
     collect()
     for number, rule in enumerate(drawn):
-        assert faults.add(str(number), rule).operation == rule["match"]["operation"]
+        assert faults.add(str(number), rule).match.operation == rule["match"]["operation"]
     assert all(fault in [rule["fault"] for rule in drawn] for fault in load_faults().values())
 
 
@@ -60,7 +60,8 @@ def test_no_case_stands_twice() -> None:
 
 def test_a_job_is_tried_with_every_fault_once_with_keys_and_once_without() -> None:
     tried = {(case.keys, case.name) for case in load_retries() if case.operation == "jobs.create"}
-    assert tried >= {(keys, name) for keys in (True, False) for name in load_faults()} - {
+    names = [name for name, fault in load_faults().items() if fault["kind"] != "expired_url"]  # it has none
+    assert tried >= {(keys, name) for keys in (True, False) for name in names} - {
         (False, "another body")  # 409 is what a service says that honours keys
     }
 

@@ -166,7 +166,7 @@ def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
     assert said("faults") == "no faults"
     options = ["--operation", "jobs.create", "--status", "503", "--times", "1", "--retry-after", "3"]
     assert said("faults", "add", *options) == (
-        "1  operation jobs.create: kind status, status 503, retry_after 3, 1 times; consumed 0"
+        "1  operation jobs.create: kind status, status 503, retry_after 3, 1 time; seen 0, consumed 0"
     )
     refused = caller.submit()
     listed = said("faults", "list")
@@ -194,7 +194,7 @@ def test_faults_are_added_listed_and_cleared(caller: ApiCaller) -> None:
         (["--kind", "drip", "--bytes-per-second", "9"], {"kind": "drip", "bytes_per_second": 9}),
         (
             ["--kind", "quota", "--requests", "3", "--seconds", "60"],
-            {"kind": "quota", "requests": 3, "seconds": 60},
+            {"kind": "quota", "requests": 3, "seconds": 60, "simulated": False},
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -203,6 +203,27 @@ def test_every_kind_of_fault_has_its_options(
     caller: ApiCaller, options: list[str], fault: dict[str, Any]
 ) -> None:
     assert answered("faults", "add", *options)["fault"] == fault
+
+
+def test_a_rule_says_its_conditions(caller: ApiCaller) -> None:
+    conditions = ["--times", "2", "--skip", "1", "--every", "3", "--probability", "0.5", "--seed", "7"]
+    more = [
+        "--until",
+        "2030-01-01T00:00:00Z",
+        "--from-byte",
+        "9",
+        "--body",
+        "/project=demo",
+        "--kind",
+        "garble",
+    ]
+    assert said("faults", "add", *conditions, *more) == (
+        '1  body /project="demo": kind garble, 2 times after 1 one of 3 with probability 0.5 (seed 7) '
+        "until 2030-01-01T00:00:00Z from byte 9; seen 0, consumed 0"
+    )
+    body = answered("faults", "add", "--body", "/priority=5")["match"]["body"]
+    assert body == {"pointer": "/priority", "value": 5}
+    assert "must be POINTER=VALUE" in run("faults", "add", "--body", "project", code=2).stderr
 
 
 def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:

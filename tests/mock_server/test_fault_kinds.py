@@ -18,9 +18,9 @@ import requests
 from conductor_mock.app import create_app
 from conductor_mock.commands.faults import add as faults_add
 from conductor_mock.context import service_of
-from conductor_mock.faults import kinds
+from conductor_mock.faults import bodies, kinds
 from conductor_mock.faults.fault import Exchange, Fault
-from conductor_mock.faults.kinds import BY_NAME, KINDS, duplicate
+from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.kinds.drip import Drip
 from conductor_mock.faults.options import meaning_of, type_of
 from conductor_mock.faults.reference import options_by_name
@@ -28,6 +28,7 @@ from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.wire.answer import Answer
+from support.execution import eventually
 from support.served import PATIENCE_S, RawConnection, token
 from support.server import candidate, job_payload, md5_of
 
@@ -41,6 +42,12 @@ class World:
     session: requests.Session
     url: str
     port: int = 0
+    key: str = ""
+
+    def renew(self) -> None:
+        """Fetch another token."""
+        given = token(self.session, self.url, json.loads(self.key))
+        self.session.headers["Authorization"] = f"Bearer {given}"
 
     def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
         return self.session.request(method, f"{self.url}{path}", json=body, timeout=PATIENCE_S)
@@ -74,8 +81,9 @@ class World:
 
 def world(session: requests.Session, url: str, key: str, port: int = 0) -> World:
     session.trust_env = False
-    session.headers["Authorization"] = f"Bearer {token(session, url, json.loads(key))}"
-    return World(session, url, port)
+    made = World(session, url, port, key)
+    made.renew()
+    return made
 
 
 @contextmanager
@@ -141,6 +149,8 @@ class Case:
     seen: Callable[[requests.Response], None]
     options: dict[str, Any] = field(default_factory=dict)
     before: int = 0
+    entries: int | None = None
+    """In the journal; as many as it is carried out without it, and one at least."""
 
     def __str__(self) -> str:
         return " ".join([self.kind, *(f"{name}={value}" for name, value in self.options.items())])
@@ -150,12 +160,20 @@ CASES = [
     Case("status", refused(503)),
     Case("status", refused(429, **{"Retry-After": "7"}), {"status": 429, "retry_after": 7}),
     Case("quota", refused(429, **{"Retry-After": "3600"}), {"requests": 2, "seconds": 3600}, before=2),
+    Case(
+        "quota",
+        refused(429, **{"Retry-After": "60"}),
+        {"requests": 1, "seconds": 60, "simulated": True},
+        before=1,
+    ),
+    Case("expired_token", refused(401, **{"WWW-Authenticate": "Bearer"})),
     Case("delay", named("00001"), {"seconds": 0.01}),
     Case("drip", named("00001"), {"bytes_per_second": 1 << 20}),
     Case("stall", broken, {"seconds": 0}),
     Case("reset", broken),
     Case("reset", broken, {"read_body": False}),
     Case("lost_answer", broken),
+    Case("after_close", broken, {"seconds": 0}, entries=2),
     Case("truncate", broken),
     Case("truncate", broken, {"bytes": 0}),
     Case("corrupt", unreadable),
@@ -165,7 +183,7 @@ CASES = [
 
 
 def test_every_kind_is_tried_here() -> None:
-    tried = {case.kind for case in CASES}
+    tried = {case.kind for case in CASES} | {"expired_url"}  # a job has no signed URL
     missing = sorted(set(BY_NAME) - tried)
     assert not missing, f"CASES has no case of the kind {missing}: say there what it makes of a request"
     assert tried <= set(BY_NAME), (
@@ -188,7 +206,7 @@ def test_a_fault_is_what_its_kind_says_and_so_is_what_becomes_of_the_request(her
     assert here.submit().status_code == 201, "the next one is served"
     assert here.jobs() == case.before + carried_out + 1
     mark = {"id": 1, "kind": case.kind}
-    assert here.journal() == [None] * case.before + [mark] * max(1, carried_out) + [None]
+    assert here.journal() == [None] * case.before + [mark] * (case.entries or max(1, carried_out)) + [None]
     (rule,) = here.ask("GET", "/_mock/faults").json()["faults"]
     assert (rule["seen"], rule["consumed"]) == (case.before + 2, 1)
 
@@ -308,11 +326,12 @@ def test_a_file_sent_twice_is_read_once_and_stored(here: World, chunked: bool) -
     assert here.journal("objects.put") == [{"id": 1, "kind": "duplicate"}] * 2
 
 
+@pytest.mark.parametrize("kind", ["duplicate", "after_close"])
 def test_a_body_too_large_to_be_kept_is_refused_and_nothing_is_done(
-    here: World, monkeypatch: pytest.MonkeyPatch
+    here: World, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duplicate, "MAX_BODY", 10)
-    here.fault("duplicate")
+    monkeypatch.setattr(bodies, "MAX_BODY", 10)
+    here.fault(kind)
     answer = here.submit()
     assert answer.status_code == 413
     assert "at most 10 bytes" in answer.json()["message"]
@@ -325,6 +344,37 @@ def test_what_is_carried_out_again_gets_no_other_fault(here: World) -> None:
     assert here.submit().status_code == 201
     assert here.submit().status_code == 503
     assert here.jobs() == 2
+
+
+def test_a_job_is_made_once_nobody_waits_for_the_answer_any_more() -> None:
+    with over_a_socket() as here:
+        here.fault("after_close", seconds=600)
+        with pytest.raises(requests.ReadTimeout):
+            here.session.post(f"{here.url}/jobs/", json=job_payload(), timeout=0.05)
+        eventually(lambda: here.jobs() == 1)
+
+
+def test_every_token_is_expired_until_another_one_is_fetched(here: World) -> None:
+    here.fault("expired_token", times=None)
+    answers = [here.submit() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401] * 3
+    assert answers[0].json()["errors"][0]["path"] == "Authorization"
+    assert here.ask("GET", "/api/v1/jobs").status_code == 200, "the rule is for jobs.create"
+    here.renew()
+    assert [here.submit().status_code for _ in range(2)] == [201, 201]
+    (rule,) = here.ask("GET", "/_mock/faults").json()["faults"]
+    assert (rule["seen"], rule["consumed"]) == (5, 3)
+
+
+def test_every_signed_url_is_expired_until_another_one_is_asked_for(here: World) -> None:
+    here.ask("POST", "/_mock/faults", {"fault": {"kind": "expired_url"}})
+    content = b"a file"
+    url = here.upload_url(content)
+    assert [here.session.put(url, data=content).status_code for _ in range(2)] == [403, 403]
+    assert here.submit().status_code == 201, "it is let in by a token"
+    again = here.upload_url(content)
+    assert here.session.put(again, data=content).status_code == 200
+    assert here.files() == {"/proj/a.ma": md5_of(content)}
 
 
 def test_an_output_can_be_dripped_and_asked_for_twice(here: World) -> None:
@@ -353,6 +403,63 @@ def test_an_output_can_be_spoiled_and_cut(here: World) -> None:
     assert sum(one != other for one, other in zip(spoiled, right, strict=True)) == 3
     with pytest.raises(BROKEN):
         here.session.get(url, timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("kind", [kind.kind for kind in KINDS if kind.of_answer])
+def test_a_fault_of_an_answer_begins_at_its_byte_and_a_shorter_answer_is_right(
+    here: World, kind: str
+) -> None:
+    url = output_url(here)
+    right = here.session.get(url, timeout=PATIENCE_S).content
+    options = (
+        {"seconds": 0.01} if kind == "delay" else {"bytes_per_second": 1 << 20} if kind == "drip" else {}
+    )
+    length = len(right)
+    for place in (1, length // 2, length - 1, length, length + 1):
+        here.fault(kind, "objects.get", from_byte=place, **options)
+        got = received(here, url)
+        assert got[:place] == right[:place]
+        if place >= length or kind in ("delay", "drip"):
+            assert got == right
+        elif kind == "corrupt":
+            assert (len(got), sum(one != other for one, other in zip(got, right, strict=True))) == (length, 1)
+        elif kind == "garble":
+            assert got != right
+        else:
+            assert place <= len(got) < length
+    assert here.session.get(url, timeout=PATIENCE_S).content == right
+
+
+def received(here: World, url: str) -> bytes:
+    """As much of a content as comes."""
+    got = b""
+    try:
+        with here.session.get(url, stream=True, timeout=PATIENCE_S) as answer:
+            for block in answer.iter_content(1):
+                got += block
+    except BROKEN:
+        pass
+    return got
+
+
+def test_a_head_has_no_body_to_break(here: World) -> None:
+    url = output_url(here)
+    here.fault("truncate", "objects.get", from_byte=1)
+    assert here.session.head(url, timeout=PATIENCE_S).status_code == 200
+    assert here.submit().status_code == 201
+
+
+def test_an_upload_breaks_off_at_its_byte_and_a_shorter_one_does_not(here: World) -> None:
+    content = bytes(range(256)) * 4
+    for size, is_broken in ((1023, False), (1024, True)):
+        url = here.upload_url(content[:size])
+        here.fault("reset", "objects.put", read_body=False, from_byte=1024)
+        if is_broken:
+            with pytest.raises(BROKEN):
+                here.session.put(url, data=content[:size], timeout=PATIENCE_S)
+        else:
+            assert here.session.put(url, data=content[:size], timeout=PATIENCE_S).status_code == 200
+    assert list(here.files().values()) == [md5_of(content[:1023])]
 
 
 def test_rules_of_a_file_are_there_from_the_start(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from conductor_contracts.problems import Problem
 from conductor_mock.auth.signing import Grant, SignatureError
 from conductor_mock.context import base_url, now_s, service
 from conductor_mock.errors import forbidden, not_found
+from conductor_mock.faults.fault import URL
 from conductor_mock.wire.md5 import from_base64
 
 S3_PREFIX = "/coreweave"
@@ -22,18 +23,19 @@ _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 def upload_url(account_id: str, md5: str, size: int | None, *, s3: bool) -> str:
     """Where to PUT the content with this base64 md5; `size` None when it was not declared."""
     path = f"{S3_PREFIX if s3 else ''}/objects/{account_id}/{from_base64(md5).hex()}"
-    return _url("PUT", path, size)
+    return _url(account_id, "PUT", path, size)
 
 
 def part_url(account_id: str, upload_id: str, number: int, size: int, *, s3: bool) -> str:
     """Where to PUT one part of an upload."""
-    return _url("PUT", f"{S3_PREFIX if s3 else ''}/objects/{account_id}/parts/{upload_id}/{number}", size)
+    path = f"{S3_PREFIX if s3 else ''}/objects/{account_id}/parts/{upload_id}/{number}"
+    return _url(account_id, "PUT", path, size)
 
 
 def download_url(account_id: str, md5: str, name: str) -> str:
     """Where to GET a content. Its last segment is a file name: the companion saves under it (wire reference 2.19)."""
     plain = _PLAIN.sub("_", name.rpartition("/")[2]).strip(".") or "file"
-    return _url("GET", f"/objects/{account_id}/{from_base64(md5).hex()}/{plain[:120]}", None)
+    return _url(account_id, "GET", f"/objects/{account_id}/{from_base64(md5).hex()}/{plain[:120]}", None)
 
 
 def check(method: str) -> Grant:
@@ -49,7 +51,8 @@ def check(method: str) -> Grant:
     return grant
 
 
-def _url(method: str, path: str, size: int | None) -> str:
+def _url(account_id: str, method: str, path: str, size: int | None) -> str:
     current = service()
+    current.faults.handed_out(account_id, URL)
     expires = int(now_s()) + current.settings.url_ttl_s
     return current.signer.url(base_url(), Grant(method, path, size, expires))

@@ -6,6 +6,7 @@ from conductor_mock.auth.tokens import Identity
 from conductor_mock.context import base_url, now_s, service
 from conductor_mock.errors import unauthorized
 from conductor_mock.farm import ids
+from conductor_mock.faults.fault import TOKEN
 from conductor_mock.store.accounts import WrongKeyError
 
 
@@ -20,4 +21,5 @@ def sign_in(client_id: str, private_key: str, *, kind: str = "private_key") -> s
 def token_of(client_id: str, scope: str) -> str:
     """A token of a key's account, for the origin that the caller used."""
     identity = Identity(ids.account_id(client_id), client_id)
+    service().faults.handed_out(identity.account_id, TOKEN)
     return service().tokens.issue(identity, audience=base_url(), now_s=now_s(), scope=scope)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from conductor_contracts.problems import count
 from conductor_mock.commands.target import DefaultGroup, Target, target_options
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import KINDS
@@ -18,8 +19,8 @@ from conductor_mock.faults.reference import options_by_name, spelling
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MATCH = ("operation", "method", "path")
-_COUNTS = ("times", "skip")
+_MATCH = ("operation", "method", "path", "body")
+_CONDITIONS = ("times", "skip", "every", "probability", "seed", "until", "from_byte")
 _TYPES: Mapping[str, type] = {"integer": int, "number": float, "boolean": bool}
 
 
@@ -58,6 +59,12 @@ def _help(uses: Sequence[tuple[type[Fault], Field[Any]]]) -> str:
 @click.option("--method", help="A method; with --path.")
 @click.option("--path", help="A regular expression that the whole path must fit.")
 @click.option(
+    "--body",
+    "body_text",
+    metavar="POINTER=VALUE",
+    help="A place in the request's JSON and what must be there, such as /project=demo; VALUE is JSON, else text.",
+)
+@click.option(
     "--kind",
     default="status",
     show_default=True,
@@ -66,11 +73,18 @@ def _help(uses: Sequence[tuple[type[Fault], Field[Any]]]) -> str:
 @_fault_options
 @click.option("--times", type=int, help="How often.  [default: always]")
 @click.option("--skip", type=int, help="Requests that are served before.")
+@click.option("--every", type=int, help="Behind those only each so-many-th.  [default: 1]")
+@click.option("--probability", type=float, help="How probable it is for each of these.  [default: 1]")
+@click.option("--seed", type=int, help="What the probability is drawn with.  [default: 1]")
+@click.option("--until", metavar="TIME", help="The time of the account's clock from which on all are served.")
+@click.option("--from-byte", type=int, help="Where it begins: a byte of the answer, or of the request.")
 @click.option("--rule", help="A whole rule as JSON, instead of the other options.")
 @target_options
-def add(target: Target, rule: str | None, kind: str, **options: Any) -> None:
+def add(target: Target, rule: str | None, kind: str, body_text: str | None, **options: Any) -> None:
     """Add a rule: requests that fit are refused, or their answers broken."""
     given = {name: value for name, value in options.items() if value is not None}
+    if body_text is not None:
+        given["body"] = _body(body_text)
     named = click.get_current_context().get_parameter_source("kind") is not ParameterSource.DEFAULT
     if rule is not None and (given or named):
         raise click.UsageError("--rule stands alone: say the rest in it")
@@ -87,12 +101,11 @@ def clear(target: Target) -> None:
 
 
 def _made(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    fault = {name: value for name, value in given.items() if name not in (*_MATCH, *_COUNTS)}
-    counts: dict[str, Any] = {name: given[name] for name in _COUNTS if name in given}
+    fault = {name: value for name, value in given.items() if name not in (*_MATCH, *_CONDITIONS)}
     return {
         "match": {name: given[name] for name in _MATCH if name in given},
         "fault": {"kind": kind, **fault},
-        **counts,
+        **{name: given[name] for name in _CONDITIONS if name in given},
     }
 
 
@@ -103,9 +116,37 @@ def _parsed(rule: str) -> Any:
         raise click.BadParameter(f"is not JSON: {error}", param_hint="--rule") from None
 
 
+def _body(text: str) -> dict[str, Any]:
+    pointer, sign, value = text.partition("=")
+    if not sign:
+        raise click.BadParameter("must be POINTER=VALUE, such as /project=demo", param_hint="--body")
+    try:
+        return {"pointer": pointer, "value": json.loads(value)}
+    except ValueError:
+        return {"pointer": pointer, "value": value}
+
+
 def _line(rule: dict[str, Any]) -> str:
-    match = ", ".join(f"{name} {value}" for name, value in rule["match"].items()) or "every request"
+    match = {name: value for name, value in rule["match"].items() if name != "body"}
+    words = [f"{name} {value}" for name, value in match.items()]
+    if "body" in rule["match"]:
+        body = rule["match"]["body"]
+        words.append(f"body {body['pointer']}={json.dumps(body['value'], ensure_ascii=False)}")
     fault = ", ".join(f"{name} {value}" for name, value in rule["fault"].items() if value is not None)
-    times = "always" if rule.get("times") is None else f"{rule['times']} times"
-    skip = f" after {rule['skip']}" if rule.get("skip") else ""
-    return f"{rule['id']}  {match}: {fault}, {times}{skip}; consumed {rule['consumed']}"
+    counts = f"seen {rule['seen']}, consumed {rule['consumed']}"
+    return f"{rule['id']}  {', '.join(words) or 'every request'}: {fault}, {_conditions(rule)}; {counts}"
+
+
+def _conditions(rule: dict[str, Any]) -> str:
+    said = ["always" if rule["times"] is None else count(rule["times"], "time")]
+    if rule["skip"]:
+        said.append(f"after {rule['skip']}")
+    if rule["every"] > 1:
+        said.append(f"one of {rule['every']}")
+    if rule["probability"] < 1:
+        said.append(f"with probability {rule['probability']:g} (seed {rule['seed']})")
+    if rule["until"]:
+        said.append(f"until {rule['until']}")
+    if rule["from_byte"]:
+        said.append(f"from byte {rule['from_byte']}")
+    return " ".join(said)

@@ -17,18 +17,22 @@ A request that fits a rule passes three methods, each of which has a default:
     prepare   before it is carried out; a Refusal here is the answer, and that is all
     answer    on the answer's way out: change it, hold it back, lose it, or carry the request out again
 
-Where nothing is to be carried out and `prepare` refused nothing, the request is refused with 503 in between: the
+Where nothing is to be carried out (yet) and `prepare` refused nothing, the request is refused with 503 in between: the
 journal shows that, and so does an answer that cannot be broken.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, Protocol
 
+from conductor_mock.faults.conditions import RequestInfo
 from conductor_mock.wire.answer import Answer
+
+TOKEN, URL = "token", "url"
+"""What an account is handed out, which may be said to have expired."""
 
 
 class Wire(Protocol):
@@ -63,6 +67,8 @@ class Exchange:
     wire: Wire
     environ: dict[str, Any]
     again: Callable[[], Answer]
+    from_byte: int = 0
+    """The byte at which the fault is to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,23 @@ class Fault:
     kind: ClassVar[str]
     carried_out: ClassVar[int] = 1
     """How often the request is carried out: 0, 1 or 2."""
+    of_answer: ClassVar[bool] = False
+    """Whether it is about the body of the right answer: `from_byte` counts in that one, else in the request's."""
 
-    def choose(self, memory: Any, now_s: float) -> tuple[Any, Fault | None]:
+    def choose(
+        self, memory: Any, asked: RequestInfo, handed_out: Mapping[str, int]
+    ) -> tuple[Any, Fault | None]:
         """What to remember, and what a request that fits gets: this fault, another one, or None to be served.
 
-        `memory` is what the last call remembered, None at first. `now_s` is wall time. Decides, and changes nothing.
+        `memory` is what the last call remembered, None at first; `handed_out` counts the tokens and URLs that the
+        account was given. Decides, and changes nothing.
         """
         return memory, self
+
+    @property
+    def refused_first(self) -> bool:
+        """Whether the request is refused before `answer` is called."""
+        return not self.carried_out
 
     def prepare(self, environ: dict[str, Any]) -> None:
         """Look at a request before it is carried out. Raises Refusal, which is then the answer."""
@@ -99,3 +115,9 @@ class Fault:
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **{option.name: getattr(self, option.name) for option in self.options()}}
+
+
+def first_ones(fault: Fault, memory: Any, handed_out: int) -> tuple[Any, Fault | None]:
+    """For `choose`: the fault until the account is handed out something new, which is told by the count of it."""
+    began = handed_out if memory is None else memory
+    return began, fault if handed_out == began else None

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from conductor_mock.faults.conditions import Match, RequestInfo, Turns
 from conductor_mock.faults.fault import Fault
-from conductor_mock.faults.paths import PathPattern
-
-
-@dataclass(frozen=True, slots=True)
-class RequestInfo:
-    """A request as rules see it: its operation (None where there is none), and wall time."""
-
-    operation: str | None
-    method: str
-    path: str
-    now_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A request that gets a fault: the number of the rule, the kind that was asked for, and what it gets."""
+    """A request that gets a fault: the number of the rule, the kind that was asked for, and what it gets.
+
+    `from_byte` is the byte at which the fault begins (`Fault.of_answer` says of which body).
+    """
 
     rule: int
     kind: str
     fault: Fault
+    from_byte: int = 0
     freed: threading.Event = field(default_factory=threading.Event, compare=False)
     """Set once the rule is deleted: whoever waits because of it goes on."""
 
@@ -36,46 +31,44 @@ class Rule:
     """One fault. `seen` counts the requests that fitted, `consumed` those that got the fault."""
 
     number: int
-    operation: str | None
-    method: str | None
-    path: PathPattern | None
+    match: Match
     fault: Fault
-    times: int | None
-    skip: int
+    turns: Turns
+    from_byte: int = 0
     seen: int = 0
     consumed: int = 0
     memory: Any = None
     """What the fault remembers of the requests before."""
     freed: threading.Event = field(default_factory=threading.Event)
 
-    def take(self, asked: RequestInfo) -> Hit | None:
-        """What the request gets by this rule, None if nothing; counts it if it fits."""
-        if not self._fits(asked):
+    def wants_body(self, asked: RequestInfo) -> bool:
+        """Whether it takes the request's body to know whether it fits."""
+        return self.match.body is not None and self.match.fits_head(asked)
+
+    def take(self, asked: RequestInfo, handed_out: Mapping[str, int]) -> Hit | None:
+        """What the request gets by this rule, None if nothing; counts it if it fits.
+
+        `handed_out` is how many of each the account was given so far (`rules.TOKEN`, `rules.URL`).
+        """
+        if not self.match.fits(asked):
             return None
         self.seen += 1
-        if self.seen <= self.skip or (self.times is not None and self.consumed >= self.times):
+        if not self.turns.chooses(self.seen, self.consumed):
             return None
-        self.memory, fault = self.fault.choose(self.memory, asked.now_s)
+        self.memory, fault = self.fault.choose(self.memory, asked, handed_out)
         if fault is None:
             return None
         self.consumed += 1
-        return Hit(self.number, self.fault.kind, fault, self.freed)
-
-    def _fits(self, asked: RequestInfo) -> bool:
-        if self.operation is not None and self.operation != asked.operation:
-            return False
-        if self.method is not None and self.method != asked.method:
-            return False
-        return self.path is None or self.path.fits(asked.path)
+        return Hit(self.number, self.fault.kind, fault, self.from_byte, self.freed)
 
     def to_json(self) -> dict[str, Any]:
-        match = {"operation": self.operation, "method": self.method, "path": self.path and self.path.text}
         return {
             "id": self.number,
-            "match": {name: value for name, value in match.items() if value is not None},
+            "match": self.match.to_json(),
             "fault": self.fault.to_json(),
-            "times": self.times,
-            "skip": self.skip,
+            **self.turns.to_json(),
+            "until": self.match.until,
+            "from_byte": self.from_byte,
             "seen": self.seen,
             "consumed": self.consumed,
         }

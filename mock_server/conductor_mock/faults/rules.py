@@ -2,25 +2,24 @@
 
     {"match": {"operation": "jobs.create"}, "fault": {"kind": "status", "status": 503}, "times": 2, "skip": 1}
 
-`match` names an `operation` of the contract, or a `method` and a `path` (a regular expression that the whole path must
-fit), or nothing. The first `skip` requests that fit are served, the next `times` (all, without it) get the fault. Rules
-belong to an account and live in memory: they decide nothing that a replay would have to repeat. What each kind does is
-in `kinds`, a module for each.
+Which requests get it is said by `conditions`, what each kind does in `kinds`, a module for each. Rules belong to an
+account and live in memory: they decide nothing that a replay would have to repeat.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conductor_contracts.problems import Problem
 from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
+from conductor_mock.faults.conditions import RequestInfo
 from conductor_mock.faults.reading import FaultError, read_rule
-from conductor_mock.faults.rule import Hit, RequestInfo, Rule
+from conductor_mock.faults.rule import Hit, Rule
 
 MAX_RULES = 1000
 
@@ -31,6 +30,7 @@ class Faults:
 
     operations: Collection[str]
     _rules: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
+    _handed_out: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _made: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,13 +61,29 @@ class Faults:
             except FaultError as error:
                 raise FaultError(Problem(f"{path}: rule {number}:", str(error))) from None
 
+    def has_any(self, account_id: str) -> bool:
+        """Whether the account has a rule at all."""
+        return bool(self._rules.get(account_id))
+
     def take(self, account_id: str, asked: RequestInfo) -> Hit | None:
-        """What a request gets by the first rule that wants it; the rule is consumed by one."""
-        if account_id not in self._rules:
-            return None
+        """What a request gets by the first rule that wants it; the rule is consumed by one.
+
+        Reads the request's body if that takes it, before others are kept waiting.
+        """
         with self._lock:
-            hits = (rule.take(asked) for rule in self._rules[account_id])
+            wants_body = any(rule.wants_body(asked) for rule in self._rules.get(account_id, ()))
+        if wants_body:
+            asked = replace(asked, body=asked.read_body())
+        with self._lock:
+            handed_out = self._handed_out.get(account_id, Counter())
+            hits = (rule.take(asked, handed_out) for rule in self._rules.get(account_id, ()))
             return next((hit for hit in hits if hit is not None), None)
+
+    def handed_out(self, account_id: str, what: str) -> None:
+        """An account with rules was given another token or URL."""
+        with self._lock:
+            if account_id in self._rules:
+                self._handed_out[account_id][what] += 1
 
     def of(self, account_id: str) -> list[dict[str, Any]]:
         """The rules of an account, with how often each was consumed."""
@@ -77,5 +93,6 @@ class Faults:
     def clear(self, account_id: str) -> None:
         """No rules any more; what they hold back is let go."""
         with self._lock:
+            self._handed_out.pop(account_id, None)
             for rule in self._rules.pop(account_id, ()):
                 rule.freed.set()

@@ -18,6 +18,7 @@ class Corrupt(Fault):
     """
 
     kind = "corrupt"
+    of_answer = True
     bytes: int = whole_number(default=1, least=1, most=1 << 20, meaning="how many to change")
 
     def answer(self, first: Answer, exchange: Exchange) -> Answer:

@@ -12,6 +12,7 @@ class Delay(Fault):
     """The right answer, so many wall seconds late."""
 
     kind = "delay"
+    of_answer = True
     seconds: float = wall_seconds(default=1.0, most=60, meaning="for how long")
 
     def answer(self, first: Answer, exchange: Exchange) -> Answer:

@@ -15,6 +15,7 @@ class Drip(Fault):
     """The right answer, its body at so many bytes a second: no single read takes long, all of it does."""
 
     kind = "drip"
+    of_answer = True
     bytes_per_second: int = whole_number(
         default=1024, least=1, most=1 << 30, meaning="how fast the body goes out"
     )

@@ -14,6 +14,7 @@ class Garble(Fault):
     """Something that is not HTTP."""
 
     kind = "garble"
+    of_answer = True
 
     def answer(self, first: Answer, exchange: Exchange) -> NoReturn:
         """Send that."""

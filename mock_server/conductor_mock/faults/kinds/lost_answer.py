@@ -12,6 +12,7 @@ class LostAnswer(Fault):
     """A closed connection without an answer."""
 
     kind = "lost_answer"
+    of_answer = True
 
     def answer(self, first: Answer, exchange: Exchange) -> NoReturn:
         """Close."""

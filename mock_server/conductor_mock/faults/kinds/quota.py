@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_mock.errors import Refusal
+from conductor_mock.faults.conditions import RequestInfo
 from conductor_mock.faults.fault import Fault
-from conductor_mock.faults.options import wall_seconds, whole_number
+from conductor_mock.faults.options import flag, wall_seconds, whole_number
 
 
 @dataclass(frozen=True, slots=True)
 class Quota(Fault):
-    """429 with a `Retry-After` once so many requests that fit were served within so many wall seconds; those are not
-    counted as `consumed`. The time begins with the first of them.
+    """429 with a `Retry-After` once so many requests that fit were served within so many seconds; those are not
+    counted as `consumed`. The time begins with the first of them, and is the machine's, or with `simulated` the
+    account's.
     """
 
     kind = "quota"
@@ -24,8 +27,13 @@ class Quota(Fault):
         default=1.0, least=1, most=86400, meaning="the time, from the first of the requests"
     )
 
-    def choose(self, memory: Any, now_s: float) -> tuple[Any, Fault | None]:
+    simulated: bool = flag(default=False, meaning="seconds of the account's clock, `Retry-After` too")
+
+    def choose(
+        self, memory: Any, asked: RequestInfo, handed_out: Mapping[str, int]
+    ) -> tuple[Any, Fault | None]:
         """Serve what is within the quota. Remembers when the time began, and how many were served since."""
+        now_s = asked.simulated_s if self.simulated else asked.wall_s
         began_s, served = memory or (now_s, 0)
         if not 0 <= now_s - began_s < self.seconds:  # over, or a clock that stepped back
             began_s, served = now_s, 0
@@ -44,5 +52,6 @@ class _OverQuota(Fault):
 
     def prepare(self, environ: dict[str, Any]) -> None:
         """Refuse."""
-        message = f"{self.quota.requests} requests in {self.quota.seconds:g} s were served, no more are"
+        unit = "simulated seconds" if self.quota.simulated else "s"
+        message = f"{self.quota.requests} requests in {self.quota.seconds:g} {unit} were served, no more are"
         raise Refusal(429, message, (), {"Retry-After": str(self.wait)})

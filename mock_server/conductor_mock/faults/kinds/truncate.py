@@ -13,6 +13,7 @@ class Truncate(Fault):
     """A head that promises the whole body, so many bytes of it, a closed connection."""
 
     kind = "truncate"
+    of_answer = True
     bytes: int | None = whole_number(
         default=None, least=0, most=1 << 40, meaning="how many to send", otherwise="half of them"
     )
