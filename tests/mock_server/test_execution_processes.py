@@ -101,7 +101,7 @@ def order(folder: Path, command: str, **limits: float) -> Order:
     workspace.log.touch()
     environment = {"PATH": os.environ["PATH"], processes.MARK: folder.name}
     settings = Limits(**{"grace_s": 0.2, **limits})  # type: ignore[arg-type]  # numbers of either kind
-    return Order(folder.name, str(folder), (), command, environment, "", settings)
+    return Order(folder.name, str(folder), (), command, environment, (), settings)
 
 
 def test_a_command_that_forks_for_ever_is_ended_whole(tmp_path: Path) -> None:

@@ -58,5 +58,6 @@ SLOW = (
     "tests/security/test_growth.py",
     "tests/security/test_hostile_bundles.py",
     "tests/security/test_hostile_service.py",
+    "tests/security/test_hostile_tasks.py",
 )
 """Files whose tests start processes, or take more than two seconds together: `tests/conftest.py` marks them `slow`."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from conductor_mock.execution import collection, leftovers, recipe, runner
+from conductor_mock.execution.collection import Made
 from conductor_mock.execution.environment import EnvironmentProblemError
 from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
@@ -75,17 +76,25 @@ class Driver:
         self._recipes: dict[int, recipe.Recipe] = {}
         self._closing = threading.Event()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._report_lost()
+        old = self._report_lost()
+        self._sweeper = threading.Thread(target=self._sweep, args=(old,), name="leftovers", daemon=True)
         self._threads: Executor = ThreadPoolExecutor(pool.slots, thread_name_prefix="attempt")
         self._thread = threading.Thread(target=self._drive, name="driver", daemon=True)
+        self._sweeper.start()
         self._thread.start()
 
     def logged(self, run: str) -> bytes:
         """What a run under way has logged so far; nothing when there is no such run."""
-        try:
-            return Workspace(self._folder / run).log.read_bytes()
-        except FileNotFoundError:
+        with self._lock:
+            workspace = self._runs.get(run)
+            try:
+                stream = None if workspace is None else workspace.open_log()
+            except OSError:  # the command has taken it away
+                stream = None
+        if stream is None:
             return b""
+        with stream:
+            return stream.read()
 
     def close(self) -> None:
         """End every run; those tasks start again when the account is next driven. Safe to call twice."""
@@ -95,6 +104,7 @@ class Driver:
             self._closing.set()
         self._storage.accounts.changes.note(self._account_id)
         self._thread.join()
+        self._sweeper.join()
         with self._lock:
             running = list(self._runs.values())
         for workspace in running:
@@ -155,6 +165,7 @@ class Driver:
             with self._lock:
                 self._queued.discard(active)
                 self._runs.pop(run, None)
+                workspace.close()
             self._remove(workspace)
 
     def _start(self, active: farm.Active, workspace: Workspace) -> farm.Active | None:
@@ -247,19 +258,19 @@ class Driver:
         )
 
     def _store(
-        self, workspace: Workspace, output_path: str, made: tuple[str, ...], now_us: int
+        self, workspace: Workspace, output_path: str, made: tuple[Made, ...], now_us: int
     ) -> tuple[OutputFile, ...]:
-        folder = recipe.output_folder(workspace, output_path)
+        names = recipe.output_names(output_path)
         stored = []
-        for relative in made:
-            with os.fdopen(collection.open_made(folder, relative), "rb") as stream:
+        for one in made:
+            with os.fdopen(collection.open_made(workspace.root, names, one), "rb") as stream:
                 content = self._storage.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us)
-            stored.append(OutputFile(relative, content.md5, content.size))
+            stored.append(OutputFile(one.path, content.md5, content.size))
         return tuple(stored)
 
     def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
         try:
-            with workspace.log.open("rb") as stream:
+            with workspace.open_log() as stream:
                 return self._storage.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us).md5
         except OSError:
             log.exception("the log of a run could not be kept")
@@ -313,21 +324,27 @@ class Driver:
                 if self._closing.wait(AGAIN_S):
                     return None
 
-    def _report_lost(self) -> None:
-        """End the runs of an earlier server in the log, with what they had logged, and remove their folders."""
+    def _report_lost(self) -> list[Workspace]:
+        """End the runs of an earlier server in the log, with what they had logged; the folders that are of no use."""
         with self._storage.accounts.open(self._account_id) as account:
             lost = [active for active in farm.active(account.state) if active.run]
             now_us = account.state.now_us
         for active in lost:
             workspace = Workspace(self._folder / active.run)
-            logged = self._store_log(workspace, now_us) if workspace.log.exists() else None
+            logged = self._store_log(workspace, now_us) if workspace.folder.is_dir() else None
             self._end(active, Outcome.LOST, reason="the server that ran it ended", log=logged)
-        for folder in self._folder.iterdir():
-            workspace = Workspace(folder)
-            facts = workspace.read_run()
-            if {"job", "task", "attempt"} <= facts.keys() and workspace.log.exists():
-                active = farm.Active(facts["job"], facts["task"], facts["attempt"], folder.name)
-                self._end_log(active, self._store_log(workspace, now_us))
+        old = [Workspace(folder) for folder in self._folder.iterdir()]
+        for workspace in old:
+            noted = _noted(workspace)
+            if noted is not None and workspace.read_log() is not None:
+                self._end_log(noted, self._store_log(workspace, now_us))
+        return old
+
+    def _sweep(self, old: list[Workspace]) -> None:
+        """Remove what earlier runs left, which may take long; what is left of it at the end is for the next server."""
+        for workspace in old:
+            if self._closing.is_set():
+                return
             self._remove(workspace)
 
     def _remove(self, workspace: Workspace) -> None:
@@ -335,6 +352,15 @@ class Driver:
             workspace.remove()
         except OSError as error:
             log.warning("the folder of a run could not be removed: %s", error)
+
+
+def _noted(workspace: Workspace) -> farm.Active | None:
+    """The attempt that a folder was made for, as far as it says so."""
+    facts = workspace.read_run()
+    job, task, attempt = (facts.get(name, -1) for name in ("job", "task", "attempt"))
+    if not all(isinstance(number, int) for number in (job, task, attempt)) or task < 0 or attempt < 1:
+        return None
+    return farm.Active(job, task, attempt, workspace.folder.name)
 
 
 def _until_next_event(state: State, wall_us: int) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conductor_mock.execution.collection import Made
 from conductor_mock.farm.statuses import Outcome
 
 MIB = 1024 * 1024
@@ -35,23 +36,25 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: everything is mapped already, and lies below `folder`. `output` is the folder to collect, or empty."""
+    """One run: everything is mapped already, and lies below `folder`. `output` is the folder to collect, by names.
+
+    Without an output path it is empty."""
 
     run: str
     folder: str
     inputs: tuple[Input, ...]
     command: str
     environment: dict[str, str]
-    output: str
+    output: tuple[str, ...]
     limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended. `made` are the files that appeared or changed below the output folder, relative to it."""
+    """How a run ended. `made` are the files that appeared or changed below the output folder."""
 
     outcome: Outcome | None
     """Success, failed, or lost with whoever ran it; None when it was cancelled."""
     exit_code: int | None = None
     reason: str = ""
-    made: tuple[str, ...] = ()
+    made: tuple[Made, ...] = ()

@@ -46,19 +46,22 @@ class Recipe:
             inputs=tuple(_input(file, folder, source) for file in self.files),
             command=_mapped(command, self.guard, folder),
             environment=compose(self.environment, self.guard, workspace, run=run, server=server),
-            output=output_folder(workspace, self.output_path),
+            output=tuple(output_names(self.output_path)),
             limits=limits,
         )
 
 
-def output_folder(workspace: Workspace, output_path: str) -> str:
-    """Where the outputs of a run lie; empty for a job without an output path. Raises WorkspaceError."""
+def output_names(output_path: str) -> list[str]:
+    """Where the outputs of a run lie, by names below its folder; none for a job without an output path.
+
+    Raises WorkspaceError.
+    """
     if not output_path:
-        return ""
+        return []
     output = paths.parse(output_path)
     if output is None or not output.names:
         raise WorkspaceError(f"output_path must be an absolute path below the root, got {output_path[:80]!r}")
-    return str(output.below(workspace.folder))
+    return [*paths.place("", output.drive)[1:].split("/"), *output.names]
 
 
 def make(

@@ -12,13 +12,16 @@ import select
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import IO
 
-from conductor_mock.execution import collection, processes
+from conductor_mock.execution import collection, folders, processes
+from conductor_mock.execution.collection import CollectionError
+from conductor_mock.execution.folders import LinkError
 from conductor_mock.execution.order import MIB, Order, Report
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm.statuses import Outcome
@@ -45,23 +48,29 @@ def run(order: Order) -> Report:
     try:
         if not workspace.claim():
             return Report(Outcome.LOST, reason="whoever ran it is gone")
+        workspace.open()
         with workspace.log.open("ab", buffering=0) as file:
             return _Run(order, workspace, _Log(file, order.limits.log)).report()
-    except WorkspaceError as error:
+    except (WorkspaceError, CollectionError) as error:
         return Report(Outcome.FAILED, reason=str(error))
     except OSError as error:
         if workspace.is_cancelled():  # its folder may be gone
             return Report(None)
         return Report(Outcome.FAILED, reason=f"it could not be run: {why(error)}")
+    finally:
+        workspace.close()
 
 
 class _Log:
-    """What a run says, kept up to a limit; what comes behind it is counted and let go."""
+    """What a run says, kept up to a limit; what comes behind it is counted and let go.
+
+    `size` is what the command has said, `kept` the bytes of the file that are written here.
+    """
 
     def __init__(self, file: IO[bytes], most: int) -> None:
         self._file = file
         self._most = most
-        self.size = 0
+        self.size = self.kept = 0
         self.is_full = False
 
     def write(self, data: bytes) -> None:
@@ -78,6 +87,7 @@ class _Log:
         self._put(line.encode("utf-8", "replace") + b"\n")
 
     def _put(self, data: bytes) -> None:
+        self.kept += len(data)
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -93,6 +103,7 @@ class _Run:
         self._log = log
         self._deadline = time.monotonic() + order.limits.timeout_s
         self._next_look = 0.0
+        self._most_files = order.limits.files + len(order.inputs)
         self._base = 0
         self._is_a_crowd = False
         """More processes than may be: what forks for ever would only go on through the grace."""
@@ -105,7 +116,7 @@ class _Run:
                 self._log.note(f"{name}={mask_variable(name, value)}")
         workspace.fill(order)
         self._log.note(f"$ {order.command}")
-        before = collection.look(order.output) if order.output else {}
+        before = collection.look(workspace.root, order.output) if order.output else {}
         self._base, _ = self._size()
         if workspace.is_cancelled():
             return Report(None)
@@ -118,9 +129,11 @@ class _Run:
             return Report(Outcome.FAILED, code, why_ended or _why_it_failed(code, self._limits.output))
         if not order.output:
             return Report(Outcome.SUCCESS, 0)
-        collected = collection.collect(order.output, before)
+        collected = collection.collect(workspace.root, order.output, before)
         for line in collected.refused:
             self._log.note(f"[{line}]")
+        if collected.unsaid:
+            self._log.note(f"[{collected.unsaid} more are not collected]")
         return Report(Outcome.SUCCESS, 0, "", tuple(collected.made))
 
     def _run_command(self) -> tuple[str | None, int]:
@@ -209,7 +222,7 @@ class _Run:
         written = size - self._base + self._log.size
         if written > self._limits.output:
             return f"it wrote more than {self._limits.output} bytes (--execute-max-output)"
-        if count > self._limits.files + len(self._order.inputs):
+        if count > self._most_files:
             return f"it made more than {self._limits.files} files"
         if written > 0 and shutil.disk_usage(self._workspace.folder).free < MIN_FREE:
             return f"the disk has less than {MIN_FREE // MIB} MiB left"
@@ -218,14 +231,16 @@ class _Run:
     def _size(self) -> tuple[int, int]:
         """Bytes and number of the files in the private folder, but for the log, which is counted as it comes."""
         size = count = 0
-        for parent, folders, names in os.walk(self._workspace.folder):
-            count += len(names) + len(folders)
-            for name in names:
-                try:
-                    size += Path(parent, name).lstat().st_size
-                except FileNotFoundError:  # gone since
-                    continue
-        return size - self._workspace.log.stat().st_size, count
+        try:
+            for found in folders.walk(self._workspace.root):
+                count += 1
+                if found.status is not None and not stat.S_ISDIR(found.status.st_mode):
+                    size += found.status.st_size
+                if count > self._most_files:
+                    break
+        except LinkError:  # the command moves folders about: the next look counts again
+            pass
+        return size - self._log.kept, count
 
     def _drain(self, reading: int, wait_s: float = 0) -> bool:
         """Keep what the command has printed, waiting a little for it; whether it can print more."""

@@ -18,13 +18,17 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from conductor_mock.execution.order import Order
+from conductor_mock.execution import folders
+from conductor_mock.execution.order import Input, Order
 
 FILES_MODE = 0o777
 OWNER = 0o600
 DEFAULT_MODE = 0o644
+BLOCK = 1 << 20
+MOST_FACTS = 1 << 16
+"""Bytes of `run.json` that are read."""
 
 
 class WorkspaceError(Exception):
@@ -36,6 +40,8 @@ class Workspace:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.root = -1
+        """A descriptor of the folder, from `open` or `create` to `close`."""
 
     @property
     def log(self) -> Path:
@@ -58,8 +64,20 @@ class Workspace:
         return self.folder / "tmp"
 
     def create(self) -> None:
-        """Make the folder, which nobody else can read. Raises OSError."""
+        """Make the folder, which nobody else can read, and open it. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True)
+        self.open()
+
+    def open(self) -> None:
+        """Hold on to the folder: whatever its path comes to mean, it is the one that is looked into. Raises OSError."""
+        self.close()
+        self.root = folders.open_root(self.folder)
+
+    def close(self) -> None:
+        """Let go of the folder. Safe to call twice."""
+        if self.root >= 0:
+            os.close(self.root)
+            self.root = -1
 
     def claim(self) -> bool:
         """Whether this is the first to run it. Raises OSError when the folder is gone."""
@@ -88,28 +106,59 @@ class Workspace:
         aside.replace(self.folder / "run.json")
 
     def read_run(self) -> dict[str, Any]:
-        """What is known of its run: `job`, `task`, `attempt`; `host`, `boot`, `pid`, `started` of its first process."""
+        """What is known of its run: `job`, `task`, `attempt`; `host`, `boot`, `pid`, `started` of its first process.
+
+        The command could reach the file: what is no note of ours is nothing.
+        """
         try:
-            facts: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
+            facts = json.loads(self._read("run.json", MOST_FACTS).decode("ascii"))
+        except (OSError, ValueError, RecursionError):
             return {}
-        return facts
+        return (
+            {name: value for name, value in facts.items() if _is_fact(value)}
+            if isinstance(facts, dict)
+            else {}
+        )
+
+    def read_log(self) -> bytes | None:
+        """What the run has logged; None when there is no log, or something else in its place."""
+        try:
+            return self._read("log")
+        except OSError:
+            return None
+
+    def open_log(self) -> IO[bytes]:
+        """The log, to read it. Raises OSError, also for something else in its place."""
+        return self._open("log")
+
+    def _read(self, name: str, most: int = -1) -> bytes:
+        with self._open(name) as stream:
+            return stream.read(most)
+
+    def _open(self, name: str) -> IO[bytes]:
+        root = os.dup(self.root) if self.root >= 0 else folders.open_root(self.folder)
+        try:
+            return os.fdopen(folders.open_file(root, name), "rb")
+        finally:
+            os.close(root)
 
     def fill(self, order: Order) -> None:
-        """Put everything in place that the command wants to find. Raises WorkspaceError."""
-        for folder in (self.home, self.temporary, self.folder / "files", self.folder / "drives"):
-            folder.mkdir(exist_ok=True)
+        """Put everything in place that the command wants to find, in the folder that is open. Raises WorkspaceError."""
+        root = self.root
+        for name in ("home", "tmp", "files", "drives"):
+            with folders.below(root, [name], make=True):
+                pass
         for file in order.inputs:
-            target = self.folder / file.target
+            *above, name = file.target.split("/")
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file.source, target)
-                target.chmod(file.mode)
+                with folders.below(root, above, make=True) as folder:
+                    _copy(file, folder, name)
             except (OSError, ValueError) as error:
                 raise WorkspaceError(f"{file.target} could not be put in place: {why(error)}") from error
         try:
             if order.output:
-                Path(order.output).mkdir(parents=True, exist_ok=True)
+                with folders.below(root, order.output, make=True):
+                    pass
         except (OSError, ValueError) as error:
             raise WorkspaceError(f"the output folder could not be made: {why(error)}") from error
         try:
@@ -118,18 +167,26 @@ class Workspace:
             raise WorkspaceError(f"the command could not be written: {why(error)}") from error
 
     def remove(self) -> None:
-        """Delete it, folders that a task made unreadable included. Raises OSError when something stays."""
-        if not self.folder.exists():
+        """Delete it, whatever a task made of it. Raises OSError when something stays."""
+        try:
+            parent = folders.open_root(self.folder.parent)
+        except FileNotFoundError:
             return
         try:
-            shutil.rmtree(self.folder)
-        except PermissionError:
-            for parent, names, _ in os.walk(self.folder):
-                for name in names:
-                    path = Path(parent, name)
-                    if not path.is_symlink():
-                        path.chmod(0o700)
-            shutil.rmtree(self.folder)
+            folders.remove(parent, self.folder.name)
+        finally:
+            os.close(parent)
+
+
+def _copy(file: Input, folder: int, name: str) -> None:
+    target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    with os.fdopen(target, "wb") as written, open(file.source, "rb") as content:  # noqa: PTH123 - beside the other
+        shutil.copyfileobj(content, written, BLOCK)
+        os.fchmod(written.fileno(), file.mode)
+
+
+def _is_fact(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 1 << 63)
 
 
 def permissions(st_mode: object) -> int:
