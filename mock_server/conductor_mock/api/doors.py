@@ -12,9 +12,10 @@ import binascii
 import ipaddress
 from collections.abc import Mapping
 
-from flask import Response, request
+from flask import Response, g, request
 
 from conductor_contracts.problems import Problem
+from conductor_mock.auth.forms import FormProofs
 from conductor_mock.context import host_name, service
 from conductor_mock.context import origin as own_origin
 from conductor_mock.errors import Refusal, forbidden
@@ -36,6 +37,10 @@ NEVER_FRAMED: Mapping[str, str] = {
 """Headers of every page: no other site shows one as part of its own, and none runs a script."""
 OWN_SCRIPT = "; script-src 'self'; connect-src 'self'"
 """What the policy of the dashboard's pages has more: they run the server's own script file, which asks it alone."""
+FORM_COOKIE = "conductor_mock_form"
+FORM_FIELD = "proof"
+FORM_BYTES = 64 * 1024
+"""Of a form that a page sends."""
 
 
 def known_host() -> None:
@@ -116,6 +121,22 @@ def page_guard() -> None:
     administrator(browser=True)
 
 
+def dashboard_guard() -> None:
+    """The same for the dashboard, whose writes are forms that this server showed in this browser (403 else)."""
+    page_guard()
+    if request.method not in READING:
+        request.max_content_length = FORM_BYTES
+        _form_of_ours()
+
+
+def form_proof() -> str:
+    """What a form of the page that is being made holds; the answer brings the cookie that it fits."""
+    cookie = request.cookies.get(FORM_COOKIE, "")
+    if not FormProofs.is_cookie(cookie):
+        cookie = g.form_cookie = g.get("form_cookie") or FormProofs.cookie()
+    return FormProofs(service().keys.signing_key).proof(cookie)
+
+
 def page_headers(response: Response) -> Response:
     """Every page's headers."""
     response.headers.update(NEVER_FRAMED)
@@ -125,6 +146,9 @@ def page_headers(response: Response) -> Response:
 def dashboard_headers(response: Response) -> Response:
     """The headers of the dashboard's pages."""
     page_headers(response).headers["Content-Security-Policy"] += OWN_SCRIPT
+    if "form_cookie" in g:
+        path = request.root_path or "/"
+        response.set_cookie(FORM_COOKIE, g.form_cookie, path=path, httponly=True, samesite="Strict")
     return response
 
 
@@ -132,6 +156,20 @@ def _own(origin: str) -> None:
     if origin != own_origin():
         message = f"a request from another origin is refused: {origin[:80]!r}"
         raise forbidden(message, Problem("Origin", message))
+
+
+def _form_of_ours() -> None:
+    """Refuse (403) a write that no page of this server sent: browsers say where a form comes from, and it has proof."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site not in (None, "same-origin") or (site is None and "Origin" not in request.headers):
+        message = "this is for forms of the pages; a program uses the control API under /_mock/"
+        raise forbidden(message, Problem("Origin", message))
+    proofs = FormProofs(service().keys.signing_key)
+    if not proofs.proves(request.form.get(FORM_FIELD, ""), request.cookies.get(FORM_COOKIE, "")):
+        message = (
+            "the form is not one that this server showed in this browser; load the page again and repeat it"
+        )
+        raise forbidden(message, Problem(FORM_FIELD, message))
 
 
 def _given() -> str:

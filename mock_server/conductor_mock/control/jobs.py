@@ -51,12 +51,18 @@ def change(jid: str) -> dict[str, Any]:
 
     A job has one machine on the wire, so a single task cannot be given another.
     """
-    asked, account_id = plain_body(), account_to_change()
+    asked = plain_body()
+    return changed(jid, priority=asked.get("priority"), instance_type=asked.get("instance_type"))
+
+
+def changed(jid: str, *, priority: int | None, instance_type: str | None) -> dict[str, Any]:
+    """A job as it is with another priority or machine; None leaves one as it is. Refuses (400, 404, 409)."""
+    account_id = account_to_change()
     offered = service().served_for(account_id).catalog
     with service().accounts.open(account_id) as account:
         job = lookup.job(account.state, jid)
-        machine = _machine(asked.get("instance_type"), job, offered)
-        account.append(actions.change(account.state, jid, priority=asked.get("priority"), machine=machine))
+        machine = _machine(instance_type, job, offered)
+        account.append(actions.change(account.state, jid, priority=priority, machine=machine))
         return views.job_record(account.state, job)
 
 
@@ -65,7 +71,8 @@ def _machine(name: str | None, job: Job, offered: Catalog) -> Machine | None:
         return None
     machine = known_machine(offered, name, job.machine.license_micro_usd_per_hour)
     if machine is None:
-        raise invalid(operation().id, [Problem("/instance_type", f"{name[:80]!r} is not in the catalogue")])
+        problem = Problem("/instance_type", f"{name[:80]!r} is not in the catalogue")
+        raise invalid("control.jobs.change", [problem])
     return machine
 
 

@@ -19,9 +19,12 @@ tasks = Blueprint("tasks", __name__)
 def force(jid: str, tid: str) -> dict[str, Any]:
     """End a task: `{"status": "success"}`, or failed, preempted, killed, with an `exit_code` if you like."""
     asked = plain_body()
+    return forced(jid, tid, Outcome(asked["status"]), asked.get("exit_code"))
+
+
+def forced(jid: str, tid: str, outcome: Outcome, exit_code: int | None) -> dict[str, Any]:
+    """A job one task of which was ended so. Refuses (404, 409)."""
     with service().accounts.open(account_to_change()) as account:
-        account.append(
-            actions.force(account.state, jid, tid, Outcome(asked["status"]), asked.get("exit_code"))
-        )
+        account.append(actions.force(account.state, jid, tid, outcome, exit_code))
         job = lookup.job(account.state, jid)
         return views.control_job(job, account.state.client_id, account.payload(job))

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from conductor_mock.api.doors import dashboard_headers, page_guard
+from conductor_mock.api.doors import dashboard_guard, dashboard_headers
 from conductor_mock.context import service
-from conductor_mock.errors import Refusal, not_found
-from conductor_mock.farm.refusals import NotThereError
+from conductor_mock.errors import Refusal, bad_request, conflict, not_found
+from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.version import version
 
 
@@ -25,13 +25,23 @@ class Number(BaseConverter):
 
 pages = Blueprint("pages", __name__)
 pages.record_once(lambda setup: setup.app.url_map.converters.update(number=Number))
-pages.before_request(page_guard)
+pages.before_request(dashboard_guard)
 pages.after_request(dashboard_headers)
 
 
 @pages.errorhandler(NotThereError)
 def _not_there(error: NotThereError) -> ResponseReturnValue:
     return _refused(not_found(str(error)))
+
+
+@pages.errorhandler(StateForbidsError)
+def _forbidden_by_state(error: StateForbidsError) -> ResponseReturnValue:
+    return _refused(conflict(str(error)))
+
+
+@pages.errorhandler(InvalidRequestError)
+def _invalid(error: InvalidRequestError) -> ResponseReturnValue:
+    return _refused(bad_request(str(error)))
 
 
 @pages.errorhandler(Refusal)

@@ -11,7 +11,8 @@ from typing import Any
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
 from conductor_mock.dashboard import jobs
-from conductor_mock.dashboard.shown import Slice, show, slice_of, span
+from conductor_mock.dashboard.acting import Button, buttons_of_job
+from conductor_mock.dashboard.shown import Slice, offered, show, slice_of, span
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.holds import hold_of
@@ -62,6 +63,9 @@ class Seen:
     account: str
     row: jobs.JobRow
     waits: Waits
+    buttons: tuple[Button, ...]
+    machine: str | None
+    """The instance type that another one may be chosen instead of; None where it has ended."""
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     legend: tuple[tuple[str, int], ...]
@@ -85,6 +89,9 @@ def job(jid: str) -> str:
         account=seen.account,
         job=seen.row,
         waits=seen.waits,
+        buttons=seen.buttons,
+        machine=seen.machine,
+        machines=[record["name"] for record in offered().instance_types] if seen.machine is not None else (),
         facts=seen.facts,
         warnings=seen.warnings,
         legend=seen.legend,
@@ -131,6 +138,8 @@ def _seen(state: State, job_: Job) -> Seen:
         account=state.client_id,
         row=jobs.row(state, job_),
         waits=waits_for(state, job_),
+        buttons=buttons_of_job(job_),
+        machine=None if tasks.job_has_ended(job_) else job_.machine.name,
         facts=tuple(_facts(state, job_)),
         warnings=job_.warnings,
         legend=tuple((status.value, job_.counts[status]) for status in jobs.ORDER if job_.counts[status]),

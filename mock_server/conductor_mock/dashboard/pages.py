@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Response
 
 from conductor_mock.dashboard import (
+    acting,
     connect,
     files,
     job,
@@ -46,6 +47,10 @@ def live() -> Response:
 pages.get("/")(jobs.index)
 pages.get("/jobs/<jid>")(job.job)
 pages.get("/job/<jid>")(job.job)
+pages.post("/job/<jid>/act")(acting.act_on_job)
+pages.post("/job/<jid>/change")(acting.change_job)
+pages.post("/job/<jid>/<number:tid>/act")(acting.act_on_task)
+pages.post("/job/<jid>/<number:tid>/force")(acting.force_task)
 pages.get("/jobs/<jid>/<number:tid>")(task.task)
 pages.get("/jobs/<jid>/<number:tid>/log")(task.log)
 pages.get("/jobs/<jid>/<number:tid>/thumbnail/<number:number>")(thumbnails.thumbnail)

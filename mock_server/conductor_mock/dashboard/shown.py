@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from flask import render_template, request
 
+from conductor_mock.api.doors import form_proof
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_meant, state_to_show
@@ -74,6 +75,7 @@ def show(template: str, *, account: str, area: str = "/", sought: str = "", **va
         area=area,
         chosen=request.args.get("account"),
         executing=service().settings.execute,
+        form_proof=form_proof,
         link=link,
         marks=MARKS,
         navigation=NAVIGATION,

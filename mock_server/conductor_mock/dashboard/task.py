@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conductor_mock.api.logs import NoLogError, log_of
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
+from conductor_mock.dashboard.acting import buttons_of_task, forced_ends
 from conductor_mock.dashboard.job import title_of
 from conductor_mock.dashboard.shown import money, show, size_text, span
 from conductor_mock.dashboard.thumbnails import output_paths
@@ -68,6 +69,7 @@ def task(jid: str, tid: int) -> str:
             ("Download", found.download.status if found.download else "nothing to download"),
         )
         of_job = title_of(job)
+        buttons, ends = buttons_of_task(job, found), forced_ends(job, found)
     outputs = output_paths(account_id, jid, ids.tid(tid))
     lines, note = log_lines(account_id, jid, ids.tid(tid))
     return show(
@@ -75,6 +77,8 @@ def task(jid: str, tid: int) -> str:
         account=name,
         job=of_job,
         task=about,
+        buttons=buttons,
+        ends=ends,
         attempts=attempts,
         facts=facts,
         outputs=[

@@ -12,7 +12,7 @@ from conductor_mock.farm import lookup, queues, recorded, simulation, tasks, upl
 from conductor_mock.farm.commands import JobChanged, JobsActed, TaskForced, TasksActed
 from conductor_mock.farm.ids import jid, tid
 from conductor_mock.farm.refusals import InvalidRequestError, StateForbidsError
-from conductor_mock.farm.state import Attempt, Job, State
+from conductor_mock.farm.state import Attempt, Job, State, Task
 from conductor_mock.farm.statuses import (
     ENDED,
     NEVER_BEGAN,
@@ -78,6 +78,23 @@ def act_on_jobs(state: State, action: Action, job_ids: Sequence[str]) -> JobsAct
             f"{action} needs a job that is {_any_of(effect.of | effect.phases)}; {states}"
         )
     return JobsActed(action, moved)
+
+
+def possible(job: Job) -> list[Action]:
+    """The actions on a whole job that move something of it now."""
+    return [action for action, effect in ACTIONS.items() if _moves(effect, job)]
+
+
+def possible_on_task(job: Job, task: Task) -> list[Action]:
+    """The actions that a task takes now."""
+    if job.phase in NEVER_BEGAN:
+        return []
+    return [action for action, effect in ACTIONS.items() if effect.on_tasks and task.status in effect.of]
+
+
+def may_be_forced(job: Job, task: Task) -> bool:
+    """Whether `force` would end a task now."""
+    return job.phase in (Phase.READY, Phase.SYNCING) and task.status not in ENDED
 
 
 def act_on_tasks(state: State, action: Action, job_id: str, task_ids: Sequence[str]) -> TasksActed:

@@ -1,0 +1,227 @@
+"""What the forms of the pages do, and who may send them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from conductor_mock.api.doors import FORM_COOKIE
+from conductor_mock.dashboard.acting import FORCED_LABELS, LABELS
+from conductor_mock.farm.actions import ACTIONS, possible, possible_on_task
+from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.statuses import FORCED, Action
+from support.server import ORIGIN, ApiCaller, Fake, running
+
+
+@dataclass
+class Form:
+    """A form of a page, as a browser has it."""
+
+    action: str
+    fields: dict[str, str]
+    label: str
+
+
+@dataclass
+class Browser:
+    """Somebody who looks at the pages of an account, and presses buttons."""
+
+    fake: Fake
+    caller: ApiCaller
+    client: FlaskClient
+
+    def look(self, path: str, **query: str) -> str:
+        page = self.client.get(
+            path,
+            base_url=ORIGIN,
+            query_string={"account": self.caller.client_id, **query},
+            headers={"Accept": "text/html"},
+        )
+        assert page.status_code == 200, page.text
+        return page.text
+
+    def send(self, form: Form, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+        origin = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+        return self.client.post(
+            form.action, base_url=ORIGIN, data={**form.fields, **fields}, headers=headers or origin
+        )
+
+    def press(self, path: str, label: str, **fields: Any) -> TestResponse:
+        (form,) = (form for form in forms(self.look(path)) if form.label == label)
+        return self.send(form, **fields)
+
+    def statuses(self) -> list[str]:
+        """The statuses of the tasks of the first job."""
+        with self.fake.service.accounts.open(account_id(self.caller.client_id)) as account:
+            return [str(task.status) for task in account.state.jobs[1].tasks]
+
+
+def forms(page: str) -> Iterator[Form]:
+    for action, inside in re.findall(
+        r'<form method="post"[^>]* action="([^"]*)">(.*?)</form>', page, re.DOTALL
+    ):
+        fields = re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', inside)
+        (label,) = re.findall(r"<button[^>]*>([^<]*)</button>", inside)
+        yield Form(
+            html.unescape(action),
+            {name: html.unescape(value) for name, value in fields},
+            html.unescape(label),
+        )
+
+
+def tasks(count: int) -> list[dict[str, str]]:
+    return [{"command": f"render -f {frame}", "frames": str(frame)} for frame in range(1, count + 1)]
+
+
+@pytest.fixture
+def browser(fake: Fake) -> Browser:
+    """Somebody who looks at a job of four tasks, of which two run."""
+    caller = fake.newcomer()
+    caller.submit(tasks_data=tasks(4), max_instances=2)
+    caller.post("/_mock/clock", {"advance": 70}, query={"account": caller.client_id})
+    return Browser(fake, caller, fake.app.test_client())
+
+
+def test_a_job_is_held_released_killed_and_retried_by_its_buttons(browser: Browser) -> None:
+    assert browser.statuses() == ["running", "running", "pending", "pending"]
+    answer = browser.press("/job/1", "Hold")
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, "/job/00001")
+    assert browser.statuses() == ["running", "running", "holding", "holding"]
+    browser.press("/job/1", "Unhold")
+    assert browser.statuses() == ["running", "running", "pending", "pending"]
+    browser.press("/job/1", "Kill")
+    assert browser.statuses() == ["killed"] * 4
+    browser.press("/job/1", "Retry")
+    assert browser.statuses() == ["pending"] * 4
+
+
+def test_scouts_are_approved_by_a_button(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(tasks_data=tasks(3), scout_frames="1")
+    caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
+    browser = Browser(fake, caller, fake.app.test_client())
+
+    assert browser.statuses() == ["success", "holding", "holding"]
+    browser.press("/job/1", "Approve scouts")
+    assert browser.statuses() == ["success", "pending", "pending"]
+
+
+def test_a_job_gets_another_priority_and_machine_by_its_form(browser: Browser) -> None:
+    answer = browser.press("/job/1", "Change", priority="9", instance_type="n1-standard-16")
+    assert answer.status_code == 303
+    (record,) = browser.caller.jobs()
+    assert record["priority"] == 9
+    with browser.fake.service.accounts.open(account_id(browser.caller.client_id)) as account:
+        assert account.state.jobs[1].machine.name == "n1-standard-16"
+
+    for fields in (
+        {"priority": "high"},
+        {"priority": "1.5"},
+        {"priority": "9" * 30},
+        {"priority": "", "instance_type": ""},
+        {"instance_type": "no such machine"},
+    ):
+        refused = browser.press("/job/1", "Change", **fields)
+        assert (refused.status_code, refused.mimetype) == (400, "text/html"), fields
+
+
+def test_a_task_is_failed_and_retried_by_its_buttons(browser: Browser) -> None:
+    browser.press("/jobs/1/0", "Fail this frame")
+    assert browser.statuses()[0] == "failed"
+    browser.press("/jobs/1/0", "Retry")
+    assert browser.statuses()[0] == "pending"
+
+
+def test_every_action_and_every_end_has_a_label_and_is_offered_where_it_does_something(
+    browser: Browser,
+) -> None:
+    assert set(LABELS) == set(Action) == set(ACTIONS)
+    assert set(FORCED_LABELS) == set(FORCED)
+    with browser.fake.service.accounts.open(account_id(browser.caller.client_id)) as account:
+        job = account.state.jobs[1]
+        of_job = {LABELS[action][0] for action in possible(job)}
+        of_task = {LABELS[action][0] for action in possible_on_task(job, job.tasks[0])}
+
+    assert {form.label for form in forms(browser.look("/job/1"))} == of_job | {"Change"}
+    assert {form.label for form in forms(browser.look("/jobs/1/0"))} == of_task | set(FORCED_LABELS.values())
+
+
+def test_what_a_job_does_not_allow_any_more_is_refused_on_a_page(browser: Browser) -> None:
+    (form,) = (form for form in forms(browser.look("/job/1")) if form.label == "Kill")
+    assert browser.send(form).status_code == 303
+    again = browser.send(form)
+    assert (again.status_code, again.mimetype) == (409, "text/html")
+    assert "kill needs a job that is" in html.unescape(again.text)
+    odd = browser.send(form, action="explode")
+    assert odd.status_code == 400
+    assert "action is none of" in html.unescape(odd.text)
+
+
+ALTERED = {
+    "no proof": {"proof": ""},
+    "another proof": {"proof": "0" * 64},
+    "a proof that is no text of ours": {"proof": "é\0"},
+}
+
+
+@pytest.mark.parametrize("altered", ALTERED)
+def test_a_form_without_its_proof_does_nothing(browser: Browser, altered: str) -> None:
+    before = browser.statuses()
+    assert browser.press("/job/1", "Kill", **ALTERED[altered]).status_code == 403
+    assert browser.statuses() == before
+
+
+def test_a_proof_is_good_in_the_browser_that_was_shown_it_alone(browser: Browser) -> None:
+    (form,) = (form for form in forms(browser.look("/job/1")) if form.label == "Kill")
+    other = Browser(browser.fake, browser.caller, browser.fake.app.test_client())
+    assert other.send(form).status_code == 403
+    other.look("/job/1")
+    assert other.send(form).status_code == 403
+    with running() as elsewhere:  # browsers give its cookie to every port
+        client = elsewhere.app.test_client()
+        cookie = browser.client.get_cookie(FORM_COOKIE, domain="127.0.0.1")
+        assert cookie is not None
+        client.set_cookie(FORM_COOKIE, cookie.value, domain="127.0.0.1")
+        assert Browser(elsewhere, browser.caller, client).send(form).status_code == 403
+    assert browser.send(form).status_code == 303
+
+
+ORIGINS = (None, ORIGIN, "null", "https://evil.example", "http://127.0.0.1:1", "http://localhost:8089")
+SITES = (None, "same-origin", "same-site", "cross-site", "none")
+
+
+@pytest.mark.parametrize(("origin", "site"), list(product(ORIGINS, SITES)))
+def test_a_form_comes_from_a_page_of_this_server_or_is_refused(
+    browser: Browser, origin: str | None, site: str | None
+) -> None:
+    """`none` is what a browser says of an address that was typed in: no form is."""
+    (form,) = (form for form in forms(browser.look("/job/1")) if form.label == "Kill")
+    told = {"Origin": origin, "Sec-Fetch-Site": site}
+    answer = browser.send(
+        form, headers={name: value for name, value in told.items() if value is not None} or {"X": "y"}
+    )
+    fits = origin in (None, ORIGIN) and site in (None, "same-origin") and (origin, site) != (None, None)
+    assert answer.status_code == (303 if fits else 403)
+
+
+def test_no_form_is_larger_than_the_limit(browser: Browser) -> None:
+    assert browser.press("/job/1", "Kill", much="x" * 70_000).status_code == 413
+
+
+@given(fields=st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=5))
+def test_a_form_of_anything_is_refused_in_words(shared_fake: Fake, fields: dict[str, str]) -> None:
+    client = shared_fake.app.test_client()
+    for path in ("/job/1/act", "/job/1/change", "/job/1/0/act", "/job/1/0/force"):
+        answer = client.post(path, base_url=ORIGIN, data=fields, headers={"Origin": ORIGIN})
+        assert answer.status_code in (400, 403, 404)
+        assert answer.get_json()["message"]
