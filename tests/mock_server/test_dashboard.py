@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from conductor_mock.dashboard import shown, thumbnails
+from conductor_mock.dashboard import clock, shown, thumbnails
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
-from support.server import ApiCaller, Fake
+from support.server import START_US, ApiCaller, Fake
 
 ONE_FAILS = {"mock_outcome": "failed", "mock_frames": "3"}
 
@@ -156,6 +156,69 @@ def test_a_job_shows_its_tasks_warnings_uploads_events_and_hides_secrets(fake: F
     assert "td@example.com: Job 00001 failed" in text
     assert '"unheard_of": "x"' in text
     assert "has ended: failed. It has 4 tasks" in page(caller, "/mails")
+
+
+def test_the_farm_is_shown_as_it_was_at_every_moment(fake: Fake) -> None:
+    """The page says of each moment what the control API says of it."""
+    caller = fake.newcomer()
+    caller.submit(tasks_data=frames(3), metadata=ONE_FAILS, max_instances=1)
+    caller.post("/_mock/clock", {"advance": 40}, query={"account": caller.client_id})
+    caller.submit(job_title="later", tasks_data=frames(1))
+    until_idle(caller)
+    account = {"account": caller.client_id}
+    caller.post("/_mock/clock", {"advance": 10}, query=account)
+    now_us = caller.get("/_mock/clock", query=account).json()["now_us"]
+
+    seen = set()
+    last = (now_us - START_US) // SECOND
+    for second in (*range(0, last, 7), last):
+        text = markup(caller, "/clock", at=str(second))
+        shown_jobs = re.findall(r'data-label="Job"><a[^>]*>(\d+)', text)
+        chips = re.findall(r'data-label="Status then"><span class="chip (\w+)', text)
+        at = f"2026-01-01T{second // 3600:02}:{second % 3600 // 60:02}:{second % 60:02}Z"
+        said = [
+            caller.get(f"/_mock/jobs/{jid}", query={**account, "at": at}).json()["status"]
+            for jid in shown_jobs
+        ]
+        assert chips == said, at
+        seen.add((len(shown_jobs), chips[-1]))
+    assert {count for count, _ in seen} == {1, 2}
+    assert {"running", "failed"} < {status for _, status in seen}
+    assert "0 s ago" not in page(caller, "/clock")
+    assert caller.get("/clock", query={**account, "at": "soon"}).status == 400
+    assert "2 of 2 jobs were there" in page(caller, "/clock", at="9" * 14)
+
+
+def test_a_page_reads_the_history_of_so_many_tasks_and_no_more(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "MOST_TASKS", 5)
+    caller = fake.newcomer()
+    for count in (4, 3, 2):
+        caller.submit(tasks_data=frames(count))
+
+    assert page(caller, "/clock").count("too many to look at here") == 1
+
+
+def test_fidelity_is_shown_by_operation_grade_and_text(fake: Fake) -> None:
+    caller = fake.newcomer()
+    rows = fake.service.contract.fidelity()
+
+    text = page(caller, "/fidelity")
+    for operation in fake.service.contract.operations:
+        assert operation in text
+    of_create = [row for row in rows if row.operation == "jobs.create" and row.grade == "client"]
+    assert f"{len(of_create)} parts of the contract" in page(
+        caller, "/fidelity", operation="jobs.create", grade="client"
+    )
+    assert "0 parts" in page(caller, "/fidelity", text="no such text")
+    assert caller.get("/fidelity", query={"account": caller.client_id, "operation": "no.such"}).status == 404
+
+
+def test_every_grade_of_evidence_has_a_colour(fake: Fake) -> None:
+    for grade in fake.service.contract.grades:
+        assert re.search(rf"^(?:[^@]* )?\.grade-{grade} ", STYLE, re.MULTILINE)
+        assert f"rect.grade-{grade} " in STYLE
 
 
 def test_a_task_shows_why_each_attempt_ended(fake: Fake) -> None:

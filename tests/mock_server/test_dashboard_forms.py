@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -20,6 +20,7 @@ from conductor_mock.dashboard.acting import FORCED_LABELS, LABELS
 from conductor_mock.farm.actions import ACTIONS, possible, possible_on_task
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.statuses import FORCED, Action
+from conductor_mock.faults.kinds import KINDS
 from support.server import ORIGIN, ApiCaller, Fake, running
 
 
@@ -50,7 +51,7 @@ class Browser:
         assert page.status_code == 200, page.text
         return page.text
 
-    def send(self, form: Form, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    def send(self, form: Form, headers: Mapping[str, str] | None = None, /, **fields: Any) -> TestResponse:
         origin = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
         return self.client.post(
             form.action, base_url=ORIGIN, data={**form.fields, **fields}, headers=headers or origin
@@ -167,6 +168,85 @@ def test_what_a_job_does_not_allow_any_more_is_refused_on_a_page(browser: Browse
     assert "action is none of" in html.unescape(odd.text)
 
 
+def test_the_clock_is_moved_by_its_buttons(browser: Browser) -> None:
+    def now_and_speed() -> tuple[str, float]:
+        clock = browser.caller.get("/_mock/clock", query={"account": browser.caller.client_id}).json()
+        return clock["now"], clock["speed"]
+
+    assert now_and_speed() == ("2026-01-01T00:01:10Z", 0)
+    browser.press("/clock", "+ 1 minute")
+    assert now_and_speed() == ("2026-01-01T00:02:10Z", 0)
+    browser.press("/clock", "Jump", advance="0.5")
+    browser.press("/clock", "Jump", advance="0.5")
+    assert now_and_speed() == ("2026-01-01T00:02:11Z", 0)
+    browser.press("/clock", "60x")
+    assert now_and_speed()[1] == 60
+    browser.press("/clock", "Set", speed="2.5")
+    assert now_and_speed()[1] == 2.5
+    browser.press("/clock", "Pause")
+    browser.press("/clock", "Until idle")
+    assert browser.statuses() == ["success"] * 4
+    for fields in ({"advance": "-1"}, {"advance": "soon"}, {"advance": "9" * 17}, {"advance": ""}):
+        assert browser.press("/clock", "Jump", **fields).status_code == 400, fields
+
+
+def test_a_fault_of_every_kind_is_added_by_its_form_and_met_by_the_next_request(browser: Browser) -> None:
+    for kind in KINDS:
+        (form,) = (
+            one for one in forms(browser.look("/faults", kind=kind.kind)) if one.label == "Add the fault"
+        )
+        assert set(form.fields) <= {"proof", "kind"}
+        answer = browser.send(form, operation="projects.list", times="1")
+        assert answer.status_code == 303, kind
+    query = {"account": browser.caller.client_id}
+    rules = browser.caller.get("/_mock/faults", query=query).json()["faults"]
+    assert [rule["fault"]["kind"] for rule in rules] == [kind.kind for kind in KINDS]
+    assert rules[0]["match"] == {"operation": "projects.list"}
+
+    assert browser.caller.get("/api/v1/projects/").status == 503
+    used = re.findall(r'data-label="Used">(\d+)', browser.look("/faults"))
+    assert used == ["1"] + ["0"] * (len(KINDS) - 1)
+    (clear, *_) = (one for one in forms(browser.look("/faults")) if one.label == "Delete all")
+    browser.send(clear)
+    assert browser.caller.get("/api/v1/projects/").status == 200
+
+
+def test_the_options_of_a_fault_are_those_of_its_form(browser: Browser) -> None:
+    page = browser.look("/faults", kind="quota")
+    (form,) = (one for one in forms(page) if one.label == "Add the fault")
+    browser.send(form, requests="3", seconds="2.5", skip="1")
+    (rule,) = browser.caller.get("/_mock/faults", query={"account": browser.caller.client_id}).json()[
+        "faults"
+    ]
+    assert rule["fault"] == {"kind": "quota", "requests": 3, "seconds": 2.5}
+    assert (rule["skip"], rule["times"]) == (1, None)
+    for fields in ({"requests": "many"}, {"kind": "gremlin"}, {"operation": "jobs.explode"}, {"times": "0"}):
+        refused = browser.send(form, **fields)
+        assert (refused.status_code, refused.mimetype) == (400, "text/html"), fields
+
+
+def test_an_outcome_is_added_by_its_form_and_decides_how_tasks_go(browser: Browser) -> None:
+    answer = browser.press(
+        "/faults", "Add the outcome", frames="3", outcome="failed", duration="5", exit_code="7"
+    )
+    assert "fits=1" in answer.headers["Location"]
+    assert "The new rule fits 1 task of" in browser.look("/faults", fits="1")
+    browser.press("/clock", "Until idle")
+    assert browser.statuses() == ["success", "success", "failed", "success"]
+    browser.press("/faults", "Add the outcome", jid="1", outcome="preempted, success")
+    listed = browser.caller.get("/_mock/outcomes", query={"account": browser.caller.client_id}).json()[
+        "rules"
+    ]
+    assert listed[0] == {"match": {"jid": "1"}, "outcome": ["preempted", "success"]}
+    for fields in ({"outcome": "magic"}, {"frames": "1-"}, {"duration": "-1"}, {"exit_code": "0"}):
+        assert browser.press("/faults", "Add the outcome", **fields).status_code == 400, fields
+    (clear,) = (one for one in forms(browser.look("/faults")) if one.label == "Delete all")
+    browser.send(clear)
+    assert not browser.caller.get("/_mock/outcomes", query={"account": browser.caller.client_id}).json()[
+        "rules"
+    ]
+
+
 ALTERED = {
     "no proof": {"proof": ""},
     "another proof": {"proof": "0" * 64},
@@ -208,7 +288,7 @@ def test_a_form_comes_from_a_page_of_this_server_or_is_refused(
     (form,) = (form for form in forms(browser.look("/job/1")) if form.label == "Kill")
     told = {"Origin": origin, "Sec-Fetch-Site": site}
     answer = browser.send(
-        form, headers={name: value for name, value in told.items() if value is not None} or {"X": "y"}
+        form, {name: value for name, value in told.items() if value is not None} or {"X": "y"}
     )
     fits = origin in (None, ORIGIN) and site in (None, "same-origin") and (origin, site) != (None, None)
     assert answer.status_code == (303 if fits else 403)

@@ -24,8 +24,13 @@ def list_() -> dict[str, Any]:
 @faults.post("/faults")
 def add() -> dict[str, Any]:
     """Ask for a fault: requests that fit its `match` are refused, or their answers broken."""
+    return added(plain_body())
+
+
+def added(rule: Any) -> dict[str, Any]:
+    """A new rule, as it is kept. Refuses (400) what is none."""
     try:
-        return service().faults.add(account_meant(), plain_body()).to_json()
+        return service().faults.add(account_meant(), rule).to_json()
     except FaultError as error:
         raise bad_request(f"the fault was not taken: {error}", *error.problems) from None
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from conductor_contracts.problems import Problem
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_to_change, state_to_show
-from conductor_mock.control.validation import operation, plain_body
+from conductor_mock.control.validation import plain_body
 from conductor_mock.errors import invalid
 from conductor_mock.farm.commands import RulesChanged
 from conductor_mock.farm.outcomes import check_rule, out_of_reach
@@ -28,7 +28,11 @@ def list_() -> dict[str, Any]:
 @outcomes.post("/outcomes")
 def add() -> dict[str, Any]:
     """Put one rule, or a list of them, before those that are there."""
-    given = plain_body()
+    return added(plain_body())
+
+
+def added(given: Any) -> dict[str, Any]:
+    """The rules, and how many tasks the new ones fit. Refuses (400) what no schema can tell."""
     if isinstance(given, list):
         rules = [_checked(rule, f"/{number}") for number, rule in enumerate(given)]
     else:
@@ -56,4 +60,4 @@ def _checked(rule: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         return check_rule(rule)
     except InvalidRequestError as error:
-        raise invalid(operation().id, [Problem(f"{place}{error.path}", str(error))]) from None
+        raise invalid("control.outcomes.add", [Problem(f"{place}{error.path}", str(error))]) from None

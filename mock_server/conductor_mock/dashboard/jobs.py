@@ -40,7 +40,7 @@ SORTS: Mapping[str, tuple[Callable[[State, Job], Any], bool]] = {
     "project": (lambda _, job: job.project.casefold(), False),
     "user": (lambda _, job: job.owner.casefold(), False),
     "priority": (lambda _, job: job.priority, True),
-    "progress": (lambda _, job: _done(job) / len(job.tasks) if job.tasks else 1.0, True),
+    "progress": (lambda _, job: _delivered(job.counts) / len(job.tasks) if job.tasks else 1.0, True),
     "cost": (lambda state, job: billing.job_cost(job, state.now_us), True),
 }
 """The orders of the table: by what, and whether the greatest comes first. Equal ones stay newest first."""
@@ -135,8 +135,8 @@ def row(state: State, job: Job) -> JobRow:
         jid=jid(job.number),
         title=job.title,
         status=tasks.job_status(job),
-        words=words(job),
-        bar=tuple(_parts(job)),
+        words=words(job.counts, len(job.tasks)),
+        bar=tuple(parts(job.counts)),
         tasks=len(job.tasks),
         project=job.project,
         user=job.owner,
@@ -151,25 +151,26 @@ def row(state: State, job: Job) -> JobRow:
     )
 
 
-def words(job: Job) -> str:
-    """How far a job is, such as `17 of 20, 1 failed`."""
-    if not job.tasks:
+def words(counts: Mapping[TaskStatus, int], tasks_: int) -> str:
+    """How far a job of so many tasks is, such as `17 of 20, 1 failed`."""
+    if not tasks_:
         return "upload only"
-    bad = [f"{job.counts[status]} {status}" for status in UNHAPPY if job.counts[status]]
-    return ", ".join([f"{_done(job)} of {len(job.tasks)}", *bad])
+    bad = [f"{counts[status]} {status}" for status in UNHAPPY if counts.get(status)]
+    return ", ".join([f"{_delivered(counts)} of {tasks_}", *bad])
 
 
-def _done(job: Job) -> int:
-    return sum(job.counts[status] for status in DELIVERED)
-
-
-def _parts(job: Job) -> Iterable[Part]:
+def parts(counts: Mapping[TaskStatus, int]) -> Iterable[Part]:
+    """The pieces of a job's bar, from the left."""
     start = 0
     for status in ORDER:
-        count = job.counts[status]
+        count = counts.get(status, 0)
         if count:
             yield Part(status, start, count)
             start += count
+
+
+def _delivered(counts: Mapping[TaskStatus, int]) -> int:
+    return sum(counts.get(status, 0) for status in DELIVERED)
 
 
 def _names(names: Iterable[str]) -> list[str]:

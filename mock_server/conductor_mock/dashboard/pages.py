@@ -12,7 +12,10 @@ from flask import Response
 
 from conductor_mock.dashboard import (
     acting,
+    clock,
     connect,
+    faults,
+    fidelity,
     files,
     job,
     jobs,
@@ -54,6 +57,14 @@ pages.post("/job/<jid>/<number:tid>/force")(acting.force_task)
 pages.get("/jobs/<jid>/<number:tid>")(task.task)
 pages.get("/jobs/<jid>/<number:tid>/log")(task.log)
 pages.get("/jobs/<jid>/<number:tid>/thumbnail/<number:number>")(thumbnails.thumbnail)
+pages.get("/clock")(clock.clock)
+pages.post("/clock/move")(clock.move)
+pages.get("/faults")(faults.faults)
+pages.post("/faults/add")(faults.add_fault)
+pages.post("/faults/clear")(faults.clear_faults)
+pages.post("/outcomes/add")(faults.add_outcome)
+pages.post("/outcomes/clear")(faults.clear_outcomes)
+pages.get("/fidelity")(fidelity.fidelity)
 pages.get("/requests")(requests.requests)
 pages.get("/requests/<number:number>")(requests.exchange)
 pages.get("/packages")(packages.packages)

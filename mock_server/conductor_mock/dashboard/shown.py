@@ -22,12 +22,15 @@ T = TypeVar("T")
 
 NAVIGATION = (
     ("/", "Jobs"),
+    ("/clock", "Clock"),
     ("/requests", "Requests"),
+    ("/faults", "Faults"),
     ("/packages", "Packages"),
     ("/machines", "Machines"),
     ("/files", "Files"),
     ("/usage", "Usage"),
     ("/mails", "Mails"),
+    ("/fidelity", "Fidelity"),
     ("/connect", "Connect"),
 )
 """The areas of the dashboard, by the path of each one's first page."""

@@ -37,5 +37,24 @@ function offerCopies() {
   }
 }
 
+// A form whose choice is shown at once: its address is asked for, and the part of the page that it names is replaced.
+function follow(form) {
+  let asked = 0;
+  async function choose() {
+    const url = new URL(form.action);
+    url.search = new URLSearchParams(new FormData(form));
+    const number = ++asked;
+    const answer = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok || number !== asked) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const now = fresh.getElementById(form.dataset.follow);
+    if (number !== asked || !now) return;
+    document.getElementById(form.dataset.follow).replaceWith(now);
+    history.replaceState(null, "", url);
+  }
+  form.addEventListener("input", choose);
+}
+
+for (const form of document.querySelectorAll("form[data-follow]")) follow(form);
 if (navigator.clipboard) offerCopies();
 setInterval(renew, EVERY_MS);
