@@ -17,11 +17,12 @@ UNINSTALL := python -m pip uninstall -qq --yes --disable-pip-version-check condu
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## run the documented quick start against a throw-away fake, up to its downloaded frames
-	@$(BIN)/conductor-mock demo
+demo: $(VENV)/.installed ## run the documented quick start up to its downloaded frames; KEEP=1 leaves a farm to look at
+	@mkdir -p build
+	@$(BIN)/conductor-mock demo $(if $(KEEP),--keep --ready-file build/ready.json,--folder build/demo)
 
 demo-execute: $(VENV)/.examples ## render 24 frames of the example's ray tracer for real, and make a contact sheet
-	@$(BIN)/conductor-mock run --execute -- \
+	@$(BIN)/conductor-mock run --execute --speed 60 -- \
 	  $(BIN)/python examples/render.py raytracer --folder build/demo-execute
 
 demo-blender: $(BLENDER)/.blender ## render 12 frames with Blender for real (Python 3.11, 370 MB are downloaded once)
@@ -30,7 +31,7 @@ demo-blender: $(BLENDER)/.blender ## render 12 frames with Blender for real (Pyt
 
 serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data directory
 	@mkdir -p build
-	@PATH="$(CURDIR)/$(BIN):$$PATH" conductor-mock serve --ephemeral --ready-file build/serve.json
+	@$(BIN)/conductor-mock serve --ephemeral --ready-file build/ready.json
 
 check: $(VENV)/.dev ## lint, types and import rules
 	$(BIN)/ruff check .

@@ -11,6 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from conductor.lib.config import Config
+from conductor.lib.logs import get_log
+from conductor.lib.tasks import list_tasks
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -28,11 +32,25 @@ def main() -> int:
         python(HERE / "blender" / "make_scene.py", str(folder / "project"))
         options += ["--project", str(folder / "project")]
     job = python(HERE / given.example / "submit.py", *options, read=True)
-    print(f"job {job}", flush=True)
+    print(f"job {job}, while it renders at {Config.load().url}/jobs/{job}", flush=True)
     conductor("wait", "--interval", "1", job)
+    again = taken_away(job)
+    print(
+        f"frames whose machine was taken away, and which were rendered again: {', '.join(again) or 'none'}",
+        flush=True,
+    )
     conductor("download", job)
     python(HERE / "contact_sheet.py", str(renders), "--out", str(folder / "contact_sheet.png"))
     return 0
+
+
+def taken_away(job: str) -> list[str]:
+    """The frames of the tasks whose logs tell of a preemption."""
+    return [
+        task.frames
+        for task in list_tasks(job)
+        if any(line.endswith(" preempted") for line in get_log(job, task.tid).lines)
+    ]
 
 
 def python(script: Path, *arguments: str, read: bool = False) -> str:

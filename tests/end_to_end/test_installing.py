@@ -51,7 +51,7 @@ def test_both_wheels_install_without_an_index_and_run(both: Environment) -> None
     assert found.stdout.count(str(both.folder)) == 3, found.stdout + found.stderr
     finished = both.run("conductor-mock", "demo")
     assert finished.returncode == 0, finished.stderr
-    assert "'jobid': '00001'" in finished.stdout
+    assert "job 00001, 2 tasks, 7 files uploaded" in finished.stdout
 
 
 @pytest.mark.parametrize("name", ["conductor", "conductor-farm"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import getpass
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -217,42 +217,92 @@ def test_conductor_mock_run_ends_with_the_code_of_its_command(stage: Stage) -> N
     assert "batman_0008.vrscene" in finished.stderr.splitlines()[-1]
 
 
-def test_the_demo_ends_with_downloaded_frames_and_a_table_of_tasks() -> None:
-    with TemporaryDirectory() as throw_away:  # a short name: the tables fold long ones
-        demo = subprocess.Popen(
-            conductor_mock("demo", "--folder", f"{throw_away}/demo"),
-            env={**os.environ, "TMPDIR": throw_away},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        out, err = demo.communicate(timeout=PATIENCE_S)
-        left = [path.name for path in Path(throw_away).iterdir()]
-        output = Path(throw_away) / "demo" / "project" / "output"
-        frames = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
-    assert demo.returncode == 0, err
-    assert str(ANSWER) in out.splitlines()
-    assert "/project/batman_0008.vrscene" in out
-    waits = "9 tasks of job 00002 wait for the scout frames 1, 6 and 12 to be approved."
-    assert waits in out.split("$ conductor unhold --scouts 00002")[0].splitlines()
+@dataclass(frozen=True)
+class Shown:
+    """A demo that has ended: its lines, and what it left in the folder for temporary files."""
+
+    code: int
+    out: list[str]
+    err: str
+    left: list[str]
+
+
+def demo(folder: Path, *arguments: str, until: str | None = None) -> Shown:
+    """Run a demo in a session of its own, with `folder` for temporary files; Ctrl-C comes when it says `until`."""
+    process = subprocess.Popen(
+        conductor_mock("demo", *arguments),
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    said = []
+    if until is not None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if until in line:
+                process.send_signal(signal.SIGINT)
+                break
+    out, err = process.communicate(timeout=PATIENCE_S)
+    with pytest.raises(ProcessLookupError):  # nobody is left in the session that the demo began
+        os.killpg(process.pid, signal.SIGKILL)
+    lines = "".join([*said, out]).splitlines()
+    return Shown(process.returncode, lines, err, sorted(path.name for path in folder.iterdir()))
+
+
+def test_the_demo_says_a_line_for_each_step_and_leaves_what_it_was_asked_for(tmp_path: Path) -> None:
+    place, throw_away = tmp_path / "demo", tmp_path / "tmp"
+    throw_away.mkdir()
+    shown = demo(throw_away, "--folder", str(place))
+    output = place / "project" / "output"
+    frames = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
+    assert (shown.code, shown.err) == (0, "")
+    assert [line.partition(": ")[0] for line in shown.out[1:-1]] == [
+        "python quickstart.py",
+        "conductor submit --file turntable.yml",
+        "simulated time runs on",
+        "  9 tasks of job 00002 wait for the scout frames 1, 6 and 12 to be approved",
+        "conductor unhold --scouts 00002",
+        "simulated time runs on",
+        "conductor download 00001 00002",
+    ]
+    assert shown.out[1].endswith(": job 00001, 2 tasks, 7 files uploaded")
+    assert "14 of 14 tasks done" in shown.out[6]
+    assert "2 preemptions on the way, $ 0." in shown.out[6], "frames 4 and 9"
+    assert shown.out[7].endswith(f": 14 frames in {output}")
+    assert re.search(r"http://127\.0\.0\.1:\d+/;", shown.out[-1]), "where its page was"
     assert frames == [
         "output.0008.simulated.png",
         "output.0024.simulated.png",
         *(f"turntable/lamp.{frame:04d}.simulated.png" for frame in range(1, 13)),
     ]
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│ 0000" in line]
-    assert [row[:4] for row in rows] == [
-        ["00001", "000", "8", "downloaded"],
-        ["00001", "001", "24", "downloaded"],
-        *(["00002", f"{task:03d}", str(task + 1), "downloaded"] for task in range(12)),
-    ]
-    assert [row[2] for row in rows if row[5] == "2"] == ["4", "9"], "these two were preempted once"
-    assert all(row[8].startswith("$ 0.") for row in rows)
-    assert left == ["demo"], "nothing else stays"
-    with pytest.raises(ProcessLookupError):  # nobody is left in the session that the demo began
-        os.killpg(demo.pid, signal.SIGKILL)
+    assert shown.left == []
     assert list(Path(os.environ["HOME"]).rglob("*")) == [], "the demo has a home of its own"
+
+
+def test_a_demo_that_was_asked_for_no_folder_leaves_none(tmp_path: Path) -> None:
+    shown = demo(tmp_path)
+    assert (shown.code, shown.err, shown.left) == (0, "", [])
+    assert "--folder FOLDER keeps them" in shown.out[-2]
+
+
+def test_a_farm_to_look_at_is_there_until_ctrl_c(tmp_path: Path) -> None:
+    (folder := tmp_path / "tmp").mkdir()
+    ready = tmp_path / "ready.json"
+    shown = demo(folder, "--keep", "--port", "0", "--ready-file", str(ready), until="Ctrl-C ends it")
+    assert (shown.code, shown.err, shown.left) == (0, "", [])
+    assert re.fullmatch(r"a farm to look at: http://127\.0\.0\.1:\d+/", shown.out[0])
+    assert f'env --ready-file {ready})"' in shown.out[-2]
+    assert not ready.exists(), "it tells of a server that is gone"
+
+
+def test_what_a_demo_cannot_do_together_is_refused(tmp_path: Path) -> None:
+    for arguments in (["--keep", "--folder", str(tmp_path)], ["--port", "0"], ["--ready-file", "ready.json"]):
+        refused = run(conductor_mock("demo", *arguments))
+        assert refused.returncode == 2
+        assert "--keep" in refused.stderr
 
 
 def test_a_demo_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ SLOW = (
     "tests/mock_server/test_crash.py",
     "tests/mock_server/test_crash_of_a_run.py",
     "tests/mock_server/test_database_places.py",
+    "tests/mock_server/test_demo.py",
     "tests/mock_server/test_durability.py",
     "tests/mock_server/test_ending_signals.py",
     "tests/mock_server/test_error_shape.py",

@@ -7,7 +7,6 @@ import os
 import shlex
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import Commands, echo
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
+from conductor_mock.cli.called import called
 from conductor_mock.cli.child import run_command
 from conductor_mock.cli.options import server_options, settings_of
 from conductor_mock.cli.unusable import UNUSABLE, Unusable
@@ -149,24 +149,65 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
 @click.option(
     "--folder",
     type=LocalPath(path_type=Path, file_okay=False),
-    help="Where the project and its frames are to be.  [default: a new folder for temporary files]",
+    help="Where the project and its frames are to stay.  [default: nowhere]",
 )
-def demo(folder: Path | None) -> None:
-    """Run the documented quick start against a throw-away fake, and download the frames that come of it."""
-    from rich.console import Console
+@click.option("--keep", is_flag=True, help="Fill a farm to look at instead, and serve it until Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"The port of a farm to look at; 0 takes a free one.  [default: {DEFAULT_PORT}, or a free one]",
+)
+@click.option(
+    "--ready-file",
+    type=LocalPath(path_type=Path),
+    help="Written once a farm to look at accepts connections.",
+)
+def demo(folder: Path | None, keep: bool, port: int | None, ready_file: Path | None) -> None:
+    """Run the documented quick start against a throw-away fake, and download the frames that come of it.
 
-    from conductor_mock.demo import DemoError, run_demo
+    With --keep: a week of a studio's work, jobs in every state, and one that renders 60 times as fast.
+    """
+    from conductor_mock.demo import DemoError
+    from conductor_mock.demo.quick import run_demo
 
-    try:
-        place = folder or Path(tempfile.mkdtemp(prefix="conductor-demo-"))
-        run_demo(
-            Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160, highlight=False),
-            place.resolve(),
+    if keep and folder is not None:
+        raise Unusable(
+            "--keep and --folder exclude each other: a farm to look at has no project on this machine"
         )
+    if not keep and (port is not None or ready_file is not None):
+        raise Unusable("--port and --ready-file are for a farm to look at: add --keep")
+    _set_up_logging("text", level=logging.ERROR)
+    try:
+        if keep:
+            _keep(port, ready_file)
+        else:
+            run_demo(echo, folder and folder.resolve())
     except DemoError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"the project cannot be made: {error}") from None
+
+
+def _keep(port: int | None, ready_file: Path | None) -> None:
+    """Serve a farm to look at until a signal ends it. Raises DemoError."""
+    from conductor_mock.demo.farm import DemoFarm
+
+    if ready_file is not None:
+        _clear_ready(ready_file)
+    try:
+        farm = DemoFarm(port, grace_s=GRACE_S)
+    except AddressError as error:
+        raise Unusable(str(error)) from None
+    with EndingSignals() as signals, _serving(farm.server) as server:
+        sights = farm.fill()
+        with _announced(server, ready_file):
+            echo(f"a farm to look at: {server.url}/")
+            for sight in sights:
+                echo(f"  {server.url}{sight.path}  {sight.what}")
+            if ready_file is not None:
+                echo(_hint(server, ready_file, {}))
+            echo("Ctrl-C ends it, and nothing of it stays")
+            signals.next()
 
 
 @main.command()
@@ -296,7 +337,7 @@ def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> s
         )
     else:
         arguments = [] if options["data_dir"] is None else ["--data-dir", str(options["data_dir"])]
-    return f'point clients at it with: eval "$({shlex.join(["conductor-mock", "env", *arguments])})"'
+    return f'point clients at it with: eval "$({shlex.join([called(sys.argv[0], os.environ), "env", *arguments])})"'
 
 
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:
