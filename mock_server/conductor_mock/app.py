@@ -41,7 +41,9 @@ from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import unauthorized
 from conductor_mock.faults.middleware import FaultMiddleware
+from conductor_mock.monitoring.metrics import metrics
 from conductor_mock.service import Service, open_service
+from conductor_mock.serving.measuring import measure_requests
 from conductor_mock.serving.recording import record_requests
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import GiveWay, give_way
@@ -67,6 +69,7 @@ BLUEPRINTS = (
     fileio.fileio,
     billing.billing,
     control,
+    metrics,
     pages,
 )
 
@@ -96,6 +99,7 @@ def make_app(opened: Service) -> Flask:
     headers = {"X-Conductor-Mock": "1", **announcement(honoured=opened.settings.honour_keys)}
     if opened.settings.strict:
         headers["X-Conductor-Mock-Strict"] = "1"
+    measure_requests(app)
     record_requests(app, opened)
     app.before_request(partial(_authenticate, opened))
     app.before_request(mark_request)

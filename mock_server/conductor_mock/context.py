@@ -18,7 +18,7 @@ from conductor_mock.errors import bad_request
 from conductor_mock.service import Service
 
 EXTENSION = "conductor_mock"
-GUARDED_ELSEWHERE = frozenset({"consent", "control", "pages"})
+GUARDED_ELSEWHERE = frozenset({"consent", "control", "metrics", "pages"})
 """Blueprints with a rule of their own."""
 MAX_WARNINGS = 50
 """Kept of one request: a job may name a million unknown packages."""

@@ -14,7 +14,7 @@ from conductor_mock.api.signed import S3_PREFIX
 from conductor_mock.inprocess import in_process
 from support.server import Fake
 
-OURS = ("consent", "control", "pages", "static")
+OURS = ("consent", "control", "metrics", "pages", "static")
 """Blueprints beside the protocol."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from conductor_mock.farm.frames import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from conductor_mock.cli.called import called
 from conductor_mock.demo.farm import DemoFarm
 from conductor_mock.demo.past import Past
 from conductor_mock.demo.studio import SPEED, WEEK, Sight, Work, uneven
-from conductor_mock.farm.frames import parse
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
 from conductor_mock.serving.server import AddressError
 from support.control import Control

@@ -78,6 +78,12 @@ def page(_: Fake, client: FlaskClient, **options: Any) -> TestResponse:
 
 
 Way = Callable[..., TestResponse]
+
+
+def metrics(_: Fake, client: FlaskClient, **options: Any) -> TestResponse:
+    return client.get("/metrics", **options)
+
+
 WAYS: Mapping[str, Way] = {
     "the default account's key": default_key,
     "a key that is not known": unknown_key,
@@ -88,6 +94,7 @@ WAYS: Mapping[str, Way] = {
     "a token, with a key": default_key,
     "the control API": control,
     "a page": page,
+    "`/metrics`": metrics,
 }
 SERVERS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},

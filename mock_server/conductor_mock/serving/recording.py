@@ -22,7 +22,7 @@ access = logging.getLogger("conductor_mock.access")
 _ANSWER_BYTES = 4096
 """Answers up to this size are kept; the lists of the catalogue are not worth their space."""
 
-NOT_RECORDED = ("control", "pages", "static")
+NOT_RECORDED = ("control", "metrics", "pages", "static")
 
 
 def record_requests(app: Flask, opened: Service) -> None:

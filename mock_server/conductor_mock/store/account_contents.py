@@ -134,6 +134,17 @@ class AccountContents:
                 )
             ]
 
+    def totals(self) -> tuple[int, int]:
+        """How many uploads and outputs all accounts store together, and their bytes."""
+        with self._database.read() as connection:
+            rows = [
+                connection.execute(
+                    sa.select(sa.func.count(), sa.func.sum(table.c.size)).select_from(table)
+                ).one()
+                for table in (ACCOUNT_CONTENTS, OUTPUTS)
+            ]
+        return sum(count for count, _ in rows), sum(int(size or 0) for _, size in rows)
+
     def files(self, account_id: str) -> list[UploadedFile]:
         """Every declared path whose content the account holds, by path."""
         query = (

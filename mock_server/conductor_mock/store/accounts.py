@@ -78,6 +78,10 @@ class Accounts:
         with self._guard:
             return sorted(self._known)
 
+    def in_memory(self) -> list[str]:
+        """The ids of the accounts that were used since the start, in order; the others are only on disk."""
+        return [account_id for account_id in self.ids() if self._slots.time(account_id) is not None]
+
     def names(self, most: int) -> list[str]:
         """The `client_id`s of the accounts, in order; of some if there are more than `most`. None is opened."""
         for account_id in self.ids()[:most]:

@@ -1,0 +1,1 @@
+"""What programs that watch a server ask: `/metrics`."""
