@@ -347,7 +347,7 @@ def test_parts_that_make_no_file_are_an_error_and_not_sent_for_ever(
 def test_parts_whose_urls_expired_get_new_ones(
     tmp_path: Path, service: FakeService, large: LocalFile, threads: int
 ) -> None:
-    service.statuses = {f"{large.path}#{number}": [403] for number in (2, 3, 4)}
+    service.valid_from = 2
     report = upload(tmp_path, [large], threads=threads)
     assert sent_parts(service) == [1, 2, 3, 4]
     assert len(service.completed) == 1

@@ -38,6 +38,8 @@ class FakeService:
     # The next answers to PUTs and completions, by path (``/a``, ``/a#2`` for a part, ``complete``); then as ever.
     statuses: dict[str, list[int]] = field(default_factory=dict)
     upload_serial: int = 0
+    # URLs of the batches before this one, counted from 1, have expired.
+    valid_from: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,7 +77,7 @@ class FakeService:
 
     def _url(self, file: dict[str, Any], part: int = 0) -> str:
         folder = "coreweave" if self.style == "s3" else "bucket"
-        return f"http://store.test/{folder}{file['path']}?part={part}&X-Signature={SIGNATURE}"
+        return f"http://store.test/{folder}{file['path']}?part={part}&batch={len(self.batches)}&X-Signature={SIGNATURE}"
 
     def _single(self, file: dict[str, Any]) -> dict[str, Any]:
         return {"filePath": file["path"], "fileSize": file["size"], "preSignedURL": self._url(file)}
@@ -96,12 +98,15 @@ class FakeService:
         body: Any = request.body
         content: bytes = body.read() if hasattr(body, "read") else body or b""
         parts = urlsplit(request.url or "")
-        part = parse_qs(parts.query)["part"][0]
+        query = parse_qs(parts.query)
+        part, batch = query["part"][0], query.get("batch", ["0"])[0]
         path = "/" + parts.path.split("/", 2)[2] + (f"#{part}" if part != "0" else "")
         with self._lock:
             self.put_headers.append({name.lower(): value for name, value in request.headers.items()})
             if self.put_status >= 300:
                 return self.put_status, {}, "no"
+            if int(batch) < self.valid_from:
+                return 403, {}, "the URL has expired"
             if self.statuses.get(path):
                 return self.statuses[path].pop(0), {}, "not this time"
             declared = request.headers.get("Content-MD5")

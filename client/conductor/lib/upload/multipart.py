@@ -6,7 +6,7 @@ All methods but the pieces of work (``_put``, ``_renew``, ``_complete``) run in 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from conductor.lib.exceptions import FileChangedError, RefusedError
@@ -32,8 +32,15 @@ def etag_of(sent: Sent, number: int, path: str) -> str:
 class MultipartUpload:
     """One file of an upload, in parts."""
 
-    def __init__(self, upload: UploadContext, plan: MultiPart, file: LocalFile) -> None:
-        self._upload, self._plan, self._file = upload, plan, file
+    def __init__(
+        self,
+        upload: UploadContext,
+        plan: MultiPart,
+        file: LocalFile,
+        otherwise: Callable[[UploadPlan], None],
+    ) -> None:
+        """``otherwise`` is given the plan in which the service wants no parts of the file any more."""
+        self._upload, self._plan, self._file, self._otherwise = upload, plan, file, otherwise
         self._etags: dict[int, str] = {}
         self._under_way: set[int] = set()
         self._refused: set[int] = set()
@@ -41,6 +48,8 @@ class MultipartUpload:
         # Whether a part was stored since the last new URLs: without that, more of them do not help.
         self._may_renew = True
         self._resumed = 0
+        # What is still under way when the file is there, or goes another way, counts no more.
+        self._over = False
 
     def begin(self) -> None:
         """Send the parts, but for those that an earlier upload sent."""
@@ -52,7 +61,6 @@ class MultipartUpload:
         for number in self._etags:
             self._upload.meter.part_done(self._piece(number), self._size(number))
         self._send(self._plan.urls)
-        self._complete_if_all_there()
 
     @property
     def _md5(self) -> str:
@@ -65,13 +73,23 @@ class MultipartUpload:
         return min(self._plan.part_size, self._file.size - (number - 1) * self._plan.part_size)
 
     def _send(self, numbers: Iterable[int]) -> None:
-        for number in sorted(numbers):
+        for number in sorted(self._plan.urls.keys() & numbers):  # an upload that began anew may have fewer
             if number not in self._etags and number not in self._under_way:
                 self._under_way.add(number)
                 self._upload.to_send.append(partial(self._put, number))
+        self._complete_if_all_there()
+
+    def _send_anew(self, number: int) -> None:
+        """Take note that what was sent for an older plan counts no more, and send it for this one."""
+        self._under_way.discard(number)
+        self._upload.meter.drop([self._piece(number)])
+        if not self._over:
+            self._send([number])
 
     def _put(self, number: int) -> Then:
         plan, file = self._plan, self._file
+        if self._over or number not in plan.urls:  # it is of an older plan
+            return partial(self._send_anew, number)
         offset = (number - 1) * plan.part_size
         size = min(plan.part_size, file.size - offset)
         tell = partial(self._upload.meter.sending, self._piece(number))
@@ -90,26 +108,26 @@ class MultipartUpload:
         return partial(self._stored, plan, number, etag)
 
     def _stored(self, plan: MultiPart, number: int, etag: str) -> None:
-        self._under_way.discard(number)
-        if plan.upload_id != self._plan.upload_id:  # the service began anew meanwhile
-            self._send([number])
+        if self._over or not plan.is_same_upload(self._plan):  # the service began anew meanwhile
+            self._send_anew(number)
             return
+        self._under_way.discard(number)
         self._may_renew = True
         self._etags[number] = etag
         self._upload.meter.part_done(self._piece(number), self._size(number))
         self._complete_if_all_there()
 
     def _was_refused(self, plan: MultiPart, number: int, error: RefusedError | FileChangedError) -> None:
-        self._under_way.discard(number)
-        if plan is not self._plan:
-            self._send([number])
+        if self._over or plan is not self._plan:
+            self._send_anew(number)
             return
+        self._under_way.discard(number)
         if not self._may_renew and not self._renewing:
             raise explained(self._file, error)
         self._refused.add(number)
         if not self._renewing:
             self._renewing, self._may_renew = True, False
-            self._upload.to_send.append(self._renew)
+            self._upload.to_send.appendleft(self._renew)  # before parts whose URLs have expired as well
 
     def _renew(self) -> Then:
         return partial(self._renewed, self._upload.ask([self._file]))
@@ -117,11 +135,14 @@ class MultipartUpload:
     def _renewed(self, plan: UploadPlan) -> None:
         self._renewing = False
         if not plan.multi:
-            self._was_stored()  # by somebody else
+            self._end()
+            self._upload.meter.drop(self._pieces(self._plan))
+            self._otherwise(plan)
             return
         new, old = plan.multi[0], self._plan
         self._plan = new
-        if (new.upload_id, new.part_size) != (old.upload_id, old.part_size):
+        if not new.is_same_upload(old):
+            self._upload.meter.drop(self._pieces(old))
             self._drop_etags(old)
             self._refused = set(new.urls)
         numbers, self._refused = self._refused, set()
@@ -154,7 +175,13 @@ class MultipartUpload:
         self._send(self._plan.urls)
 
     def _was_stored(self) -> None:
+        self._end()
+        self._upload.stored(self._file, self._pieces(self._plan), self._resumed)
+
+    def _pieces(self, plan: MultiPart) -> tuple[str, ...]:
+        return tuple(self._piece(number) for number in plan.urls)
+
+    def _end(self) -> None:
+        self._over = True
         if self._upload.part_memory:
             self._upload.part_memory.forget(self._plan, self._md5)
-        pieces = tuple(self._piece(number) for number in self._plan.urls)
-        self._upload.stored(self._file, pieces, self._resumed)

@@ -37,6 +37,10 @@ class MultiPart:
     part_size: int
     urls: Mapping[int, str] = field(repr=False)
 
+    def is_same_upload(self, other: MultiPart) -> bool:
+        """Say whether parts that were stored for one count for the other: new URLs alone make no new upload."""
+        return (self.upload_id, self.part_size) == (other.upload_id, other.part_size)
+
 
 @dataclass(frozen=True)
 class UploadPlan:
@@ -44,6 +48,13 @@ class UploadPlan:
 
     single: tuple[SinglePart, ...] = ()
     multi: tuple[MultiPart, ...] = ()
+
+    def of(self, path: str) -> UploadPlan:
+        """Return what it says of one file."""
+        return UploadPlan(
+            tuple(part for part in self.single if part.path == path),
+            tuple(parts for parts in self.multi if parts.path == path),
+        )
 
 
 def plan_of(sent: Sent, sizes: Mapping[str, int]) -> UploadPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from conductor.lib.files.local import LocalFile
 from conductor.lib.progress import Progress, ProgressCallback
@@ -42,10 +42,14 @@ class Meter:
 
     def settle(self, file: LocalFile, pieces: tuple[str, ...] = ()) -> None:
         """Take note that the service has a file; ``pieces`` are the parts of it that were counted."""
-        for piece in (file.path, *pieces):
-            self._under_way.pop(piece, None)
+        self.drop((file.path, *pieces))
         self.done_files += 1
         self._done_bytes += file.size
+
+    def drop(self, pieces: Iterable[str]) -> None:
+        """Take note that what was sent of some pieces counts no more."""
+        for piece in pieces:
+            self._under_way.pop(piece, None)
 
     @property
     def progress(self) -> Progress:

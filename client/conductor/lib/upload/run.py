@@ -17,9 +17,8 @@ from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
 from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
 from conductor.lib.upload.context import UploadContext
-from conductor.lib.upload.multipart import MultipartUpload
 from conductor.lib.upload.plan import UploadPlan
-from conductor.lib.upload.single import SingleUpload
+from conductor.lib.upload.single import begin
 
 if TYPE_CHECKING:
     from conductor.lib.md5_cache import Md5Cache  # SQLite is only loaded where it is used
@@ -135,15 +134,8 @@ class UploadRun:
         return partial(self._planned, self._context.ask(batch), batch)
 
     def _planned(self, plan: UploadPlan, batch: list[LocalFile]) -> None:
-        single = {part.path: part for part in plan.single}
-        multi = {parts.path: parts for parts in plan.multi}
         for file in batch:
-            if file.path in single:
-                SingleUpload(self._context, file).begin(single[file.path])
-            elif file.path in multi:
-                MultipartUpload(self._context, multi[file.path], file).begin()
-            else:
-                self._meter.settle(file)
+            begin(self._context, file, plan.of(file.path))
 
     def _remember(self) -> None:
         self._remembered = self._clock()

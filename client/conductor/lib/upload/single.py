@@ -1,4 +1,4 @@
-"""A file that goes up in one piece, and what happens when its URL is refused."""
+"""A file that goes up as the service wants it, in parts or in one piece, and what happens when its URL is refused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.multipart import MultipartUpload
 from conductor.lib.upload.plan import SinglePart, UploadPlan
 from conductor.lib.upload.refusals import explained, may_have_expired
+
+
+def begin(upload: UploadContext, file: LocalFile, plan: UploadPlan, *, again: bool = False) -> None:
+    """Send a file as the plan for it says: in one piece, in parts, or not at all where the service has it.
+
+    ``again``: this is another plan than the first, which may name a URL in vain once more, and no other after that.
+    """
+    if plan.single:
+        SingleUpload(upload, file).begin(plan.single[0], again=again)
+    elif plan.multi:
+        otherwise = partial(begin, upload, file, again=True)
+        MultipartUpload(upload, plan.multi[0], file, otherwise).begin()
+    else:
+        upload.meter.settle(file)
 
 
 class SingleUpload:
@@ -35,15 +49,6 @@ class SingleUpload:
             upload.calls.objects_put(plan.url, body, size=file.size, md5=md5, about=file.path)
         except (RefusedError, FileChangedError) as error:
             if not again and may_have_expired(file, error):
-                return partial(self._put_again, upload.ask([file]))
+                return partial(begin, upload, file, upload.ask([file]), again=True)
             raise explained(file, error) from None
         return partial(upload.stored, file)
-
-    def _put_again(self, plan: UploadPlan) -> None:
-        """Send to another URL what was refused, unless somebody else sent it meanwhile."""
-        if plan.single:
-            self.begin(plan.single[0], again=True)
-        elif plan.multi:
-            MultipartUpload(self._upload, plan.multi[0], self._file).begin()
-        else:
-            self._upload.meter.settle(self._file)
