@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -180,6 +182,78 @@ def test_a_part_is_put_in_place_in_the_turn_of_its_upload(
     begin(caller)
 
     assert kept == [True] * len(PIECES)
+
+
+def test_an_account_is_forgotten_one_upload_at_a_time_each_in_its_turn(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of which nothing arrived too, and those of nobody else."""
+    parts = fake.service.parts
+    size: dict[str, int] = {"size": len(CONTENT), "part_size": 8}
+    mine = [parts.begin("5001", md5=md5_of(text), **size) for text in (b"1", b"2")]
+    begun = parts.begin("5001", md5=md5_of(CONTENT), **size)
+    other = parts.begin("5002", md5=md5_of(CONTENT), **size)
+    for account, upload in (("5001", begun), ("5002", other)):
+        with parts.receive(account, upload, 1, io.BytesIO(PIECES[0])) as part, parts.turn(upload):
+            parts.keep(part)
+    turn, forget = Parts.turn, Parts.forget
+    in_turn: list[str] = []
+    forgotten: list[tuple[str, list[str]]] = []
+
+    @contextmanager
+    def seen_turn(self: Parts, upload: Multipart) -> Iterator[None]:
+        with turn(self, upload):
+            in_turn.append(upload.upload_id)
+            yield
+            in_turn.pop()
+
+    def seen_forget(self: Parts, account_id: str, upload: Multipart) -> None:
+        forgotten.append((upload.upload_id, list(in_turn)))
+        forget(self, account_id, upload)
+
+    monkeypatch.setattr(Parts, "turn", seen_turn)
+    monkeypatch.setattr(Parts, "forget", seen_forget)
+    parts.forget_all("5001")
+
+    assert sorted(forgotten) == sorted((one.upload_id, [one.upload_id]) for one in (*mine, begun))
+    assert [path.parent.name for path in left_over(tmp_path)] == [other.upload_id]
+    assert parts.get("5002", other.upload_id) == other
+    with pytest.raises(UnknownUploadError):
+        parts.get("5001", begun.upload_id)
+
+
+def test_of_a_part_that_is_sent_again_the_last_one_stays(fake: Fake, tmp_path: Path) -> None:
+    parts = fake.service.parts
+    upload = parts.begin("5001", md5=md5_of(CONTENT), size=len(CONTENT), part_size=8)
+    for number, body in ((1, b"as it is"), (2, b"the next"), (1, b"as it is"), (1, b"changed!")):
+        with parts.receive("5001", upload, number, io.BytesIO(body)) as part, parts.turn(upload):
+            parts.keep(part)
+    assert {path.read_bytes() for path in left_over(tmp_path)} == {b"changed!", b"the next"}
+
+
+def test_everybody_who_comes_for_an_upload_waits_for_the_same_turn(fake: Fake) -> None:
+    """A dictionary of weak references is none that two threads may use at once."""
+    parts = fake.service.parts
+    alone: list[bool] = []
+
+    class Watched(WeakValueDictionary[str, Any]):
+        def setdefault(self, key: str, default: Any = None) -> Any:
+            alone.append(parts._guard.locked())
+            return super().setdefault(key, default)
+
+    parts._turns = Watched()
+    with parts.turn(Multipart("a" * 32, "", 1, 1)):
+        assert list(parts._turns) == ["a" * 32]
+    assert alone == [True]
+    assert list(parts._turns) == [], "nobody holds it, and it takes no memory"
+
+
+def test_parts_that_an_earlier_version_left_open_to_others_are_closed_at_the_start(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path):
+        assert not (tmp_path / "parts").exists()
+    (tmp_path / "parts").mkdir(mode=0o755)
+    with running(data_dir=tmp_path):
+        assert S_IMODE((tmp_path / "parts").stat().st_mode) == 0o700
 
 
 def test_an_upload_completed_twice_at_once_is_joined_once(

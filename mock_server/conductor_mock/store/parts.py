@@ -144,7 +144,7 @@ class Parts:
         part.file.place(target, self._folders)
         for other in folder.glob(f"{part.number:05d}-*"):  # what was sent before under this number
             if other != target:
-                other.unlink(missing_ok=True)
+                other.unlink()
 
     def joined(self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]) -> PartsReader:
         """The whole as something to read from. Raises PartsError unless every part is named and there."""
