@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from conductor_mock.farm.frames import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_contracts.frames import parse
 from conductor_mock.cli.called import called
 from conductor_mock.demo.farm import DemoFarm
 from conductor_mock.demo.past import Past

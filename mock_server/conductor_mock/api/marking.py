@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import g, request
 
+from conductor_contracts import json_text
+from conductor_contracts.json_text import JsonTextError
 from conductor_mock.api.bodies import raw_body
 from conductor_mock.context import guarded_elsewhere, now_s, service
 from conductor_mock.errors import Refusal
@@ -17,8 +19,6 @@ from conductor_mock.faults.conditions import RequestInfo
 from conductor_mock.faults.middleware import HIT
 from conductor_mock.faults.rule import Hit
 from conductor_mock.store.accounts import UnknownAccountError
-from conductor_mock.wire import json_text
-from conductor_mock.wire.json_text import JsonTextError
 
 
 def mark_request() -> None:

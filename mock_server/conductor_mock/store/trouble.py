@@ -48,7 +48,7 @@ def reason(error: BaseException) -> str | None:
         return None
     if error.errno in _OF_FILES:
         return "it may open no more files"
-    if error.errno in _OF_THE_DISK | FULL:
+    if error.errno is not None and error.errno in _OF_THE_DISK | FULL:
         return f"its disk refuses ({errno.errorcode[error.errno]}: {os.strerror(error.errno)})"
     return None
 
