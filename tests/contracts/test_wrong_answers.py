@@ -6,8 +6,6 @@ as it has an interaction. What behaves wrongly from one request to the next is i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,64 +13,12 @@ import pytest
 import yaml
 
 from conductor_contracts.contract import load
-from conductor_contracts.interactions import Interaction, load_interactions
-from contracts.services import Answer, Exchange, Recording, Recordings
-from contracts.wrong_answers import LISTS, NO_HEADER, PAGE, VALUE, WrongAnswer, wrong_answers
+from conductor_contracts.interactions import load_interactions
+from contracts.mutations import OPERATIONS, how_many, must_be_noticed, status_changes, unnoticed
+from contracts.services import Answer, Exchange, Recordings
+from contracts.wrong_answers import LISTS, VALUE
 
-OPERATIONS = sorted({one.operation for one in load_interactions() if one.operation})
-NEVER_READ = {"WWW-Authenticate", "ETag", "X-Conductor-Mock-Warnings"}
-"""Headers that no client misses; that of a part is asked for by interactions, and warnings are the fake's own."""
 UNNOTICED = Path(__file__).with_name("unnoticed.yaml")
-
-
-@cache
-def interactions_with(operation: str | None) -> list[Interaction]:
-    """Those in which an operation is asked for, its own ones first."""
-    found = [
-        one
-        for one in load_interactions()
-        if operation in {step.operation for step in (*one.steps, *one.cleanup)}
-    ]
-    return sorted(found, key=lambda one: one.operation != operation)
-
-
-def unnoticed(
-    recordings: Recordings, operation: str, *, refusals: bool
-) -> Iterator[tuple[WrongAnswer, Answer]]:
-    """The changes to answers, or to refusals, of an operation that no interaction notices, each with an example."""
-    played = [recordings.of(one) for one in interactions_with(operation)]
-
-    def is_meant(exchange: Exchange) -> bool:
-        return exchange.operation == operation and (exchange.answer.status >= 400) == refusals
-
-    right = [one.answer for recording in played for one in recording.exchanges if is_meant(one)]
-    for wrong in wrong_answers(right, operation, refusals=refusals):
-
-        def changed(exchange: Exchange, wrong: WrongAnswer = wrong) -> Answer:
-            return wrong.of(exchange.answer) if is_meant(exchange) else exchange.answer
-
-        if not any(
-            recording.faults(changed)
-            for recording in played
-            if any(changed(one) != one.answer for one in recording.exchanges if is_meant(one))
-        ):
-            yield wrong, next(wrong.of(answer) for answer in right if wrong.of(answer) != answer)
-
-
-def keeps_the_contract(operation: str, answer: Answer) -> bool:
-    media_type = answer.header("Content-Type").partition(";")[0]
-    return not load().operations[operation].check_response(answer.status, answer.json(), media_type)
-
-
-def must_be_noticed(operation: str, wrong: WrongAnswer, answer: Answer) -> bool:
-    """Whether a changed answer departs from the contract; its label and its headers are looked at here."""
-    if wrong.place == "Content-Type":
-        spec = load().operations[operation]
-        takes_pages = "text/html" in spec.media_types[answer.status] and wrong.kind == PAGE
-        return spec.response_schemas[answer.status] is not None and not takes_pages
-    if wrong.kind == NO_HEADER:
-        return wrong.place not in NEVER_READ
-    return not keeps_the_contract(operation, answer)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -101,23 +47,14 @@ def test_refusals_are_held_to_the_one_error_shape(recordings: Recordings, operat
 @pytest.mark.parametrize("operation", [*OPERATIONS, None], ids=str)
 def test_every_status_is_looked_at(recordings: Recordings, operation: str | None) -> None:
     """Each step on its own: done where it should be refused, refused where it should be done."""
-    passed = []
-    for interaction in load_interactions():
-        if interaction.operation == operation:
-            recording = recordings.of(interaction)
-            for number, step in enumerate(recording.exchanges):
-                if step.step is not None and not noticed_status(recording, number):
-                    passed.append(f"{interaction.id}, request {number}")
-    assert passed == []
+    assert [step for step, noticed in status_changes(recordings, operation) if not noticed] == []
 
 
-def noticed_status(recording: Recording, number: int) -> bool:
-    """Whether another status of one answer is a fault."""
-    wrong = recording.exchanges[number]
-    assert wrong.step is not None
-    other = next(one for one in (200, 400, 500) if one not in wrong.step.expect.status)
-    status = other if wrong.answer.status >= 400 else 400 if 400 not in wrong.step.expect.status else 500
-    return bool(recording.faults(lambda one: one.answer.with_status(status) if one is wrong else one.answer))
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_is_tried_with_twenty_wrong_answers_or_more(
+    recordings: Recordings, operation: str
+) -> None:
+    assert how_many(recordings, operation) >= 20
 
 
 def test_the_list_of_what_nobody_looks_at_names_operations() -> None:

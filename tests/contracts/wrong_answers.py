@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,9 @@ class _Absent:
         return "nothing"
 
 
+MD5 = re.compile(r"[A-Za-z0-9+/]{22}==")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+EPOCH = re.compile(r"\d{10,16}(\.\d+)?")
 GONE, SAME = _Absent(), _Absent()
 
 
@@ -86,17 +90,43 @@ def _of_list(change: Callable[[list[Value]], Value]) -> Callable[[Value], Value]
     return changed
 
 
+def _as_hex(value: Value) -> Value:
+    """A base64 md5 in hex, as md5 sums are usually written (trap 5)."""
+    if not isinstance(value, str) or not MD5.fullmatch(value):
+        return SAME
+    return base64.b64decode(value).hex()
+
+
+def _another_form_of_time(value: Value) -> Value:
+    """The same moment otherwise: ISO 8601 for seconds or microseconds of an epoch, and seconds for ISO 8601."""
+    if isinstance(value, str) and TIME.match(value):
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00")[:26].rstrip(".+:"))
+        return str(int(moment.replace(tzinfo=timezone.utc).timestamp()))
+    number = float(value) if isinstance(value, str) and EPOCH.fullmatch(value) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return SAME
+    seconds = next((number / unit for unit in (1, 1000, 1_000_000) if 1e9 < number / unit < 4e9), None)
+    return SAME if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
 VALUE = "another value"
 LISTS: dict[str, Callable[[Value], Value]] = {
     "an item twice": _of_list(lambda items: [*items, items[-1]]),
     "an item fewer": _of_list(lambda items: items[:-1]),
     "no items": _of_list(lambda items: []),
+    "in reverse order": _of_list(lambda items: items[::-1]),
 }
 CHANGES: dict[str, Callable[[Value], Value]] = {
     "null": lambda value: SAME if value is None else None,
     "missing": lambda value: GONE,
     "another type": _another_type,
     "in a list": _wrapped,
+    "in an object": lambda value: {"data": value},
+    "without what it is wrapped in": lambda value: (
+        next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else SAME
+    ),
+    "hex md5": _as_hex,
+    "another form of time": _another_form_of_time,
     **LISTS,
 }
 
@@ -181,7 +211,7 @@ def _another(value: Value) -> Value:
         return SAME
     if value.isdecimal():
         return str(int(value) + 1).zfill(len(value))
-    if re.fullmatch(r"[A-Za-z0-9+/]{22}==", value):
+    if MD5.fullmatch(value):
         return base64.b64encode(hashlib.md5(value.encode()).digest()).decode()
     if re.fullmatch(r"[0-9a-f]{32}", value):
         return hashlib.md5(value.encode()).hexdigest()
