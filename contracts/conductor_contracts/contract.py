@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from conductor_contracts.evidence import Evidence, Tag, evidence
+from conductor_contracts.near_miss import NearMiss, near_miss
 from conductor_contracts.operation import FORM, JSON, Operation, Parameter, query_schema_name, wrong_label
 from conductor_contracts.problems import Problem
 from conductor_contracts.references import resolve
@@ -42,24 +42,20 @@ class Contract:
                 return operation
         return None
 
-    def closest_operation(self, method: str, path: str) -> Operation | None:
-        """The operation that a request which matches none was probably meant for, or None.
+    def near_miss(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: tuple[Any] | None = None,
+        has_token: bool = True,
+    ) -> NearMiss | None:
+        """The operation that a request which fits none was probably meant for, and what differs; None if none is near.
 
-        A path that is right with a wrong method wins; then the most alike path, missing or doubled
-        slashes aside, with the same method first among equals.
+        ``body`` is its decoded JSON in a tuple, None where it has none; ``has_token`` whether it carries a good token.
         """
-        exact = self.find(method, path) or next(
-            (o for o in self.operations.values() if o.matches(path)), None
-        )
-        if exact:
-            return exact
-        ranked = [
-            (_likeness(path[:200], template), operation.method == method.upper(), operation)
-            for operation in self.operations.values()
-            for template in (operation.path, *operation.also_paths)
-        ]
-        best = max(ranked, key=lambda row: row[:2])
-        return best[2] if best[0] >= 0.7 else None
+        return near_miss(self.operations.values(), method, path, query=query, body=body, has_token=has_token)
 
     def check_error(self, body: Any, media_type: str = JSON) -> list[Problem]:
         """Say where the body of a refusal departs from the one error shape, whatever the route."""
@@ -149,6 +145,7 @@ def _operation(
         clients=tuple(spec.get("x-clients", ())),
         traps=tuple(spec.get("x-traps", ())),
         differs=spec.get("x-differs", ""),
+        also_called=tuple(spec.get("x-also-called", ())),
         _schemas=schemas,
         _shape=shape_of(schemas, request_schema) if request_schema else Shape(),
         _form_shape=shape_of(schemas, form_schema) if form_schema else Shape(),
@@ -192,14 +189,3 @@ def _query_schema(spec: dict[str, Any]) -> dict[str, Any]:
         # An empty allOf would be no JSON Schema.
         **({"allOf": spec["x-query-rules"]} if "x-query-rules" in spec else {}),
     }
-
-
-def _likeness(path: str, template: str) -> float:
-    """How alike a path and a template are, from 0 to 1; slashes at the ends and doubled ones do not count."""
-    given = [step for step in path.split("/") if step]
-    known = [step for step in template.split("/") if step]
-    if len(given) == len(known):
-        # What stands in place of a parameter says nothing about which route was meant.
-        pairs = [(a, b) for a, b in zip(given, known, strict=True) if not b.startswith("{")]
-        given, known = [a for a, _ in pairs], [b for _, b in pairs]
-    return difflib.SequenceMatcher(None, "/".join(given), "/".join(known)).ratio()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from conductor_contracts.problems import Problem, show
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, show, step_of
 from conductor_contracts.schemas import SchemaSet
 from conductor_contracts.unknown import Shape, unknown_parameters
 
@@ -41,8 +41,8 @@ class Operation:
     says whether a bearer token is required, optional or never looked at.
 
     What is known of the service and how stands in ``evidence``, ``source``, ``retry`` (R, NR, direct or own, wire
-    reference 0.5 and 2), ``clients``, ``traps`` and ``differs`` (what is known to differ from it). The control API is
-    no part of the service: there they are empty.
+    reference 0.5 and 2), ``clients``, ``traps`` and ``differs`` (what is known to differ from it). ``also_called`` are
+    words that people use for it. The control API is no part of the service: there they are empty.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Operation:
     clients: tuple[str, ...]
     traps: tuple[int, ...]
     differs: str
+    also_called: tuple[str, ...]
     _schemas: SchemaSet = field(repr=False, compare=False)
     _shape: Shape = field(repr=False, compare=False)
     _form_shape: Shape = field(repr=False, compare=False)
@@ -111,6 +112,15 @@ class Operation:
         if status == 204 and body not in (None, "", b""):
             return [Problem("", f"must be empty with status 204, got {show(body)}")]
         return []
+
+    def wrong_in_body(self, body: Any) -> list[Problem]:
+        """What is wrong with a JSON request body and the fields that the contract does not name, at most 20."""
+        return list(dict.fromkeys([*self.check_request(body), *self.unknown_fields(body)]))[:MAX_PROBLEMS]
+
+    def wrong_in_query(self, query: Mapping[str, str]) -> list[Problem]:
+        """What is wrong with a query and the parameters that the contract does not name, by their names, at most 20."""
+        found = [*self.check_query(query), *self.unknown_parameters(query)]
+        return [Problem(step_of(problem.path), problem.message) for problem in found[:MAX_PROBLEMS]]
 
     @cached_property
     def needs_query(self) -> bool:

@@ -41,6 +41,11 @@ def pointer(path: str, step: str | int) -> str:
     return f"{path}/{text.replace('~', '~0').replace('/', '~1')}"
 
 
+def step_of(path: str) -> str:
+    """The name that a JSON pointer of one step leads to."""
+    return path.removeprefix("/").replace("~1", "/").replace("~0", "~")
+
+
 def clip(text: str) -> str:
     """Cut a text to MAX_SHOWN characters, the last of them an ellipsis; safe to encode afterwards."""
     short = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
@@ -78,15 +83,15 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that was probably meant by one that is not known, or None."""
     if len(name) > MAX_SHOWN:
         return None
-    asked = _words(name)
-    same = [one for one in sorted(known) if asked and _words(one) == asked]
+    asked = sorted(words_of(name))
+    same = [one for one in sorted(known) if asked and sorted(words_of(one)) == asked]
     near = same or difflib.get_close_matches(name, sorted(known), n=1)
     return near[0] if near else None
 
 
-def _words(name: str) -> list[str]:
-    """The words of a name without their order, case and plural: ``createJob`` and ``jobs.create`` have the same."""
-    return sorted(word.lower().removesuffix("s") for word in _WORD.findall(name))
+def words_of(name: str) -> list[str]:
+    """The words of a name, whatever their case and number: those of ``createJob`` are in ``jobs.create`` too."""
+    return [word.lower().removesuffix("s") for word in _WORD.findall(name)]
 
 
 def count(number: int, noun: str) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conductor_contracts.problems import Problem
+from conductor_contracts.near_miss import told
+from conductor_contracts.problems import Problem, step_of
 
 
 @dataclass(eq=False)
@@ -22,6 +23,8 @@ class Refusal(Exception):
     message: str
     problems: Sequence[Problem] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    breaks_contract: bool = False
+    """Whether the problems are all that the contract has against the request."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -37,16 +40,13 @@ def bad_request(message: str, *problems: Problem) -> Refusal:
 
 
 def invalid(where: str, problems: Sequence[Problem]) -> Refusal:
-    """The request is against the contract; the first of its problems is told in the message."""
-    return Refusal(400, f"{where}: {problems[0]}", problems)
+    """The request is against the contract; the first of its problems are told in the message."""
+    return Refusal(400, f"{where}: {told(problems)}", problems, breaks_contract=True)
 
 
 def parameters(problems: Sequence[Problem]) -> list[Problem]:
     """Problems of a query as a refusal tells them: by the names of the parameters, which are no pointers."""
-    return [
-        Problem(problem.path.removeprefix("/").replace("~1", "/").replace("~0", "~"), problem.message)
-        for problem in problems
-    ]
+    return [Problem(step_of(problem.path), problem.message) for problem in problems]
 
 
 def wrong_value(name: str, message: str) -> Refusal:

@@ -161,7 +161,7 @@ def test_the_closest_call_is_named_where_there_is_none(shared_fake: Fake) -> Non
     assert answer.status == 404
     assert (
         answer.message
-        == "there is no GET /_mock/helth; the closest is GET /_mock/health (control.health.get)"
+        == "there is no GET /_mock/helth; the closest is GET /_mock/health (control.health.get), which differs in path"
     )
 
 

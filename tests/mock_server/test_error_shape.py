@@ -72,7 +72,7 @@ def test_a_wrong_method_names_the_right_ones(fake: Fake) -> None:
     ("method", "path", "closest"),
     [
         ("POST", "/job/", "POST /jobs/ (jobs.create)"),
-        ("POST", "/api/v1/jobs/create", "GET /api/v1/jobs (jobs.list)"),
+        ("POST", "/api/v1/jobs/create", "POST /jobs/ (jobs.create)"),
         ("GET", "/api/v1/ee/package", "GET /api/v1/ee/packages (packages.list)"),
         (
             "POST",

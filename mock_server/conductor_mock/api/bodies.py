@@ -53,7 +53,8 @@ def contract_body() -> Json:
     data = parse_json(raw_body())
     problems = operation.check_request(data)
     if problems:
-        raise invalid(f"{operation.id}: the request body is not valid", problems)
+        # A name that is not known is often the one of a field that is missing.
+        raise invalid(f"{operation.id}: the request body is not valid", operation.wrong_in_body(data))
     for problem in operation.unknown_fields(data):
         notice(problem.path, problem.message)
     return cast(Json, data)

@@ -32,7 +32,8 @@ def check_query() -> None:
         return
     problems = operation.check_query(request.args.to_dict())
     if problems:
-        raise invalid(f"{operation.id}: the query is not valid", parameters(problems))
+        problems = operation.wrong_in_query(request.args.to_dict())
+        raise invalid(f"{operation.id}: the query is not valid", problems)
 
 
 def contract_form() -> dict[str, str]:

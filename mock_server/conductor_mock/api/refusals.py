@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from conductor_contracts.contract import load_control
 from conductor_contracts.problems import Problem
+from conductor_mock.api.near_misses import against_contract, differences, methods_of_path, no_such_route
 from conductor_mock.context import service, warn
 from conductor_mock.errors import (
     Refusal,
@@ -52,6 +52,7 @@ def handle_errors(app: Flask) -> None:
 
 
 def _refusal(error: Refusal) -> Response:
+    against_contract(error)
     response = jsonify(error.to_json())
     response.status_code = error.status
     response.headers.extend(dict(error.headers))
@@ -66,7 +67,7 @@ def _invalid(error: InvalidRequestError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     """Refusals of Flask itself, in our shape."""
     if isinstance(error, NotFound):
-        methods = current_app.url_map.bind("").allowed_methods(f"{request.path.rstrip('/')}/")
+        methods = methods_of_path()
         return _refusal(_wrong_method(methods) if methods else _no_such_route())
     if isinstance(error, MethodNotAllowed):
         return _refusal(_wrong_method(error.valid_methods or ()))
@@ -76,18 +77,18 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _wrong_method(methods: Iterable[str]) -> Refusal:
-    allowed = ", ".join(sorted(methods))
-    message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}"
-    return Refusal(405, message, (Problem("method", message),), {"Allow": allowed})
+    allowed, near = ", ".join(sorted(methods)), no_such_route()
+    hint = f"; {near.sentence}" if near else ""
+    message = f"{request.method} is not allowed on {request.path[:200]}; allowed: {allowed}{hint}"
+    return Refusal(405, message, differences(near, message, "method"), {"Allow": allowed})
 
 
 def _no_such_route() -> Refusal:
-    contract = load_control() if request.path.startswith("/_mock/") else service().contract
-    nearest = contract.closest_operation(request.method, request.path)
-    hint = f"; the closest is {nearest.method} {nearest.path} ({nearest.id})" if nearest else ""
+    near = no_such_route()
+    hint = f"; {near.sentence}" if near else ""
     message = f"there is no {request.method} {request.path[:200]}{hint}"
     warn(message)
-    return Refusal(404, message, (Problem("path", message),))
+    return Refusal(404, message, differences(near, message, "path"))
 
 
 def _system_error(error: Exception) -> Response:

@@ -77,7 +77,7 @@ class Tokens:
                 "the token was not signed by this server; fetch one from /api/oauth_jwt"
             ) from None
         except (jwt.InvalidTokenError, ValueError) as error:
-            raise TokenError(f"not a valid token: {error}") from None
+            raise TokenError(f"not a valid token ({error}); fetch one from /api/oauth_jwt") from None
         if not isinstance(claims["account"], str) or not isinstance(claims["sub"], str):
             raise TokenError("not a valid token: account and sub must be texts")
         if not isinstance(claims["exp"], int):

@@ -41,3 +41,5 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
         )
         for warning in entry["warnings"]:
             yield f"    {warning}"
+        for difference in entry.get("near_miss", {}).get("differences", ()):
+            yield f"    {entry['near_miss']['operation']}: {difference['path'] or 'the body'} {difference['message']}"

@@ -73,6 +73,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "duration": f"{entry['duration_ms']:.1f} ms",
         "warnings": entry["warnings"],
         "fault": entry.get("fault"),
+        "near_miss": entry.get("near_miss"),
     }
 
 

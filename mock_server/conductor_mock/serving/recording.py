@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, g, request
 
+from conductor_contracts.near_miss import NearMiss
 from conductor_mock.context import warnings
 from conductor_mock.service import Service
 from conductor_mock.store.journal import Body
@@ -44,7 +45,8 @@ def _finish(opened: Service, response: Response) -> Response:
         if identity
         else (request.view_args or {}).get("account_id") or g.get("account_id")
     )
-    entry = _entry(response, opened.wall())
+    near: NearMiss | None = g.get("near_miss")
+    entry = _entry(response, opened.wall(), near)
     try:
         opened.journal.add(account=account, operation=entry["operation"], entry=entry)
     except sqlite3.Error as error:  # what was done stays done and is answered so
@@ -53,10 +55,12 @@ def _finish(opened: Service, response: Response) -> Response:
     access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
     for warning in entry["warnings"]:
         access.warning("%s %s: %s", request.method, request.path, warning)
+    if near is not None and not entry["warnings"]:
+        access.warning("%s %s: %s", request.method, request.path, near.difference)
     return response
 
 
-def _entry(response: Response, wall_us: int) -> dict[str, Any]:
+def _entry(response: Response, wall_us: int, near: NearMiss | None) -> dict[str, Any]:
     hit = g.get("fault")
     fault = {} if hit is None else {"fault": {"id": hit.rule, "kind": hit.kind}}
     return {
@@ -70,6 +74,7 @@ def _entry(response: Response, wall_us: int) -> dict[str, Any]:
         "status": response.status_code,
         "response": _response_body(response),
         **fault,
+        **({} if near is None else {"near_miss": near.to_json()}),
         "warnings": warnings(),
         "duration_ms": round((time.perf_counter() - g.started) * 1000, 3),
     }
