@@ -17,6 +17,7 @@ from conductor_mock.wire.masking import mask_headers, mask_query, mask_text, mas
 
 SECRET = "S3CRET-of/the+studio=="
 FIELDS = ["private_key", "client_secret", "access_token", "PASSWORD", "signature", "api_key"]
+FIELDS += ["VRAY_TOKEN", "MY_SECRET_2", "studioApiKey", "AWS_CREDENTIALS_FILE"]
 
 WRAPPINGS = {
     "JSON": lambda text: json.dumps({"value": text}),
@@ -74,6 +75,29 @@ def test_a_secret_in_json_in_json_is_masked_wherever_it_is_cut(
         for _ in range(depth):
             masked = json.loads(masked)["c"]
         assert json.loads(masked) == {"a": 1, name: "***", "b": 2}
+
+
+words = st.sampled_from(["token", "SECRET", "Password", "passwd", "credential", "api-key", "API_KEY", "private"])
+letters = st.text("abcXYZ_.- 09", max_size=20)
+
+
+@given(letters, words, letters, st.integers() | st.floats(allow_nan=False, allow_infinity=False), wrapped)
+def test_a_name_that_says_secret_hides_its_value_wherever_it_stands(
+    before: str, word: str, after: str, number: float, wrappings: list[str]
+) -> None:
+    """The rule is one for fields, parameters, headers and variables, and for numbers as for texts."""
+    name = f"{before}{word}{after}"
+    assert not shows(mask_text(wrap(json.dumps({"environment": {name: SECRET}, "n": 1}), wrappings)))
+    assert json.loads(mask_text(json.dumps({"a": 1, name: number, "b": 2}))) == {"a": 1, name: "***", "b": 2}
+    assert mask_variable(name, SECRET) == "***"
+    assert mask_query({name: [SECRET]}) == {name: ["***"]}
+    assert mask_headers([(name, SECRET)]) == {name: "***"}
+
+
+def test_masking_takes_time_in_proportion_to_the_text() -> None:
+    """Counted in what a text grows by: names that nearly end are tried from each quote, and no further."""
+    for piece in ("token", '"token', "token=", '"token"', '\\"'):
+        assert len(mask_text(piece * 12_000)) <= 12_000 * len(piece)
 
 
 @pytest.mark.parametrize(

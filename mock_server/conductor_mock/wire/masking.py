@@ -9,18 +9,23 @@ from conductor_mock.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 
 MASK = "***"
 
-_FIELDS = "client_secret|private_key|access_token|refresh_token|token|id_token|password|signature|api_?key"
-_SECRET_FIELD = re.compile(_FIELDS, re.IGNORECASE)
-_WORDS = "token|secret|passw(?:or)?d|credential|api[-_]?key"
-_SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie|signature|private[-_]?key", re.IGNORECASE)
-_SECRET_VARIABLE = re.compile(rf"{_WORDS}|private", re.IGNORECASE)
+_WORDS = "token|secret|passw(?:or)?d|credential|api[-_]?key|signature|private"
+"""What is in the name of something secret, whether it is a field, a parameter, a header or a variable."""
+
+_AROUND = 80
+"""Characters of a name before and behind such a word."""
+
+_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+_SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie", re.IGNORECASE)
+_JSON_NAME = rf'[^"\\]{{0,{_AROUND}}}(?:{_WORDS})[^"\\]{{0,{_AROUND}}}'
 _SECRETS = (
-    re.compile(rf"((?:{_FIELDS})=)[^&\s\"'<>\\]*", re.IGNORECASE),
+    re.compile(rf"((?:{_WORDS})[\w.-]{{0,{_AROUND}}}=)[^&\s\"'<>\\]*", re.IGNORECASE),
     re.compile(r"(bearer\s+)[^\s\"',;}\\]{8,}", re.IGNORECASE),
     re.compile(r"()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL),
     re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
-_NAMED = re.compile(rf"{_FIELDS}|bearer|-----BEGIN|eyJ", re.IGNORECASE)
+_NUMBER = re.compile(rf'(?<!\\)(\\*)"({_JSON_NAME})\1"(\s*:\s*)-?\d[\d.eE+-]*', re.IGNORECASE)
+_NAMED = re.compile(rf"{_WORDS}|bearer|-----BEGIN|eyJ", re.IGNORECASE)
 """Without any of these a text has no secret that can be read as it is: most have none, and need no closer look."""
 
 
@@ -34,7 +39,8 @@ def mask_text(text: str) -> str:
 
 def _masked(text: str, depth: int) -> str:
     if _NAMED.search(text):
-        text = hide_json_values(text, _FIELDS, MASK)
+        text = hide_json_values(text, _JSON_NAME, MASK)
+        text = _NUMBER.sub(rf'\1"\2\1"\3\1"{MASK}\1"', text)
         for pattern in _SECRETS:
             text = pattern.sub(rf"\g<1>{MASK}", text)
     return hide_wrapped(text, lambda inner: _masked(inner, depth - 1) != inner, MASK) if depth else text
@@ -46,13 +52,13 @@ def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def mask_variable(name: str, value: str) -> str:
-    """The value of an environment variable as logs may show it."""
-    return MASK if _SECRET_VARIABLE.search(name) else value
+    """The value of an environment variable, or of an entry of the metadata, as people may see it."""
+    return MASK if _SECRET_NAME.search(name) else value
 
 
 def mask_query(query: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Query parameters for people to see."""
     return {
-        mask_text(name): [MASK] if _SECRET_FIELD.fullmatch(name) else [mask_text(value) for value in values]
+        mask_text(name): [MASK] if _SECRET_NAME.search(name) else [mask_text(value) for value in values]
         for name, values in query.items()
     }
