@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
-from conductor_mock.dashboard import jobs
+from conductor_mock.dashboard import jobs, payload
 from conductor_mock.dashboard.acting import Button, buttons_of_job
 from conductor_mock.dashboard.shown import Slice, offered, show, slice_of, span
+from conductor_mock.dashboard.timeline import Timeline, timeline
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.holds import hold_of
@@ -21,14 +21,13 @@ from conductor_mock.farm.payload import UploadFile, upload_files
 from conductor_mock.farm.simulation import most_instances
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED, JobStatus, TaskStatus
-from conductor_mock.mailing.mailer import subject
-from conductor_mock.wire.masking import mask_text, mask_variable
+from conductor_mock.mailing.mailer import body, subject
+from conductor_mock.wire.masking import mask_variable
 
 CELLS = 500
 MOST_EVENTS = 100
 MOST_UPLOADS = 200
 MOST_PICTURES = 12
-PAYLOAD_CHARACTERS = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Seen:
     events: tuple[Event, ...]
     more_events: int
     mails: tuple[Mapping[str, Any], ...]
-    environment: tuple[tuple[str, str], ...]
+    timeline: Timeline | None
 
 
 def job(jid: str) -> str:
@@ -82,8 +81,9 @@ def job(jid: str) -> str:
     account_id = existing_account()
     with service().accounts.open(account_id) as account:
         found = lookup.job(account.state, jid)
-        seen, payload = _seen(account.state, found), account.payload(found)
-    files = [file for file, _ in zip(upload_files(payload), range(MOST_UPLOADS), strict=False)]
+        seen, received = _seen(account.state, found), account.payload(found)
+    files = [file for file, _ in zip(upload_files(received), range(MOST_UPLOADS), strict=False)]
+    catalog = offered()
     return show(
         "job.html",
         account=seen.account,
@@ -91,7 +91,7 @@ def job(jid: str) -> str:
         waits=seen.waits,
         buttons=seen.buttons,
         machine=seen.machine,
-        machines=[record["name"] for record in offered().instance_types] if seen.machine is not None else (),
+        machines=[record["name"] for record in catalog.instance_types] if seen.machine is not None else (),
         facts=seen.facts,
         warnings=seen.warnings,
         legend=seen.legend,
@@ -101,10 +101,12 @@ def job(jid: str) -> str:
         events=seen.events,
         more_events=seen.more_events,
         mails=seen.mails,
-        environment=seen.environment,
-        payload=_payload_text(payload),
+        timeline=seen.timeline,
+        environment=payload.environment(received, catalog),
+        payload=payload.lines(received, seen.warnings),
+        read_as=payload.read_as(received, catalog),
         uploads=_uploads(account_id, files),
-        more_uploads=sum(1 for _ in upload_files(payload)) - len(files),
+        more_uploads=sum(1 for _ in upload_files(received)) - len(files),
     )
 
 
@@ -148,11 +150,16 @@ def _seen(state: State, job_: Job) -> Seen:
         events=tuple(_event(job_, one) for one in events),
         more_events=len(happened) - len(events),
         mails=tuple(
-            {"time": iso(mail.t_us), "to": mail.to, "subject": subject(state, mail)}
+            {
+                "time": iso(mail.t_us),
+                "to": mail.to,
+                "subject": subject(state, mail),
+                "text": body(state, mail),
+            }
             for mail in state.outbox
             if mail.job == job_.number
         ),
-        environment=tuple((name, mask_variable(name, value)) for name, value in job_.environment.items()),
+        timeline=timeline(state, job_, range(cells.first - 1, cells.last) if cells.total else range(0)),
     )
 
 
@@ -183,7 +190,7 @@ def _facts(state: State, job_: Job) -> Iterator[tuple[str, str]]:
             ", ".join(f"{outcome} ({count})" for outcome, count in job_.retries.items()),
         )
     for name, value in job_.metadata.items():
-        yield f"Metadata {name}", str(value)
+        yield f"Metadata {name}", mask_variable(name, str(value))
 
 
 _Happened = tuple[int, int, int, int, str]
@@ -229,20 +236,6 @@ def _event(job_: Job, happened: _Happened) -> Event:
         detail += "" if code is None else f" with exit code {code}"
     again = f", attempt {number}," if number > 1 else ""
     return Event(iso(when), _SAYS[kind].format(tid=tid(index), again=again, detail=detail))
-
-
-def _payload_text(payload: Mapping[str, Any]) -> str:
-    """The payload as JSON for people: without what is secret, its beginning where it is long."""
-    environment = payload.get("environment")
-    if isinstance(environment, dict):
-        hidden = {name: mask_variable(name, value) for name, value in environment.items()}
-        payload = {**payload, "environment": hidden}
-    text = ""
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(payload):
-        text += piece
-        if len(text) > PAYLOAD_CHARACTERS:
-            return f"{mask_text(text[:PAYLOAD_CHARACTERS])}\n... the rest is left out here"
-    return mask_text(text)
 
 
 def _uploads(account_id: str, files: list[UploadFile]) -> list[dict[str, str | None]]:

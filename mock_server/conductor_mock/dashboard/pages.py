@@ -22,6 +22,7 @@ from conductor_mock.dashboard import (
     machines,
     mails,
     packages,
+    player,
     requests,
     search,
     task,
@@ -54,6 +55,7 @@ pages.post("/job/<jid>/act")(acting.act_on_job)
 pages.post("/job/<jid>/change")(acting.change_job)
 pages.post("/job/<jid>/<number:tid>/act")(acting.act_on_task)
 pages.post("/job/<jid>/<number:tid>/force")(acting.force_task)
+pages.get("/job/<jid>/player")(player.player)
 pages.get("/jobs/<jid>/<number:tid>")(task.task)
 pages.get("/jobs/<jid>/<number:tid>/log")(task.log)
 pages.get("/jobs/<jid>/<number:tid>/thumbnail/<number:number>")(thumbnails.thumbnail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 from urllib.parse import urlencode
@@ -15,17 +16,28 @@ from conductor_mock.dashboard.shown import PAGE, account_name, chosen_values, sh
 from conductor_mock.errors import not_found
 
 FILTERS = ("operation", "method", "path")
+NOBODY = "nobody"
+"""As `of`: what no account asked, such as a path that there is not."""
 METHODS = ("GET", "POST", "PUT", "DELETE")
 LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding"})
-"""Headers that curl makes itself."""
+"""Headers that programs make themselves."""
+_TOKEN = (
+    "key = conductor_mock.account",
+    'query = {"grant_type": "client_credentials", "scope": "user"}',
+    'query |= {"client_id": key.client_id, "client_secret": key.private_key}',
+    'token = requests.get(conductor_mock.url + "/api/oauth_jwt", params=query, timeout=10).json()["access_token"]',
+)
 
 
 def requests() -> str:
     """The newest requests of the account, a page of them."""
     query = chosen_values(*FILTERS)
     before = request.args.get("before", "")
+    of = chosen_values("of")
+    nobodys = of.get("of") == NOBODY
     found = service().journal.find(
-        account=account_meant(),
+        account=None if nobodys else account_meant(),
+        nobodys=nobodys,
         **query,
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
         limit=PAGE + 1,
@@ -37,7 +49,8 @@ def requests() -> str:
         area="/requests",
         entries=shown,
         older=shown[-1]["id"] if len(found) > PAGE else None,
-        query=query,
+        query={**query, **of},
+        nobodys=nobodys,
         operations=sorted(service().contract.operations),
         methods=METHODS,
     )
@@ -58,6 +71,8 @@ def exchange(number: int) -> str:
         body=_text(entry["body"]),
         answer=_text(entry["response"]),
         curl=_curl(entry),
+        test=_test(entry),
+        near_miss=_near_miss(entry),
     )
 
 
@@ -101,3 +116,33 @@ def _curl(entry: dict[str, Any]) -> str:
             words += ["-H", shlex.quote(f"{name}: {value}")]
     text = (entry["body"] or {}).get("text")
     return " ".join([*words, *(["--data-binary", shlex.quote(text)] if text else [])])
+
+
+def _test(entry: dict[str, Any]) -> str:
+    """The request as a test of the plug-in, with a token of its own where it had one."""
+    kept = {name: value for name, value in entry["headers"].items() if name.lower() not in LEFT_OUT}
+    bearer = next((name for name in kept if name.lower() == "authorization"), None)
+    if bearer is not None:
+        del kept[bearer]
+    pairs = [(name, value) for name, values in entry["query"].items() for value in values]
+    text = (entry["body"] or {}).get("text")
+    arguments = [repr(entry["method"]), f"conductor_mock.url + {entry['path']!r}"]
+    arguments += [f"params={pairs!r}"] if pairs else []
+    signed = ['"Authorization": f"Bearer {token}"'] if bearer is not None else []
+    shown = ", ".join(signed + [f"{name!r}: {value!r}" for name, value in kept.items()])
+    arguments += [f"headers={{{shown}}}"] if shown else []
+    arguments += [f"data={text!r}.encode()"] if text else []
+    name = re.sub(r"\W", "_", entry["operation"] or "request", flags=re.ASCII)
+    lines = ["import requests", "", "", f"def test_{name}_is_answered_{entry['status']}(conductor_mock):"]
+    lines += [f"    {line}" for line in _TOKEN] if bearer is not None else []
+    lines += ["    answer = requests.request("]
+    lines += [f"        {argument}," for argument in (*arguments, "timeout=10")]
+    return "\n".join([*lines, "    )", f"    assert answer.status_code == {entry['status']}"])
+
+
+def _near_miss(entry: dict[str, Any]) -> str:
+    """The operation that a request without one is closest to."""
+    if entry["operation"]:
+        return ""
+    nearest = service().contract.closest_operation(entry["method"], entry["path"])
+    return f"{nearest.method} {nearest.path} ({nearest.id})" if nearest else ""

@@ -16,6 +16,7 @@ from conductor_mock.farm import billing, ids, lookup, views
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.state import Attempt, Job, State
 from conductor_mock.farm.statuses import Outcome
+from conductor_mock.wire.masking import mask_text
 
 LOG_LINES = 500
 MOST_OUTPUTS = 24
@@ -60,7 +61,7 @@ def task(jid: str, tid: int) -> str:
             "frames": found.frames,
             "status": found.status,
             "scout": found.scout,
-            "command": found.command,
+            "command": mask_text(found.command),
         }
         attempts = [_attempt(state, job, n, one) for n, one in enumerate(found.attempts, 1)]
         facts = (
@@ -109,7 +110,7 @@ def log_lines(account_id: str, jid: str, tid: str) -> tuple[list[str], str]:
         (part,) = log_of(account_id, jid, tid, 0)["logs"]
     except NoLogError as error:
         return [], str(error)
-    return part["log"], ""
+    return [mask_text(line) for line in part["log"]], ""
 
 
 def _attempt(state: State, job: Job, number: int, attempt: Attempt) -> AttemptRow:

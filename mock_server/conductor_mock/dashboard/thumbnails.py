@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from flask import Response
+from flask import Response, request
 from PIL import Image
 
 from conductor_mock.context import service
@@ -18,6 +18,8 @@ from conductor_mock.outputs.drawing import Drawing, draw_output, drawing_of, nam
 from conductor_mock.wire.md5 import from_base64
 
 SIZE = (384, 216)
+LARGE = (960, 540)
+"""With `large=1`, for the player."""
 MOST_BYTES = 32 << 20
 MOST_PIXELS = 40_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM")
@@ -53,7 +55,8 @@ def thumbnail(jid: str, tid: int, number: int) -> Response:
     """The picture of an output, small. Refuses (404) what is none."""
     left = _left(existing_account(), jid, ids.tid(tid))
     data = _stored(left, number) if left.drawing is None else _drawn(left.drawing, number)
-    picture = None if data is None else small(data)
+    size = LARGE if request.args.get("large") == "1" else SIZE
+    picture = None if data is None else small(data, size)
     if picture is None:
         raise not_found(
             f"output {number} of task {ids.tid(tid)} of job {jid[:20]} is no picture that can be shown"
@@ -86,14 +89,14 @@ def _drawn(drawing: Drawing, number: int) -> bytes | None:
     return draw_output(drawing, names[number]) if number < len(names) else None
 
 
-def small(data: bytes) -> bytes | None:
-    """A picture as a small PNG; None for what cannot be read as one, or is too large."""
+def small(data: bytes, size: tuple[int, int] = SIZE) -> bytes | None:
+    """A picture as a PNG of at most this size; None for what cannot be read as one, or is too large."""
     buffer = io.BytesIO()
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
-            image.thumbnail(SIZE)
+            image.thumbnail(size)
             image.convert("RGB").save(buffer, "PNG", compress_level=2)
     except _UNREADABLE:
         return None

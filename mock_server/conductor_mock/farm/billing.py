@@ -5,8 +5,9 @@ Money is computed in integers: micro-dollars per hour times microseconds; it bec
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -59,6 +60,28 @@ def attempt_cost(job: Job, attempt: Attempt, now_us: int) -> int:
 def job_cost(job: Job, now_us: int) -> int:
     """What a job cost until now, as `task_cost` of all its tasks; none of them is looked at."""
     return job.spent + job.rate * now_us - job.rate_since
+
+
+def cost_over_time(job: Job, now_us: int, times: Sequence[int]) -> list[tuple[int, int]]:
+    """What a job had cost, as `task_cost`, and how many instances it had, at each of some times, in order, until now.
+
+    Each attempt is looked at once, however many times there are.
+    """
+    # Per time: how the rate, the part of the cost that does not grow, and the number of instances change there.
+    steps = [[0, 0, 0] for _ in range(len(times) + 1)]
+    for began, ended, machine in (run for task in job.tasks for run in _task_runs(job, task, now_us)):
+        rate = _rate(job, machine)
+        for at_us, sign in ((began, 1), (ended, -1)):
+            step = steps[bisect_left(times, at_us)]
+            step[0] += sign * rate
+            step[1] -= sign * rate * at_us
+        steps[bisect_left(times, began)][2] += 1
+        steps[bisect_right(times, ended) if ended == now_us else bisect_left(times, ended)][2] -= 1
+    told, sums = [], [0, 0, 0]
+    for at_us, step in zip(times, steps, strict=False):
+        sums = [have + more for have, more in zip(sums, step, strict=True)]
+        told.append((sums[0] * at_us + sums[1], sums[2]))
+    return told
 
 
 def note_taken(job: Job, attempt: Attempt) -> None:

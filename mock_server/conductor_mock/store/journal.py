@@ -81,11 +81,14 @@ class Journal:
         operation: str | None = None,
         before: int | None = None,
         limit: int = 1000,
+        nobodys: bool = False,
     ) -> list[dict[str, Any]]:
         """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix, and `before` an
-        id that theirs are below.
+        id that theirs are below. `nobodys` are those that no account made: nobody knows whose they are.
         """
         where, values = _where(account=account, method=method, operation=operation)
+        if nobodys:
+            where.append("account IS NULL")
         if path is not None:
             where.append("substr(path, 1, ?) = ?")
             values += [len(path), path]
@@ -98,10 +101,11 @@ class Journal:
         return [{"id": number, **json.loads(entry)} for number, entry in reversed(rows)]
 
     def one(self, number: int, *, account: str) -> dict[str, Any] | None:
-        """The exchange of this id, if it is kept and of this account."""
+        """The exchange of this id, if it is kept and of this account, or of nobody."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT entry FROM requests WHERE id = ? AND account = ?", (number, account)
+                "SELECT entry FROM requests WHERE id = ? AND (account = ? OR account IS NULL)",
+                (number, account),
             ).fetchone()
         return None if row is None else {"id": number, **json.loads(row[0])}
 

@@ -55,6 +55,42 @@ function follow(form) {
   form.addEventListener("input", choose);
 }
 
+// The player: a slider in place of the list, and buttons and arrow keys that step and play.
+function play(section) {
+  const list = section.querySelector("select");
+  const picture = section.querySelector("img");
+  const slider = Object.assign(document.createElement("input"), {
+    type: "range", min: 0, max: list.length - 1, value: list.selectedIndex,
+  });
+  slider.setAttribute("aria-label", "Frame");
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Play" });
+  const count = document.createElement("span");
+  let playing = false;
+  function step(to) {
+    list.selectedIndex = slider.value = (to + list.length) % list.length;
+    const chosen = list.options[list.selectedIndex];
+    picture.src = picture.src.replace(/\d+(?=\/thumbnail)/, chosen.value);
+    picture.alt = "Frame " + chosen.text;
+    count.textContent = chosen.text;
+  }
+  const next = () => playing && setTimeout(() => playing && step(list.selectedIndex + 1), 120);
+  function toggle() {
+    playing = !playing;
+    button.textContent = playing ? "Pause" : "Play";
+    next();
+  }
+  picture.addEventListener("load", next);
+  picture.addEventListener("error", next);
+  slider.addEventListener("input", () => step(Number(slider.value)));
+  list.addEventListener("change", () => step(list.selectedIndex));
+  button.addEventListener("click", toggle);
+  section.querySelectorAll(".step, form button").forEach((element) => element.remove());
+  section.querySelector("form").append(button, slider, count);
+  section.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  count.textContent = list.options[list.selectedIndex].text;
+}
+
+for (const section of document.querySelectorAll("[data-player]")) play(section);
 for (const form of document.querySelectorAll("form[data-follow]")) follow(form);
 if (navigator.clipboard) offerCopies();
 setInterval(renew, EVERY_MS);
