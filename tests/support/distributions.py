@@ -21,7 +21,7 @@ from support.programs import PATIENCE_S, ROOT, Finished, python, run
 PROJECTS = {"conductor-mock-client": ROOT / "client", "conductor-mock": ROOT}
 """The folder that each distribution is built from."""
 
-_NO_INDEX = {
+NO_INDEX = {
     "PIP_NO_INDEX": "1",
     "PIP_FIND_LINKS": "",
     "PIP_CONFIG_FILE": os.devnull,
@@ -136,12 +136,16 @@ class Environment:
         """
         subprocess.run(python("-m", "venv", "--without-pip", str(folder)), check=True, timeout=PATIENCE_S)
         environment = cls(folder)
-        lent = folder / "lent"
+        environment.lend(*roots)
+        return environment
+
+    def lend(self, *roots: str) -> None:
+        """Let it have what `roots` need of this process's environment, and themselves where they are not ours."""
+        lent = self.folder / "lent"
         lent.mkdir()
         for source in _files_of(roots):
             (lent / source.name).symlink_to(source)
-        (environment.packages / "lent.pth").write_text(f"{lent}\n", encoding="utf-8")
-        return environment
+        (self.packages / "lent.pth").write_text(f"{lent}\n", encoding="utf-8")
 
     @property
     def packages(self) -> Path:
@@ -151,7 +155,7 @@ class Environment:
     def pip(self, *arguments: str) -> Finished:
         """Run pip for it, without an index."""
         program = python("-m", "pip", "--python", str(self.folder / "bin" / "python"))
-        return run([*program, *arguments], _NO_INDEX, cwd=ROOT)
+        return run([*program, *arguments], NO_INDEX, cwd=ROOT)
 
     def install(self, *what: str) -> None:
         """Install wheels, or folders of the clone, whose requirements it must have. Fails the test with pip's words."""

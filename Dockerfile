@@ -1,0 +1,25 @@
+# A fake Conductor render farm, not as root, its data in /data. docs/how-to/run-it-elsewhere.md says how to use it.
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim AS build
+WORKDIR /src
+COPY LICENSE README.md pyproject.toml ./
+COPY client ./client
+COPY contracts ./contracts
+COPY mock_server ./mock_server
+COPY examples/quickstart.py ./examples/quickstart.py
+RUN python -m venv --without-pip /opt/conductor-mock
+RUN pip --python /opt/conductor-mock/bin/python install --no-cache-dir ./client .
+
+FROM python:${PYTHON}-slim
+COPY --from=build /opt/conductor-mock /opt/conductor-mock
+RUN useradd --system --uid 10001 --home-dir /data conductor && install -d -o conductor -m 0700 /data
+ENV PATH=/opt/conductor-mock/bin:$PATH PYTHONUNBUFFERED=1
+USER 10001
+VOLUME /data
+EXPOSE 8089
+# Any answer of ours will do: without an admin token the health call itself is refused beyond loopback.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --start-interval=1s \
+  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8089, timeout=4); c.request('GET', '/_mock/health'); raise SystemExit(c.getresponse().getheader('X-Conductor-Mock') != '1')"]
+ENTRYPOINT ["conductor-mock"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8089", "--data-dir", "/data"]
