@@ -145,6 +145,18 @@ def test_outputs_of_a_task_that_is_started_again_are_nobodys() -> None:
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
 
 
+def test_a_lease_of_outputs_that_are_gone_ends_without_them() -> None:
+    farm, job = rendered("a")
+    farm.do(downloads.offer(farm.state, job, 0))
+    farm.do(actions.act_on_tasks(farm.state, Action.RETRY, "1", ["0"]))
+    farm.do(actions.act_on_jobs(farm.state, Action.HOLD, ["1"]))
+    farm.advance(leases.DOWNLOAD_S * SECOND)
+    assert not list(downloads.waiting(farm.state, None))
+    farm.do(actions.act_on_jobs(farm.state, Action.UNHOLD, ["1"]))
+    farm.until_idle()
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
 @pytest.mark.parametrize(("names", "file", "count"), [(("a", "b"), 2, 2), ((), 0, 0)])
 def test_a_file_that_is_not_there_is_told_with_how_many_there_are(
     names: tuple[str, ...], file: int, count: int
@@ -255,12 +267,13 @@ def test_a_daemon_gets_files_of_the_jobs_that_it_asks_for() -> None:
 def test_a_report_renews_the_lease_of_outputs() -> None:
     farm, job = rendered("a")
     farm.do(downloads.offer(farm.state, job, 0))
-    for _ in range(2):
-        farm.advance(3599 * SECOND)
+    for _ in range(3):
+        farm.advance(3600 * SECOND - 1)
+        assert not list(downloads.waiting(farm.state, None))
         farm.do(downloads.report(farm.state, NAME, status=DownloadStatus.DOWNLOADING, bytes_downloaded=1))
-    farm.advance(3599 * SECOND)
+    farm.advance(3600 * SECOND - 1)
     assert not list(downloads.waiting(farm.state, None))
-    farm.advance(SECOND)
+    farm.advance(1)
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
 
 

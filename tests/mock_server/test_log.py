@@ -21,7 +21,8 @@ from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows, is_disk_full
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
-from conductor_mock.store.tables import DECLARATIONS
+from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.store.tables import DECLARATIONS, META
 from conductor_mock.wire.md5 import from_base64
 from support.server import START_US, job_payload
 from support.states import image
@@ -99,13 +100,69 @@ def test_accounts_have_logs_of_their_own(tmp_path: Path) -> None:
         assert list(stored.log.read("5003")) == []
 
 
-def test_a_second_command_with_the_same_number_is_refused(tmp_path: Path) -> None:
+def declared(stored: Stored) -> list[str]:
+    with stored.database.read() as connection:
+        return list(connection.execute(sa.select(DECLARATIONS.c.path)).scalars())
+
+
+def declaration(path: str) -> NewRows:
+    return NewRows(DECLARATIONS, [{"account": "5001", "md5": "", "path": path}])
+
+
+def test_a_second_command_with_the_same_number_is_refused_with_all_that_came_with_it(tmp_path: Path) -> None:
     with opened(tmp_path) as stored:
-        stored.log.append("5001", opening())
+        stored.log.append("5001", opening(), declaration("/a"), declaration("/b"))
         with pytest.raises(sa.exc.IntegrityError):
-            stored.log.append("5001", opening())
+            stored.log.append("5001", opening(), declaration("/c"))
 
         assert list(stored.log.read("5001")) == [opening()]
+        assert declared(stored) == ["/a", "/b"]
+
+
+def test_the_kinds_in_use_are_noted_whichever_way_their_commands_came(tmp_path: Path) -> None:
+    """Once each: an older version reads them all before it opens a log."""
+
+    def noted(stored: Stored) -> list[str]:
+        with stored.database.read() as connection:
+            names = connection.execute(sa.select(META.c.name).order_by(META.c.name)).scalars()
+            return [name.split("/")[1] for name in names if name.startswith("command/")]
+
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5002", opening("5002"))
+        assert noted(stored) == ["account.opened"]
+        rows = stored.log.rows_of("5001", [opening(), job(2), job(3)])
+        assert noted(stored) == ["account.opened"]
+        stored.log.replace("5001", rows, contents=[], also=lambda _: None)
+        assert noted(stored) == ["account.opened", "job.created"]
+        stored.log.restart("5001", Record(1, START_US, ClockSet(Anchor(START_US, START_US, 0))))
+        assert noted(stored) == ["account.opened", "clock.set", "job.created"]
+
+
+def test_nobody_deletes_contents_while_a_log_that_needs_them_takes_the_place_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, has = ReadWriteLock.shared, ObjectStore.has
+    held: list[str] = []
+    seen: list[str] = []
+
+    @contextmanager
+    def seen_shared(self: ReadWriteLock) -> Iterator[None]:
+        with shared(self):
+            held.append("held")
+            yield
+            held.pop()
+
+    def seen_has(self: ObjectStore, md5: bytes) -> bool:
+        seen.extend(held)
+        return has(self, md5)
+
+    with opened(tmp_path) as stored:
+        rows = stored.log.rows_of("5001", [opening(), job(2, metadata={"notes": "x" * INLINE_BYTES})])
+        monkeypatch.setattr(ReadWriteLock, "shared", seen_shared)
+        monkeypatch.setattr(ObjectStore, "has", seen_has)
+        stored.log.replace("5001", rows, contents=[], also=lambda _: seen.extend(held))
+    assert seen == ["held", "held"], "from the look at what there is to the commit"
 
 
 def test_a_command_that_is_not_there_is_a_key_error(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +13,6 @@ from conductor_mock.farm import (
     downloads,
     history,
     leases,
-    outcomes,
     simulation,
     snapshot,
     tasks,
@@ -22,8 +20,7 @@ from conductor_mock.farm import (
     views,
 )
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, JobChanged, RulesChanged
-from conductor_mock.farm.refusals import InvalidRequestError
+from conductor_mock.farm.commands import ClockSet, JobChanged
 from conductor_mock.farm.state import Task
 from conductor_mock.farm.statuses import ENDED, Action, DownloadStatus, Outcome, TaskStatus
 from support.simulated import HOUR, MACHINE, Arrival, Farm, arrivals, farms, run
@@ -214,105 +211,6 @@ def test_a_job_as_it_was_is_what_was_shown_then(
     assert [history.job_status_at(farm.state, job, then) for job in jobs] == shown
 
 
-def test_a_rule_decides_how_the_attempts_of_its_tasks_go() -> None:
-    farm = Farm()
-    rule = {"match": {"frames": "2"}, "outcome": ["preempted", "preempted", "success"], "duration": 40}
-    farm.do(RulesChanged((outcomes.check_rule(rule),)))
-    job = farm.submit(4, autoretry_policy={"preempted": {"max_retries": 2}})
-    farm.until_idle()
-    assert [a.outcome for a in job.tasks[2].attempts] == ["preempted", "preempted", "success"]
-    last = job.tasks[2].attempts[-1]
-    assert last.ended_us is not None
-    assert last.ended_us - last.started_us == 40 * SECOND
-    assert {len(task.attempts) for index, task in enumerate(job.tasks) if index != 2} == {1}
-
-
-@pytest.mark.parametrize("by", ["rule", "metadata"])
-def test_attempts_behind_the_end_of_a_list_go_as_its_last(by: str) -> None:
-    farm = Farm()
-    if by == "rule":
-        farm.do(RulesChanged((outcomes.check_rule({"match": {}, "outcome": ["preempted", "failed"]}),)))
-    metadata = {"mock_outcome": "preempted, failed"} if by == "metadata" else {}
-    policy = {"preempted": {"max_retries": 1}, "failed": {"max_retries": 3}}
-    job = farm.submit(1, metadata=metadata, autoretry_policy=policy)
-    farm.until_idle()
-    assert [attempt.outcome for attempt in job.tasks[0].attempts] == ["preempted", *["failed"] * 4]
-
-
-@pytest.mark.parametrize(
-    ("metadata", "seconds"),
-    [
-        ({"mock_duration": "7"}, 7),
-        ({"mock_duration": "0"}, 0),
-        ({"mock_duration": "1.5"}, 1.5),
-        ({"mock_duration": "604800"}, 604_800),
-        ({"mock_duration": "7", "mock_frames": "0-3"}, 7),
-    ],
-    ids=str,
-)
-def test_metadata_say_how_long_each_attempt_takes(metadata: dict[str, str], seconds: float) -> None:
-    farm = Farm()
-    job = farm.submit(2, metadata=metadata)
-    farm.until_idle()
-    for task in job.tasks:
-        (attempt,) = task.attempts
-        assert attempt.ended_us == attempt.started_us + round(seconds * SECOND)
-        assert (attempt.outcome, attempt.exit_code) == ("success", 0)
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {},
-        {"mock_duration": "long"},
-        {"mock_duration": "-1"},
-        {"mock_duration": "nan"},
-        {"mock_duration": "7", "mock_frames": "8"},
-        {"mock_duration": "7", "mock_frames": "no frames"},
-    ],
-    ids=str,
-)
-def test_metadata_that_say_no_duration_leave_it_to_the_seed(metadata: dict[str, str]) -> None:
-    farm, same = Farm(), Farm()
-    job, other = farm.submit(2, metadata=metadata), same.submit(2)
-    farm.until_idle()
-    same.until_idle()
-    assert [task.attempts[0].ended_us for task in job.tasks] == [
-        task.attempts[0].ended_us for task in other.tasks
-    ]
-
-
-@pytest.mark.parametrize(
-    "match",
-    [
-        {"jid": "1"},
-        {"jid": "00001", "tid": "0"},
-        {"frames": "0", "owner": "kim"},
-        {"title": "a shot"},
-        {"project": "film"},
-        {"owner": "kim"},
-        {"metadata": {"shot": "a"}},
-    ],
-    ids=str,
-)
-def test_a_rule_is_for_the_tasks_that_fit_all_it_names(match: dict[str, Any]) -> None:
-    farm = Farm()
-    farm.do(RulesChanged((outcomes.check_rule({"match": match, "outcome": "failed"}),)))
-    fitting = farm.submit(1, job_title="a shot", project="film", owner="kim", metadata={"shot": "a"})
-    other = farm.submit(1, job_title="b shot", project="spot", owner="robin", metadata={"shot": "b"})
-    farm.until_idle()
-    assert [job.tasks[0].status for job in (fitting, other)] == ["failed", "success"]
-
-
-@pytest.mark.parametrize(("rule", "code"), [({}, 1), ({"exit_code": 7}, 7), ({"exit_code": 0}, 0)], ids=str)
-def test_a_failed_attempt_has_the_exit_code_of_its_rule(rule: dict[str, int], code: int) -> None:
-    farm = Farm()
-    farm.do(RulesChanged((outcomes.check_rule({"outcome": "failed", **rule}),)))
-    job = farm.submit(1)
-    farm.until_idle()
-    assert job.tasks[0].attempts[0].exit_code == code
-
-
 def test_a_job_whose_priority_fell_waits_for_those_that_are_above_it_now() -> None:
     farm = Farm(fleet=1)
     farm.submit(1, priority=9)
@@ -331,12 +229,6 @@ def test_the_outbox_keeps_the_newest_thousand_mails() -> None:
         farm.submit(0, job_title=str(number), command="upload only", notify={"emails": ["a@b.c"]})
     farm.until_idle()
     assert [mail.job for mail in farm.state.outbox] == list(range(4, 1004))
-
-
-def test_a_rule_for_frames_that_are_none_is_refused_by_place() -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        outcomes.check_rule({"match": {"frames": "x"}, "outcome": "failed"})
-    assert caught.value.path == "/match/frames"
 
 
 def test_held_tasks_wait_until_somebody_releases_them_where_that_is_the_setting() -> None:

@@ -106,7 +106,7 @@ class Log:
         Answers what `restart` answers.
         """
         needed = {*contents, *bodies_of(rows)}
-        notes = sorted({_note(row) for row in rows})
+        notes = {_note(row) for row in rows}
         with self._objects.lock.shared():  # nobody deletes contents meanwhile
             gone = [md5 for md5 in needed if not self._objects.has(from_base64(md5))]
             if gone:
