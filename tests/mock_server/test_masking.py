@@ -77,7 +77,9 @@ def test_a_secret_in_json_in_json_is_masked_wherever_it_is_cut(
         assert json.loads(masked) == {"a": 1, name: "***", "b": 2}
 
 
-words = st.sampled_from(["token", "SECRET", "Password", "passwd", "credential", "api-key", "API_KEY", "private"])
+words = st.sampled_from(
+    ["token", "SECRET", "Password", "passwd", "credential", "api-key", "API_KEY", "private"]
+)
 letters = st.text("abcXYZ_.- 09", max_size=20)
 
 
