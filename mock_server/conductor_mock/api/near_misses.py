@@ -9,14 +9,14 @@ from typing import Any
 
 from flask import current_app, g, request
 
+from conductor_contracts import json_text
 from conductor_contracts.contract import load_control
+from conductor_contracts.json_text import JsonTextError
 from conductor_contracts.near_miss import NearMiss
 from conductor_contracts.problems import Problem
 from conductor_mock.api.bodies import raw_body
 from conductor_mock.context import service, speaker
 from conductor_mock.errors import Refusal
-from conductor_mock.wire import json_text
-from conductor_mock.wire.json_text import JsonTextError
 
 MAX_BODY = 1 << 20
 """Bytes of a body that are looked at where nobody asked for one."""

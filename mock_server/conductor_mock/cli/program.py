@@ -44,6 +44,7 @@ from conductor_mock.settings import (
     SettingsError,
     default_data_dir,
 )
+from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError, first_line, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.turns import give_way_sparingly
@@ -123,6 +124,22 @@ def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> Non
     except DatabaseError as error:
         raise Unusable(str(error)) from None
     echo(f"{'would remove' if dry_run else 'removed'} {swept}")
+
+
+@main.command()
+@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
+@click.argument("folder", type=LocalPath(path_type=Path))
+def backup(data_dir: Path | None, folder: Path) -> None:
+    """Copy a data directory to FOLDER, which is not there yet; a server may use it meanwhile.
+
+    The copy is a data directory itself: serve it, or put it in the place of one that was lost.
+    """
+    source = (data_dir or default_data_dir()).absolute()
+    try:
+        made = back_up(source, folder.absolute())
+    except BackUpError as error:
+        raise Unusable(str(error)) from None
+    echo(f"{folder}: {made}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -39,7 +39,7 @@ class Swept:
         return self.content_bytes + self.part_bytes
 
     def __str__(self) -> str:
-        return f"{_count(self.contents, 'content')} and {_count(self.parts, 'part')}, {self.bytes:,} bytes"
+        return f"{count(self.contents, 'content')} and {count(self.parts, 'part')}, {self.bytes:,} bytes"
 
 
 def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swept:
@@ -129,5 +129,6 @@ def _digest_of(name: str) -> bytes | None:
     return digest if len(digest) == _DIGEST else None
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """So many, in words."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -1,0 +1,184 @@
+"""A copy of a data directory, taken while it is served: nothing acknowledged is missing, nothing in it is torn."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from conductor_mock.cli import main
+from conductor_mock.store import backup
+from conductor_mock.store.backup import BackedUp, BackUpError, back_up
+from support.server import ApiCaller, Fake, candidate, md5_of, running
+
+ROUNDS = 4
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_copy_is_a_data_directory_with_all_that_was_there(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path / "data", part_size=8) as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a.ma", b"a scene")
+        caller.submit(job_title="a title that is no row but a content " * 3000)
+        caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
+        begun = caller.post(
+            "/api/v2/files/get_upload_urls", {"upload_files": [candidate("/proj/b", b"0123456789")]}
+        ).json()["multiPartURLs"][0]
+        assert caller.put(begun["parts"][0]["url"], b"01234567").status == 200
+        jobs, listed = caller.jobs(), caller.files()
+        made = back_up(tmp_path / "data", tmp_path / "copy")
+    assert (made.accounts, made.parts) == (1, 1)
+    assert names_in(tmp_path) == {"data", "copy"}
+
+    with running(data_dir=tmp_path / "copy", part_size=8) as fake:
+        caller = fake.caller()
+        assert (caller.jobs(), caller.files()) == (jobs, listed)
+        again = caller.post(
+            "/api/v2/files/get_upload_urls", {"upload_files": [candidate("/proj/b", b"0123456789")]}
+        ).json()["multiPartURLs"][0]
+        assert again["uploadID"] == begun["uploadID"]
+        etags = [
+            {"partNumber": number, "etag": hashlib.md5(piece).hexdigest()}
+            for number, piece in ((1, b"01234567"), (2, b"89"))
+        ]
+        assert caller.put(again["parts"][1]["url"], b"89").status == 200
+        whole = {"uploadID": again["uploadID"], "hash": md5_of(b"0123456789"), "completedParts": etags}
+        assert caller.post("/api/v2/files/multipart/complete", whole).status in (200, 201, 204), (
+            "the part of before is there"
+        )
+
+
+def test_a_copy_that_is_taken_under_load_misses_nothing_acknowledged_and_tears_nothing(
+    tmp_path: Path,
+) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        over = threading.Event()
+        told: dict[str, list[tuple[str, bytes]]] = {}
+
+        def submits(name: str) -> None:
+            caller = fake.caller(name, f"the key of {name}")
+            mine = told.setdefault(name, [])
+            number = 0
+            while not over.is_set():
+                content = f"{name} {number}".encode() * 50
+                caller.upload(f"/proj/{number}", content)
+                assert caller.submit().status == 201
+                mine.append((f"/proj/{number}", content))
+                number += 1
+
+        def resets() -> None:
+            caller = fake.caller("fickle", "the key of the fickle")
+            while not over.is_set():
+                caller.upload("/proj/gone", b"what will be gone" * 100)
+                assert caller.post("/_mock/reset", query={"account": "fickle"}).status == 204
+
+        with ThreadPoolExecutor(4) as pool:
+            running_on = [pool.submit(submits, "one"), pool.submit(submits, "two"), pool.submit(resets)]
+            try:
+                copies = []
+                for number in range(ROUNDS):
+                    before = {name: list(mine) for name, mine in told.items()}
+                    back_up(tmp_path / "data", tmp_path / str(number))
+                    copies.append((tmp_path / str(number), before))
+            finally:
+                over.set()
+            for ended in running_on:
+                ended.result()
+    assert any(before.get("one") for _, before in copies), "something was acknowledged before a copy"
+    for folder, before in copies:
+        with running(data_dir=folder) as copy:
+            for name, mine in before.items():
+                caller = copy.caller(name, f"the key of {name}")
+                assert len(caller.jobs()) in (len(mine), len(mine) + 1)
+                stored = caller.files()
+                for path, content in mine:
+                    assert stored[path] == md5_of(content)
+                    assert copy.service.objects.has(digest(content))
+            for path in (folder / "objects").glob("??/*"):
+                assert digest(path.read_bytes()).hex() == path.name
+
+
+def digest(content: bytes) -> bytes:
+    return hashlib.md5(content).digest()
+
+
+def interrupted(fake: Fake, caller: ApiCaller, monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """Let an account be reset between a database's copy and that of its contents, so many times."""
+    copies: list[int] = []
+    copy_database: Callable[[Path, Path], None] = backup._copy_database
+
+    def then_reset(source: Path, target: Path) -> None:
+        copy_database(source, target)
+        copies.append(len(copies))
+        if len(copies) <= times:
+            assert caller.post("/_mock/reset", query={"account": caller.client_id}).status == 204
+            if len(copies) < times:
+                caller.upload("/proj/a", f"what reset {len(copies)} takes away".encode())
+
+    monkeypatch.setattr(backup, "_copy_database", then_reset)
+    return copies
+
+
+def test_a_reset_in_the_middle_begins_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a", b"what a reset takes away")
+        copies = interrupted(fake, caller, monkeypatch, 3)
+        made = back_up(tmp_path / "data", tmp_path / "copy")
+        assert len(copies) == 4
+        assert made == BackedUp(accounts=1, contents=0, content_bytes=0, parts=0)
+
+
+def test_one_that_is_reset_for_ever_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a", b"what a reset takes away")
+        interrupted(fake, caller, monkeypatch, 1000)
+        with pytest.raises(BackUpError, match="were reset"):
+            back_up(tmp_path / "data", tmp_path / "copy")
+    assert names_in(tmp_path) == {"data"}
+
+
+def test_a_damaged_content_is_named_and_no_copy_is_made(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        fake.caller().upload("/proj/a", b"a content")
+    name = digest(b"a content").hex()
+    path = tmp_path / "data" / "objects" / name[:2] / name
+    path.write_bytes(b"A content")
+    said = CliRunner().invoke(main, ["backup", "--data-dir", str(tmp_path / "data"), str(tmp_path / "copy")])
+    assert said.exit_code == 2
+    assert str(path) in said.output
+    assert "damaged" in said.output
+    assert names_in(tmp_path) == {"data"}
+
+
+def test_the_command_says_what_a_copy_holds_and_takes_no_folder_that_is_there(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        fake.caller().upload("/proj/a", b"a content")
+        arguments = ["backup", "--data-dir", str(tmp_path / "data"), str(tmp_path / "below" / "copy")]
+        said = CliRunner().invoke(main, arguments)
+        assert (said.exit_code, said.output) == (
+            0,
+            f"{tmp_path}/below/copy: 1 account, 1 content of 9 bytes, 0 parts of uploads\n",
+        )
+        again = CliRunner().invoke(main, arguments)
+    assert again.exit_code == 2
+    assert "is there already" in again.output
+
+
+def test_a_directory_without_a_database_is_told_how_one_elsewhere_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said = CliRunner().invoke(main, ["backup", "--data-dir", str(tmp_path / "data"), str(tmp_path / "copy")])
+    assert said.exit_code == 2
+    assert "pg_dump" in said.output
+    assert names_in(tmp_path) == {"data"}
