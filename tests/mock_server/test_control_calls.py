@@ -31,6 +31,8 @@ def name_of(operation: Operation) -> str:
 def call(fake: Fake, operation: Operation, **options: Any) -> Answer:
     """A call whose body, if it has one, is the first example of its contract. The caller holds the answer to it."""
     path = operation.path.format(jid="00001", tid="000")
+    needed = [one.name for one in operation.parameters if one.required and one.place == "query"]
+    options["query"] = {**dict.fromkeys(needed, "/proj/a.ma"), **options.get("query", {})}
     if operation.request_schema is not None and not {"body", "data"} & options.keys():
         spec = load_control().document["paths"][operation.path][operation.method.lower()]
         media = spec["requestBody"]["content"]["application/json"]
@@ -143,7 +145,35 @@ def test_a_rule_for_frames_that_are_none_is_refused_where_it_stands_in_a_list(fa
     answer = fake.anonymous().post("/_mock/outcomes", rules)
 
     assert (answer.status, list(answer.faults)) == (400, ["/1/match/frames"])
-    assert fake.anonymous().get("/_mock/outcomes").json() == {"rules": []}
+    assert fake.anonymous().get("/_mock/outcomes").json() == {"rules": [], "counts": []}
+
+
+def test_a_rule_counts_the_tasks_that_fit_it_and_the_attempts_of_those_that_it_decides(fake: Fake) -> None:
+    caller = fake.default_caller()
+    caller.post("/_mock/outcomes", {"match": {"title": "none"}, "outcome": "failed"})
+    caller.post("/_mock/outcomes", {"outcome": "failed"})
+    caller.submit(tasks_data=[{"command": "a", "frames": "1"}, {"command": "b", "frames": "2"}])
+
+    def counts() -> list[dict[str, int]]:
+        found: list[dict[str, int]] = caller.get("/_mock/outcomes").json()["counts"]
+        return found
+
+    caller.post("/_mock/clock", {"until": "idle"})
+    assert counts() == [{"tasks": 2, "attempts": 2}, {"tasks": 0, "attempts": 0}]
+    caller.post("/_mock/outcomes", {"match": {"frames": "1"}, "outcome": "success"})
+    assert [one["attempts"] for one in counts()] == [1, 1, 0]
+    caller.delete("/_mock/outcomes")
+    assert counts() == []
+
+
+def test_an_uploaded_file_is_read_by_its_path_and_no_other_is(fake: Fake) -> None:
+    caller = fake.default_caller()
+    caller.upload("/proj/a.ma", b"a scene")
+    answer = caller.get("/_mock/files/content", query={"path": "/proj/a.ma"})
+    assert (answer.status, answer.content) == (200, b"a scene")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    other = caller.get("/_mock/files/content", query={"path": "/proj/b.ma"})
+    assert (other.status, list(other.faults)) == (404, ["path"])
 
 
 def test_whole_numbers_may_be_written_as_fractions(fake: Fake) -> None:

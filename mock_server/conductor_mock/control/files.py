@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 
+from conductor_contracts.problems import Problem
+from conductor_mock.api.objects import HARMLESS, UNNAMED_TYPE
 from conductor_mock.context import service
-from conductor_mock.control.selection import existing_accounts
+from conductor_mock.control.selection import account_meant, existing_accounts
+from conductor_mock.errors import not_found
+from conductor_mock.store.objects import blocks_of
+from conductor_mock.wire.md5 import from_base64
 
 files = Blueprint("files", __name__)
 
@@ -23,3 +28,20 @@ def list_() -> dict[str, Any]:
             for file in contents.files(account_id)
         ]
     }
+
+
+@files.get("/files/content")
+def read() -> Response:
+    """The bytes of a declared path whose content is held. Refuses (404) any other."""
+    path = request.args["path"]
+    md5 = service().contents.held_md5(account_meant(), path)
+    try:
+        file = None if md5 is None else service().objects.open(from_base64(md5))
+    except FileNotFoundError:  # the account was reset in the meantime
+        file = None
+    if file is None:
+        message = f"no content is held for the path {path[:200]!r}; /_mock/files lists those that are"
+        raise not_found(message, Problem("path", message))
+    response = Response(blocks_of(file), mimetype=UNNAMED_TYPE, headers=HARMLESS)
+    response.call_on_close(file.close)
+    return response

@@ -12,7 +12,7 @@ from conductor_mock.control.selection import account_to_change, state_to_show
 from conductor_mock.control.validation import plain_body
 from conductor_mock.errors import invalid
 from conductor_mock.farm.commands import RulesChanged
-from conductor_mock.farm.outcomes import check_rule, out_of_reach
+from conductor_mock.farm.outcomes import check_rule, out_of_reach, uses
 from conductor_mock.farm.refusals import InvalidRequestError
 
 outcomes = Blueprint("outcomes", __name__)
@@ -20,9 +20,10 @@ outcomes = Blueprint("outcomes", __name__)
 
 @outcomes.get("/outcomes", endpoint="list")
 def list_() -> dict[str, Any]:
-    """The rules for how tasks go, first match first."""
+    """The rules for how tasks go, first match first, and what each fits."""
     with state_to_show() as state:
-        return {"rules": list(state.rules)}
+        counts = [{"tasks": tasks, "attempts": attempts} for tasks, attempts in uses(state)]
+        return {"rules": list(state.rules), "counts": counts}
 
 
 @outcomes.post("/outcomes")

@@ -76,6 +76,20 @@ def plan(state: State, job: Job, index: int, attempt: int) -> Plan:
     return Plan(outcome, duration_us, rule.get("exit_code", 1) if outcome == _FAILED else 0)
 
 
+def uses(state: State) -> list[tuple[int, int]]:
+    """Of each rule how many tasks fit it, and how many attempts there are of those that it decides: the first does."""
+    found = [[0, 0] for _ in state.rules]
+    if found:
+        for job in state.jobs.values():
+            for index, task in enumerate(job.tasks):
+                fitting = [at for at, rule in enumerate(state.rules) if fits(rule["match"], job, index, task)]
+                for at in fitting:
+                    found[at][0] += 1
+                for at in fitting[:1]:
+                    found[at][1] += len(task.attempts)
+    return [(tasks, attempts) for tasks, attempts in found]
+
+
 def fits(match: Mapping[str, Any], job: Job, index: int, task: Task) -> bool:
     """Whether everything that `match` names is true of a task."""
     return all(MATCHERS[key](job, index, task, value) for key, value in match.items())
