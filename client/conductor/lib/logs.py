@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -78,18 +77,19 @@ def follow_log(
     from_line: int = 0,
     polling: Polling | None = None,
     client: ApiClient | None = None,
-    wait: Callable[[float], object] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], object] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a task's log as they come, without line ends, until the task has ended.
 
-    Waits for a task that did not begin yet. Raises RefusedError if there is no such task, TryAgainError when the
-    service was away for as long as ``polling`` allows.
+    Waits for a task that did not begin yet; ``wait`` and ``clock`` (seconds) are the client's by default. Raises
+    RefusedError if there is no such task, TryAgainError when the service was away for as long as ``polling`` allows.
     """
-    pacer = Pacer(polling or Polling(longest=10.0), wait, clock)
     line = from_line
     settled = True  # so that the log of a task that ended before is complete with its first answer
     with client_or_own(client) as api:
+        polling = polling or Polling(longest=10.0)
+        pacer = Pacer(polling, wait or api.transport.pause, clock or api.transport.clock)
         while True:
             try:
                 log = _log_if_any(jid, tid, line, api)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 from conductor.lib.api_client import ApiClient, client_or_own
@@ -20,22 +19,24 @@ def wait_for_jobs(
     polling: Polling | None = None,
     on_change: Callable[[list[Job]], None] | None = None,
     client: ApiClient | None = None,
-    wait: Callable[[float], object] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], object] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> list[Job]:
     """Ask until every job has ended, and return them in the order given (see ``Job.has_ended``, ``Job.succeeded``).
 
     ``timeout`` is in seconds, without end by default. ``on_change`` gets the jobs with the first answer and with every
-    one that differs from the last. A job on hold is waited for: whoever held it may let it go on.
+    one that differs from the last. A job on hold is waited for: whoever held it may let it go on. ``wait`` and
+    ``clock`` (seconds) are the client's by default.
 
     Raises RefusedError if there is no such job, NotEndedError when the time is over, TryAgainError when the service was
     away for as long as ``polling`` allows.
     """
     ids = job_ids(jids)
-    pacer = Pacer(polling or Polling(), wait, clock)
-    deadline = None if timeout is None else clock() + timeout
     seen: list[Job] = []
     with client_or_own(client) as api:
+        clock = clock or api.transport.clock
+        pacer = Pacer(polling or Polling(), wait or api.transport.pause, clock)
+        deadline = None if timeout is None else clock() + timeout
         while True:
             try:
                 jobs = _all(ids, api)

@@ -54,9 +54,9 @@ ANNOUNCEMENT = "X-Conductor-Mock-Idempotency"
 class Transport:
     """Sends calls and returns their answers.
 
-    Safe to use from several threads. ``sleep`` (seconds), ``random`` (a number in [0, 1)) and ``now`` (epoch
-    seconds) can be replaced in tests. ``read_timeout`` (seconds) shortens those of all operations. Raises
-    ConfigError for a CA bundle that does not exist.
+    Safe to use from several threads. ``sleep`` (seconds), ``random`` (a number in [0, 1)), ``now`` (epoch
+    seconds) and ``clock`` (seconds, from any beginning) can be replaced in tests. ``read_timeout`` (seconds)
+    shortens those of all operations. Raises ConfigError for a CA bundle that does not exist.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         cancellation: Cancellation | None = None,
         read_timeout: float = math.inf,
     ) -> None:
@@ -75,6 +76,7 @@ class Transport:
         self._proxies = Proxies.from_environment(environ)
         self._verify = _ca_bundle(environ)
         self._sleep, self._random, self.now = sleep, random, now
+        self.clock = clock
         self._read_timeout = read_timeout
         self._honours: set[str] = set()
         self._agent = user_agent()
