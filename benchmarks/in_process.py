@@ -12,7 +12,9 @@ from collections.abc import Callable
 import requests
 
 from conductor_mock.inprocess import in_process
-from conductor_mock.testkit.mocking import of_service
+from conductor_mock.testkit import Fake
+from conductor_mock.testkit.mocking import new_account
+from conductor_mock.testkit.places import InMemory
 
 ROUNDS = 7
 
@@ -49,7 +51,9 @@ def main() -> None:
         request = best_ms(lambda: session.get(url, headers=headers), 200)
         called = best_ms(lambda: client.get("/api/v1/jobs", headers=headers, base_url=fake.url), 200)
         print(f"a request: {request:.2f} ms; the app called by Flask's test client: {called:.2f} ms")
-        print(f"a fresh account of the test kit: {best_ms(lambda: of_service(fake), 10):.1f} ms")
+        print(
+            f"a fresh account of the test kit: {best_ms(lambda: Fake(InMemory(fake), new_account()), 10):.1f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -2,88 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError as error:  # pragma: no cover - nobody loads plug-ins of pytest without it
+    raise ImportError("the fixtures need pytest: pip install 'conductor-mock[testkit]'") from error
 
 if TYPE_CHECKING:
-    from conductor_mock.serving.server import Server
     from conductor_mock.testkit import Fake
+    from conductor_mock.testkit.places import Place
 
 MARK = "conductor_mock"
+ALLOWANCES = ("allow_unused", "allow_invalid", "allow_warnings")
+"""Options of the marker: what a test is not failed for."""
+VENDOR_WAITS = "vendor_waits"
+
+FAKES = pytest.StashKey[list["Fake"]]()
+"""The fakes of a test that is under way."""
+FAILED = pytest.StashKey[bool]()
+"""Whether a test has failed, in its setup or its call."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the command line."""
+    group = parser.getgroup("conductor-mock")
+    group.addoption(
+        "--conductor-mock-url",
+        metavar="URL",
+        help="let conductor_mock give accounts of the server there, instead of one that each worker starts",
+    )
+    group.addoption(
+        "--conductor-mock-artifacts",
+        metavar="DIR",
+        help="write the journal and a bundle of the account of each test that fails into a folder in DIR",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(strict=, seed=, fleet=, provider=, part_size=, speed=, catalog=, allow_unused=False, "
-        "allow_warnings=False): how the fake of a test is, and what it is not failed for",
+        f"{MARK}(strict=, seed=, fleet=, provider=, part_size=, speed=, catalog=, vendor_waits=False, "
+        "allow_unused=False, allow_invalid=False, allow_warnings=False): how the fake of a test is, and what it is not "
+        "failed for",
     )
 
 
-@pytest.fixture(scope="session")
-def _conductor_mock_server() -> Iterator[Server]:
-    """The server of the session, on a free port."""
-    from conductor_mock.app import create_app
-    from conductor_mock.serving.server import Server
-    from conductor_mock.settings import Settings
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put what the fake of a test has seen into the report of its failure."""
+    report = yield
+    if report.when != "teardown" and report.failed and not item.stash.get(FAILED, False):
+        item.stash[FAILED] = True
+        fakes: list[Fake] = item.stash.get(FAKES, [])
+        for number, fake in enumerate(fakes):
+            report.sections.append(_evidence(item, fake, number))
+    return report
 
-    with Server(create_app(Settings(ephemeral=True, speed=0))) as server:
-        yield server
+
+@pytest.fixture(scope="session")
+def _conductor_mock_server(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The server of the session: the one that the command line names, else one on a free port."""
+    from conductor_mock.settings import Settings
+    from conductor_mock.testkit.places import Elsewhere, listening
+
+    url = request.config.getoption("--conductor-mock-url")
+    if url:
+        yield Elsewhere(url.rstrip("/"))
+    else:
+        with listening(Settings()) as place:
+            yield place
 
 
 @pytest.fixture
 def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
     """A fake service on a socket, in an account of this test's own; variables and home of this process point at it."""
-    from conductor_mock.testkit import serving
+    from conductor_mock.testkit.beginning import OF_AN_ACCOUNT, Beginning
+    from conductor_mock.testkit.mocking import settings_of
+    from conductor_mock.testkit.places import listening
+    from conductor_mock.testkit.serving import account_of
 
-    options = _options(request)
-    allowed = _allowed(options)
-    if options:
-        with serving.served(**options) as fake:
-            yield fake
-            _check(fake, **allowed)
-    else:
-        with serving.of_server(request.getfixturevalue("_conductor_mock_server")) as fake:
-            yield fake
-            _check(fake, **allowed)
+    options, allowed, vendor_waits = _options(request)
+    own = {name: options.pop(name) for name in OF_AN_ACCOUNT if name in options}
+    beginning = Beginning.of({"speed": 0, **own})
+    if not options:
+        place = request.getfixturevalue("_conductor_mock_server")
+        yield from _given(request, account_of(place, beginning, vendor_waits=vendor_waits), allowed)
+        return
+    if request.config.getoption("--conductor-mock-url"):
+        pytest.fail(
+            f"{', '.join(options)} of the marker {MARK} of {request.node.name} is for a whole server, which "
+            "--conductor-mock-url is not to be given; deselect the test, or use conductor_in_process",
+            pytrace=False,
+        )
+    with listening(settings_of(options)) as place:
+        yield from _given(request, account_of(place, beginning, vendor_waits=vendor_waits), allowed)
 
 
 @pytest.fixture
 def conductor_in_process(request: pytest.FixtureRequest) -> Iterator[Fake]:
     """A fake service in this process, for whatever uses the requests library; variables and home point at it."""
-    from conductor_mock.testkit.mocking import mock_conductor
+    from conductor_mock.testkit.mocking import opened, settings_of
 
-    options = _options(request)
-    allowed = _allowed(options)
-    with mock_conductor(**options) as fake:
-        yield fake
-        _check(fake, **allowed)
+    options, allowed, vendor_waits = _options(request)
+    yield from _given(request, opened(settings_of(options), vendor_waits=vendor_waits), allowed)
 
 
-def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the markers of a test say, the nearest last."""
+def _options(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bool], bool]:
+    """What the markers of a test say, the nearest last: settings, allowances, whether the vendor's client waits."""
+    from conductor_mock.testkit.mocking import settings_of
+
     options: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers(MARK))):
+        if mark.args:
+            pytest.fail(f"the marker {MARK} takes options by name only, not {mark.args[0]!r}", pytrace=False)
         options.update(mark.kwargs)
-    return options
+    allowed = {name: bool(options.pop(name, False)) for name in ALLOWANCES}
+    waits = bool(options.pop(VENDOR_WAITS, False))
+    try:
+        settings_of(options, *ALLOWANCES, VENDOR_WAITS)
+    except TypeError as error:
+        pytest.fail(f"the marker {MARK} of {request.node.name}: {error}", pytrace=False)
+    return options, allowed, waits
 
 
-def _allowed(options: dict[str, Any]) -> dict[str, bool]:
-    """What is not to be failed for, taken out of the options."""
-    return {name: bool(options.pop(name, False)) for name in ("allow_unused", "allow_warnings")}
-
-
-def _check(fake: Fake, *, allow_unused: bool, allow_warnings: bool) -> None:
-    """Fail a test for what it asked for and did not use, and for what was odd."""
+def _given(
+    request: pytest.FixtureRequest, opened: AbstractContextManager[Fake], allowed: dict[str, bool]
+) -> Iterator[Fake]:
+    """A fake for a test, which fails at its end for what it left, unless it has failed already."""
     __tracebackhide__ = True
-    unused = [] if allow_unused else [rule for rule in fake.faults.all if rule.consumed == 0]
-    if unused:
-        pytest.fail("never used: " + "; ".join(map(str, unused)) + " (allow_unused=True for a test that may)")
-    if not allow_warnings:
+    node = request.node
+    with opened as fake:
+        fakes = node.stash.setdefault(FAKES, [])
+        fakes.append(fake)
         try:
-            fake.assert_no_warnings()
-        except AssertionError as error:
-            pytest.fail(f"{error}\n(allow_warnings=True for a test that may)")
+            yield fake
+            if node.stash.get(FAILED, False):
+                return
+            fake.start()
+            left = fake.leftovers(**allowed)
+            if left:
+                node.add_report_section("teardown", *_evidence(node, fake, fakes.index(fake)))
+                pytest.fail("\n".join(left), pytrace=False)
+        finally:
+            fakes.remove(fake)
+
+
+def _evidence(item: pytest.Item, fake: Fake, number: int) -> tuple[str, str]:
+    """The title and text of a section of a report, and the files that it names."""
+    from conductor_mock.testkit import evidence
+
+    name = evidence.folder_name(item.nodeid) + (f"-{number + 1}" if number else "")
+    chosen = item.config.getoption("--conductor-mock-artifacts")
+    base = Path(chosen) if chosen else item.config._tmp_path_factory.getbasetemp() / TITLE  # type: ignore[attr-defined]
+    try:
+        return TITLE, evidence.save(fake, base.absolute() / name)
+    except Exception as error:  # noqa: BLE001 - a report must not hide the failure that it is about
+        return TITLE, f"what the fake has seen cannot be told: {type(error).__name__}: {error}"
+
+
+TITLE = "conductor-mock"

@@ -52,7 +52,6 @@ SLOW = (
     "tests/mock_server/test_simulation_laws.py",
     "tests/mock_server/test_state_machine.py",
     "tests/mock_server/test_stops.py",
-    "tests/mock_server/test_testkit.py",
     "tests/mock_server/test_traps.py",
     "tests/security/test_connections.py",
     "tests/security/test_doors.py",
@@ -60,5 +59,7 @@ SLOW = (
     "tests/security/test_hostile_bundles.py",
     "tests/security/test_hostile_service.py",
     "tests/security/test_hostile_tasks.py",
+    "tests/testkit/test_fake.py",
+    "tests/testkit/test_places.py",
 )
 """Files whose tests start processes, or take more than two seconds together: `tests/conftest.py` marks them `slow`."""

@@ -1,56 +1,35 @@
-"""The test kit: a fake in a test's hands, as the tests of a submitter use it."""
+"""A fake in a test's hands: what it holds, what is asserted of it, how it is moved."""
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
 
 import pytest
 import requests
-import responses
-from requests.adapters import HTTPAdapter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
-from conductor.lib.config import Config
-from conductor.lib.wire.transport import Transport
-from conductor_mock.app import create_app
-from conductor_mock.serving.server import Server
-from conductor_mock.settings import Settings
-from conductor_mock.testkit import Fake, mock_conductor
-from conductor_mock.testkit.control import Control, ControlError
-from conductor_mock.testkit.serving import of_server
+from conductor.lib.exceptions import NotEndedError, RefusedError, TryAgainError
+from conductor.lib.logs import follow_log
+from conductor.lib.waiting import wait_for_jobs
+from conductor_mock.inprocess import in_process
+from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, mock_conductor
 from support.farm import job as arguments
-
-JOB = {
-    "project": "default",
-    "instance_type": "n1-standard-2",
-    "tasks_data": [{"command": "render -f 1", "frames": "1"}, {"command": "render -f 2", "frames": "2"}],
-    "output_path": "/proj/out",
-}
+from support.farm import without_explanation
+from support.testkit import JOB, submit
 
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
     with mock_conductor() as opened:
         yield opened
-
-
-def client() -> ApiClient:
-    """A client of whatever the environment names, which never waits."""
-    return ApiClient(Config.load(), transport=Transport(sleep=lambda _: None))
-
-
-def submit(**more: Any) -> str:
-    with client() as opened:
-        return str(opened.create_job({**JOB, **more})[0]["jobid"])
 
 
 def test_a_submission_is_seen_with_all_that_came_of_it(fake: Fake, tmp_path: Path) -> None:
@@ -75,6 +54,8 @@ def test_a_submission_is_seen_with_all_that_came_of_it(fake: Fake, tmp_path: Pat
     fake.assert_exactly_once()
     fake.assert_no_warnings()
     fake.assert_job(jid, status="success", project="default", priority=5)
+    held = fake.file(scene)
+    assert (held.content, held.md5, held.size) == (b"a scene", file.md5, 7)
 
 
 def test_every_assertion_shows_what_was_there_instead(fake: Fake) -> None:
@@ -100,11 +81,17 @@ def test_every_assertion_shows_what_was_there_instead(fake: Fake) -> None:
 def test_what_cannot_be_meant_is_said_with_what_was_meant(fake: Fake) -> None:
     with pytest.raises(ValueError, match=r"no operation 'jobs\.creat'; did you mean 'jobs\.create'"):
         fake.assert_not_called("jobs.creat")
-    with pytest.raises(ControlError, match=r"jobs\.creat"):
-        fake.faults.add("jobs.creat")
+    with pytest.raises(ValueError, match=r"no operation 'jobs\.crate'; did you mean 'jobs\.create'"):
+        fake.faults.add("jobs.crate")
+    with pytest.raises(ControlError, match="statsu"):
+        fake.faults.add("jobs.create", "statsu")
+    with pytest.raises(ControlError, match=r"frame.*did you mean 'frames'"):
+        fake.outcomes.add("failed", frame="1")
+    with pytest.raises(ControlError, match=r"no content is held for the path '/a\.ma'"):
+        fake.file("/a.ma")
     with pytest.raises(ControlError, match="there is no job '00007'"):
         fake.job("00007")
-    with pytest.raises(TypeError, match="speeed"):
+    with pytest.raises(TypeError, match="did you mean 'speed'"):
         mock_conductor(speeed=1)
 
 
@@ -148,22 +135,6 @@ def test_a_reset_leaves_nothing(fake: Fake) -> None:
     assert (fake.jobs, fake.files, fake.requests(), fake.faults.all) == ([], [], [], [])
 
 
-def test_an_account_of_a_server_that_goes_on_is_emptied_however_its_test_ends() -> None:
-    accounts = []
-
-    def fail(server: Server) -> NoReturn:
-        with of_server(server) as fake:
-            accounts.append(fake.account)
-            fake.faults.add("jobs.list")
-            raise AssertionError("a test that fails")
-
-    with Server(create_app(Settings(ephemeral=True, speed=0))) as server:
-        with pytest.raises(AssertionError, match="a test that fails"):
-            fail(server)
-        with closing(HTTPAdapter()) as adapter:
-            assert Fake(Control(server.url, accounts[0], adapter), {}).faults.all == []
-
-
 def test_exactly_once_is_kept_by_a_submitter_that_knows_and_broken_by_one_that_does_not() -> None:
     with mock_conductor() as fake:
         fake.faults.add("jobs.create", "lost_answer")
@@ -187,188 +158,206 @@ def test_exactly_once_is_kept_by_a_submitter_that_knows_and_broken_by_one_that_d
         fake.assert_exactly_once(times=2)
 
 
-# The context manager and decorator
+# What it is offered, and its options
 
 
-@mock_conductor
-def test_a_function_is_decorated_without_brackets(fake: Fake) -> None:
-    assert submit() == fake.jobs[0].jid
+def test_the_catalogue_is_looked_at_replaced_and_given_back(fake: Fake) -> None:
+    offered = fake.catalog.projects
+    own = [{"id": "1", "name": "batman", "status": "active"}]
+    assert fake.catalog.replace({"projects": own}) == ()
+    assert [project["name"] for project in fake.catalog.projects] == ["batman"]
+    assert fake.catalog.packages
+    assert fake.catalog.instance_types
+    with pytest.raises(ControlError, match="the catalogue was not taken"):
+        fake.catalog.replace({"projects": 7})
+    fake.catalog.replace(None)
+    assert fake.catalog.projects == offered
 
 
-@mock_conductor(strict=True)
-@pytest.mark.parametrize("number", [1, 2])
-def test_other_parameters_are_left_to_whoever_gives_them(number: int, fake: Fake, tmp_path: Path) -> None:
-    assert (number in (1, 2), tmp_path.is_dir(), fake.jobs) == (True, True, [])
-    with client() as opened, pytest.raises(Exception, match="frobnicate"):
-        opened.create_job({**JOB, "frobnicate": 1})
+def test_options_are_read_and_changed(fake: Fake) -> None:
+    before = fake.options.now
+    fake.options.change(seed=7, provider="s3")
+    assert fake.options.now == replace(before, seed=7, provider="s3")
+    with pytest.raises(ControlError, match="provider"):
+        fake.options.change(provider="azure")
 
 
-@mock_conductor()
-class TestAClass:
-    """Every test of it has a fake of its own."""
-
-    def test_that_has_a_job(self, fake: Fake) -> None:
-        assert submit() == "00001"
-        self.helper(fake)
-
-    def test_that_has_one_too(self, fake: Fake) -> None:
-        assert submit() == "00001"
-        self.helper(fake)
-
-    def helper(self, fake: Fake) -> None:
-        assert len(fake.jobs) == 1
+def test_a_mail_is_seen_that_a_job_caused(fake: Fake) -> None:
+    jid = submit(notify={"emails": ["kim@studio.example"], "slack": []})
+    assert fake.mails == []
+    fake.clock.until(jid)
+    (mail,) = fake.mails
+    assert (mail.jid, mail.status, mail.to) == (jid, "success", ("kim@studio.example",))
 
 
-def test_an_async_function_has_it_until_it_is_done() -> None:
-    @mock_conductor
-    async def work(fake: Fake) -> int:
-        await asyncio.sleep(0)
-        submit()
-        return len(fake.jobs)
-
-    assert asyncio.run(work()) == 1  # type: ignore[call-arg]  # it is given the fake
+# What was not used, not right, not uploaded
 
 
-def test_what_it_changes_is_put_back_and_the_users_home_not_touched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("CONDUCTOR_MOCK_READY_FILE", "/run/other")
-    before = dict(os.environ)
-
-    @mock_conductor
-    def break_off(fake: Fake) -> NoReturn:
-        assert os.environ["CONDUCTOR_URL"] == fake.url
-        assert "CONDUCTOR_MOCK_READY_FILE" not in os.environ
-        assert Path.home() != tmp_path
-        submit()
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        break_off()  # type: ignore[call-arg]  # it is given the fake
-    assert dict(os.environ) == before
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_it_stands_beside_a_mock_of_responses() -> None:
-    with responses.RequestsMock() as other, mock_conductor() as fake:
-        other.add("GET", "http://elsewhere.example/", body="mocked")
-        assert submit() == "00001"
-        assert requests.get("http://elsewhere.example/").text == "mocked"
-        assert len(fake.jobs) == 1
+def test_a_rule_for_outcomes_says_how_many_tasks_fitted_and_how_many_attempts_went_by_it(fake: Fake) -> None:
+    every = fake.outcomes.add(duration=5)
+    never = fake.outcomes.add("failed", title="another")
+    jid = submit()
+    fake.clock.until(jid)
+    second = fake.outcomes.add("failed", frames="2")
+    assert (every.seen, every.consumed) == (2, 2)
+    again = submit()
+    fake.clock.until(again)
+    assert (every.seen, every.consumed) == (4, 3)
+    assert (second.seen, second.consumed) == (2, 1)
+    assert (never.seen, never.consumed) == (0, 0)
+    assert str(never.rule) == "outcome failed for title 'another': 0 seen, 0 consumed"
+    with pytest.raises(AssertionError, match="never used: outcome failed for title 'another'"):
+        fake.assert_rules_used()
+    fake.outcomes.clear()
+    fake.assert_rules_used()
+    with pytest.raises(LookupError, match="was cleared"):
+        _ = second.seen
 
 
-def test_what_looks_like_the_real_service_is_never_asked(fake: Fake) -> None:
-    with pytest.raises(requests.ConnectionError, match="nowhere else"):
-        requests.get("https://dashboard.conductortech.com/api/v1/jobs")
-
-
-# The plugin
-
-SUITE = """
-import os, subprocess, sys
-import pytest, requests
-from test_testkit_helpers import submit
-
-def test_in_process(conductor_in_process):
+def test_rules_that_a_reset_took_are_gone_and_those_of_others_do_not_count(fake: Fake) -> None:
+    lost = fake.outcomes.add("failed")
+    fake.reset()
+    with pytest.raises(LookupError, match="was cleared"):
+        _ = lost.consumed
+    mine = fake.outcomes.add("failed", frames="1")
+    requests.post(
+        f"{fake.url}/_mock/outcomes", params={"account": fake.account.client_id}, json={"duration": 1}
+    ).raise_for_status()
     submit()
-    conductor_in_process.assert_called("jobs.create", times=1)
-    assert "this-process-only" in conductor_in_process.url
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_on_a_socket(conductor_mock, number):
-    assert submit() == "00001"
-    child = subprocess.run([sys.executable, "-c", "from test_testkit_helpers import submit; print(submit())"],
-                           capture_output=True, text=True)
-    assert child.stdout == "00002\\n", child.stderr
-    assert len(conductor_mock.jobs) == 2
-
-@pytest.mark.conductor_mock(strict=True, allow_unused=True)
-def test_strict(conductor_mock):
-    conductor_mock.faults.add("jobs.list")
-    assert submit() == "00001"
-
-def test_unused(conductor_in_process):
-    conductor_in_process.faults.add("jobs.list")
-
-def test_odd(conductor_in_process):
-    submit(frobnicate=1)
-
-@pytest.mark.conductor_mock(allow_warnings=True)
-def test_odd_and_allowed(conductor_in_process):
-    submit(frobnicate=1)
-"""
-
-HELPERS = """
-import json, os, requests
-
-def submit(**more):
-    url, key = os.environ["CONDUCTOR_URL"], json.loads(os.environ["CONDUCTOR_API_KEY"])
-    query = {"grant_type": "client_credentials", "scope": "user", "client_id": key["client_id"],
-             "client_secret": key["private_key"]}
-    token = requests.get(url + "/api/oauth_jwt", params=query).json()["access_token"]
-    job = {"project": "default", "instance_type": "n1-standard-2", "tasks_data": [{"command": "echo"}],
-           "output_path": "/out", **more}
-    answer = requests.post(url + "/jobs/", json=job, headers={"Authorization": "Bearer " + token})
-    answer.raise_for_status()
-    return answer.json()["jobid"]
-"""
+    fake.clock.until_idle()
+    assert [(rule.seen, rule.consumed) for rule in fake.outcomes.all] == [(1, 0)]
+    assert mine.seen == 1
 
 
-PLUGIN = ("-p", "no:conductor_mock", "-p", "conductor_mock.pytest_plugin")
-"""By its module, whether it is installed under its name or not."""
-
-
-def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest as a user would who has the kit installed."""
-    (folder / "test_suite.py").write_text(suite)
-    (folder / "test_testkit_helpers.py").write_text(HELPERS)
-    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n")
-    command = [sys.executable, "-m", "pytest", "-q", *PLUGIN, *options]
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-@pytest.mark.slow
-def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_was_not_used_or_odd(tmp_path: Path) -> None:
-    finished = run_suite(tmp_path, SUITE)
-    assert "7 passed, 2 errors" in finished.stdout, finished.stdout + finished.stderr
-    assert "never used: fault " in finished.stdout
-    assert "/frobnicate is not in the contract" in finished.stdout
-
-
-@pytest.mark.slow
-def test_a_plugin_that_is_not_used_imports_nothing() -> None:
-    program = (
-        "import sys, pytest; before = set(sys.modules); import conductor_mock.pytest_plugin;"
-        "print(sorted(set(sys.modules) - before))"
-    )
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert finished.stdout == "['conductor_mock', 'conductor_mock.pytest_plugin']\n"
-
-
-# Its page
-
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "testkit.md"
-
-
-def test_the_sample_of_the_page_runs(tmp_path: Path) -> None:
-    _, _, after = PAGE.read_text(encoding="utf-8").partition("<!-- sample: python -->\n```python\n")
-    sample, end, _ = after.partition("\n```\n")
-    assert end
-    path = tmp_path / "sample.py"
-    path.write_text(sample, encoding="utf-8")
-    subprocess.run([sys.executable, "-W", "error", str(path)], cwd=tmp_path, check=True, timeout=60)
-
-
-def test_the_page_names_every_member_of_a_fake_and_no_other() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@given(story=st.lists(st.sampled_from(["submit", "1", "2", "1-2", "run"]), max_size=6))
+@settings(max_examples=15, parent=without_explanation)
+def test_every_attempt_is_counted_by_the_rule_that_it_went_by(story: list[str]) -> None:
+    """A rule of each frame gives exit codes of its own, so the attempts themselves say by which they went."""
     with mock_conductor() as fake:
-        members = {name for name in dir(fake) if not name.startswith("_")}
-    assert {name for name in members if f"`{name}" not in page} == set()
-    assert set(re.findall(r"`(assert_\w+)\(", page)) == {
-        name for name in members if name.startswith("assert_")
-    }
+        asked: list[AskedOutcome] = []
+        for step in story:
+            if step == "submit":
+                submit()
+            elif step == "run":
+                fake.clock.until_idle()
+            else:
+                asked.append(fake.outcomes.add("failed", frames=step, exit_code=len(asked) + 100))
+        fake.clock.until_idle()
+        codes = [attempt.exit_code for job in fake.jobs for task in job.tasks for attempt in task.attempts]
+        begun = [rule.consumed for rule in asked]
+        assert begun == [codes.count(number + 100) for number in range(len(asked))]
+
+
+def test_what_matched_nothing_or_broke_the_contract_is_told_with_the_reason(fake: Fake) -> None:
+    fake.assert_no_invalid_requests()
+    requests.get(f"{fake.url}/api/v1/jobz")
+    assert fake.requests() == [], "nobody knows whose it was"
+    with pytest.raises(RefusedError):
+        submit(tasks_data="none")
+    with pytest.raises(AssertionError, match=r"there is 1 invalid request:\n.*jobs\.create.*tasks_data"):
+        fake.assert_no_invalid_requests()
+    (left,) = fake.leftovers()
+    assert left.endswith("(allow_invalid=True for a test that may)")
+    assert fake.leftovers(allow_invalid=True) == []
+
+
+def test_a_request_that_met_a_fault_is_not_held_against_a_test(fake: Fake) -> None:
+    fake.faults.add("jobs.create", status=400)
+    with pytest.raises(RefusedError):
+        submit()
+    fake.assert_no_invalid_requests()
+
+
+def test_a_file_that_a_command_names_and_nobody_uploaded_is_told(fake: Fake, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="there is no job"):
+        fake.assert_commands_uploaded()
+    scene, texture, folder = tmp_path / "a b.ma", tmp_path / "wood.tx", tmp_path / "caches"
+    empty, output = tmp_path / "empty", tmp_path / "out"
+    for path in (scene, texture, folder / "smoke.vdb", output / "old.exr"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(path.name.encode())
+    empty.mkdir()
+    command = (
+        f"{scene} -proj '{scene}' -tex={texture} --caches {folder} {empty} -rd {output} {output}/old.exr "
+        f"{tmp_path}/none.ma {tmp_path}/wood.####.tx /usr/bin/env /usr/bin relative.ma"
+    )
+    job = {"tasks_data": [{"command": command, "frames": "1"}], "output_path": str(output)}
+    Submit({**arguments(scene), **job}).main()
+    with pytest.raises(AssertionError) as caught:
+        fake.assert_commands_uploaded()
+    missing = str(caught.value).partition("\nuploaded: ")[0].splitlines()[1:]
+    assert [line.split(", which")[0].strip() for line in missing] == [texture.as_posix(), folder.as_posix()]
+
+    fake.reset()
+    Submit({**arguments(scene), **job, "upload_paths": [str(scene), str(texture), str(folder)]}).main()
+    fake.assert_commands_uploaded()
+
+
+# A client that does not wait, a service that is not there, a socket, a bundle
+
+
+def test_waits_of_a_client_are_counted_and_pass_for_the_fake(fake: Fake) -> None:
+    before = fake.clock.now
+    fake.faults.add("jobs.create", status=429, retry_after=40)
+    with fake.client() as opened:
+        jid = opened.create_job(JOB)[0]["jobid"]
+        assert list(fake.waits.all) == [40]
+        (job,) = wait_for_jobs([jid], client=opened)
+        assert (job.status, fake.job(jid).status) == ("success", "success")
+        assert list(follow_log(jid, "000", client=opened))
+    assert (fake.clock.now - before).total_seconds() == pytest.approx(fake.waits.seconds, abs=1)
+
+
+def test_a_deadline_passes_by_what_was_waited(fake: Fake) -> None:
+    jid = submit(local_upload=False, upload_files=[])
+    fake.outcomes.add("success", duration=10_000)
+    with fake.client() as opened, pytest.raises(NotEndedError):
+        wait_for_jobs([jid], timeout=300, client=opened)
+    assert fake.waits.seconds == pytest.approx(300)
+
+
+def test_a_service_that_is_not_there_refuses_and_is_back_with_all_that_there_was(fake: Fake) -> None:
+    jid = submit()
+    fake.stop()
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        requests.get(fake.url)
+    with fake.client() as opened, pytest.raises(TryAgainError):
+        opened.list_jobs()
+    assert fake.job(jid).jid == jid, "the test itself may ask"
+    fake.start()
+    with fake.client() as opened:
+        assert [job["jid"] for job in opened.list_jobs()] == [jid]
+
+
+def test_the_very_same_fake_is_served_to_other_processes(fake: Fake) -> None:
+    jid = submit()
+    before = os.environ["CONDUCTOR_URL"]
+    with fake.serve() as url:
+        assert os.environ["CONDUCTOR_URL"] == fake.environment["CONDUCTOR_URL"] == url != before
+        command = [sys.executable, "-m", "conductor", "jobs", "--json"]
+        seen = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert [job["jid"] for job in json.loads(seen.stdout)] == [jid]
+        assert requests.get(f"{url}/_mock/health").ok, "this process reaches the socket too"
+        assert submit() == "00002"
+    assert os.environ["CONDUCTOR_URL"] == fake.environment["CONDUCTOR_URL"] == before
+    assert [job.jid for job in fake.jobs] == ["00001", "00002"]
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/_mock/health")
+
+
+def test_a_bundle_makes_the_account_again(fake: Fake, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.ma"
+    scene.write_bytes(b"a scene")
+    jid = Submit(arguments(scene)).main()[0]["jobid"]
+    fake.clock.until(jid)
+    saved = fake.save_bundle(tmp_path / "deep" / "account.bundle")
+    with in_process() as other:
+        answer = requests.post(
+            f"{other.url}/_mock/bundle", saved.read_bytes(), headers={"Content-Type": "application/zip"}
+        )
+        assert answer.status_code == 201, answer.text
+        ask = {"account": fake.account.client_id}
+        (job,) = requests.get(f"{other.url}/_mock/jobs", params=ask).json()["jobs"]
+        assert Job.of(job) == fake.job(jid)
+        content = requests.get(f"{other.url}/_mock/files/content", params={**ask, "path": scene.as_posix()})
+        assert content.content == b"a scene"

@@ -10,5 +10,6 @@
 from __future__ import annotations
 
 from conductor_mock.inprocess.fake import HOST, URL, InProcess, in_process
+from conductor_mock.inprocess.routing import alias
 
-__all__ = ["HOST", "URL", "InProcess", "in_process"]
+__all__ = ["HOST", "URL", "InProcess", "alias", "in_process"]

@@ -7,6 +7,7 @@ library, and other processes, need `serving.Server`.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,11 +47,12 @@ class InProcess:
         self.app = app
         self.url = URL
         self._listener = MemoryListener(app.wsgi_app, (HOST, PORT))
-        self._pool = self._empty_pool()
+        self._pools = {is_control: self._empty_pool(is_control) for is_control in (False, True)}
         self._pid = os.getpid()
         self._send = own_send()
-        self._classes: dict[type[HTTPAdapter], type[HTTPAdapter]] = {}
+        self._classes: dict[tuple[type[HTTPAdapter], bool], type[HTTPAdapter]] = {}
         self._end: Callable[[], None] = _nothing
+        self._is_away = False
 
     def environment(self) -> dict[str, str]:
         """The variables that point a client here."""
@@ -71,24 +73,37 @@ class InProcess:
         """Answer no more; safe to call twice. What other fakes and mocks do is not touched."""
         end, self._end = self._end, _nothing
         end()
-        self._pool.close()
-        self._pool = self._empty_pool()
+        for is_control in self._pools:
+            self._close_pool(is_control)
 
-    def adapter(self, like: HTTPAdapter | None = None) -> HTTPAdapter:
-        """An adapter for `session.mount(fake.url, ...)` that needs no `start`.
+    def go_away(self) -> None:
+        """Refuse connections, as a port does on which nobody listens; `adapter(is_control=True)` goes on."""
+        self._is_away = True
+        self._close_pool(False)
+
+    def come_back(self) -> None:
+        """Answer again, with all that there was."""
+        self._is_away = False
+
+    def adapter(self, like: HTTPAdapter | None = None, *, is_control: bool = False) -> HTTPAdapter:
+        """An adapter for `session.mount(fake.url, ...)` that needs no `start`; one for control is answered always.
 
         It is as `like`, one of the requests library by default: of its class, with its attributes (`max_retries`).
         """
         like = HTTPAdapter() if like is None else like
-        kind = type(like)
+        kind = (type(like), is_control)
         if kind not in self._classes:
-            self._classes[kind] = self._class_like(kind)
+            self._classes[kind] = self._class_like(*kind)
         adapter = object.__new__(self._classes[kind])
         adapter.__dict__.update(like.__dict__)
         return adapter
 
-    def open(self) -> MemorySocket:
-        """A new connection. Raises OSError in a process that was forked off: what it did would be lost on the other."""
+    def open(self, *, is_control: bool = False) -> MemorySocket:
+        """A new connection. Raises ConnectionRefusedError while it is away, OSError in a process that was forked off:
+        what it did would be lost on the other.
+        """
+        if self._is_away and not is_control:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         if os.getpid() != self._pid:
             raise OSError(
                 f"the fake at {self.url} lives in process {self._pid}, of which this is a copy; serve it over a socket "
@@ -96,10 +111,14 @@ class InProcess:
             )
         return MemorySocket(self._listener)
 
-    def _empty_pool(self) -> _Pool:
-        return _Pool(HOST, PORT, maxsize=POOLED, fake=self)
+    def _empty_pool(self, is_control: bool) -> _Pool:
+        return _Pool(HOST, PORT, maxsize=POOLED, fake=self, is_control=is_control)
 
-    def _class_like(self, kind: type[HTTPAdapter]) -> type[HTTPAdapter]:
+    def _close_pool(self, is_control: bool) -> None:
+        self._pools[is_control].close()
+        self._pools[is_control] = self._empty_pool(is_control)
+
+    def _class_like(self, kind: type[HTTPAdapter], is_control: bool) -> type[HTTPAdapter]:
         """`kind` with these methods: what it does before and after it sends, it does."""
         own = self._send
 
@@ -113,7 +132,7 @@ class InProcess:
                 return own(self, request, *args[:4], **{**options, "proxies": {}})
 
         def to_here(*_: Any, **__: Any) -> _Pool:
-            return self._pool
+            return self._pools[is_control]
 
         bases = (Straight,) if kind is HTTPAdapter else (kind, Straight)
         return type(kind.__name__, bases, {"get_connection_with_tls_context": to_here})
@@ -155,14 +174,15 @@ def _settings(wanted: Settings) -> Settings:
 class _Connection(urllib3.connection.HTTPConnection):
     """A connection to a fake."""
 
-    def __init__(self, *args: Any, fake: InProcess, **options: Any) -> None:
+    def __init__(self, *args: Any, fake: InProcess, is_control: bool, **options: Any) -> None:
         super().__init__(*args, **options)
         self._fake = fake
+        self._is_control = is_control
 
     def connect(self) -> None:
         """Open it, which takes no time."""
         try:
-            opened = self._fake.open()
+            opened = self._fake.open(is_control=self._is_control)
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
         opened.settimeout(self.timeout)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +25,9 @@ PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 class Place(Protocol):
     """Something in this process that answers the requests to one origin."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """The origin."""
 
     def adapter(self, like: HTTPAdapter) -> HTTPAdapter:
         """An adapter that does all that `like` does, but sends to here."""
@@ -38,6 +42,26 @@ def add(place: Place) -> Callable[[], None]:
     routes: _Routes = vars(requests.sessions).setdefault("conductor_mock_routes", _Routes())
     routes.add(place)
     return lambda: routes.remove(place)
+
+
+@contextmanager
+def alias(url: str) -> Iterator[None]:
+    """Let the requests to `url` go there, for the length of the block: a socket of a fake that is in this process."""
+    end = add(_Socket(url))
+    try:
+        yield
+    finally:
+        end()
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A place that is reached as any other service is."""
+
+    url: str
+
+    def adapter(self, like: HTTPAdapter) -> HTTPAdapter:
+        return like
 
 
 class _Routes:

@@ -47,12 +47,12 @@ def read(command: str, output_path: str) -> RenderCommand:
     What the row of its program does not find, the last row looks for. Without an option for the output, the last word
     that names a picture under `output_path` counts.
     """
-    words = list(_words(command))
-    options = _Options(words)
-    rows = (_convention(words), CONVENTIONS[-1])
+    said = list(words(command))
+    options = _Options(said)
+    rows = (_convention(said), CONVENTIONS[-1])
     target = next(filter(None, (_target(row, options) for row in rows)), None)
     return RenderCommand(
-        target or _picture_among(words, output_path),
+        target or _picture_among(said, output_path),
         next(filter(None, (_frames(row, options) for row in rows)), None),
     )
 
@@ -67,7 +67,7 @@ _VERSION = re.compile(r"[\d.]+(?:v\d+)?$", re.ASCII)
 _ENDING = re.compile(r"\.(exe|bin|sh|bat|cmd|py)$")
 
 
-def _words(command: str) -> Iterator[str]:
+def words(command: str) -> Iterator[str]:
     """The words of a command, those of the command that a shell is given (`bash -c "..."`) in the place of that one."""
     words = _split(command[:MAX_READ_CHARS])
     shell = bool(words) and _program(words[0]) in _SHELLS

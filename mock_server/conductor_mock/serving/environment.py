@@ -41,11 +41,16 @@ _LOCAL = ("127.0.0.1", "localhost")
 
 def client_environment(url: str, keys: Keys, *, admin_token: str | None = None) -> dict[str, str]:
     """What a client of either kind reads (wire reference 1.8), and that no proxy comes between."""
-    environment = {**dict.fromkeys(URLS, url), API_KEY: keys.api_key()}
+    environment = {API_KEY: keys.api_key(), **environment_of(url)}
     if admin_token:
         environment[ADMIN_TOKEN] = admin_token
+    return environment
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """What names a server, whatever key opens it."""
     hosts = ",".join(dict.fromkeys((*_LOCAL, urlsplit(url).hostname or "")))
-    return {**environment, **dict.fromkeys(NO_PROXY, hosts)}
+    return {**dict.fromkeys(URLS, url), **dict.fromkeys(NO_PROXY, hosts)}
 
 
 def merged(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:

@@ -49,12 +49,16 @@ class AddressError(OSError):
 class Server:
     """The app on a socket, served by threads of this process."""
 
-    def __init__(self, app: Flask, *, host: str = "127.0.0.1", port: int = 0, grace_s: int = 0) -> None:
-        """Bind to `host:port` (0: a free port). `grace_s` is how long a stop waits for requests under way.
+    def __init__(
+        self, app: Flask, *, host: str = "127.0.0.1", port: int = 0, grace_s: int = 0, closes: bool = True
+    ) -> None:
+        """Bind to `host:port` (0: a free port). `grace_s` is how long a stop waits for requests under way; it closes
+        the app's data too, unless that goes on without it (`closes`).
 
         Raises AddressError.
         """
         self._app = app
+        self._closes = closes
         self._stopping = threading.Event()
         self._grace_s = grace_s
         if not host:
@@ -126,7 +130,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, let requests under way end, close the app's data.
+        """Stop accepting, let requests under way end, close the app's data if it `closes`.
 
         Requests that wait because of a fault end at once, others after the grace: those who read from their client are
         cut off, and one that does not notice is given up. Raises what the closing of data raises, after all of it.
@@ -139,7 +143,8 @@ class Server:
             log.warning("some requests did not end in %d s, and are given up", self._grace_s)
         else:
             self._thread.join()
-        service_of(self._app).close()
+        if self._closes:
+            service_of(self._app).close()
 
     def environment(self) -> dict[str, str]:
         """The variables that point a client here."""

@@ -6,29 +6,55 @@
         submit_my_shot()
         fake.assert_called("jobs.create", times=1)
 
-`fake` is the object and its assertions, `steering` its clock, faults and outcomes, `values` what it answers with,
-`control` how it asks, `mocking` the context manager and decorator, `serving` the same on a socket. The fixtures for
-pytest are in `conductor_mock.pytest_plugin`.
+`fake` is the object, `assertions` what is asserted of it, `steering` and `outcomes` its clock, faults and the like,
+`values` what it answers with, `client` a client that does not wait. `places` says where it is and `control` how it is
+asked, `mocking` has the context manager and decorator, `serving` the same on a socket; `vendor` and `surroundings` see
+to what a process keeps. The fixtures for pytest are in `conductor_mock.pytest_plugin`, what they report in `evidence`.
 """
 
 from __future__ import annotations
 
+from conductor_mock.testkit.control import ControlError
 from conductor_mock.testkit.fake import Fake
 from conductor_mock.testkit.mocking import mock_conductor
-from conductor_mock.testkit.steering import Clock, Faults, Outcomes
-from conductor_mock.testkit.values import Account, Attempt, FaultRule, File, Job, Request, Task
+from conductor_mock.testkit.outcomes import AskedOutcome, Outcomes
+from conductor_mock.testkit.steering import AskedFault, Catalog, Clock, Faults, Options
+from conductor_mock.testkit.values import (
+    Account,
+    AccountOptions,
+    Attempt,
+    Content,
+    FaultRule,
+    File,
+    Job,
+    Mail,
+    OutcomeRule,
+    Request,
+    Task,
+)
+from conductor_mock.testkit.waits import Waits
 
 __all__ = [
     "Account",
+    "AccountOptions",
+    "AskedFault",
+    "AskedOutcome",
     "Attempt",
+    "Catalog",
     "Clock",
+    "Content",
+    "ControlError",
     "Fake",
     "FaultRule",
     "Faults",
     "File",
     "Job",
+    "Mail",
+    "Options",
+    "OutcomeRule",
     "Outcomes",
     "Request",
     "Task",
+    "Waits",
     "mock_conductor",
 ]

@@ -25,6 +25,7 @@ class Control:
     url: str
     account: Account
     adapter: BaseAdapter = field(repr=False)
+    admin_token: str | None = field(default=None, repr=False)
 
     def sign_in(self) -> None:
         """Make the account, if it was not used yet. Raises ControlError."""
@@ -34,19 +35,42 @@ class Control:
             "client_id": self.account.client_id,
             "client_secret": self.account.private_key,
         }
-        self._send("GET", "/api/oauth_jwt", query, None)
+        self._send("GET", "/api/oauth_jwt", query, None, None)
         self.ask("DELETE", "requests")  # that was no request of the test's
 
-    def ask(self, method: str, path: str, body: Any = None, **query: str | None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, /, **query: str | None) -> Any:
         """The JSON answer of a call under `/_mock/`, None where there is none. Raises ControlError."""
-        answer = self._send(method, f"/_mock/{path}", {"account": self.account.client_id, **query}, body)
+        answer = self._call(method, path, body, query)
         return answer.json() if answer.content else None
 
-    def _send(self, method: str, path: str, query: dict[str, Any], body: Any) -> requests.Response:
-        request = requests.Request(method, f"{self.url}{path}", params=query, json=body)
-        if method == "DELETE":
-            request.headers["Content-Type"] = "application/json"
-        answer = self.adapter.send(request.prepare(), timeout=PATIENCE_S)
+    def read(self, path: str, /, **query: str | None) -> bytes:
+        """The bytes that a call under `/_mock/` answers. Raises ControlError."""
+        return self._call("GET", path, None, query).content
+
+    def _call(self, method: str, path: str, body: Any, query: dict[str, str | None]) -> requests.Response:
+        return self._send(
+            method, f"/_mock/{path}", {"account": self.account.client_id, **query}, body, self.admin_token
+        )
+
+    def _send(
+        self, method: str, path: str, query: dict[str, Any], body: Any, token: str | None
+    ) -> requests.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if method in ("DELETE", "PUT"):  # `requests` sends no type with None, which is a catalogue too
+            headers["Content-Type"] = "application/json"
+        data = b"null" if method == "PUT" and body is None else None
+        request = requests.Request(method, f"{self.url}{path}", headers, params=query, json=body, data=data)
+        try:
+            answer = self.adapter.send(request.prepare(), timeout=PATIENCE_S)
+        except requests.RequestException as error:
+            raise ControlError(f"the fake at {self.url} does not answer: {type(error).__name__}") from error
         if answer.status_code >= 400:
-            raise ControlError(answer.json().get("message", f"{method} {path}: {answer.status_code}"))
+            raise ControlError(_reason(answer) or f"{method} {path}: {answer.status_code}")
         return answer
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

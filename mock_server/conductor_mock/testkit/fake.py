@@ -1,38 +1,58 @@
-"""The fake in a test's hands: what it holds, and what is asserted of it. `steering` moves it."""
+"""The fake in a test's hands: what it holds. `assertions` says what is asserted of it, `steering` moves it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from conductor_contracts.contract import Contract
-from conductor_contracts.contract import load as load_contract
-from conductor_contracts.problems import advice, count
+from conductor_mock.serving.environment import API_KEY, environment_of, removed
+from conductor_mock.testkit.assertions import Assertions
+from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.control import Control
-from conductor_mock.testkit.steering import Clock, Faults, Outcomes
-from conductor_mock.testkit.values import Account, File, Job, Request
+from conductor_mock.testkit.outcomes import Outcomes
+from conductor_mock.testkit.places import Place
+from conductor_mock.testkit.steering import Catalog, Clock, Faults, Options, known_operation
+from conductor_mock.testkit.surroundings import variables
+from conductor_mock.testkit.values import Account, Content, File, Job, Mail, Request
+from conductor_mock.testkit.waits import Waits
+from conductor_mock.wire.md5 import to_base64
+
+if TYPE_CHECKING:
+    from conductor_mock.testkit.client import ApiClient
 
 ALL = "10000"
 """So many entries the journal gives at once."""
 
 
-class Fake:
+class Fake(Assertions):
     """One account of a fake service. Whatever it answers is as things are at that moment."""
 
-    def __init__(self, control: Control, environment: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, account: Account, beginning: Beginning | None = None) -> None:
+        """An account of `place`, made if it was not used yet. Raises ControlError."""
+        self._place = place
+        self._beginning = beginning or Beginning()
+        control = Control(place.control_url, account, place.control_adapter(), place.admin_token)
         self._control = control
-        self.environment = dict(environment)
+        self.environment = {**place.environment(), API_KEY: account.api_key()}
         """The variables that point programs here."""
         self.clock = Clock(control)
         self.faults = Faults(control)
         self.outcomes = Outcomes(control)
+        self.options = Options(control)
+        self.catalog = Catalog(control)
+        self.waits = Waits(self.clock)
+        """What the clients of `client` have waited."""
+        control.sign_in()
+        self._beginning.apply(control)
 
     @property
     def url(self) -> str:
         """The origin of the service."""
-        return self._control.url
+        return self._place.url
 
     @property
     def account(self) -> Account:
@@ -55,6 +75,17 @@ class Fake:
         """Every path that was declared for upload and whose content is held."""
         return [File(**record) for record in self._control.ask("GET", "files")["files"]]
 
+    def file(self, path: str | os.PathLike[str]) -> Content:
+        """What is held for a path: the last content that came. Raises ControlError where there is none."""
+        name = os.fspath(path).replace("\\", "/")
+        content = self._control.read("files/content", path=name)
+        return Content(name, _md5(content), len(content), content)
+
+    @property
+    def mails(self) -> list[Mail]:
+        """The mails that jobs caused when they ended, oldest first. None is sent anywhere."""
+        return [Mail.of(record) for record in self._control.ask("GET", "mails")["mails"]]
+
     def requests(self, operation: str | None = None) -> list[Request]:
         """What was asked, oldest first; only of one operation by its id, such as "jobs.create".
 
@@ -64,112 +95,55 @@ class Fake:
         entries = self._control.ask("GET", "requests", limit=ALL, **query)["requests"]
         return [Request.of(entry) for entry in entries]
 
-    def reset(self) -> None:
-        """As new: no jobs, files, faults, outcomes or requests; tokens stay valid."""
+    def save_bundle(self, path: str | os.PathLike[str], *, files: bool = True) -> Path:
+        """Write the account to a file that `conductor-mock bundle replay` makes it of again, with uploads or not."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self._control.read("bundle", files="1" if files else "0"))
+        return target
+
+    # What it does
+
+    def client(self) -> ApiClient:
+        """A client of the library that never waits: `waits` counts what it would have. Close it, or use `with`."""
+        from conductor_mock.testkit.client import waiting_client
+
+        return waiting_client(self.environment, self.waits)
+
+    def empty(self) -> None:
+        """Leave nothing of the account but its name, for whoever goes on with the server."""
         self._control.ask("POST", "reset", {})
 
-    # What is asserted of it
+    def reset(self) -> None:
+        """As new: no jobs, files, faults, outcomes or requests, the options of its beginning; tokens stay valid."""
+        self.empty()
+        self._beginning.apply(self._control)
 
-    def assert_called(self, operation: str, times: int | None = None) -> None:
-        """An operation was asked for: so many times, or at least once. Answered or not, refused or not."""
-        __tracebackhide__ = True
-        asked = self.requests(operation)
-        if (times is None and not asked) or (times is not None and len(asked) != times):
-            wanted = "at least once" if times is None else count(times, "time")
-            raise AssertionError(
-                f"{operation} was asked for {count(len(asked), 'time')}, not {wanted}; {self._asked()}"
-            )
+    def stop(self) -> None:
+        """Let nobody answer at `url`, until `start`. What is asked of this object is answered all the same.
 
-    def assert_not_called(self, operation: str) -> None:
-        """An operation was not asked for."""
-        __tracebackhide__ = True
-        self.assert_called(operation, times=0)
-
-    def assert_uploaded(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        """Each of these paths was declared, and its content is held."""
-        __tracebackhide__ = True
-        held = sorted(file.path for file in self.files)
-        missing = [path for path in map(_on_the_wire, _several(paths)) if path not in held]
-        if missing:
-            raise AssertionError(f"not uploaded: {_list(missing)}; uploaded: {_list(held)}")
-
-    def assert_no_warnings(self) -> None:
-        """Nothing that was asked, and no job, is odd by the contract or the catalogue."""
-        __tracebackhide__ = True
-        found = [f"{request}: {text}" for request in self.requests() for text in request.warnings]
-        if found:
-            raise AssertionError(f"there are {count(len(found), 'warning')}:\n{_lines(found)}")
-
-    def assert_exactly_once(self, times: int | None = None) -> None:
-        """Every submission became one job, however often it was sent and whatever was lost on the way.
-
-        Submissions are told apart by their `Idempotency-Key`, where there is none by the bytes of their bodies; `times`
-        is how many jobs there should be, for whoever submits the same more than once on purpose.
+        Raises ControlError for a server that serves others too.
         """
-        __tracebackhide__ = True
-        made: dict[str, list[str]] = defaultdict(list)
-        asked = self.requests("jobs.create")
-        for request in asked:
-            identity = request.key or request.sha256
-            if identity is None:  # a fault came before its body was read
-                continue
-            jobids = made[identity]
-            if request.status == 201 and request.answer["jobid"] not in jobids:
-                jobids.append(request.answer["jobid"])
-        jobs = sorted(jobid for jobids in made.values() for jobid in jobids)
-        wrong = [jobids for jobids in made.values() if len(jobids) != 1]
-        if (times is None and (wrong or not made)) or (times is not None and len(jobs) != times):
-            wanted = "one job of each submission" if times is None else count(times, "job")
-            raise AssertionError(
-                f"wanted {wanted}: {count(len(made), 'submission')} became {_list(jobs)};\n{_lines(map(str, asked))}"
-            )
+        self._place.stop()
 
-    def assert_job(self, jid: str, **expected: Any) -> None:
-        """A job has this `status`, and these fields in its payload. Objects may have more than is expected."""
-        __tracebackhide__ = True
-        job = self.job(jid)
-        has = {**job.payload, "status": job.status}
-        wrong = [
-            f"{name}: expected {value!r}, has {has[name]!r}"
-            if name in has
-            else f"{name}: expected {value!r}, has none"
-            for name, value in expected.items()
-            if name not in has or not _fits(value, has[name])
-        ]
-        if wrong:
-            raise AssertionError(
-                f"job {job.jid} ({job.status}, {job.description}) is not as expected:\n{_lines(wrong)}"
-            )
+    def start(self) -> None:
+        """Answer again, with all that there was. Safe to call twice."""
+        self._place.start()
 
-    def _asked(self) -> str:
-        return f"what was asked:\n{_lines(map(str, self.requests())) or '    nothing'}"
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        """Put this very fake on a socket too, for the length of the block, with the variables of this process and
+        `environment` naming that; the origin is what it gives. A fake that is on one stays there.
+        """
+        with self._place.serve() as url:
+            before = self.environment
+            self.environment = {**before, **environment_of(url)}
+            try:
+                with variables(self.environment, removed(self.environment)):
+                    yield url
+            finally:
+                self.environment = before
 
 
-def known_operation(name: str, contract: Contract | None = None) -> str:
-    """An operation id of the contract. Raises ValueError with the one that was probably meant."""
-    known = (contract or load_contract()).operations
-    if name in known:
-        return name
-    raise ValueError(f"the contract has no operation {name!r}{advice(name, known)}")
-
-
-def _several(paths: Iterable[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
-    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-
-
-def _on_the_wire(path: str | os.PathLike[str]) -> str:
-    return os.fspath(path).replace("\\", "/")
-
-
-def _fits(expected: Any, found: Any) -> bool:
-    if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        return all(name in found and _fits(value, found[name]) for name, value in expected.items())
-    return bool(expected == found)
-
-
-def _list(items: list[str]) -> str:
-    return ", ".join(items) or "nothing"
-
-
-def _lines(items: Iterable[str]) -> str:
-    return "\n".join(f"    {item}" for item in items)
+def _md5(content: bytes) -> str:
+    return to_base64(hashlib.md5(content, usedforsecurity=False).digest())

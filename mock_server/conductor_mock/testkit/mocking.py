@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import fields
 from typing import Any, TypeVar, cast, overload
 
-from conductor_mock.inprocess import InProcess, in_process
-from conductor_mock.serving.environment import API_KEY, removed
+from conductor_contracts.problems import advice
+from conductor_mock.inprocess import in_process
+from conductor_mock.serving.environment import removed
 from conductor_mock.settings import Settings
-from conductor_mock.testkit.control import Control
+from conductor_mock.testkit import vendor
 from conductor_mock.testkit.fake import Fake
+from conductor_mock.testkit.places import InMemory
+from conductor_mock.testkit.surroundings import home, variables
 from conductor_mock.testkit.values import Account
 
 T = TypeVar("T")
-
-HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
-FOLDERS: Mapping[str, str] = {
-    "XDG_CONFIG_HOME": ".config",
-    "XDG_CACHE_HOME": ".cache",
-    "XDG_DATA_HOME": ".local/share",
-    "XDG_STATE_HOME": ".local/state",
-}
 
 GIVEN = "fake"
 """A decorated function that has a parameter of this name is given the fake by it."""
@@ -52,28 +45,33 @@ def mock_conductor(decorated: Any = None, /, **settings: Any) -> Any:
     Sessions of the requests library in this process go to it, the variables of the environment name it, the home is an
     empty folder; afterwards all is as before. It decorates functions, async functions, and classes, of which every
     method that begins with `test` has a fake of its own. A function with a parameter `fake` is given it by that name.
-    `settings` are those of `conductor_mock.settings.Settings`; TypeError for any other. What is returned can be used
-    again, and nested.
+    `settings` are those of `conductor_mock.settings.Settings`, and `vendor_waits` (`vendor`); TypeError for any other.
+    What is returned can be used again, and nested.
     """
-    mock = Mock(Settings(**settings))
+    vendor_waits = bool(settings.pop("vendor_waits", False))
+    mock = Mock(settings_of(settings, "vendor_waits"), vendor_waits=vendor_waits)
     return mock if decorated is None else mock(decorated)
 
 
 class Mock:
     """What `mock_conductor` returns: a context manager, and a decorator."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, vendor_waits: bool = False) -> None:
         self._settings = settings
+        self._vendor_waits = vendor_waits
         self._open: list[ExitStack] = []
 
     def __enter__(self) -> Fake:
         with ExitStack() as stack:
-            fake = stack.enter_context(opened(self._settings))
+            fake = stack.enter_context(self._opened())
             self._open.append(stack.pop_all())
         return fake
 
     def __exit__(self, *_: object) -> None:
         self._open.pop().close()
+
+    def _opened(self) -> AbstractContextManager[Fake]:
+        return opened(self._settings, vendor_waits=self._vendor_waits)
 
     def __call__(self, decorated: T) -> T:
         """The same, with a fake for every call."""
@@ -95,14 +93,14 @@ class Mock:
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **options: Any) -> Any:
-                with opened(self._settings) as fake:
+                with self._opened() as fake:
                     return await function(*args, **options, **more(fake))
 
         else:
 
             @functools.wraps(function)
             def wrapper(*args: Any, **options: Any) -> Any:
-                with opened(self._settings) as fake:
+                with self._opened() as fake:
                     return function(*args, **options, **more(fake))
 
         # What calls it, such as pytest, must not look for the parameter that is given here.
@@ -112,20 +110,12 @@ class Mock:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Fake]:
+def opened(settings: Settings, *, vendor_waits: bool = False) -> Iterator[Fake]:
     """A fake in this process for the length of the block, in an account of its own, with home and variables."""
-    with in_process(settings) as service, home() as folder:
-        fake = of_service(service)
-        with variables({**fake.environment, **folder}, removed(fake.environment)):
+    with in_process(settings) as service:
+        fake = Fake(InMemory(service), new_account())
+        with pointed_at(fake, vendor_waits=vendor_waits):
             yield fake
-
-
-def of_service(service: InProcess) -> Fake:
-    """A new account of a service in this process, in a test's hands."""
-    account = new_account()
-    control = Control(service.url, account, service.adapter())
-    control.sign_in()
-    return Fake(control, {**service.environment(), API_KEY: account.api_key()})
 
 
 def new_account() -> Account:
@@ -134,25 +124,21 @@ def new_account() -> Account:
 
 
 @contextmanager
-def home() -> Iterator[dict[str, str]]:
-    """The variables that make an empty folder the home, for the length of the block."""
-    with tempfile.TemporaryDirectory(prefix="conductor-mock-home-", ignore_cleanup_errors=True) as folder:
-        below = {name: str(Path(folder, path)) for name, path in FOLDERS.items()}
-        yield {**dict.fromkeys(HOMES, folder), **below}
-
-
-@contextmanager
-def variables(given: Mapping[str, str], gone: list[str]) -> Iterator[None]:
-    """These variables set, and those not, for the length of the block."""
-    before = {name: os.environ.get(name) for name in (*given, *gone)}
-    os.environ.update(given)
-    for name in gone:
-        os.environ.pop(name, None)
-    try:
+def pointed_at(fake: Fake, *, vendor_waits: bool = False) -> Iterator[None]:
+    """This process pointed at a fake: variables, an empty home, and what the vendor's client keeps in its modules."""
+    with (
+        vendor.kept(waits=vendor_waits),
+        home() as folder,
+        variables({**fake.environment, **folder}, removed(fake.environment)),
+    ):
+        vendor.refresh()
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+
+
+def settings_of(options: Mapping[str, Any], *more: str) -> Settings:
+    """The settings of these names. Raises TypeError for another, with what was probably meant of them and `more`."""
+    known = [one.name for one in fields(Settings)]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"there is no option {name!r}{advice(name, [*known, *more])}")
+    return Settings(**options)

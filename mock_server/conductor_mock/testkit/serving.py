@@ -6,38 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from requests.adapters import HTTPAdapter
-
-from conductor_mock.app import create_app
-from conductor_mock.serving.environment import API_KEY, removed
-from conductor_mock.serving.server import Server
-from conductor_mock.settings import Settings
-from conductor_mock.testkit.control import Control
+from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.fake import Fake
-from conductor_mock.testkit.mocking import home, new_account, variables
+from conductor_mock.testkit.mocking import new_account, pointed_at, settings_of
+from conductor_mock.testkit.places import Place, listening
 
 
 @contextmanager
 def served(**settings: Any) -> Iterator[Fake]:
     """A server of its own for the length of the block, frozen without `speed`, and the process pointed at it."""
-    options = Settings(**{"ephemeral": True, "speed": 0, **settings})
-    with Server(create_app(options)) as server, of_server(server) as fake:
+    with listening(settings_of(settings)) as place, account_of(place) as fake:
         yield fake
 
 
 @contextmanager
-def of_server(server: Server) -> Iterator[Fake]:
+def account_of(
+    place: Place, beginning: Beginning | None = None, *, vendor_waits: bool = False
+) -> Iterator[Fake]:
     """A new account of a server, emptied in the end, and the process pointed at it."""
-    account = new_account()
-    adapter = HTTPAdapter()
-    control = Control(server.url, account, adapter)
+    fake = Fake(place, new_account(), beginning)
     try:
-        control.sign_in()
-        fake = Fake(control, {**server.environment(), API_KEY: account.api_key()})
-        try:
-            with home() as folder, variables({**fake.environment, **folder}, removed(fake.environment)):
-                yield fake
-        finally:
-            fake.reset()
+        with pointed_at(fake, vendor_waits=vendor_waits):
+            yield fake
     finally:
-        adapter.close()
+        fake.start()
+        fake.empty()

@@ -1,13 +1,16 @@
-"""How a fake is moved: its clock, what goes wrong with requests, how tasks go."""
+"""How a fake is moved: its clock, what goes wrong with requests, how tasks go, what it is offered."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from conductor_contracts.contract import load as load_contract
+from conductor_contracts.problems import advice
 from conductor_mock.testkit.control import Control
-from conductor_mock.testkit.values import FaultRule
+from conductor_mock.testkit.values import AccountOptions, FaultRule
 
 
 class Clock:
@@ -63,16 +66,15 @@ class Faults:
     ) -> AskedFault:
         """Ask for a fault of requests for an operation (None: of any), `times` (None: of all), after `skip` of them.
 
-        `options` are those of the kind (docs/reference/server.md#faults). Raises ControlError for what cannot be meant.
+        `options` are those of the kind (docs/reference/server.md#faults). Raises ValueError for an operation that the
+        contract does not have, ControlError for what else cannot be meant.
         """
         rule = {
-            "match": {} if operation is None else {"operation": operation},
+            "match": {} if operation is None else {"operation": known_operation(operation)},
             "fault": {"kind": kind, **options},
             "times": times,
             "skip": skip,
         }
-        if times is None:
-            del rule["times"]
         return AskedFault(self._control, self._control.ask("POST", "faults", rule)["id"])
 
     @property
@@ -111,32 +113,78 @@ class AskedFault:
         return self.rule.consumed
 
 
-class Outcomes:
-    """How tasks go."""
+class Options:
+    """What decides an account's runs besides its requests."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def add(
+    @property
+    def now(self) -> AccountOptions:
+        """The options in force."""
+        return AccountOptions.of(self._control.ask("GET", "options"))
+
+    def change(
         self,
-        outcome: str | list[str],
         *,
-        duration: float | None = None,
-        exit_code: int | None = None,
-        **match: str,
+        seed: int | None = None,
+        fleet: int | None = None,
+        provider: str | None = None,
+        part_size: int | None = None,
+        release_scouts: bool | None = None,
     ) -> None:
-        """Let tasks that fit `match` (`jid`, `tid`, `frames`, `title`, ...) go so: one outcome, or one per attempt.
-
-        Rules added later come first. Raises ControlError for what cannot be meant.
-        """
-        more = {"duration": duration, "exit_code": exit_code}
-        rule = {
-            "match": match,
-            "outcome": outcome,
-            **{name: value for name, value in more.items() if value is not None},
+        """Change some of them (`AccountOptions`); None leaves one as it is. Raises ControlError."""
+        given = {
+            "seed": seed,
+            "fleet": fleet,
+            "provider": provider,
+            "part_size": part_size,
+            "release_scouts": release_scouts,
         }
-        self._control.ask("POST", "outcomes", rule)
+        self._control.ask(
+            "POST", "options", {name: value for name, value in given.items() if value is not None}
+        )
 
-    def clear(self) -> None:
-        """Tasks go as metadata and seed say."""
-        self._control.ask("DELETE", "outcomes")
+
+class Catalog:
+    """What the account is offered."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it, as a catalogue file has it (docs/reference/catalogue.md)."""
+        document: dict[str, Any] = self._control.ask("GET", "catalog")
+        return document
+
+    @property
+    def packages(self) -> list[dict[str, Any]]:
+        """The software packages, as packages.list answers them."""
+        return list(self.document["packages"])
+
+    @property
+    def projects(self) -> list[dict[str, Any]]:
+        """The projects, as projects.list answers them."""
+        return list(self.document["projects"])
+
+    @property
+    def instance_types(self) -> list[dict[str, Any]]:
+        """The machines, as instance_types.list answers them."""
+        return list(self.document["instance_types"])
+
+    def replace(self, document: Mapping[str, Any] | None) -> tuple[str, ...]:
+        """Give the account a catalogue of its own; what is left out is the server's, None is no catalogue of its own.
+
+        Answers what clients will pass over in it. Raises ControlError that says what is wrong with it.
+        """
+        taken = self._control.ask("PUT", "catalog", None if document is None else dict(document))
+        return tuple(taken["warnings"])
+
+
+def known_operation(name: str) -> str:
+    """An operation id of the contract. Raises ValueError with the one that was probably meant."""
+    known: Sequence[str] = list(load_contract().operations)
+    if name in known:
+        return name
+    raise ValueError(f"the contract has no operation {name!r}{advice(name, known)}")

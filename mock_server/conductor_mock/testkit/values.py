@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+INVALID = (400, 405, 415)
+"""Statuses of requests that no state would allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,52 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What is held for a path: its bytes, their md5 in base64, how many they are."""
+
+    path: str
+    md5: str
+    size: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that a job caused when it ended with `status`. `time` is ISO 8601 of the simulated clock."""
+
+    time: str
+    jid: str
+    status: str
+    to: tuple[str, ...]
+    subject: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Mail:
+        """A mail of the control API."""
+        return cls(record["time"], record["jid"], record["status"], tuple(record["to"]), record["subject"])
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOptions:
+    """What decides an account's runs besides its requests.
+
+    `fleet` is the most instances at once (0: no limit), `provider` the style of upload URLs (gcs, s3), `part_size` the
+    bytes beyond which a file is uploaded in parts.
+    """
+
+    seed: int
+    fleet: int
+    provider: str
+    part_size: int
+    release_scouts: bool
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> AccountOptions:
+        """The options of the control API."""
+        return cls(**{name: record[name] for name in NAMES_OF_OPTIONS})
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What was asked, and how it was answered: `operation` is None where no route fitted.
 
@@ -96,6 +145,16 @@ class Request:
     answer: Any
     fault: str | None
     warnings: tuple[str, ...]
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it matched no operation, or was refused since the contract does not have it so."""
+        return self.fault is None and (self.operation is None or self.status in INVALID)
+
+    @property
+    def reason(self) -> str:
+        """What a refusal says; empty where it says nothing."""
+        return str(self.answer.get("message", "")) if isinstance(self.answer, dict) else ""
 
     @property
     def key(self) -> str | None:
@@ -150,6 +209,25 @@ class FaultRule:
         return f"{what}: {self.seen} seen, {self.consumed} consumed"
 
 
+@dataclass(frozen=True, slots=True)
+class OutcomeRule:
+    """How tasks go that fit: how many do, and how many attempts went by it, when this was asked for."""
+
+    match: Mapping[str, Any]
+    outcome: str | tuple[str, ...] | None
+    seen: int
+    consumed: int
+
+    def __str__(self) -> str:
+        fitting = ", ".join(f"{name} {value!r}" for name, value in self.match.items()) or "any task"
+        what = "a duration" if self.outcome is None else f"outcome {_outcomes(self.outcome)}"
+        return f"{what} for {fitting}: {self.seen} seen, {self.consumed} consumed"
+
+
+def _outcomes(outcome: str | tuple[str, ...]) -> str:
+    return outcome if isinstance(outcome, str) else ", ".join(outcome)
+
+
 def _task(record: Mapping[str, Any]) -> Task:
     attempts = tuple(
         Attempt(each["started"], each["ended"], each["outcome"], each["exit_code"])
@@ -168,3 +246,7 @@ def _content(body: Mapping[str, Any] | None) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+NAMES_OF_OPTIONS = tuple(one.name for one in fields(AccountOptions))
+"""The options that an account has of its own."""

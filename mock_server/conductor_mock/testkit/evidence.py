@@ -1,0 +1,50 @@
+"""What became of a test, for whoever reads its failure: the journal in words, and the account as a bundle."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from conductor_contracts.problems import count
+from conductor_mock.testkit.fake import Fake
+
+TITLE = "conductor-mock"
+SHOWN = 200
+"""So many requests are shown, the last ones."""
+
+JOURNAL, BUNDLE = "journal.txt", "account.bundle"
+
+
+def journal(fake: Fake) -> str:
+    """What was asked and answered, and what the jobs came to: a line for each."""
+    requests = fake.requests()
+    left_out = [f"({count(len(requests) - SHOWN, 'request')} before)"] if len(requests) > SHOWN else []
+    lines = [
+        f"account {fake.account.client_id!r} at {fake.url}, {fake.clock.now:%Y-%m-%dT%H:%M:%SZ}",
+        *left_out,
+    ]
+    for request in requests[-SHOWN:]:
+        reason = f": {request.reason}" if request.status >= 400 and request.reason else ""
+        lines.append(f"{request}{reason}")
+        lines += [f"    warning: {text}" for text in request.warnings]
+    for job in fake.jobs:
+        tasks = ", ".join(f"{task.tid} {task.status}" for task in job.tasks[:20])
+        lines.append(f"job {job.jid} {job.status}, {job.description}: {tasks}")
+    lines += [str(rule) for rule in (*fake.faults.all, *fake.outcomes.all)]
+    return "\n".join(lines)
+
+
+def save(fake: Fake, folder: Path) -> str:
+    """Write the journal and a bundle into a folder; what the report of a test says of it."""
+    text = journal(fake)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JOURNAL).write_text(f"{text}\n", encoding="utf-8")
+    bundle = fake.save_bundle(folder / BUNDLE)
+    return (
+        f"{text}\nto look at it: conductor-mock serve --ephemeral, then conductor-mock bundle replay {bundle}"
+    )
+
+
+def folder_name(nodeid: str) -> str:
+    """A name for a folder of a test."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", nodeid).strip("-.")[-120:]

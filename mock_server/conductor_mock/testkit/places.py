@@ -1,0 +1,173 @@
+"""Where a fake is: in this process, on a socket of it, or elsewhere; how it is asked, taken away and brought back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from flask import Flask
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
+from conductor_mock.inprocess import HOST, InProcess, alias
+from conductor_mock.serving.environment import ADMIN_TOKEN, environment_of
+from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
+from conductor_mock.testkit.control import ControlError
+
+
+class Place(Protocol):
+    """A service that a fake is an account of."""
+
+    @property
+    def url(self) -> str:
+        """Its origin, for clients."""
+
+    @property
+    def control_url(self) -> str:
+        """Its origin for `control_adapter`."""
+
+    @property
+    def admin_token(self) -> str | None:
+        """What its control API wants to be shown."""
+
+    def control_adapter(self) -> BaseAdapter:
+        """A way to its control API that is open also while it is stopped."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point clients here; the key of an account is not among them, or is another one's."""
+
+    def stop(self) -> None:
+        """Let nobody answer at `url`. Raises ControlError where it cannot."""
+
+    def start(self) -> None:
+        """Answer again. Safe to call twice."""
+
+    def serve(self) -> AbstractContextManager[str]:
+        """The origin of a socket of it, for the length of the block."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A fake of this process, without a socket."""
+
+    service: InProcess
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    @property
+    def control_url(self) -> str:
+        return self.service.url
+
+    @property
+    def admin_token(self) -> str | None:
+        return service_of(self.service.app).settings.admin_token
+
+    def control_adapter(self) -> BaseAdapter:
+        return self.service.adapter(is_control=True)
+
+    def environment(self) -> dict[str, str]:
+        return self.service.environment()
+
+    def stop(self) -> None:
+        self.service.go_away()
+
+    def start(self) -> None:
+        self.service.come_back()
+
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        with Server(self.service.app, closes=False) as server, alias(server.url):
+            yield server.url
+
+
+class Listening:
+    """A fake of this process on a socket. Its control API is asked in memory, whether or not anybody listens."""
+
+    def __init__(self, app: Flask) -> None:
+        self._memory = InProcess(app)
+        self._server: Server | None = Server(app, closes=False)
+        self._server.start()
+        self._port = self._server.port
+        self.url = self._server.url
+        self.control_url = self._memory.url
+        self.admin_token = service_of(app).settings.admin_token
+
+    def control_adapter(self) -> BaseAdapter:
+        return self._memory.adapter(is_control=True)
+
+    def environment(self) -> dict[str, str]:
+        return {**self._memory.environment(), **environment_of(self.url)}
+
+    def stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def start(self) -> None:
+        if self._server is None:
+            self._server = Server(self._memory.app, port=self._port, closes=False)
+            self._server.start()
+
+    def serve(self) -> AbstractContextManager[str]:
+        return nullcontext(self.url)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A server that somebody else started. Its admin token, if it has one, is in the environment."""
+
+    url: str
+
+    @property
+    def control_url(self) -> str:
+        return self.url
+
+    @property
+    def admin_token(self) -> str | None:
+        return os.environ.get(ADMIN_TOKEN)
+
+    def control_adapter(self) -> BaseAdapter:
+        return HTTPAdapter()
+
+    def environment(self) -> dict[str, str]:
+        token = {} if self.admin_token is None else {ADMIN_TOKEN: self.admin_token}
+        return {**environment_of(self.url), **token}
+
+    def stop(self) -> None:
+        raise ControlError(
+            f"{self.url} serves others too and cannot be stopped by a test; a fault that resets connections, "
+            'faults.add(kind="reset", times=None), is a service that is not there for this account alone'
+        )
+
+    def start(self) -> None:
+        """It was never stopped."""
+
+    def serve(self) -> AbstractContextManager[str]:
+        return nullcontext(self.url)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[Listening]:
+    """A server of its own for the length of the block, data thrown away, its clock frozen without `speed`."""
+    options = replace(
+        settings,
+        ephemeral=settings.ephemeral or settings.data_dir is None,
+        speed=0 if settings.speed is None else settings.speed,
+        allow_hosts=(*settings.allow_hosts, HOST),
+    )
+    app = create_app(options)
+    try:
+        place = Listening(app)
+        try:
+            yield place
+        finally:
+            place.stop()
+    finally:
+        close_app(app)

@@ -1,0 +1,43 @@
+"""Waits that are counted instead of slept."""
+
+from __future__ import annotations
+
+import math
+import time
+from threading import Lock
+
+from conductor_mock.testkit.steering import Clock
+
+
+class Waits:
+    """Time that passes by being waited for. Safe to use from several threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waits: list[float] = []
+        self._lock = Lock()
+
+    @property
+    def all(self) -> tuple[float, ...]:
+        """Every wait, in seconds, in its order."""
+        with self._lock:
+            return tuple(self._waits)
+
+    @property
+    def seconds(self) -> float:
+        """How long was waited in all."""
+        return math.fsum(self.all)
+
+    def sleep(self, seconds: float) -> None:
+        """Count a wait, and let so much simulated time pass for the fake: what is waited for may come of it."""
+        with self._lock:
+            self._waits.append(seconds)
+        self._clock.advance(max(0.0, seconds))
+
+    def monotonic(self) -> float:
+        """Seconds since the beginning, as `time.monotonic` has them."""
+        return self.seconds
+
+    def now(self) -> float:
+        """Seconds since the epoch: wall time, and what was waited."""
+        return time.time() + self.seconds

@@ -1,0 +1,212 @@
+"""The fixtures, as a user's tests have them: what they give, what they fail a test for, what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from conductor_mock.app import create_app
+from conductor_mock.inprocess import in_process
+from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
+
+SUITE = """
+import os, subprocess, sys
+import pytest, requests
+from test_testkit_helpers import submit
+
+def test_in_process(conductor_in_process):
+    submit()
+    conductor_in_process.assert_called("jobs.create", times=1)
+    assert "this-process-only" in conductor_in_process.url
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_on_a_socket(conductor_mock, number):
+    assert submit() == "00001"
+    child = subprocess.run([sys.executable, "-c", "from test_testkit_helpers import submit; print(submit())"],
+                           capture_output=True, text=True)
+    assert child.stdout == "00002\\n", child.stderr
+    assert len(conductor_mock.jobs) == 2
+
+@pytest.mark.conductor_mock(strict=True, allow_unused=True)
+def test_strict(conductor_mock):
+    conductor_mock.faults.add("jobs.list")
+    assert submit() == "00001"
+
+def test_unused(conductor_in_process):
+    conductor_in_process.faults.add("jobs.list")
+
+def test_odd(conductor_in_process):
+    submit(frobnicate=1)
+
+@pytest.mark.conductor_mock(allow_warnings=True)
+def test_odd_and_allowed(conductor_in_process):
+    submit(frobnicate=1)
+
+def test_unused_outcome(conductor_mock):
+    conductor_mock.outcomes.add("failed", frames="7")
+
+def test_invalid(conductor_mock):
+    with pytest.raises(requests.HTTPError):
+        submit(tasks_data="none")
+
+@pytest.mark.conductor_mock(allow_invalid=True)
+def test_invalid_and_allowed(conductor_mock):
+    with pytest.raises(requests.HTTPError):
+        submit(tasks_data="none")
+
+@pytest.mark.conductor_mock(allow_unusd=True)
+def test_misspelt(conductor_mock):
+    pass
+
+@pytest.mark.conductor_mock("strict")
+def test_by_place(conductor_in_process):
+    pass
+
+@pytest.mark.conductor_mock(seed=7, speed=10, provider="s3")
+class TestOptionsOfAnAccount:
+    def test_on_the_socket(self, conductor_mock, request):
+        assert (conductor_mock.options.now.seed, conductor_mock.clock.speed) == (7, 10)
+
+    @pytest.mark.conductor_mock(seed=8)
+    def test_in_process(self, conductor_in_process):
+        options = conductor_in_process.options.now
+        assert (options.seed, options.provider) == (8, "s3")
+
+def test_stopped_and_left(conductor_mock):
+    conductor_mock.stop()
+
+@pytest.mark.conductor_mock(catalog="aws")
+def test_after_that(conductor_mock):
+    assert requests.get(conductor_mock.url + "/_mock/health").ok
+
+@pytest.fixture
+def mine(conductor_in_process):
+    return conductor_in_process
+
+def test_fails_beside_what_it_left(mine):
+    mine.faults.add("jobs.list")
+    submit()
+    raise AssertionError("for a reason")
+
+def test_fails_on_a_socket(conductor_mock):
+    jid = submit()
+    conductor_mock.clock.until(jid)
+    raise AssertionError("for a reason")
+"""
+
+HELPERS = """
+import json, os, requests
+
+def submit(**more):
+    url, key = os.environ["CONDUCTOR_URL"], json.loads(os.environ["CONDUCTOR_API_KEY"])
+    query = {"grant_type": "client_credentials", "scope": "user", "client_id": key["client_id"],
+             "client_secret": key["private_key"]}
+    token = requests.get(url + "/api/oauth_jwt", params=query).json()["access_token"]
+    job = {"project": "default", "instance_type": "n1-standard-2", "tasks_data": [{"command": "echo"}],
+           "output_path": "/out", **more}
+    answer = requests.post(url + "/jobs/", json=job, headers={"Authorization": "Bearer " + token})
+    answer.raise_for_status()
+    return answer.json()["jobid"]
+"""
+
+
+PLUGIN = ("-p", "no:conductor_mock", "-p", "conductor_mock.pytest_plugin")
+"""By its module, whether it is installed under its name or not."""
+
+
+def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest as a user would who has the kit installed."""
+    (folder / "test_suite.py").write_text(suite)
+    (folder / "test_testkit_helpers.py").write_text(HELPERS)
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n")
+    command = [sys.executable, "-m", "pytest", "-q", *PLUGIN, *options]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Path) -> None:
+    finished = run_suite(tmp_path, SUITE, "--conductor-mock-artifacts", "evidence")
+    shown = finished.stdout
+    assert "2 failed, 14 passed, 6 errors" in shown, shown + finished.stderr
+    for expected in (
+        r"never used: fault \d+ \(status for jobs\.list\): 0 seen, 0 consumed",
+        r"never used: outcome failed for frames '7': 0 seen, 0 consumed",
+        r"\(allow_unused=True for a test that may\)",
+        r"/frobnicate is not in the contract",
+        r"there is 1 invalid request:\n.*jobs\.create.*tasks_data",
+        r"there is no option 'allow_unusd'; did you mean 'allow_unused'\?",
+        r"takes options by name only, not 'strict'",
+    ):
+        assert re.search(expected, shown), expected
+    for name in ("test_fails_beside_what_it_left", "test_fails_on_a_socket"):
+        _, _, said = shown.partition(f"_ {name} _")
+        assert "jobs.create (POST /jobs/): 201" in said.partition("_ test_")[0]
+    assert (
+        "never used" not in shown.partition("_ test_fails_beside_what_it_left _")[2].partition("_ test_")[0]
+    )
+
+    failed = {folder.name for folder in (tmp_path / "evidence").iterdir()}
+    assert {
+        f"test_suite.py-{name}" for name in ("test_fails_on_a_socket", "test_unused", "test_odd")
+    } <= failed
+    folder = tmp_path / "evidence" / "test_suite.py-test_fails_on_a_socket"
+    assert "job 00001 success" in (folder / "journal.txt").read_text()
+    with in_process() as other:
+        answer = requests.post(
+            f"{other.url}/_mock/bundle",
+            (folder / "account.bundle").read_bytes(),
+            headers={"Content-Type": "application/zip"},
+        )
+        assert (answer.status_code, answer.json()["jobs"]) == (201, 1)
+
+
+@pytest.mark.slow
+def test_all_workers_may_use_one_server_that_somebody_else_started(tmp_path: Path) -> None:
+    with Server(create_app(Settings(ephemeral=True))) as server:
+        finished = run_suite(
+            tmp_path, SUITE, "-k", "socket or strict", "--conductor-mock-url", f"{server.url}/", "-n", "2"
+        )
+        shown = finished.stdout
+        assert "1 failed, 3 passed, 1 error" in shown, shown + finished.stderr
+        assert "strict of the marker conductor_mock of test_strict is for a whole server" in shown
+        accounts = requests.get(f"{server.url}/_mock/jobs", params={"account": "*"}).json()
+        assert accounts == {"jobs": []}
+    artifacts = re.search(r"bundle replay (\S+)", shown)
+    assert artifacts is not None
+    assert Path(artifacts[1]).is_file(), "without a folder of one's own it lies in that of pytest"
+
+
+@pytest.mark.slow
+def test_a_plugin_that_is_not_used_imports_nothing() -> None:
+    program = (
+        "import sys, pytest; before = set(sys.modules); import conductor_mock.pytest_plugin;"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "['conductor_mock', 'conductor_mock.pytest_plugin']\n"
+
+
+@pytest.mark.parametrize("missing", ["pytest", "hypothesis", "responses"])
+def test_without_the_extra_one_sentence_says_what_to_install(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from conductor_mock.testkit import mock_conductor\n"
+        "with mock_conductor() as fake: fake.assert_not_called('jobs.create')\n"
+        "import conductor_mock.pytest_plugin"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if missing == "pytest":
+        last = finished.stderr.splitlines()[-1]
+        assert last == "ImportError: the fixtures need pytest: pip install 'conductor-mock[testkit]'"
+    else:
+        assert finished.returncode == 0, finished.stderr
