@@ -102,8 +102,8 @@ def test_a_copy_that_is_taken_under_load_misses_nothing_acknowledged_and_tears_n
                 for path, content in mine:
                     assert stored[path] == md5_of(content)
                     assert copy.service.objects.has(digest(content))
-            for path in (folder / "objects").glob("??/*"):
-                assert digest(path.read_bytes()).hex() == path.name
+            for stored_file in (folder / "objects").glob("??/*"):
+                assert digest(stored_file.read_bytes()).hex() == stored_file.name
 
 
 def digest(content: bytes) -> bytes:

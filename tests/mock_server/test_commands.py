@@ -15,12 +15,14 @@ from click.testing import CliRunner, Result
 
 from conductor_mock.cli import main
 from conductor_mock.commands import COMMANDS
+from conductor_mock.commands.requests import followed
+from conductor_mock.commands.target import Target
 from conductor_mock.context import service_of
 from conductor_mock.inprocess import InProcess, in_process
 from conductor_mock.serving import ready
 from conductor_mock.settings import Settings
 from support.bundles import parts_of
-from support.server import ApiCaller, ManualWall
+from support.server import ApiCaller, ManualWall, candidate, md5_of
 
 CALLS = [
     ["clock"],
@@ -33,8 +35,19 @@ CALLS = [
     ["faults"],
     ["faults", "add"],
     ["faults", "clear"],
+    ["outcomes"],
+    ["outcomes", "add", "failed"],
+    ["outcomes", "clear"],
+    ["options"],
+    ["options", "set", "--seed", "1"],
+    ["catalog"],
+    ["catalog", "replace", "a.yaml"],
+    ["catalog", "reset"],
+    ["files"],
+    ["mails"],
     ["jobs"],
     ["requests"],
+    ["requests", "--follow"],
     ["requests", "--clear"],
     ["reset"],
 ]
@@ -226,6 +239,93 @@ def test_a_rule_says_its_conditions(caller: ApiCaller) -> None:
     assert "must be POINTER=VALUE" in run("faults", "add", "--body", "project", code=2).stderr
 
 
+def test_outcomes_are_listed_added_and_cleared(caller: ApiCaller) -> None:
+    assert said("outcomes") == said("outcomes", "list") == "no rules"
+    added = said(
+        "outcomes", "add", "preempted", "success", "--jid", "1", "--frames", "0-1", "--duration", "40"
+    )
+    assert added.splitlines() == ["jid 1, frames 0-1: preempted, success; 40 s", "2 tasks that fit now"]
+    rule = answered("outcomes", "add", "failed", "--exit-code", "9", "--metadata", "shot=7", "--owner", "kim")
+    assert rule["rules"][0] == {
+        "match": {"owner": "kim", "metadata": {"shot": 7}},
+        "outcome": "failed",
+        "exit_code": 9,
+    }
+    assert len(said("outcomes").splitlines()) == 2
+    run("outcomes", "clear")
+    assert said("outcomes") == "no rules"
+    assert "/0/outcome must be" in run("outcomes", "add", "--rule", '[{"outcome": "faild"}]', code=1).stderr
+    assert "did you mean 'failed'?" in run("outcomes", "add", "faild", code=1).stderr
+    assert "must be NAME=VALUE" in run("outcomes", "add", "failed", "--metadata", "shot", code=2).stderr
+
+
+def test_options_are_shown_and_changed(caller: ApiCaller) -> None:
+    before = answered("options")
+    shown = said("options", "set", "--seed", "7", "--provider", "s3", "--release-scouts")
+    changed = {**before, "seed": 7, "provider": "s3", "release_scouts": True}
+    assert answered("options", "show") == changed
+    assert {tuple(line.split()) for line in shown.splitlines()} == {
+        (name, "yes" if value is True else "no" if value is False else str(value))
+        for name, value in changed.items()
+    }
+    assert "name at least one option" in run("options", "set", code=2).stderr
+    assert "did you mean" not in run("options", "set", "--provider", "azure", code=1).stderr
+
+
+def test_a_catalog_is_shown_replaced_and_given_back(caller: ApiCaller, tmp_path: Path) -> None:
+    before = answered("catalog")
+    own = tmp_path / "own.yaml"
+    own.write_text("projects: [{id: '1', name: batman, status: active}]", encoding="utf-8")
+    assert said("catalog", "replace", str(own)).startswith("the catalogue was taken, its digest is ")
+    assert "1 project" in said("catalog").splitlines()
+    assert [project["name"] for project in answered("catalog")["projects"]] == ["batman"]
+    own.write_text("projects: 7", encoding="utf-8")
+    assert "projects" in run("catalog", "replace", str(own), code=1).stderr
+    own.write_text("", encoding="utf-8")
+    assert "holds no catalogue" in run("catalog", "replace", str(own), code=1).stderr
+    assert "No such file" in run("catalog", "replace", str(tmp_path / "none"), code=1).stderr
+    run("catalog", "reset")
+    assert answered("catalog") == before
+
+
+def test_files_and_mails_are_listed(caller: ApiCaller) -> None:
+    assert (said("files"), said("mails")) == ("no files", "no mails")
+    content = b"a scene"
+    body = {"upload_files": [candidate("/proj/a.ma", content)]}
+    url = caller.post("/api/v2/files/get_upload_urls", body).json()["singlePartURLs"][0]["preSignedURL"]
+    caller.request("PUT", url, data=content)
+    caller.submit(notify={"emails": ["kim@example.org"]})
+    run("clock", "until", "idle")
+    assert said("files") == f"{md5_of(content)}  7 bytes  /proj/a.ma"
+    (mail,) = answered("mails")["mails"]
+    assert (
+        said("mails") == f"{mail['time']}  00003  success  to kim@example.org: {mail['subject']}  kept here"
+    )
+
+
+def test_requests_are_followed_from_where_the_last_answer_ended(caller: ApiCaller, fake: InProcess) -> None:
+    target = Target(fake.url, None, None, as_json=False)
+    asks = iter([2, 0, 3])
+
+    def wait(_: float) -> None:
+        for _ in range(next(asks)):
+            caller.get("/api/v1/jobs")
+
+    pages = followed(target, {"operation": "jobs.list"}, wait)
+    assert [len(next(pages)) for _ in range(4)] == [0, 2, 0, 3]
+    ids = [entry["id"] for entry in answered("requests", "--operation", "jobs.list")["requests"]]
+    assert ids == sorted(set(ids))
+
+
+def test_following_ends_in_order(caller: ApiCaller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    lines = run("requests", "--follow", "--json").output.splitlines()
+    assert [json.loads(line)["operation"] for line in lines][-2:] == ["jobs.create"] * 2
+
+
 def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:
     caller.submit(future_field=1)
     lines = said("requests", "--operation", "jobs.create").splitlines()
@@ -327,6 +427,8 @@ def test_that_no_server_answers_is_said_with_what_to_do(
     monkeypatch.chdir(tmp_path)
     if "replay" in arguments:
         (tmp_path / "a.bundle").write_bytes(b"")
+    if "replace" in arguments:
+        (tmp_path / "a.yaml").write_text("projects: []", encoding="utf-8")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, and nobody listens
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"

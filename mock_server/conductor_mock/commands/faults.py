@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from conductor_contracts.problems import count
+from conductor_mock.commands.given import json_value, named_value
 from conductor_mock.commands.target import DefaultGroup, Target, target_options
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import KINDS
@@ -84,11 +85,14 @@ def add(target: Target, rule: str | None, kind: str, body_text: str | None, **op
     """Add a rule: requests that fit are refused, or their answers broken."""
     given = {name: value for name, value in options.items() if value is not None}
     if body_text is not None:
-        given["body"] = _body(body_text)
+        pointer, value = named_value("--body", body_text, "POINTER=VALUE, such as /project=demo")
+        given["body"] = {"pointer": pointer, "value": value}
     named = click.get_current_context().get_parameter_source("kind") is not ParameterSource.DEFAULT
     if rule is not None and (given or named):
         raise click.UsageError("--rule stands alone: say the rest in it")
-    answer = target.ask("POST", "faults", body=_made(kind, given) if rule is None else _parsed(rule))
+    answer = target.ask(
+        "POST", "faults", body=_made(kind, given) if rule is None else json_value("--rule", rule)
+    )
     target.show(answer, [_line(answer)])
 
 
@@ -107,23 +111,6 @@ def _made(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         "fault": {"kind": kind, **fault},
         **{name: given[name] for name in _CONDITIONS if name in given},
     }
-
-
-def _parsed(rule: str) -> Any:
-    try:
-        return json.loads(rule)
-    except ValueError as error:
-        raise click.BadParameter(f"is not JSON: {error}", param_hint="--rule") from None
-
-
-def _body(text: str) -> dict[str, Any]:
-    pointer, sign, value = text.partition("=")
-    if not sign:
-        raise click.BadParameter("must be POINTER=VALUE, such as /project=demo", param_hint="--body")
-    try:
-        return {"pointer": pointer, "value": json.loads(value)}
-    except ValueError:
-        return {"pointer": pointer, "value": value}
 
 
 def _line(rule: dict[str, Any]) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from conductor_mock.commands.target import Target, target_options
+
+LOOK_AGAIN_S = 1
+"""How long to wait before it is asked again for what has come."""
 
 
 @click.command()
@@ -15,24 +20,45 @@ from conductor_mock.commands.target import Target, target_options
 @click.option("--method", help="Only requests of this method.")
 @click.option("--path", help="Only requests whose path begins so.")
 @click.option("--limit", type=click.IntRange(1, 10_000), help="At most so many, the newest.  [default: 1000]")
+@click.option("--follow", "-f", is_flag=True, help="Go on with those that come, until Ctrl-C.")
 @click.option("--clear", is_flag=True, help="Forget them instead.")
 @target_options
-def requests(target: Target, clear: bool, limit: int | None, **filters: str | None) -> None:
-    """List the requests of an account, oldest first (--account '*': of all)."""
+def requests(target: Target, follow: bool, clear: bool, limit: int | None, **filters: str | None) -> None:
+    """List the requests of an account, oldest first (--account '*': of all).
+
+    With --follow --json each is an object on a line of its own.
+    """
     if clear:
-        if limit is not None or any(filters.values()):
+        if limit is not None or follow or any(filters.values()):
             raise click.UsageError("--clear forgets every request of the account; it takes no filter")
         target.ask("DELETE", "requests")
         target.show({"requests": []}, ["no requests any more"])
         return
     query = {**filters, "limit": None if limit is None else str(limit)}
+    if follow:
+        with suppress(KeyboardInterrupt):
+            for entries in followed(target, query, time.sleep):
+                for entry in entries:
+                    target.show_line(entry, _lines([entry]))
+        return
     answer = target.ask("GET", "requests", query=query)
-    target.show(answer, _lines(answer["requests"]))
+    target.show(answer, _lines(answer["requests"]) if answer["requests"] else ["no requests"])
+
+
+def followed(
+    target: Target, query: Mapping[str, str | None], wait: Callable[[float], None]
+) -> Iterator[list[dict[str, Any]]]:
+    """The entries there are, then again and again those that came since, with a `wait` of seconds between."""
+    entries: list[dict[str, Any]] = target.ask("GET", "requests", query=query)["requests"]
+    newest = 0
+    while True:
+        yield entries
+        newest = max((entry["id"] for entry in entries), default=newest)
+        wait(LOOK_AGAIN_S)
+        entries = target.ask("GET", "requests", query={**query, "after": str(newest)})["requests"]
 
 
 def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
-    if not entries:
-        yield "no requests"
     for entry in entries:
         operation = entry["operation"] or "no operation"
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from conductor_mock.serving import ready
 from conductor_mock.settings import DEFAULT_PORT, NoHomeError, default_data_dir
 from conductor_mock.store.database import is_locked
 
+NULL = object()
+"""A body of JSON null, where None is no body."""
 CONNECT_S = 10
 """How long a connection may take. An answer may take as long as it does: `until idle` is a long way."""
 
@@ -53,7 +56,7 @@ class Target:
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str | None] | None = None
     ) -> Any:
         """The JSON answer of one control call (None where there is none). Raises UnreachableError, RefusedError."""
-        data = b"" if body is None else json.dumps(body).encode("ascii")
+        data = b"" if body is None else json.dumps(None if body is NULL else body).encode("ascii")
         with requests.Session() as session:
             answer = self._send(session, method, path, data=data, query=query)
             return answer.json() if answer.content else None
@@ -80,6 +83,12 @@ class Target:
         else:
             for line in lines:
                 echo(line)
+
+    def show_line(self, record: Any, lines: Iterable[str]) -> None:
+        """Print one record of many at once: as an object on a line with `--json`, else in words."""
+        for line in [json.dumps(record)] if self.as_json else lines:
+            echo(line, raw=self.as_json)
+        sys.stdout.flush()
 
     def _send(
         self,

@@ -19,13 +19,14 @@ LIMIT = 1000
 
 @requests.get("/requests", endpoint="list")
 def list_() -> dict[str, Any]:
-    """What was asked and answered, oldest first: at most `limit` of the newest."""
+    """What was asked and answered, oldest first: at most `limit` of the newest, or of those behind `after`."""
     filters = request.args.to_dict()
     entries = service().journal.find(
         account=_account(),
         method=filters.get("method"),
         path=filters.get("path"),
         operation=_of_the_service(filters.get("operation")),
+        after=int(filters.get("after", 0)),
         limit=int(filters.get("limit", LIMIT)),
     )
     return {"requests": entries}

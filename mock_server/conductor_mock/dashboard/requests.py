@@ -72,7 +72,6 @@ def exchange(number: int) -> str:
         answer=_text(entry["response"]),
         curl=_curl(entry),
         test=_test(entry),
-        near_miss=_near_miss(entry),
     )
 
 
@@ -138,11 +137,3 @@ def _test(entry: dict[str, Any]) -> str:
     lines += ["    answer = requests.request("]
     lines += [f"        {argument}," for argument in (*arguments, "timeout=10")]
     return "\n".join([*lines, "    )", f"    assert answer.status_code == {entry['status']}"])
-
-
-def _near_miss(entry: dict[str, Any]) -> str:
-    """The operation that a request without one is closest to."""
-    if entry["operation"]:
-        return ""
-    nearest = service().contract.closest_operation(entry["method"], entry["path"])
-    return f"{nearest.method} {nearest.path} ({nearest.id})" if nearest else ""

@@ -80,11 +80,12 @@ class Journal:
         path: str | None = None,
         operation: str | None = None,
         before: int | None = None,
+        after: int = 0,
         limit: int = 1000,
         nobodys: bool = False,
     ) -> list[dict[str, Any]]:
-        """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix, and `before` an
-        id that theirs are below. `nobodys` are those that no account made: nobody knows whose they are.
+        """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix, and theirs are
+        ids below `before` and above `after`. `nobodys` are those that no account made: nobody knows whose they are.
         """
         where, values = _where(account=account, method=method, operation=operation)
         if nobodys:
@@ -95,6 +96,9 @@ class Journal:
         if before is not None:
             where.append("id < ?")
             values.append(before)
+        if after:
+            where.append("id > ?")
+            values.append(after)
         sql = "SELECT id, entry FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
         with self._lock:
             rows = self._connection.execute(sql + " ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
