@@ -246,9 +246,10 @@ def test_a_request_without_an_operation_names_the_closest_one(fake: Fake) -> Non
     caller = fake.newcomer()
     caller.get("/api/v1/project")
 
-    listed = markup(caller, "/requests", of="nobody")
+    listed = markup(caller, "/requests")
     number, *_ = re.findall(r'data-label="No\."><a href="/requests/(\d+)', listed)
-    assert "the closest is GET /api/v1/projects/ (projects.list)" in re.sub(
+    assert "Probably meant: GET /api/v1/projects/ (projects.list)" in re.sub(
         r"<[^>]*>", "", markup(caller, f"/requests/{number}")
     )
-    assert "/api/v1/project<" not in markup(caller, "/requests")
+    assert "/api/v1/project<" in listed
+    assert "/api/v1/project<" not in markup(caller, "/requests", of="nobody")

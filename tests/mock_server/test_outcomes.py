@@ -16,6 +16,7 @@ from conductor_mock.farm.commands import JobCreated, RulesChanged
 from conductor_mock.farm.outcomes import Plan
 from conductor_mock.farm.refusals import InvalidRequestError
 from conductor_mock.farm.state import Job
+from conductor_mock.farm.statuses import Outcome
 from support.simulated import MACHINE, Farm, job_of
 
 
@@ -231,9 +232,7 @@ def test_what_is_said_decides(
     farm = ruled(*rules)
     job = farm.submit(1, metadata=metadata)
     outcome, seconds, code = plan
-    assert outcomes.plan(farm.state, job, 0, 1) == Plan(
-        outcomes.Outcome(outcome), round(seconds * SECOND), code
-    )
+    assert outcomes.plan(farm.state, job, 0, 1) == Plan(Outcome(outcome), round(seconds * SECOND), code)
 
 
 def test_what_a_rule_preempts_is_preempted_within_its_duration() -> None:
@@ -321,7 +320,12 @@ def test_metadata_name_seconds_up_to_a_month_or_say_nothing(value: Any, read: fl
 def test_a_rule_that_decides_nothing_says_what_it_does_not_do() -> None:
     farm = Farm()
     job = farm.submit(6)
-    rules = [{"match": {"jid": "9"}}, {"match": {"tid": "1"}}, {"match": {"tid": "1"}}, {"match": {}}]
+    rules: list[dict[str, Any]] = [
+        {"match": {"jid": "9"}},
+        {"match": {"tid": "1"}},
+        {"match": {"tid": "1"}},
+        {"match": {}},
+    ]
     assert outcomes.out_of_reach(rules, farm.state) == (
         {(1, index) for index in range(6)},
         [

@@ -38,7 +38,9 @@ def requests() -> str:
     found = service().journal.find(
         account=None if nobodys else account_meant(),
         nobodys=nobodys,
-        **query,
+        operation=query.get("operation"),
+        method=query.get("method"),
+        path=query.get("path"),
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
         limit=PAGE + 1,
     )
