@@ -133,6 +133,11 @@ def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedPr
     )
 
 
+def reported(shown: str, name: str) -> str:
+    """What is said of a test's failure: as far as the heading of the next one, or the summary."""
+    return re.split(r"^[_=]{3,} .* [_=]{3,}$", shown.partition(f"_ {name} _")[2], flags=re.MULTILINE)[0]
+
+
 @pytest.mark.slow
 def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Path) -> None:
     finished = run_suite(tmp_path, SUITE, "--conductor-mock-artifacts", "evidence")
@@ -149,11 +154,8 @@ def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Pat
     ):
         assert re.search(expected, shown), expected
     for name in ("test_fails_beside_what_it_left", "test_fails_on_a_socket"):
-        _, _, said = shown.partition(f"_ {name} _")
-        assert "jobs.create (POST /jobs/): 201" in said.partition("_ test_")[0]
-    assert (
-        "never used" not in shown.partition("_ test_fails_beside_what_it_left _")[2].partition("_ test_")[0]
-    )
+        assert "jobs.create (POST /jobs/): 201" in reported(shown, name)
+    assert "never used" not in reported(shown, "test_fails_beside_what_it_left")
 
     failed = {folder.name for folder in (tmp_path / "evidence").iterdir()}
     assert {
