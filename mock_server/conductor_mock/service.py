@@ -273,7 +273,7 @@ def _server_options(
         release_scouts=settings.release_scouts,
         speed_millionths=speed,
         execute=0 if pool is None else pool.slots,
-        execute_account=ids.account_id(keys.client_id),
+        execute_account=ids.account_id(settings.execute_account or keys.client_id),
     )
 
 

@@ -23,8 +23,8 @@ class Settings:
     `fleet`, `provider`, `part_size` and `release_scouts` None keep what an account's log says (1, a fixed seed, no
     limit, gcs, 1 GiB and False for a new account). `catalog` None is the shipped one. `token_ttl_s` and `url_ttl_s`
     are wall seconds. With `execute` the tasks of the default account run for real, `execute_slots` at once (None:
-    one per processor), each at most `execute_timeout_s` wall seconds and `execute_max_output` bytes; `executor`
-    names a Dask cluster to run them on.
+    one per processor), each at most `execute_timeout_s` wall seconds, `execute_max_output` bytes, `execute_processes`
+    processes and `execute_memory` bytes of memory; `executor` names a Dask cluster to run them on.
     """
 
     data_dir: Path | None = None
@@ -58,6 +58,15 @@ class Settings:
     execute_slots: int | None = None
     execute_timeout_s: float = 3600
     execute_max_output: int = 10 * 1024 * MIB
+    execute_processes: int = 512
+    execute_memory: int | None = None
+    execute_account: str | None = None
+    """The `client_id` of the account whose tasks run for real; None is the default account."""
+    execute_sandbox: str = "auto"
+    """`bubblewrap`, `none`, or `auto`: bubblewrap where it works."""
+    execute_network: bool = False
+    execute_read: tuple[str, ...] = ()
+    """Paths of the machine that tasks in a sandbox can read besides its programs."""
     max_connections: int = MAX_CONNECTIONS
     """All together; those that say nothing make room for others."""
     head_timeout_s: float = HEAD_TIMEOUT_S

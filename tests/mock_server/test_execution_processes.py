@@ -109,7 +109,7 @@ def test_a_command_that_forks_for_ever_is_ended_whole(tmp_path: Path) -> None:
     report = run(order(folder, "while :; do sleep 1000 & done", processes=40))
 
     assert report.outcome == "failed"
-    assert report.reason == "it had more than 40 processes"
+    assert report.reason == "it had more than 40 processes (--execute-processes)"
     assert processes.members(None, folder.name) == []
 
 

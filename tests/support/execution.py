@@ -9,11 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from conductor_mock.execution import processes
+from conductor_mock.execution.order import Sandbox
+from conductor_mock.execution.sandbox import probe
 from support.server import ApiCaller, Fake, ManualWall, job_file, running
 
 PATIENCE_S = 40
 """How long a test waits for another process before it calls it dead; nothing is measured with it."""
+
+EXECUTING = {"execute": True, "execute_slots": 2, "execute_sandbox": "none"}
+
+NO_SANDBOX = probe(Sandbox())
+"""Why there can be no sandbox on this machine; empty where there can."""
+
+needs_sandbox = pytest.mark.skipif(bool(NO_SANDBOX), reason=NO_SANDBOX or "there is one")
+
+SANDBOXES = [pytest.param("none"), pytest.param("bubblewrap", marks=needs_sandbox)]
+"""Both kinds of `execute_sandbox`."""
 
 Json = dict[str, Any]
 
@@ -25,6 +39,7 @@ class Render:
     fake: Fake
     caller: ApiCaller
     data: Path
+    sandbox: str
 
     def submit(self, *commands: str, **fields: Any) -> str:
         """A job with a task per command; its output path is /proj/out. Its id."""
@@ -97,9 +112,9 @@ class Render:
 
 @contextmanager
 def executing(data: Path, wall: ManualWall | None = None, **settings: Any) -> Iterator[Render]:
-    """A fake with frozen time that runs up to two tasks at once, its data in `data`."""
-    with running(wall, **{"execute": True, "execute_slots": 2, "data_dir": data, **settings}) as fake:
-        yield Render(fake, fake.default_caller(), data)
+    """A fake with frozen time that runs up to two tasks at once, without a sandbox, its data in `data`."""
+    with running(wall, **{**EXECUTING, "data_dir": data, **settings}) as fake:
+        yield Render(fake, fake.default_caller(), data, str(settings.get("execute_sandbox", "none")))
 
 
 def eventually(probe: Callable[[], Any]) -> Any:

@@ -61,5 +61,7 @@ SLOW = (
     "tests/security/test_hostile_tasks.py",
     "tests/testkit/test_fake.py",
     "tests/testkit/test_places.py",
+    "tests/security/test_sandbox.py",
+    "tests/security/test_who_executes.py",
 )
 """Files whose tests start processes, or take more than two seconds together: `tests/conftest.py` marks them `slow`."""

@@ -151,6 +151,34 @@ def server_options(command: F) -> F:
             help="Bytes a task may write.",
         ),
         click.option(
+            "--execute-memory", type=click.IntRange(min=1), help="Bytes of memory a task may use. [no limit]"
+        ),
+        click.option(
+            "--execute-processes",
+            type=click.IntRange(min=1),
+            default=512,
+            show_default=True,
+            help="Processes a task may have at once.",
+        ),
+        click.option(
+            "--execute-sandbox",
+            type=click.Choice(["auto", "bubblewrap", "none"]),
+            default="auto",
+            show_default=True,
+            help="What keeps tasks from the rest of the machine; auto is bubblewrap where it works.",
+        ),
+        click.option("--execute-network", is_flag=True, help="Leave tasks in a sandbox the network."),
+        click.option(
+            "--execute-read",
+            type=LocalPath(resolve_path=True),
+            multiple=True,
+            metavar="PATH",
+            help="A path that tasks in a sandbox can read, besides the machine's programs.",
+        ),
+        click.option(
+            "--execute-account", metavar="CLIENT_ID", help="Whose tasks run. [the default account]"
+        ),
+        click.option(
             "--faults",
             type=LocalPath(path_type=Path, dir_okay=False),
             help="A YAML or JSON list of fault rules, for the default account.",
@@ -201,6 +229,12 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         execute_slots=options["execute_slots"],
         execute_timeout_s=options["execute_timeout"],
         execute_max_output=options["execute_max_output"],
+        execute_memory=options["execute_memory"],
+        execute_processes=options["execute_processes"],
+        execute_sandbox=options["execute_sandbox"],
+        execute_network=options["execute_network"],
+        execute_read=options["execute_read"],
+        execute_account=options["execute_account"],
         trust_proxy=options["trust_proxy"],
         max_connections=options["max_connections"],
         head_timeout_s=options["head_timeout"],

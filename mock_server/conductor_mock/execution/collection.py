@@ -137,7 +137,7 @@ def _behind(found: Found, output: int, place: str, spelling: str) -> Made | str:
     if spelling and target.startswith(spelling + "/"):
         start, target = output, target[len(spelling) :].lstrip("/")
     try:
-        handle = os.open(target, getattr(os, "O_PATH", 0) | os.O_CLOEXEC, dir_fd=start)
+        handle = os.open(target, os.O_PATH | os.O_CLOEXEC, dir_fd=start)
     except OSError:
         return "it is a link to nowhere"
     try:

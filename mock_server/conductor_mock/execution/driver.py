@@ -214,6 +214,7 @@ class Driver:
                 job.output_path,
                 job.environment,
                 created=(account.state.opened_us, job.created_us),
+                sandbox=self._pool.sandbox,
             )
             while len(self._recipes) >= RECIPES:
                 self._recipes.pop(next(iter(self._recipes)))

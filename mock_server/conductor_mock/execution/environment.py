@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from conductor_mock.execution.leaks import Guard, LeakError
 from conductor_mock.execution.processes import MARK
-from conductor_mock.execution.workspace import Workspace
 
 HANDED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 PRIVATE = ("HOME", "TMPDIR", "TMP", "TEMP")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a command finds its own: the folder that mapped paths lie in, HOME, and that for temporary files."""
+
+    folder: str
+    home: str
+    temporary: str
 
 
 class EnvironmentProblemError(ValueError):
@@ -22,7 +31,7 @@ class EnvironmentProblemError(ValueError):
 
 
 def compose(
-    job: Mapping[str, str], guard: Guard, workspace: Workspace, *, run: str, server: Mapping[str, str]
+    job: Mapping[str, str], guard: Guard, places: Places, *, run: str, server: Mapping[str, str]
 ) -> dict[str, str]:
     """The whole environment of a run. `job` is the payload's, whose values are mapped. Raises EnvironmentProblemError.
 
@@ -33,13 +42,13 @@ def compose(
     found |= {"PATH": path, "SHELL": "/bin/sh"}
     for name, value in job.items():
         _check(name, value)
-        found[name] = _mapped(name, value, guard, str(workspace.folder))
+        found[name] = _mapped(name, value, guard, places.folder)
     if job.get("PATH"):
         found["PATH"] = f"{found['PATH']}{os.pathsep}{path}"
     elif "PATH" in job:
         found["PATH"] = path
-    found |= dict.fromkeys(PRIVATE, str(workspace.temporary))
-    found["HOME"] = str(workspace.home)
+    found |= dict.fromkeys(PRIVATE, places.temporary)
+    found["HOME"] = places.home
     found[MARK] = run
     return found
 

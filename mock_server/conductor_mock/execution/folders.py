@@ -15,8 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NOTHING = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
+
+def _flags(*names: str) -> int:
+    """Flags of `open`, as far as this system has them: tasks run for real on Linux alone, which has all."""
+    return sum(getattr(os, f"O_{name}", 0) for name in names)
+
+
+_READ = _flags("RDONLY", "CLOEXEC")
+_FOLDER = _READ | _flags("DIRECTORY", "NOFOLLOW")
+_NOTHING = _flags("PATH", "NOFOLLOW", "CLOEXEC")
 """To look at something without doing anything to it: to open a device or a pipe may have an effect."""
 
 
@@ -71,7 +78,7 @@ def open_file(folder: int, name: str) -> int:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise LinkError(errno.EINVAL, "a link, or no file", name)
-        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{handle}", _READ)
     finally:
         os.close(handle)
 
@@ -182,11 +189,11 @@ def _is_folder(parent: int, name: str) -> bool:
 
 def _enter(parent: int, name: str) -> int:
     """A folder that is to be emptied, with every right to do so."""
-    handle = os.open(name, _NOTHING | os.O_DIRECTORY, dir_fd=parent)
+    handle = os.open(name, _NOTHING, dir_fd=parent)
     try:
         if os.fstat(handle).st_mode & stat.S_IRWXU != stat.S_IRWXU:
             os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)  # noqa: PTH101 - the descriptor's own
-        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{handle}", _READ | _flags("DIRECTORY"))
     finally:
         os.close(handle)
 

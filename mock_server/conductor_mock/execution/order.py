@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What ends a run: wall seconds, bytes that it writes (files and words), processes at once.
+    """What ends a run: wall seconds, bytes that it writes (files and words), processes and bytes of memory at once.
 
     `log` bytes of what it says are kept. Between a polite end and a hard one it has `grace_s`.
     """
@@ -22,7 +22,16 @@ class Limits:
     log: int = 8 * MIB
     files: int = 100_000
     processes: int = 512
+    memory: int | None = None
     grace_s: float = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A world of its own for each task: whether it has the network, and which paths of the machine it can also read."""
+
+    network: bool = False
+    readable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +45,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: everything is mapped already, and lies below `folder`. `output` is the folder to collect, by names.
-
-    Without an output path it is empty."""
+    """One run: everything is mapped as far as it has to be, and lies below `folder`. `output` is the folder to
+    collect, by names; it is empty without an output path.
+    """
 
     run: str
     folder: str
@@ -47,6 +56,8 @@ class Order:
     environment: dict[str, str]
     output: tuple[str, ...]
     limits: Limits
+    sandbox: Sandbox | None = None
+    """None: paths of the job were mapped into `folder`; else only drives were, and the rest is there as it is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_mock.execution import sandbox
+from conductor_mock.execution.order import Sandbox
+
 _DASK = re.compile(r"dask://([^/\s]+:[0-9]{1,5})/?")
 CONNECT_S = 10
 
@@ -20,11 +23,17 @@ class ExecutorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """An executor, how many runs it takes at once, and how to give it back."""
+    """An executor, how many runs it takes at once, and how to give it back.
+
+    `probe` says why runs cannot be put into a sandbox everywhere where they happen (empty: they can), `sandbox` into
+    which they are put.
+    """
 
     executor: Executor
     slots: int
     close: Callable[[], None]
+    probe: Callable[[Sandbox], str]
+    sandbox: Sandbox | None = None
 
 
 def open_pool(url: str | None, slots: int | None) -> Pool:
@@ -37,7 +46,7 @@ def open_pool(url: str | None, slots: int | None) -> Pool:
 
 def _local(slots: int) -> Pool:
     executor = ThreadPoolExecutor(slots, thread_name_prefix="run")
-    return Pool(executor, slots, executor.shutdown)
+    return Pool(executor, slots, executor.shutdown, sandbox.probe)
 
 
 def _dask(url: str, slots: int | None) -> Pool:
@@ -59,4 +68,9 @@ def _dask(url: str, slots: int | None) -> Pool:
             f"the Dask scheduler at {match[1]} has no workers; start some, or say --execute-slots"
         )
     executor: Executor = client.get_executor(pure=False)  # the same order twice is two runs
-    return Pool(executor, slots or threads, client.close)
+
+    def probe(wanted: Sandbox) -> str:
+        said: dict[str, str] = client.run(sandbox.probe, wanted)
+        return next((f"on the worker {worker}: {problem}" for worker, problem in said.items() if problem), "")
+
+    return Pool(executor, slots or threads, client.close, probe)

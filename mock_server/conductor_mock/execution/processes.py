@@ -8,6 +8,7 @@ was given to another process in the meantime is never hit.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ class Process:
     session: int
     threads: int
     started: int
+    memory: int = 0
+    """Bytes that it holds in memory, those that it shares with others included."""
 
 
 def is_supported() -> bool:
@@ -64,7 +67,13 @@ def look_at(pid: int) -> Process | None:
     if fields[0] in "ZX":
         return None
     return Process(
-        pid, int(fields[1]), int(fields[2]), int(fields[3]), threads=int(fields[17]), started=int(fields[19])
+        pid,
+        int(fields[1]),
+        int(fields[2]),
+        int(fields[3]),
+        threads=int(fields[17]),
+        started=int(fields[19]),
+        memory=int(fields[21]) * resource.getpagesize(),
     )
 
 
@@ -75,17 +84,22 @@ def members(leader: int | None, run: str) -> list[Process]:
     """
     table = list(all_processes())
     pids = {process.pid for process in table if process.session == leader or _is_marked(process.pid, run)}
+    return _with_children(table, pids)
+
+
+def started_by(leader: int) -> list[Process]:
+    """The processes of a run as far as they stay in its session or below it; cheaper than `members`."""
+    table = list(all_processes())
+    return _with_children(table, {process.pid for process in table if process.session == leader})
+
+
+def _with_children(table: list[Process], pids: set[int]) -> list[Process]:
     grown = True
     while grown:
         children = {process.pid for process in table if process.parent in pids} - pids
         pids |= children
         grown = bool(children)
     return [process for process in table if process.pid in pids]
-
-
-def in_session(leader: int) -> int:
-    """How many processes a run has, as far as they stay in its session; cheaper than `members`."""
-    return sum(process.session == leader for process in all_processes())
 
 
 def threads_of_user() -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from conductor_mock.execution import paths
-from conductor_mock.execution.environment import compose
+from conductor_mock.execution import paths, sandbox
+from conductor_mock.execution.environment import Places, compose
 from conductor_mock.execution.leaks import Guard, LeakError, guard
 from conductor_mock.execution.mapping import tree_of
-from conductor_mock.execution.order import Input, Limits, Order
+from conductor_mock.execution.order import Input, Limits, Order, Sandbox
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, permissions
 from conductor_mock.farm.payload import UploadFile
 
@@ -23,6 +23,7 @@ class Recipe:
     guard: Guard
     output_path: str
     environment: Mapping[str, str]
+    sandbox: Sandbox | None = None
 
     def order(
         self,
@@ -40,14 +41,18 @@ class Recipe:
         an impossible variable.
         """
         folder = str(workspace.folder)
+        places = Places(folder, str(workspace.home), str(workspace.temporary))
+        if self.sandbox is not None:
+            places = Places(sandbox.INSIDE, sandbox.HOME, sandbox.TEMPORARY)
         return Order(
             run=run,
             folder=folder,
             inputs=tuple(_input(file, folder, source) for file in self.files),
-            command=_mapped(command, self.guard, folder),
-            environment=compose(self.environment, self.guard, workspace, run=run, server=server),
+            command=_mapped(command, self.guard, places.folder),
+            environment=compose(self.environment, self.guard, places, run=run, server=server),
             output=tuple(output_names(self.output_path)),
             limits=limits,
+            sandbox=self.sandbox,
         )
 
 
@@ -65,12 +70,27 @@ def output_names(output_path: str) -> list[str]:
 
 
 def make(
-    files: Iterable[UploadFile], output_path: str, environment: Mapping[str, str], *, created: tuple[int, int]
+    files: Iterable[UploadFile],
+    output_path: str,
+    environment: Mapping[str, str],
+    *,
+    created: tuple[int, int],
+    sandbox: Sandbox | None = None,
 ) -> Recipe:
-    """The recipe of a job with these input files."""
+    """The recipe of a job with these input files. In a sandbox only what lies on drives is to be mapped."""
     files = tuple(files)
-    tree = tree_of((file.path for file in files), output_path)
-    return Recipe(created, files, guard(tree), output_path, environment)
+    named = [file.path for file in files]
+    mapped = output_path
+    if sandbox is not None:
+        named = [path for path in named if _has_drive(path)]
+        mapped = output_path if _has_drive(output_path) else ""
+    tree = tree_of(named, mapped)
+    return Recipe(created, files, guard(tree), output_path, environment, sandbox)
+
+
+def _has_drive(path: str) -> bool:
+    parsed = paths.parse(path)
+    return parsed is not None and bool(parsed.drive)
 
 
 def _mapped(command: str, guard: Guard, folder: str) -> str:

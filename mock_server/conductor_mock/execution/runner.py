@@ -19,10 +19,11 @@ import time
 from pathlib import Path
 from typing import IO
 
-from conductor_mock.execution import collection, folders, processes
+from conductor_mock.execution import collection, folders, processes, sandbox
 from conductor_mock.execution.collection import CollectionError
 from conductor_mock.execution.folders import LinkError
 from conductor_mock.execution.order import MIB, Order, Report
+from conductor_mock.execution.processes import Process
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.wire.masking import mask_variable
@@ -129,7 +130,12 @@ class _Run:
             return Report(Outcome.FAILED, code, why_ended or _why_it_failed(code, self._limits.output))
         if not order.output:
             return Report(Outcome.SUCCESS, 0)
-        collected = collection.collect(workspace.root, order.output, before)
+        collected = collection.collect(
+            workspace.root,
+            order.output,
+            before,
+            spelling="" if order.sandbox is None else sandbox.output_spelling(order),
+        )
         for line in collected.refused:
             self._log.note(f"[{line}]")
         if collected.unsaid:
@@ -174,13 +180,19 @@ class _Run:
         return why_ended, code if code >= 0 else 128 - code
 
     def _write_start(self) -> None:
+        order = self._order
+        arguments = ["/bin/sh", str(self._workspace.script)]
+        if order.sandbox is not None:
+            arguments = sandbox.arguments(order, order.sandbox)
+        memory = {} if self._limits.memory is None else {"AS": self._limits.memory}
         start = {
-            "arguments": ["/bin/sh", str(self._workspace.script)],
+            "arguments": arguments,
             "environment": self._order.environment,
             "limits": {
                 "CORE": 0,
                 "FSIZE": self._limits.output,
                 "NPROC": processes.threads_of_user() + NPROC_HEADROOM,
+                **memory,
             },
         }
         self._workspace.start.write_text(json.dumps(start), encoding="ascii")
@@ -210,12 +222,20 @@ class _Run:
         if now < self._next_look:
             return None
         problem = self._over()
-        if problem is None and processes.in_session(pid) > self._limits.processes:
-            self._is_a_crowd = True
-            problem = f"it had more than {self._limits.processes} processes"
+        if problem is None:
+            problem = self._crowd(processes.started_by(pid))
         done = time.monotonic()
         self._next_look = done + max(LOOK_S, 5 * (done - now))
         return problem
+
+    def _crowd(self, found: list[Process]) -> str | None:
+        limits = self._limits
+        if len(found) > limits.processes:
+            self._is_a_crowd = True
+            return f"it had more than {limits.processes} processes (--execute-processes)"
+        if limits.memory is not None and sum(process.memory for process in found) > limits.memory:
+            return f"it used more than {limits.memory} bytes of memory (--execute-memory)"
+        return None
 
     def _over(self) -> str | None:
         size, count = self._size()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from conductor_mock.auth.unnamed import ID_TOKEN, PROMPT_NONE
 from conductor_mock.execution import leftovers, processes
 from conductor_mock.execution.driver import Driver, Storage
-from conductor_mock.execution.order import Limits
+from conductor_mock.execution.order import Limits, Sandbox
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
+from conductor_mock.farm import ids
 from conductor_mock.settings import Settings
 from conductor_mock.store.keys import Keys
+
+log = logging.getLogger(__name__)
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@%-]+")
 
@@ -30,10 +37,7 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
             raise ExecutionError("--executor says where tasks run: it needs --execute too")
         return None
     if not settings.loopback:
-        raise ExecutionError(
-            "--execute runs what is submitted as a command of this machine: it is refused on an address that other "
-            "machines reach; listen on 127.0.0.1, without --trust-proxy"
-        )
+        _check_reached(settings)
     if not processes.is_supported():
         raise ExecutionError(
             "--execute needs Linux: elsewhere processes cannot be found again and ended surely"
@@ -44,22 +48,90 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
             "name another one with --data-dir"
         )
     try:
-        return open_pool(settings.executor, settings.execute_slots)
+        pool = open_pool(settings.executor, settings.execute_slots)
     except ExecutorError as error:
         raise ExecutionError(f"--executor {error}") from error
+    try:
+        return replace(pool, sandbox=_sandbox(settings, pool))
+    except BaseException:
+        pool.close()
+        raise
+
+
+def _check_reached(settings: Settings) -> None:
+    """What an address that other machines reach needs. Raises ExecutionError."""
+    missing = [
+        option
+        for option, value in (
+            ("--executor", settings.executor),
+            ("--execute-account", settings.execute_account),
+        )
+        if not value
+    ]
+    if missing:
+        raise ExecutionError(
+            "--execute runs what is submitted as a command: on an address that other machines reach it needs "
+            f"{' and '.join(missing)}, so that commands run elsewhere, and only for an account whose key "
+            "its owner has; or listen on 127.0.0.1, without --trust-proxy"
+        )
+
+
+def _sandbox(settings: Settings, pool: Pool) -> Sandbox | None:
+    """The sandbox that tasks are put into, and a line in the log that says which. Raises ExecutionError."""
+    relative = [path for path in settings.execute_read if not os.path.isabs(path)]  # noqa: PTH117 - a text
+    if relative:
+        raise ExecutionError(f"--execute-read needs an absolute path, got {relative[0]!r}")
+    wanted = Sandbox(settings.execute_network, settings.execute_read)
+    problem = "it is turned off (--execute-sandbox none)"
+    if settings.execute_sandbox != "none":
+        problem = pool.probe(wanted)
+        if not problem:
+            network = "with the network" if wanted.network else "without network"
+            log.info("tasks run for real in a sandbox of bubblewrap, %s", network)
+            return wanted
+        if settings.execute_sandbox == "bubblewrap":
+            raise ExecutionError(f"--execute-sandbox bubblewrap: {problem}")
+    log.warning("tasks run for real without a sandbox, and reach whatever you can: %s", problem)
+    return None
 
 
 def begin(settings: Settings, directory: Path, pool: Pool, keys: Keys, storage: Storage) -> Driver:
-    """Drive the default account. Raises ExecutionError, OSError.
+    """Drive the default account, or the one that is named. Raises ExecutionError, OSError.
 
-    Only that account runs commands: its key is in a file that nobody else reads, while anybody who reaches the port
-    could open another one.
+    Only that account runs commands: its key is in a file that nobody else reads, or was known before, while anybody who
+    reaches the port could open another one.
     """
+    if settings.execute_account not in (None, keys.client_id):
+        account_id = _named(str(settings.execute_account), storage)
+        return Driver(account_id, storage, directory.resolve(), pool, _limits(settings))
     account_id = storage.accounts.sign_in(keys.client_id, keys.private_key)
     if not storage.accounts.was_opened_with(account_id, keys.private_key):
         raise ExecutionError(
             f"--execute runs the jobs of the account {keys.client_id!r}, which somebody opened with another key than "
             f"the one in {directory / 'keys.json'}; use another data directory"
         )
-    limits = Limits(timeout_s=settings.execute_timeout_s, output=settings.execute_max_output)
-    return Driver(account_id, storage, directory.resolve(), pool, limits)
+    return Driver(account_id, storage, directory.resolve(), pool, _limits(settings))
+
+
+def _named(client_id: str, storage: Storage) -> str:
+    """The account of this `client_id`, if only its owner's key opens it. Raises ExecutionError."""
+    account_id = ids.account_id(client_id)
+    if client_id in (ID_TOKEN, PROMPT_NONE) or "@" in client_id:
+        raise ExecutionError(
+            f"--execute-account {client_id!r} is reached without a key: name an account that has one"
+        )
+    if not storage.accounts.knows(account_id):
+        raise ExecutionError(
+            f"--execute-account: there is no account {client_id!r} here, so that it would be the first visitor's; sign "
+            "in with its key before, at a server on the same data directory without --execute"
+        )
+    return account_id
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        timeout_s=settings.execute_timeout_s,
+        output=settings.execute_max_output,
+        processes=settings.execute_processes,
+        memory=settings.execute_memory,
+    )
