@@ -35,7 +35,8 @@ from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import Database, DatabaseError, first_line, lock_file, of_file
+from conductor_mock.store.checker import Checker, Found, check_directory
+from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create
 from conductor_mock.store.log import Log
@@ -242,6 +243,33 @@ def prune(settings: Settings, *, dry_run: bool) -> Swept:
         directory = _open_directory(settings, resources)
         url = settings.database_url or of_file(directory / "conductor.db")
         return sweep(resources.enter_context(Database(url)), directory, dry_run=dry_run)
+
+
+def check(settings: Settings, *, repair: bool) -> Found:
+    """Look through a data directory that no server uses for what is not as it was written, and set it aside or not.
+
+    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError.
+    """
+    wanted = settings.data_dir or default_data_dir()
+    if not wanted.is_dir():
+        raise DatabaseError(f"there is no data directory {wanted}: nothing to check")
+    found = Found()
+    with ExitStack() as resources:
+        directory = _open_directory(settings, resources)
+        url = settings.database_url or of_file(directory / "conductor.db")
+        file = file_of(url)
+        check_directory(directory, file, repair=repair, found=found)
+        if file is not None and not file.exists():
+            return found
+        try:
+            # It counts no transactions: what a server is told of a lost tail must not be taken back by looking.
+            database = resources.enter_context(Database(url, counts=repair))
+            Checker(database, directory, found, repair=repair).check()
+        except (DatabaseError, SQLAlchemyError) as error:
+            if not found.damages:
+                raise
+            found.add(f"the tables cannot be looked at: {first_line(error)}")
+    return found
 
 
 def _take_snapshots(accounts: Accounts) -> None:

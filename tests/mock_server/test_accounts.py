@@ -95,7 +95,7 @@ def test_a_restart_replays_only_what_came_after_the_snapshot(tmp_path: Path) -> 
         before = image(state_of(fake))
     connection = sqlite3.connect(tmp_path / "conductor.db")
     with connection:  # what the snapshot speaks of need not be read again
-        connection.execute("UPDATE log SET kind = 'unreadable' WHERE seq <= 2")
+        connection.execute("UPDATE log SET kind = 'unreadable', sum = NULL WHERE seq <= 2")
     connection.close()
     with running(data_dir=tmp_path) as fake:
         assert image(state_of(fake)) == before
@@ -339,7 +339,7 @@ def test_an_account_written_by_a_newer_version_says_so(tmp_path: Path) -> None:
         fake.crash()
     connection = sqlite3.connect(tmp_path / "conductor.db")
     with connection:
-        connection.execute("UPDATE log SET kind = 'job.dreamt'")
+        connection.execute("UPDATE log SET kind = 'job.dreamt', sum = NULL")
     connection.close()
     with running(data_dir=tmp_path) as fake:
         answer = fake.anonymous().sign_in()

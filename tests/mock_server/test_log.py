@@ -18,11 +18,12 @@ from conductor_mock.farm.fold import replay
 from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
-from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows, is_disk_full
+from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.tables import DECLARATIONS, META
+from conductor_mock.store.trouble import is_disk_full
 from conductor_mock.wire.md5 import from_base64
 from support.server import START_US, job_payload
 from support.states import image
@@ -269,7 +270,7 @@ def test_a_log_is_not_replaced_by_one_of_which_something_is_gone(tmp_path: Path,
 def test_a_kind_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     with opened(tmp_path) as stored:
         stored.log.append("5001", opening())
-    edit(tmp_path, "UPDATE log SET kind = 'job.dreamt'")
+    edit(tmp_path, "UPDATE log SET kind = 'job.dreamt', sum = NULL")
 
     with opened(tmp_path) as stored, pytest.raises(UnknownCommandError, match=r"'job\.dreamt'"):
         list(stored.log.read("5001"))
@@ -278,7 +279,7 @@ def test_a_kind_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_version_of_a_kind_that_is_newer_is_refused_by_number(tmp_path: Path) -> None:
     with opened(tmp_path) as stored:
         stored.log.append("5001", opening())
-    edit(tmp_path, "UPDATE log SET v = 9")
+    edit(tmp_path, "UPDATE log SET v = 9, sum = NULL")
 
     with (
         opened(tmp_path) as stored,

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.api.objects import MEDIA_TYPES, UNNAMED_TYPE, media_type
+from conductor_mock.api.signed import download_url
+from conductor_mock.farm.ids import account_id
 from support.security_page import PAGE
-from support.server import ApiCaller, md5_of, running
+from support.server import ORIGIN, ApiCaller, md5_of, running
 
 CONTENT = b"<html><script>fetch('/_mock/reset', {method: 'POST'})</script></html>"
 RUN = {
@@ -39,18 +41,12 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[tuple[ApiCaller, str]]:
-    """A caller, and the signed URL of an output whose bytes are a page with a script."""
+    """A caller, and the signed URL of a content whose bytes are a page with a script."""
     with running() as fake:
         caller = fake.caller()
-        caller.submit(output_path="/proj/out")
-        caller.post("/_mock/clock", {"until": "idle"}, query={"account": caller.client_id})
-        (record,) = caller.get("/downloads/00001").json()["downloads"]
-        (file, *_) = record["files"]
-        path = fake.service.objects.path(bytes.fromhex(file["url"].split("/objects/")[1].split("/")[1]))
-        path.chmod(0o600)
-        path.write_bytes(CONTENT)
-        assert md5_of(CONTENT) != file["md5"]
-        yield caller, file["url"]
+        caller.upload("/proj/x.html", CONTENT)
+        with fake.app.test_request_context(base_url=ORIGIN):
+            yield caller, download_url(account_id(caller.client_id), md5_of(CONTENT), "x.html")
 
 
 def named(url: str, name: str) -> str:

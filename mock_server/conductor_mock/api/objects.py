@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 from flask import Blueprint, Response, g, request
@@ -16,7 +15,14 @@ from conductor_mock.api.conditional import Decision, Validators, decide
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
-from conductor_mock.store.objects import Readable, TooLargeError, WrongContentError
+from conductor_mock.store.objects import (
+    DamagedContentError,
+    Readable,
+    TooLargeError,
+    WrongContentError,
+    blocks_of,
+    last_held_back,
+)
 from conductor_mock.store.parts import UnknownUploadError
 from conductor_mock.wire.md5 import from_base64, to_base64
 
@@ -117,15 +123,8 @@ def get(account_id: str, md5: str, name: str) -> Response:
     """
     signed.check("GET")
     digest = bytes.fromhex(md5)
-    try:
-        file = service().objects.path(digest).open("rb")
-    except FileNotFoundError:
-        raise not_found(
-            f"the content {to_base64(digest)} is gone: account {account_id} was reset since the URL was made"
-        ) from None
-    with ExitStack() as held:
-        held.callback(file.close)
-        there = os.fstat(file.fileno())
+    with ExitStack() as held, _told_if_gone(digest, account_id):
+        there = service().objects.path(digest).stat()
         validators = Validators(md5, int(there.st_mtime))
         decision = decide(request.method, request.headers.get, validators, there.st_size)
         _check_decision(decision, validators, there.st_size)
@@ -143,7 +142,8 @@ def get(account_id: str, md5: str, name: str) -> Response:
         if decision.status == 206:
             last = decision.first + decision.count - 1
             response.headers["Content-Range"] = f"bytes {decision.first}-{last}/{there.st_size}"
-        response.response = _blocks(file, decision.first, decision.count)
+        if request.method != "HEAD":
+            response.response = _sent(digest, decision, held)
         response.content_length = decision.count
         response.call_on_close(held.pop_all().close)
     return response
@@ -157,6 +157,30 @@ def _check_decision(decision: Decision, held: Validators, size: int) -> None:
     if decision.status == 416:
         message = f"the content has {size} bytes, and none of them are in the Range"
         raise Refusal(416, message, (Problem("Range", message),), {"Content-Range": f"bytes */{size}"})
+
+
+@contextmanager
+def _told_if_gone(digest: bytes, account_id: str) -> Iterator[None]:
+    """Refuse (404) what is not there any more."""
+    try:
+        yield
+    except DamagedContentError as error:
+        raise not_found(f"{error}; send it again, or render it again") from None
+    except FileNotFoundError:
+        raise not_found(
+            f"the content {to_base64(digest)} is gone: account {account_id} was reset since the URL was made"
+        ) from None
+
+
+def _sent(digest: bytes, decision: Decision, held: ExitStack) -> Iterator[bytes]:
+    """The bytes that are asked for. One that is found to be damaged while it is sent ends before its last block.
+
+    A range is read from a content that was checked as a whole.
+    """
+    if decision.status == 206:
+        file = held.enter_context(service().objects.checked(digest).open("rb"))
+        return _blocks(file, decision.first, decision.count)
+    return last_held_back(blocks_of(held.enter_context(service().objects.open(digest))))
 
 
 def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:

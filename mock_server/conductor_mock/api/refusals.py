@@ -31,6 +31,7 @@ from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
+from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.trouble import is_full, reason
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def handle_errors(app: Flask) -> None:
     for refused in (OSError, sa.exc.DBAPIError, sqlite3.Error):
         app.register_error_handler(refused, _system_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
-    for unreadable in (UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
+    for unreadable in (DamagedLogError, UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
         app.register_error_handler(unreadable, _unreadable_log)
     app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
     app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))

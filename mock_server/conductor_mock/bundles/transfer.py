@@ -31,6 +31,7 @@ from conductor_mock.farm.state import State
 from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Inventory
 from conductor_mock.store.keys import key_sha256
+from conductor_mock.store.objects import DamagedContentError
 from conductor_mock.version import version
 from conductor_mock.wire.md5 import from_base64
 
@@ -68,6 +69,8 @@ def save(service: Service, account_id: str, target: IO[bytes], *, with_files: bo
     )
     try:
         archive.write(target, manifest, lines, service.objects.open)
+    except DamagedContentError as error:
+        raise StateForbidsError(str(error)) from None
     except FileNotFoundError:
         raise StateForbidsError("the account was reset while it was being saved") from None
 

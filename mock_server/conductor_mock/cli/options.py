@@ -175,9 +175,7 @@ def server_options(command: F) -> F:
             metavar="PATH",
             help="A path that tasks in a sandbox can read, besides the machine's programs.",
         ),
-        click.option(
-            "--execute-account", metavar="CLIENT_ID", help="Whose tasks run. [the default account]"
-        ),
+        click.option("--execute-account", metavar="CLIENT_ID", help="Whose tasks run. [the default account]"),
         click.option(
             "--faults",
             type=LocalPath(path_type=Path, dir_okay=False),

@@ -29,6 +29,7 @@ from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
+from conductor_mock.service import check as check_data
 from conductor_mock.service import prune as prune_data
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, merged, removed
@@ -47,6 +48,7 @@ from conductor_mock.settings import (
 from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError, first_line, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 
@@ -55,6 +57,10 @@ GRACE_S = 5
 
 END_S = 30
 """How long it takes in all: runs and mails under way are ended in seconds, snapshots of a million tasks take seven."""
+
+
+DAMAGED = 1
+"""Exit code of `check` when something is damaged still."""
 
 
 class _Program(Commands):
@@ -140,6 +146,30 @@ def backup(data_dir: Path | None, folder: Path) -> None:
     except BackUpError as error:
         raise Unusable(str(error)) from None
     echo(f"{folder}: {made}")
+
+
+@main.command()
+@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
+@click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log.")
+@click.option(
+    "--repair", is_flag=True, help="Set aside what is damaged, so that a server goes on with the rest."
+)
+def check(data_dir: Path | None, database_url: str | None, repair: bool) -> None:
+    """Look through a data directory that no server uses for what is not as it was written.
+
+    Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
+    """
+    try:
+        found = check_data(Settings(data_dir=data_dir, database_url=database_url), repair=repair)
+    except DatabaseError as error:
+        raise Unusable(str(error)) from None
+    for what in found.damages:
+        echo(f"{'repaired' if what in found.repaired else 'damaged'}: {what}")
+    looked_at = ", ".join(f"{number:,} {what}" for what, number in found.looked_at.items())
+    echo(f"{len(found.left)} damaged, {len(found.repaired)} repaired; looked at {looked_at or 'nothing'}")
+    if found.repaired:
+        echo("what was set aside lies in the folder 'damaged' of the data directory")
+    sys.exit(DAMAGED if found.left else 0)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -278,6 +308,7 @@ def _open_server(host: str, port: int, options: Mapping[str, Any]) -> Server:
     try:
         app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
     except (
+        DamagedLogError,
         DatabaseError,
         NoHomeError,
         KeysError,

@@ -227,7 +227,10 @@ class Driver:
             md5 = self._storage.contents.held_md5(self._account_id, path)
         if md5 is None or not self._storage.contents.held(self._account_id, [md5]):
             return None
-        return str(self._storage.objects.path(from_base64(md5)))
+        try:
+            return str(self._storage.objects.checked(from_base64(md5)))
+        except FileNotFoundError:  # it was damaged, and is set aside
+            return None
 
     def _report(self, active: farm.Active, workspace: Workspace, report: Report) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""

@@ -63,7 +63,10 @@ class AccountContents:
         self._uploads = GroupCommit(self._insert_uploads)
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
-        """Those of some base64 md5s whose content this account holds."""
+        """Those of some base64 md5s whose content this account holds: it has its row, and lies in the store.
+
+        One that is gone, or was set aside as damaged, is thus asked for again.
+        """
         held: set[str] = set()
         if not md5s:
             return held
@@ -72,7 +75,7 @@ class AccountContents:
             for start in range(0, len(asked), _CHUNK):
                 values = {"account": account_id, "md5s": asked[start : start + _CHUNK]}
                 held.update(connection.execute(_HELD, values).scalars())
-        return held
+        return {md5 for md5 in held if self._objects.has(from_base64(md5))}
 
     def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:
         """Remember under which paths contents are wanted: `(path, base64 md5)` each."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.changes import Changes
 from conductor_mock.store.keys import Keys, is_same, key_sha256
-from conductor_mock.store.log import Log, bodies_of
+from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.server_options import ServerOptions
 from conductor_mock.store.slots import Slot, Slots
 from conductor_mock.store.snapshots import Snapshots
@@ -83,12 +83,16 @@ class Accounts:
         return [account_id for account_id in self.ids() if self._slots.time(account_id) is not None]
 
     def names(self, most: int) -> list[str]:
-        """The `client_id`s of the accounts, in order; of some if there are more than `most`. None is opened."""
+        """The `client_id`s of the accounts, in order; of some if there are more than `most`. None is opened.
+
+        One whose first command is damaged has no name any more.
+        """
         for account_id in self.ids()[:most]:
             if account_id not in self._names:  # it never changes
-                command = self._log.read_one(account_id, 1).command
-                assert isinstance(command, AccountOpened)  # noqa: S101 - it is the first of every log
-                self._names[account_id] = command.client_id
+                with suppress(DamagedLogError, KeyError):
+                    command = self._log.read_one(account_id, 1).command
+                    assert isinstance(command, AccountOpened)  # noqa: S101 - it is the first of every log
+                    self._names[account_id] = command.client_id
         return sorted(self._names.values())[:most]
 
     @contextmanager

@@ -5,8 +5,8 @@ One process owns a database at a time; the second is told so by name instead of 
 
 from __future__ import annotations
 
+import logging
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
+from conductor_mock.store import commits
 from conductor_mock.store.durable import private_database, private_file
-from conductor_mock.store.tables import META, METADATA
+from conductor_mock.store.sums import summed
+from conductor_mock.store.tables import META, complete
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _PG_LOCK = 0x436F6E64
@@ -47,14 +51,23 @@ def of_file(path: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(path.absolute()))
 
 
+def file_of(url: str | sa.URL) -> Path | None:
+    """The file of a SQLite database; None for one that has none, or is another's. Raises DatabaseError."""
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return _one_file(Path(parsed.database), _shown(parsed))
+
+
 class Database:
     """An engine, the right to write to it, and the tables above."""
 
-    def __init__(self, url: str | sa.URL, *, durable: bool = True) -> None:
+    def __init__(self, url: str | sa.URL, *, durable: bool = True, counts: bool = True) -> None:
         """Open the database at a SQLAlchemy URL, as a text or made by `of_file`, and take ownership of it.
 
         Raises DatabaseError.
-        A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server.
+        A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server. One that
+        `counts` its transactions says so when the last ones are gone (`commits.py`).
         """
         # FULL: a commit is on disk before the answer is sent
         self._synchronous = "FULL" if durable else "OFF"
@@ -66,12 +79,19 @@ class Database:
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
         self._writer: sa.Connection | None = None
+        self._counted_file: Path | None = None
+        self._commits: commits.Commits | None = None
         self.engine = self._connect(parsed)
         try:
             if self.backend == "sqlite":
                 # To take one from the pool and give it back costs as much as a commit.
                 self._writer = self.engine.connect()
             self._check_version()
+            if durable and counts:
+                self._count_from_here()
+        except OSError as error:
+            self.close()
+            raise self._cannot_open(parsed, error) from error
         except sa.exc.SQLAlchemyError as error:
             self.close()
             raise self._cannot_open(parsed, error) from error
@@ -95,6 +115,7 @@ class Database:
                 # The file and not its name: links give it several, and each would have a lock of its own.
                 self._file_lock = lock_file(file.with_name(file.name + ".lock"), self.shown_url)
                 private_database(file)
+                self._counted_file = commits.file_of(file)
                 engine = sa.create_engine(
                     url.set(database=str(file)), connect_args={"check_same_thread": False, "timeout": 60}
                 )
@@ -139,9 +160,30 @@ class Database:
                         f"{self.shown_url} was written by a newer conductor-mock (schema {schema}, this one reads "
                         f"{SCHEMA_VERSION}); upgrade, or use another data directory"
                     )
-            METADATA.create_all(connection)
-            row = {"name": "schema", "value": str(SCHEMA_VERSION)}
-            self.insert_new(connection, NewRows(META, [row]))
+            complete(connection)
+            rows = [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": commits.NAME, "value": "0"}]
+            self.insert_new(connection, NewRows(META, rows))
+
+    def _count_from_here(self) -> None:
+        """Count the transactions from now on, if there is a file; say so if the last ones of before are gone."""
+        path = self._counted_file
+        if path is None:
+            return
+        with self.read() as connection:
+            count = commits.counted(connection)
+        try:
+            lost = (commits.noted(path) or 0) - count
+        except ValueError as error:
+            log.warning("%s; it is written anew, and nothing else is lost", error)
+        else:
+            if lost > 0:
+                log.error(
+                    "%s has lost its last %d transactions, which were acknowledged: it is as it was before them. Put a "
+                    "copy of it back, or go on with what is there",
+                    self.shown_url,
+                    lost,
+                )
+        self._commits = commits.Commits(path, count)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -160,14 +202,19 @@ class Database:
             if self._writer is None:
                 with self.engine.begin() as connection:
                     yield connection
+            elif self._commits is None:
+                with self._writer.begin():
+                    yield self._writer
             else:
                 with self._writer.begin():
                     yield self._writer
+                    count = self._commits.next(self._writer)
+                self._commits.committed(count)
 
     def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
         if new.rows:
-            connection.execute(self._insert_ignoring(new.table), new.rows)
+            connection.execute(self._insert_ignoring(new.table), [summed(new.table, row) for row in new.rows])
 
     def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
         """The statement for a table, made once: to make it takes about as long as to run it."""
@@ -179,6 +226,9 @@ class Database:
 
     def close(self) -> None:
         """Give the database back."""
+        if self._commits is not None:
+            self._commits.close()
+            self._commits = None
         if self._writer is not None:
             self._writer.close()
         if self._held is not None:
@@ -195,21 +245,6 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-_DISK_FULL_OF_SQLITE = 13
-"""SQLITE_FULL, whose name Python knows from 3.11 on, as it knows the code of an error."""
-_TEXT_OF_SQLITE = "database or disk is full"
-_DISK_FULL_OF_POSTGRESQL = "53100"
-
-
-def is_disk_full(error: sa.exc.DBAPIError) -> bool:
-    """Whether the database refused because its disk is full."""
-    cause: Any = error.orig
-    if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", None)
-        return str(cause) == _TEXT_OF_SQLITE if code is None else code & 0xFF == _DISK_FULL_OF_SQLITE
-    return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
 
 
 _GLANCE_S = 0.5

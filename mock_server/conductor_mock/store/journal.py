@@ -10,7 +10,8 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,20 @@ BODY_BYTES = 64 * 1024
 KEEP = 10_000
 """Entries kept in all; older ones go first."""
 
+MOST_BYTES = 64 << 20
+"""Bytes of all entries together, likewise."""
+
+_SPARE = 20
+"""Where there are too many bytes, a twentieth of what is allowed goes too: not every request has to remove some."""
+
+_SUMMED = "account, operation, method, path, entry"
+ROW = f"id, {_SUMMED}, sum"
+"""The columns of a row, as `is_whole` takes them."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT, operation TEXT, method TEXT NOT NULL, path TEXT NOT NULL,
-    entry TEXT NOT NULL
+    entry TEXT NOT NULL, sum INTEGER
 );
 CREATE INDEX IF NOT EXISTS by_account ON requests (account, id);
 """
@@ -56,21 +67,58 @@ class Body:
 class Journal:
     """The last requests of every account in one SQLite file (or in memory with `path` None)."""
 
-    def __init__(self, path: Path | None, *, keep: int = KEEP) -> None:
+    def __init__(self, path: Path | None, *, keep: int = KEEP, most_bytes: int = MOST_BYTES) -> None:
         self._keep = keep
+        self._most = most_bytes
         self._lock = threading.Lock()
         self._connection = _open(path)
+        self._bytes = self._count()
+        self._last = self._newest()
+        if path is not None and path.stat().st_size > 2 * (most_bytes + self._bytes):
+            self._connection.execute("VACUUM")  # it was allowed more before
+
+    def _newest(self) -> int:
+        """The highest id that was ever given, be its entry kept or not."""
+        told = self._connection.execute(
+            "SELECT max(seq) FROM sqlite_sequence WHERE name = 'requests'"
+        ).fetchone()[0]
+        there = self._connection.execute("SELECT max(id) FROM requests").fetchone()[0]
+        return max(told or 0, there or 0)
+
+    def _count(self) -> int:
+        return int(self._connection.execute("SELECT total(length(entry)) FROM requests").fetchone()[0])
 
     def add(self, *, account: str | None, operation: str | None, entry: Mapping[str, Any]) -> None:
         """Keep one exchange. `entry` is JSON with at least `method` and `path`, secrets already masked."""
-        row = (account, operation, entry["method"], entry["path"], json.dumps(entry))
+        text = json.dumps(entry)
         with self._lock:
-            cursor = self._connection.execute(
-                "INSERT INTO requests (account, operation, method, path, entry) VALUES (?, ?, ?, ?, ?)", row
+            newest = self._last + 1
+            row = (newest, account, operation, entry["method"], entry["path"], text)
+            self._connection.execute(
+                f"INSERT INTO requests ({ROW}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - fixed names
+                (*row, _sum(*row)),
             )
-            newest = cursor.lastrowid or 0
+            self._last = newest
+            self._bytes += len(text)
             if newest % 100 == 0:
-                self._connection.execute("DELETE FROM requests WHERE id <= ?", (newest - self._keep,))
+                self._forget_up_to(newest - self._keep)
+            if self._bytes > self._most:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget the oldest entries, so that what is left is less than is allowed."""
+        wanted = self._bytes - self._most + self._most // _SPARE
+        last = 0
+        for number, size in self._connection.execute("SELECT id, length(entry) FROM requests ORDER BY id"):
+            if wanted <= 0:
+                break
+            last, wanted = number, wanted - size
+        self._forget_up_to(last)
+
+    def _forget_up_to(self, last: int) -> None:
+        sizes = "SELECT total(length(entry)) FROM requests WHERE id <= ?"
+        self._bytes -= int(self._connection.execute(sizes, (last,)).fetchone()[0])
+        self._connection.execute("DELETE FROM requests WHERE id <= ?", (last,))
 
     def find(
         self,
@@ -86,6 +134,7 @@ class Journal:
     ) -> list[dict[str, Any]]:
         """The newest `limit` exchanges that fit every given filter, oldest first; `path` is a prefix, and theirs are
         ids below `before` and above `after`. `nobodys` are those that no account made: nobody knows whose they are.
+        Those that were damaged on the disk are left out.
         """
         where, values = _where(account=account, method=method, operation=operation)
         if nobodys:
@@ -99,19 +148,19 @@ class Journal:
         if after:
             where.append("id > ?")
             values.append(after)
-        sql = "SELECT id, entry FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
+        sql = f"SELECT {ROW} FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
         with self._lock:
             rows = self._connection.execute(sql + " ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
-        return [{"id": number, **json.loads(entry)} for number, entry in reversed(rows)]
+        return [{"id": row[0], **json.loads(row[5])} for row in reversed(rows) if is_whole(row)]
 
     def one(self, number: int, *, account: str) -> dict[str, Any] | None:
         """The exchange of this id, if it is kept and of this account, or of nobody."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT entry FROM requests WHERE id = ? AND (account = ? OR account IS NULL)",
+                f"SELECT {ROW} FROM requests WHERE id = ? AND (account = ? OR account IS NULL)",  # noqa: S608 - fixed names
                 (number, account),
             ).fetchone()
-        return None if row is None else {"id": number, **json.loads(row[0])}
+        return {"id": number, **json.loads(row[5])} if row is not None and is_whole(row) else None
 
     def clear(self, account: str | None = None) -> None:
         """Forget one account's exchanges, or all of them."""
@@ -119,10 +168,20 @@ class Journal:
             self._connection.execute(
                 "DELETE FROM requests WHERE account = ? OR ? IS NULL", (account, account)
             )
+            self._bytes = self._count()
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def is_whole(row: Sequence[Any]) -> bool:
+    """Whether a row (`ROW`) is what was written; one of before there were checksums is taken as it is."""
+    return row[-1] is None or row[-1] == _sum(*row[:-1])
+
+
+def _sum(*values: object) -> int:
+    return zlib.crc32(repr(values).encode("utf-8", "backslashreplace"))
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
@@ -149,6 +208,8 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
         connection.executescript(_SCHEMA)
+        if "sum" not in {row[1] for row in connection.execute("PRAGMA table_info(requests)")}:
+            connection.execute("ALTER TABLE requests ADD COLUMN sum INTEGER")
     except BaseException:
         connection.close()
         raise

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import sqlalchemy as sa
 
 from conductor_mock.farm import snapshot
+from conductor_mock.farm.commands import AccountOpened, OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
-from conductor_mock.store import collector
+from conductor_mock.store import collector, heads
 from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
 from conductor_mock.store.objects import ObjectStore
-from conductor_mock.store.tables import LOG, META, SNAPSHOTS
+from conductor_mock.store.sums import chained, fits, row_sum, summed
+from conductor_mock.store.tables import HEADS, LOG, META, SNAPSHOTS, SUM
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024
@@ -31,6 +32,16 @@ _KIND_IN_USE = "command/"
 
 class ContentGoneError(LookupError):
     """A content that was stored a moment ago is gone: another account that had it was reset."""
+
+
+class DamagedLogError(Exception):
+    """What lies on the disk is not what was written; the text names it and says what to do."""
+
+    def __init__(self, account_id: str, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} of account {account_id} is damaged; stop the server and run 'conductor-mock check --repair'"
+        )
 
 
 class Log:
@@ -69,7 +80,7 @@ class Log:
             with self._database.write() as connection:
                 for new in rows:
                     self._database.insert_new(connection, new)
-                self._insert(connection, row)
+                self._insert(connection, [row], heads.sum_of(connection, account_id, record.seq - 1))
             self._noted.add(_note(row))
 
     def restart(self, account_id: str, first: Record) -> list[str]:
@@ -80,7 +91,7 @@ class Log:
         with self._stored(account_id, first) as row:
             with self._database.write() as connection:
                 bodies = _forget(connection, account_id)
-                self._insert(connection, row)
+                self._insert(connection, [row], None)
             self._noted.add(_note(row))
         return bodies
 
@@ -106,15 +117,13 @@ class Log:
         Answers what `restart` answers.
         """
         needed = {*contents, *bodies_of(rows)}
-        notes = {_note(row) for row in rows}
         with self._objects.lock.shared():  # nobody deletes contents meanwhile
             gone = [md5 for md5 in needed if not self._objects.has(from_base64(md5))]
             if gone:
                 raise ContentGoneError(gone[0])
             with self._database.write() as connection:
                 bodies = _forget(connection, account_id)
-                self._database.insert_new(connection, _in_use(notes))
-                connection.execute(_INSERT, list(rows))
+                self._insert(connection, rows, None)
                 also(connection)
         return bodies
 
@@ -125,28 +134,40 @@ class Log:
             return connection.execute(query).first() is not None
 
     def read(self, account_id: str, after: int = 0) -> Iterator[Record]:
-        """The commands of an account behind the `after`-th, in order. Raises UnknownCommandError."""
-        query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq > after).order_by(LOG.c.seq)
+        """The commands of an account behind the `after`-th, in order. Raises UnknownCommandError, DamagedLogError."""
+        query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq >= after).order_by(LOG.c.seq)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        for row in rows:
+            head = heads.noted(connection, account_id)
+        checked = chain_of(account_id, (dict(row._mapping) for row in rows), after, head)
+        for row in checked:
             yield self._record(row)
 
     def read_one(self, account_id: str, seq: int) -> Record:
-        """One command of an account. Raises KeyError."""
-        query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq == seq)
+        """One command of an account. Raises KeyError, DamagedLogError."""
+        query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq.in_([seq - 1, seq]))
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
+            rows = {row.seq: dict(row._mapping) for row in connection.execute(query)}
+        if seq not in rows:
             raise KeyError(seq)
-        return self._record(row)
+        if not fits(rows[seq - 1][SUM] if seq - 1 in rows else None, rows[seq]):
+            raise DamagedLogError(account_id, f"command {seq}")
+        return self._record(rows[seq])
+
+    def is_of_this_simulation(self, account_id: str) -> bool:
+        """Whether no other version of the simulation than this one has written to a log. Raises as `read` does."""
+        commands = (record.command for record in self.read(account_id))
+        return all(
+            command.options.simulation_version == SIMULATION_VERSION
+            for command in commands
+            if isinstance(command, (AccountOpened, OptionsChanged))
+        )
 
     def accounts(self) -> list[str]:
-        """The ids of all accounts, in order."""
+        """The ids of all accounts, in order; one whose log is gone is among them."""
         with self._database.read() as connection:
-            return list(
-                connection.execute(sa.select(LOG.c.account).distinct().order_by(LOG.c.account)).scalars()
-            )
+            ids = {*connection.execute(sa.select(LOG.c.account).distinct()).scalars()}
+            return sorted(ids.union(connection.execute(sa.select(HEADS.c.account)).scalars()))
 
     def save_snapshot(self, state: State) -> list[str]:
         """Keep `state` as the truth that later commands build on.
@@ -165,18 +186,24 @@ class Log:
             with content.placed(), self._database.write() as connection:
                 replaced = list(connection.execute(sa.select(SNAPSHOTS.c.body_md5).where(mine)).scalars())
                 connection.execute(SNAPSHOTS.delete().where(mine))
-                connection.execute(SNAPSHOTS.insert().values(row))
+                connection.execute(SNAPSHOTS.insert().values(summed(SNAPSHOTS, row)))
         return replaced
 
     def load_snapshot(self, account_id: str) -> State | None:
-        """The last snapshot of an account, if there is one."""
-        query = sa.select(SNAPSHOTS.c.body_md5).where(SNAPSHOTS.c.account == account_id)
+        """The last snapshot of an account, if there is one. Raises DamagedLogError."""
+        query = sa.select(SNAPSHOTS).where(SNAPSHOTS.c.account == account_id)
         with self._database.read() as connection:
-            md5 = connection.execute(query).scalar_one_or_none()
-        if md5 is None:
+            found = connection.execute(query).one_or_none()
+        if found is None:
             return None
-        with self._objects.open(from_base64(md5)) as lines, collector.resting():
-            return snapshot.read_parts(map(json.loads, lines))
+        row = dict(found._mapping)
+        if row[SUM] is not None and row[SUM] != row_sum(SNAPSHOTS, row):
+            raise DamagedLogError(account_id, "the snapshot")
+        try:
+            with self._objects.open(from_base64(row["body_md5"])) as lines, collector.resting():
+                return snapshot.read_parts(map(json.loads, lines))
+        except FileNotFoundError:
+            raise DamagedLogError(account_id, "the snapshot") from None
 
     @contextmanager
     def _stored(self, account_id: str, record: Record) -> Iterator[Row]:
@@ -188,16 +215,48 @@ class Log:
         with self._objects.write([text.encode("ascii")]) as content, content.placed():
             yield _columns(account_id, record, "", to_base64(content.md5))
 
-    def _insert(self, connection: sa.Connection, row: Row) -> None:
-        """Insert the row of a command, and a note that its kind is in use; `_noted` learns of it after the commit."""
-        note = _note(row)
-        if note not in self._noted:
-            self._database.insert_new(connection, _in_use([note]))
-        connection.execute(_INSERT, row)
+    def _insert(self, connection: sa.Connection, rows: Sequence[Row], previous: str | None) -> None:
+        """Insert rows of one account that follow one with the checksum `previous`, and note which kinds are in use.
 
-    def _record(self, row: Any) -> Record:
-        data = json.loads(self._objects.read(from_base64(row.body_md5)) if row.body_md5 else row.json)
-        return Record(row.seq, row.t_us, decode(row.kind, row.v, data))
+        `_noted` learns of a kind after the commit.
+        """
+        notes = sorted({note for row in rows if (note := _note(row)) not in self._noted})
+        self._database.insert_new(connection, _in_use(notes))
+        with_sums = []
+        for row in rows:
+            previous = chained(previous, row)
+            with_sums.append({**row, SUM: previous})
+        connection.execute(_INSERT, with_sums)
+        heads.move(connection, rows[-1]["account"], rows[-1]["seq"])
+
+    def _record(self, row: Row) -> Record:
+        try:
+            body = self._objects.read(from_base64(row["body_md5"])) if row["body_md5"] else row["json"]
+        except FileNotFoundError:
+            raise DamagedLogError(row["account"], f"the body of command {row['seq']}") from None
+        return Record(row["seq"], row["t_us"], decode(row["kind"], row["v"], json.loads(body)))
+
+
+def chain_of(account_id: str, rows: Iterable[Row], after: int, head: int) -> Iterator[Row]:
+    """The rows behind the `after`-th, each of them what was written, none missing up to `head`.
+
+    `rows` begin with the `after`-th itself, whose checksum the next one has in its own. Raises DamagedLogError.
+    """
+    previous: str | None = None
+    last = after
+    for row in rows:
+        if not isinstance(row["seq"], int):
+            raise DamagedLogError(account_id, f"command {last + 1}")
+        if row["seq"] > after:
+            if row["seq"] != last + 1:
+                raise DamagedLogError(account_id, f"command {last + 1}, which is gone,")
+            if not fits(previous, row):
+                raise DamagedLogError(account_id, f"command {row['seq']}")
+            last = row["seq"]
+            yield row
+        previous = row[SUM]
+    if last < head:
+        raise DamagedLogError(account_id, f"the end of the log (command {last + 1} to {head})")
 
 
 def _note(row: Row) -> str:
@@ -228,6 +287,7 @@ def _columns(account_id: str, record: Record, inline: str, body_md5: str | None)
 def _forget(connection: sa.Connection, account_id: str) -> list[str]:
     """Remove an account's log and snapshot; the base64 md5s of the bodies that they referred to."""
     bodies: list[str] = []
+    connection.execute(HEADS.delete().where(HEADS.c.account == account_id))
     for table in (LOG, SNAPSHOTS):
         mine = table.c.account == account_id
         query = sa.select(table.c.body_md5).where(mine, table.c.body_md5.is_not(None))

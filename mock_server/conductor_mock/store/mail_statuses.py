@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from conductor_mock.farm.state import Mail
 from conductor_mock.store.database import Database
+from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import MAIL_STATUSES
 
 STATES = WAITING, SENDING, SENT, FAILED, UNKNOWN, REPLAYED = (
@@ -80,8 +81,14 @@ class MailStatuses:
     def settle(self) -> None:
         """At a start: what was being sent when the server stopped may have arrived, and is not sent again."""
         values = {"state": UNKNOWN, "error": "the server stopped while it was being sent"}
+        sent = MAIL_STATUSES.c.state == SENDING
         with self._database.write() as connection:
-            connection.execute(MAIL_STATUSES.update().where(MAIL_STATUSES.c.state == SENDING).values(values))
+            rows = [
+                {**row._mapping, **values} for row in connection.execute(sa.select(MAIL_STATUSES).where(sent))
+            ]
+            connection.execute(MAIL_STATUSES.delete().where(sent))
+            if rows:
+                connection.execute(MAIL_STATUSES.insert(), [summed(MAIL_STATUSES, row) for row in rows])
 
     def forget(self, account_id: str) -> None:
         """The account was reset."""
@@ -108,7 +115,7 @@ def _is(account_id: str, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _row(account_id: str, key: Key, status: MailStatus) -> dict[str, object]:
-    return {
+    row = {
         "account": account_id,
         "job": key.job,
         "t_us": key.t_us,
@@ -119,3 +126,4 @@ def _row(account_id: str, key: Key, status: MailStatus) -> dict[str, object]:
         "error": status.error,
         "next_us": status.next_us,
     }
+    return summed(MAIL_STATUSES, row)

@@ -6,19 +6,31 @@ never of a path that a client sent.
 
 from __future__ import annotations
 
+import hashlib
+import io
+import logging
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.wire.md5 import to_base64
 
+log = logging.getLogger(__name__)
+
 BLOCK = 1 << 18
+
+DAMAGED = "damaged"
+"""The folder of a data directory for what was found to be damaged."""
+
+_REMEMBERED = 10_000
+"""Contents that `ObjectStore.checked` need not read again."""
 
 
 class Readable(Protocol):
@@ -33,12 +45,36 @@ def blocks_of(stream: Readable) -> Iterator[bytes]:
         yield block
 
 
+def last_held_back(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, each handed out when the next one, or the end, was come to: what ends badly is not whole then.
+
+    The first two are fetched at once: a small content that is damaged is found so before anything of it is sent.
+    """
+    return _in_order(next(blocks, b""), next(blocks, None), blocks)
+
+
+def _in_order(waiting: bytes, following: bytes | None, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    while following is not None:
+        yield waiting
+        waiting, following = following, next(blocks, None)
+    yield waiting
+
+
 class WrongContentError(ValueError):
     """A body that is not what was declared; nothing of it was stored."""
 
 
 class TooLargeError(WrongContentError):
     """A body of more bytes than are taken where none were declared."""
+
+
+class DamagedContentError(FileNotFoundError):
+    """A content that is not what was stored. It was set aside, and is thus not there any more."""
+
+    def __init__(self, md5: bytes) -> None:
+        super().__init__(
+            f"the content {to_base64(md5)} was damaged on the disk of the server and is set aside"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +113,10 @@ class ObjectStore:
         self._durable = durable
         self._objects = root / "objects"
         self._incoming = root / "incoming"
+        self._damaged = root / DAMAGED
+        self._guard = threading.Lock()
+        self._seen: dict[bytes, tuple[int, int, int]] = {}
+        """Contents that `checked` has read, as they were then: inode, size, time of the last write."""
         private_folder(self._objects)
         private_folder(self._incoming)
         for leftover in self._incoming.iterdir():  # a crash left these; only one process owns the directory
@@ -91,12 +131,45 @@ class ObjectStore:
         return self.path(md5).exists()
 
     def open(self, md5: bytes) -> IO[bytes]:
-        """A stored content for reading. Raises FileNotFoundError."""
-        return self.path(md5).open("rb")
+        """A stored content to be read from its beginning to its end. Raises FileNotFoundError.
+
+        Whoever comes to the end of one that is not what was stored gets a DamagedContentError instead of the end.
+        """
+        return io.BufferedReader(_Checked(self, md5, self.path(md5).open("rb", buffering=0)), BLOCK)
 
     def read(self, md5: bytes) -> bytes:
-        """A stored content, whole. Raises FileNotFoundError."""
-        return self.path(md5).read_bytes()
+        """A stored content, whole. Raises FileNotFoundError, DamagedContentError."""
+        with self.open(md5) as file:
+            return file.read()
+
+    def checked(self, md5: bytes) -> Path:
+        """Where a content lies that is what was stored. Raises FileNotFoundError, DamagedContentError.
+
+        It is read for that, unless it was before and nobody has written to it since.
+        """
+        path = self.path(md5)
+        there = path.stat()
+        seen = (there.st_ino, there.st_size, there.st_mtime_ns)
+        with self._guard:
+            if self._seen.get(md5) == seen:
+                return path
+        with self.open(md5) as file:
+            for _ in blocks_of(file):
+                pass
+        with self._guard:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[md5] = seen
+        return path
+
+    def set_aside(self, md5: bytes) -> None:
+        """Move a damaged content to where nobody takes it for one, for people to look at."""
+        private_folder(self._damaged)
+        try:
+            self.path(md5).replace(self._damaged / md5.hex())
+        except FileNotFoundError:  # somebody else found it damaged, too
+            return
+        log.error("the content %s is damaged and is set aside as damaged/%s", to_base64(md5), md5.hex())
 
     def receive(
         self, stream: Readable, *, md5: bytes, size: int | None = None, most: int | None = None
@@ -152,3 +225,29 @@ class ObjectStore:
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
+
+
+class _Checked(io.RawIOBase):
+    """A content as it is read from its beginning; what it is, is compared at its end."""
+
+    def __init__(self, store: ObjectStore, md5: bytes, file: io.FileIO) -> None:
+        self._store = store
+        self._expected = md5
+        self._file = file
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)
+        count = self._file.readinto(view)
+        self._digest.update(view[:count])
+        if count == 0 and len(view) and self._digest.digest() != self._expected:
+            self._store.set_aside(self._expected)
+            raise DamagedContentError(self._expected)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -54,6 +54,11 @@ class ReceivedPart:
     file: NewFile
 
 
+def upload_id_of(account_id: str, md5: str, size: int, part_size: int) -> str:
+    """The id of an upload: a function of what is uploaded."""
+    return hashlib.sha256(f"{account_id}\n{md5}\n{size}\n{part_size}".encode()).hexdigest()[:32]
+
+
 class PartsError(ValueError):
     """Parts that do not make the whole; the message names the part."""
 
@@ -86,8 +91,7 @@ class Parts:
 
     def begin(self, account_id: str, *, md5: str, size: int, part_size: int) -> Multipart:
         """The upload of this content in parts of this size; the same one whenever it is asked for."""
-        digest = hashlib.sha256(f"{account_id}\n{md5}\n{size}\n{part_size}".encode()).hexdigest()
-        upload = Multipart(digest[:32], md5, size, part_size)
+        upload = Multipart(upload_id_of(account_id, md5, size, part_size), md5, size, part_size)
         row = {
             "account": account_id,
             "upload_id": upload.upload_id,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from conductor_mock.farm.state import State
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.log import Log
+from conductor_mock.store.log import DamagedLogError, Log
 from conductor_mock.store.slots import Slot
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,18 @@ class Snapshots:
         self._contents = contents
 
     def load(self, slot: Slot, account_id: str) -> State | None:
-        """The state of the last snapshot, if there is one."""
-        state = self._log.load_snapshot(account_id)
+        """The state of the last snapshot, if there is one. Raises DamagedLogError.
+
+        One that is damaged is done without where a replay of the whole log comes to the same state: it was made by this
+        version of the simulation alone.
+        """
+        try:
+            state = self._log.load_snapshot(account_id)
+        except DamagedLogError as error:
+            if not self._log.is_of_this_simulation(account_id):
+                raise
+            log.warning("%s; the whole log of the account is replayed instead", str(error).partition(";")[0])
+            state = None
         slot.snapshot_seq = 0 if state is None else state.seq
         slot.snapshot_due = SNAPSHOT_EVENTS if state is None else _next_due(state)
         return state

@@ -56,14 +56,25 @@ def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swep
     return swept
 
 
+def contents_there(directory: Path) -> Iterator[tuple[bytes, Path]]:
+    """The contents of a data directory by the md5 that each is named as. What is named otherwise is none of ours."""
+    for folder in _folders(directory / "objects"):
+        for entry in _files(folder):
+            digest = _digest_of(entry.name)
+            if digest is not None:
+                yield digest, entry
+
+
+def parts_there(directory: Path) -> Iterator[Path]:
+    """The parts of uploads in a data directory."""
+    for account in _folders(directory / "parts"):
+        for upload in _folders(account):
+            yield from _files(upload)
+
+
 def _unreferenced(database: Database, objects: Path) -> Iterator[tuple[Path, int]]:
     """Contents, with their bytes. What is not named as a content is left alone: it is none of ours."""
-    there = {
-        digest: entry
-        for folder in _folders(objects)
-        for entry in _files(folder)
-        if (digest := _digest_of(entry.name)) is not None
-    }
+    there = dict(contents_there(objects.parent))
     with database.read() as connection:
         for column in (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5):
             if not there:

@@ -6,6 +6,14 @@ import sqlalchemy as sa
 
 METADATA = sa.MetaData()
 
+SUM = "sum"
+"""The column of a row's checksum (`sums.py`); NULL in rows of before there were any."""
+
+
+def _sum() -> sa.Column[str]:
+    return sa.Column(SUM, sa.Text, nullable=True)
+
+
 META = sa.Table(
     "meta",
     METADATA,
@@ -22,7 +30,16 @@ LOG = sa.Table(
     sa.Column("v", sa.Integer, nullable=False),
     sa.Column("json", sa.Text, nullable=False),
     sa.Column("body_md5", sa.Text, nullable=True),
+    _sum(),
 )
+HEADS = sa.Table(
+    "heads",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)
+"""The last command of each log, so that one is noticed that ends too early."""
+
 SNAPSHOTS = sa.Table(
     "snapshots",
     METADATA,
@@ -30,6 +47,7 @@ SNAPSHOTS = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("simulation_version", sa.Integer, nullable=False),
     sa.Column("body_md5", sa.Text, nullable=False),
+    _sum(),
 )
 ACCOUNT_CONTENTS = sa.Table(
     "holdings",
@@ -38,6 +56,7 @@ ACCOUNT_CONTENTS = sa.Table(
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),  # simulated: what is stored is billed by the day
+    _sum(),
 )
 OUTPUTS = sa.Table(
     "outputs",
@@ -46,6 +65,7 @@ OUTPUTS = sa.Table(
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),
+    _sum(),
 )
 """Contents that tasks made. They are stored and billed as uploads are, and never mistaken for one."""
 
@@ -57,6 +77,7 @@ MULTIPARTS = sa.Table(
     sa.Column("md5", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("part_size", sa.BigInteger, nullable=False),
+    _sum(),
 )
 MAIL_STATUSES = sa.Table(
     "deliveries",
@@ -70,6 +91,7 @@ MAIL_STATUSES = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("next_us", sa.BigInteger, nullable=False),
+    _sum(),
 )
 DECLARATIONS = sa.Table(
     "declarations",
@@ -78,3 +100,24 @@ DECLARATIONS = sa.Table(
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("path", sa.Text, primary_key=True),
 )
+
+
+def complete(connection: sa.Connection) -> None:
+    """Make what is missing: all tables of a new database, or what versions since then have added to an older one.
+
+    Columns that were added may be NULL, so an older version still reads and writes the database.
+    """
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    METADATA.create_all(connection)
+    quote = connection.dialect.identifier_preparer.quote
+    for table in METADATA.sorted_tables:
+        if table.name not in there:
+            continue
+        has = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.c:
+            if column.name not in has:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}"
+                )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from typing import Any
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import first_line, is_disk_full
+from conductor_mock.store.database import first_line
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Nothing more is taken; what was refused may be taken once there is room."""
@@ -63,3 +64,18 @@ def _of_database(error: BaseException | None) -> str | None:
     if error is None or "DatabaseError" not in kinds or kinds & ours:
         return None
     return f"its database refuses ({first_line(error)})"
+
+
+_DISK_FULL_OF_SQLITE = 13
+"""SQLITE_FULL, whose name Python knows from 3.11 on, as it knows the code of an error."""
+_TEXT_OF_SQLITE = "database or disk is full"
+_DISK_FULL_OF_POSTGRESQL = "53100"
+
+
+def is_disk_full(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database refused because its disk is full."""
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return str(cause) == _TEXT_OF_SQLITE if code is None else code & 0xFF == _DISK_FULL_OF_SQLITE
+    return getattr(cause, "sqlstate", None) == _DISK_FULL_OF_POSTGRESQL
