@@ -314,6 +314,11 @@ def test_nothing_comes_from_elsewhere() -> None:
             assert not re.search(r"(?:https?:)?//[a-z]", file.read_text(encoding="utf-8")), file
 
 
+def test_the_script_is_smaller_than_what_a_library_would_be() -> None:
+    """docs/background.md says why there is none."""
+    assert (Path(shown.__file__).parent / "assets" / "live.js").stat().st_size < 12_000
+
+
 def test_search_finds_jobs_requests_and_packages(fake: Fake) -> None:
     caller = fake.newcomer()
     caller.submit(job_title="The signal lamp")

@@ -18,7 +18,9 @@ REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "server.md").rea
 
 
 ASSETS = {"/assets/style.css": "text/css", "/assets/live.js": "text/javascript"}
+EVENTS = "/events"
 PICTURE = "/jobs/JID/TID/thumbnail/NUMBER"
+OTHER_KINDS = {PICTURE: "image/png", EVENTS: "text/event-stream"}
 MARKS = {
     "<jid>": "JID",
     "<number:tid>": "TID",
@@ -61,7 +63,7 @@ def filled(fake: Fake, path: str) -> str:
 def links(page: str) -> Iterator[str]:
     """The addresses that a page leads to and shows, of this server; those that its forms send to apart."""
     looked_at = re.sub(r'<form method="post"[^>]*>', "", page)
-    found = (html.unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]+)"', looked_at))
+    found = (html.unescape(link) for link in re.findall(r'(?:href|src|action|events)="([^"]+)"', looked_at))
     yield from (link for link in found if link.startswith("/"))
 
 
@@ -88,7 +90,7 @@ def test_every_page_is_reached_from_the_first_one_and_keeps_its_account(fake: Fa
         reached[rule] += 1
         answer = busy.get(link)
         assert answer.status == 200, link
-        kind = ASSETS.get(path, "image/png" if rule == PICTURE else "text/html")
+        kind = ASSETS.get(path, OTHER_KINDS.get(rule, "text/html"))
         assert answer.headers["Content-Type"].startswith(kind), link
         if kind == "text/html":
             found = list(links(answer.content.decode()))
@@ -179,7 +181,7 @@ def test_what_a_client_says_is_text_on_every_page(fake: Fake) -> None:
 
     shown = 0
     for path in pages_to_look_at(fake):
-        if path in ASSETS or path == PICTURE:
+        if path in ASSETS or path in OTHER_KINDS:
             continue
         for query in (
             {},

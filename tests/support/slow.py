@@ -32,6 +32,7 @@ SLOW = (
     "tests/mock_server/test_durability.py",
     "tests/mock_server/test_ending_signals.py",
     "tests/mock_server/test_error_shape.py",
+    "tests/mock_server/test_events.py",
     "tests/mock_server/test_execution.py",
     "tests/mock_server/test_execution_dask.py",
     "tests/mock_server/test_execution_processes.py",

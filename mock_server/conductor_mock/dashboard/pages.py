@@ -19,6 +19,7 @@ from conductor_mock.dashboard import (
     files,
     job,
     jobs,
+    live,
     machines,
     mails,
     packages,
@@ -43,11 +44,12 @@ def style() -> Response:
 
 
 @pages.get("/assets/live.js")
-def live() -> Response:
+def script() -> Response:
     """What keeps a page up to date that is looked at."""
     return Response((_ASSETS / "live.js").read_bytes(), mimetype="text/javascript")
 
 
+pages.get("/events")(live.events)
 pages.get("/")(jobs.index)
 pages.get("/jobs/<jid>")(job.job)
 pages.get("/job/<jid>")(job.job)

@@ -35,6 +35,9 @@ NAVIGATION = (
 )
 """The areas of the dashboard, by the path of each one's first page."""
 
+OF_REQUESTS = ("/requests", "/faults")
+"""Areas that are out of date when something was asked of the service."""
+
 MARKS: Mapping[str, str] = {
     TaskStatus.PENDING: "·",
     TaskStatus.HOLDING: "‖",
@@ -77,6 +80,7 @@ def show(template: str, *, account: str, area: str = "/", sought: str = "", **va
         accounts=sorted({*names, account}),
         area=area,
         chosen=request.args.get("account"),
+        told_of="requests" if area in OF_REQUESTS else None,
         executing=service().settings.execute,
         form_proof=form_proof,
         link=link,

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conductor_mock.serving.events import LOOK_S, EventStreams, Stream, due
 from conductor_mock.serving.framing import Listener, refusal
 from conductor_mock.serving.head import RequestLine
 from conductor_mock.serving.patience import IDLE_S, Limits, is_ready
@@ -91,6 +92,9 @@ class Waiting:
         self._silent: dict[SocketConnection, None] = {}
         self._sending: dict[SocketConnection, None] = {}
         self._parked: dict[_Parked, None] = {}
+        self.events = EventStreams()
+        self._told: dict[SocketConnection, Stream] = {}
+        self._look_at_s = 0.0
         self._paused_until = 0.0
         self._said_at = -float(_SAY_EVERY_S)
         self._is_running = self._is_stopping = self._is_closed = False
@@ -109,6 +113,8 @@ class Waiting:
                         key.data in self._silent or key.data in self._sending
                     ):  # it did not make room just now
                         self._take(key.data)
+                    elif key.data in self._told:  # nothing is to come from it but its end
+                        self._drop(key.data)
                 self._look_at_the_time()
         finally:
             self._is_running = False
@@ -123,7 +129,7 @@ class Waiting:
         """Close all that wait."""
         with self._lock:
             self._is_closed = True
-            for connection in (*self._silent, *self._sending):
+            for connection in (*self._silent, *self._sending, *self._told):
                 _close(connection)
             for parked in self._parked:
                 parked.over.set()
@@ -131,7 +137,12 @@ class Waiting:
             self._selector.close()
 
     def put(self, connection: SocketConnection) -> None:
-        """Wait for the next request of a connection; what has come of it counts."""
+        """Wait for the next request of a connection; what has come of it counts. One that has a stream is told from now
+        on, and asks no more.
+        """
+        if connection.stream is not None:
+            self._tell(connection, connection.stream)
+            return
         connection.renew()
         if connection.rfile.has_data() and connection.has_head():
             self._hand_over(connection)
@@ -141,6 +152,32 @@ class Waiting:
                 _close(connection)
             else:
                 self._add(connection)
+
+    def _tell(self, connection: SocketConnection, stream: Stream) -> None:
+        stream.said_s = time.monotonic()
+        with self._lock:
+            if self._is_closed:
+                _close(connection)
+            else:
+                self._told[connection] = stream
+                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+
+    def _drop(self, connection: SocketConnection) -> None:
+        with self._lock:
+            del self._told[connection]
+            self._selector.unregister(connection.socket)
+        _close(connection)
+
+    def _tell_what_is_due(self, now_s: float) -> None:
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_S
+        with self._lock:
+            told = list(self._told.items())
+        for connection, stream in told:
+            event = due(stream, now_s)
+            if event and not stream.send(event, now_s):
+                self._drop(connection)
 
     def park(self, sock: socket.socket, event: int, step: Callable[[], bool], seconds: float) -> None:
         """Call `step` whenever the socket is ready, until it is true or the time is over.
@@ -217,7 +254,10 @@ class Waiting:
             log.warning("connections wait: this process may open no more files (ulimit -n)")
 
     def _make_room(self) -> None:
-        if len(self._silent) + len(self._sending) + len(self._threads) < self._limits.connections:
+        if (
+            len(self._silent) + len(self._sending) + len(self._told) + len(self._threads)
+            < self._limits.connections
+        ):
             return
         with self._lock:
             oldest = next(iter(self._silent or self._sending), None)
@@ -254,6 +294,7 @@ class Waiting:
 
     def _look_at_the_time(self) -> None:
         now_s = time.monotonic()
+        self._tell_what_is_due(now_s)
         if self._paused_until and now_s >= self._paused_until:
             self._paused_until = 0.0
             self._selector.register(self._socket, selectors.EVENT_READ)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Protocol
 
+from conductor_mock.serving.events import EventStreams, Stream
 from conductor_mock.serving.framing import BLOCK, DRAIN_BYTES, LINGER_S, Connection, Listener
 from conductor_mock.serving.head import Arriving
 from conductor_mock.serving.patience import READ, WRITE, Limits, Pace, is_ready
@@ -34,6 +35,8 @@ _MOMENT_S = 0.02
 class Parking(Protocol):
     """Who reads and writes for threads that wait."""
 
+    events: EventStreams
+
     def park(self, sock: socket.socket, event: int, step: Callable[[], bool], seconds: float) -> None:
         """Call `step` whenever the socket is ready, until it is true or the time is over. It must not wait."""
 
@@ -45,6 +48,9 @@ class SocketConnection(Connection):
     wfile: Writer
     lane: Lane | None = None
     """Whose thread is at it."""
+
+    stream: Stream | None = None
+    """Whose events it gets, once its request was answered with one."""
 
     waits_until = 0.0
     """When it is closed if it still waits for its head (`time.monotonic`)."""
@@ -122,6 +128,12 @@ class SocketConnection(Connection):
         """Let whoever reads from the client see an end."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Close; the place of its stream is free again."""
+        if self.stream is not None:
+            self.stream.release()
+        super().close()
 
     def _linger(self) -> None:
         left = DRAIN_BYTES

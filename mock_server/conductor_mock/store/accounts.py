@@ -24,7 +24,7 @@ from conductor_mock.store.changes import Changes
 from conductor_mock.store.keys import Keys, is_same, key_sha256
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.server_options import ServerOptions
-from conductor_mock.store.slots import Slot, Slots
+from conductor_mock.store.slots import Slot, Slots, Time
 from conductor_mock.store.snapshots import Snapshots
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
@@ -117,6 +117,10 @@ class Accounts:
             return time.at(self._wall())
         with self.open(account_id) as account:
             return account.state.now_us
+
+    def glance(self, account_id: str) -> Time | None:
+        """What is known of an account without its lock and its log; None where it was not used since the start."""
+        return self._slots.time(account_id)
 
     def sign_in(self, client_id: str, private_key: str) -> str:
         """The account id of an API key; its account is made on first use. Raises WrongKeyError.

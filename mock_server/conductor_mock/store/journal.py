@@ -72,6 +72,8 @@ class Journal:
         self._most = most_bytes
         self._lock = threading.Lock()
         self._connection = _open(path)
+        self.added = 0
+        """How many exchanges were added since the start; to be read without a lock."""
         self._bytes = self._count()
         self._last = self._newest()
         if path is not None and path.stat().st_size > 2 * (most_bytes + self._bytes):
@@ -100,6 +102,7 @@ class Journal:
             )
             self._last = newest
             self._bytes += len(text)
+            self.added += 1
             if newest % 100 == 0:
                 self._forget_up_to(newest - self._keep)
             if self._bytes > self._most:

@@ -13,10 +13,16 @@ from conductor_mock.farm.state import State
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """The clock of an account when its lock was last given back, and the simulated time it had reached then."""
+    """The clock of an account when its lock was last given back, and what was known of it then without its state."""
 
     clock: Anchor
     reached_us: int
+    changes: tuple[int, int] = (0, 0)
+    """How many commands there were, and how much the farm has done by itself since it was read."""
+    due_us: int | None = None
+    """When it does more by itself, at the earliest."""
+    is_busy: bool = False
+    """Whether there are instances, which cost and log while nothing else happens."""
 
     def at(self, wall_us: int) -> int:
         """Simulated microseconds at a wall time since then."""
@@ -60,7 +66,9 @@ class Slots:
             finally:
                 state = slot.state
                 if state is not None:
-                    slot.time = Time(state.clock, state.now_us)
+                    due_us = state.events[0][0] if state.events else None
+                    changes = (state.seq, state.happened)
+                    slot.time = Time(state.clock, state.now_us, changes, due_us, state.active > 0)
 
     def time(self, account_id: str) -> Time | None:
         """The account's time, without its lock; None when it was not in memory yet."""

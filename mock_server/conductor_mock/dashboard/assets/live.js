@@ -1,18 +1,13 @@
-// Keeps what is marked data-live up to date while its page is looked at, and copies commands. Pages do without.
+// Keeps what is marked data-live up to date while its page is looked at; shows at once what a form chooses; copies commands;
+// plays frames. Pages do without.
 "use strict";
-const EVERY_MS = 3000;
+const FRESH_MS = 3000;
 
 async function renew() {
-  if (document.hidden || !document.querySelector("[data-live]")) return;
-  let text;
-  try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
-    text = await answer.text();
-  } catch {
-    return; // the server is away: the page stays as it is
-  }
-  const fresh = new DOMParser().parseFromString(text, "text/html");
+  if (!document.querySelector("[data-live]")) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return; // the server is away: the page stays as it is
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(old.id);
     const selected = !getSelection().isCollapsed && getSelection().containsNode(old, true);
@@ -20,8 +15,64 @@ async function renew() {
     for (const element of old.querySelectorAll("details[open][id]")) {
       now.querySelector("#" + CSS.escape(element.id))?.setAttribute("open", "");
     }
+    const inside = old.querySelector(".scroll, pre")?.scrollTop;
     old.replaceWith(now);
+    const scrolled = now.querySelector(".scroll, pre");
+    if (scrolled && inside) scrolled.scrollTop = inside;
   }
+}
+
+// One page at a time is renewed; what is told meanwhile is one more time. A hidden page waits until it is looked at.
+let renewing = false;
+let isOld = false;
+async function toldOfChange() {
+  isOld = true;
+  while (isOld && !renewing && !document.hidden) {
+    renewing = true;
+    isOld = false;
+    await renew();
+    renewing = false;
+  }
+}
+
+// A browser has six connections to a server: of the pages that are looked at and want the same events one has the stream,
+// and tells the others. A page that is hidden gives its stream up.
+function listen(address) {
+  const channel = new BroadcastChannel(address);
+  channel.addEventListener("message", toldOfChange);
+  let stop = () => {};
+  function hold() {
+    return new Promise((resolve) => {
+      const source = new EventSource(address);
+      source.addEventListener("message", (event) => {
+        if (event.data === "here" && performance.now() < FRESH_MS) return; // the page is as it is now
+        channel.postMessage("changed");
+        toldOfChange();
+      });
+      stop = () => {
+        source.close();
+        resolve();
+      };
+    });
+  }
+  function begin() {
+    if (!navigator.locks) {
+      hold();
+      return;
+    }
+    const given = new AbortController();
+    stop = () => given.abort();
+    navigator.locks.request(address, { signal: given.signal }, hold).catch(() => {});
+  }
+  document.addEventListener("visibilitychange", () => {
+    stop();
+    if (document.hidden) return;
+    begin();
+    toldOfChange();
+  });
+  addEventListener("pagehide", () => stop());
+  addEventListener("pageshow", (event) => event.persisted && begin());
+  if (!document.hidden) begin();
 }
 
 function offerCopies() {
@@ -93,4 +144,4 @@ function play(section) {
 for (const section of document.querySelectorAll("[data-player]")) play(section);
 for (const form of document.querySelectorAll("form[data-follow]")) follow(form);
 if (navigator.clipboard) offerCopies();
-setInterval(renew, EVERY_MS);
+if (document.body.dataset.events && document.querySelector("[data-live]")) listen(document.body.dataset.events);
