@@ -43,9 +43,13 @@ format: $(VENV)/.dev ## put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.PHONY: docs
+.PHONY: docs site
 docs: $(VENV)/.dev ## write the pages and tables that are made from code and contract
 	$(BIN)/python docs/generate.py
+
+site: $(VENV)/.dev ## build the documents into build/site, a site that loads nothing from elsewhere
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html; its search wants a server: python3 -m http.server --directory build/site"
 
 test-fast: $(VENV)/.dev ## what to run after a save: no processes, few examples, half a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/pytest -q -n $(JOBS) -m "not slow and not prove" $(FAST) $(PYTEST_ARGS)

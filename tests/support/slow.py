@@ -12,6 +12,7 @@ SLOW = (
     "tests/contracts/test_strategies.py",
     "tests/contracts/test_verify.py",
     "tests/contracts/test_wrong_answers.py",
+    "tests/docs/test_site.py",
     "tests/mock_server/test_accounts.py",
     "tests/mock_server/test_actions.py",
     "tests/mock_server/test_auth.py",
