@@ -198,6 +198,9 @@ def test_one_attempt_in_twelve_is_preempted_at_any_moment_of_it_where_the_job_al
                 else:
                     assert plan == whole
     assert 0.07 < seen[True] / seen.total() < 0.09
+    for seed, index, is_preempted in ((2, 83, True), (5, 54, False)):  # the nearest to eight in a hundred
+        farm, job = drawn(seed, preemptible=True)
+        assert (outcomes.plan(farm.state, job, index, 1).outcome == "preempted") is is_preempted
     assert 0 <= min(shares) < 0.1
     assert 0.9 < max(shares) < 1
 
@@ -215,6 +218,7 @@ def test_one_attempt_in_twelve_is_preempted_at_any_moment_of_it_where_the_job_al
         ([{"match": {"tid": "1"}, "duration": 3}, {"duration": 4}], {}, ("success", 4, 0)),
         ([{"duration": 3, "exit_code": 9}], {}, ("success", 3, 0)),
         ([], {"mock_outcome": "failed", "mock_duration": "7", "mock_frames": 0}, ("failed", 7, 1)),
+        ([{"duration": 3}], {"mock_outcome": "failed", "mock_frames": "8"}, ("success", 3, 0)),
     ],
     ids=[
         *("a rule goes before metadata", "metadata say what a rule does not", "no time at all is a time"),
@@ -223,7 +227,7 @@ def test_one_attempt_in_twelve_is_preempted_at_any_moment_of_it_where_the_job_al
             "a rule for other tasks",
             "only what failed has its exit code",
         ),
-        "frames as a number",
+        *("frames as a number", "metadata for other frames"),
     ],
 )
 def test_what_is_said_decides(
@@ -273,11 +277,16 @@ def test_everything_that_a_match_names_must_fit(match: dict[str, Any], fitting: 
     assert outcomes.fits(match, job, 0, job.tasks[0]) is fitting
 
 
-def test_a_task_without_frames_fits_no_frames() -> None:
+@pytest.mark.parametrize("frames", ["no number", "1"])
+@pytest.mark.parametrize("named", ["no number", "1"])
+def test_frames_that_are_none_fit_nothing(frames: str, named: str) -> None:
     farm = Farm()
-    job = farm.submit(0, tasks_data=[{"command": "c", "frames": "no number"}])
-    assert not outcomes.fits({"frames": "1"}, job, 0, job.tasks[0])
-    assert not outcomes.fits({"frames": "no number"}, job, 0, job.tasks[0])
+    job = farm.submit(0, tasks_data=[{"command": "c", "frames": frames}], metadata={"mock_frames": named})
+    said = {**job.metadata, "mock_duration": "1"}
+    told = farm.submit(0, tasks_data=[{"command": "c", "frames": frames}], metadata=said)
+    both = frames == named == "1"
+    assert outcomes.fits({"frames": named}, job, 0, job.tasks[0]) is both
+    assert (outcomes.plan(farm.state, told, 0, 1).duration_us == SECOND) is both
 
 
 @pytest.mark.parametrize(

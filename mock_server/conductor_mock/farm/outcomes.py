@@ -175,13 +175,11 @@ MATCHERS: Mapping[str, Callable[[Job, int, Task, Any], bool]] = {
 
 
 def _from_metadata(job: Job, task: Task) -> Sequence[str] | None:
-    outcomes = read_outcomes(job.metadata.get(METADATA_OUTCOME))
-    return outcomes if outcomes and _metadata_is_for(job, task) else None
+    return read_outcomes(job.metadata.get(METADATA_OUTCOME)) if _metadata_is_for(job, task) else None
 
 
 def _metadata_duration(job: Job, task: Task) -> float | None:
-    seconds = read_duration(job.metadata.get(METADATA_DURATION))
-    return seconds if seconds is not None and _metadata_is_for(job, task) else None
+    return read_duration(job.metadata.get(METADATA_DURATION)) if _metadata_is_for(job, task) else None
 
 
 def _metadata_is_for(job: Job, task: Task) -> bool:
