@@ -218,7 +218,7 @@ def test_the_options_of_a_fault_are_those_of_its_form(browser: Browser) -> None:
     (rule,) = browser.caller.get("/_mock/faults", query={"account": browser.caller.client_id}).json()[
         "faults"
     ]
-    assert rule["fault"] == {"kind": "quota", "requests": 3, "seconds": 2.5}
+    assert rule["fault"] == {"kind": "quota", "requests": 3, "seconds": 2.5, "simulated": False}
     assert (rule["skip"], rule["times"]) == (1, None)
     for fields in ({"requests": "many"}, {"kind": "gremlin"}, {"operation": "jobs.explode"}, {"times": "0"}):
         refused = browser.send(form, **fields)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,7 +118,7 @@ def test_no_word_of_a_stranger_comes_into_a_label(asked: list[tuple[str, str, st
         client = fake.app.test_client()
         for method, path, query in asked:
             client.open(
-                f"/{path}", method=method, query_string={"q": query}, base_url="http://127.0.0.1:8089"
+                f"/{quote(path)}", method=method, query_string={"q": query}, base_url="http://127.0.0.1:8089"
             )
         routes = {rule.endpoint for rule in fake.app.url_map.iter_rules()} | {"none"}
         for _, labels in scraped(fake):

@@ -139,7 +139,10 @@ def test_without_file_descriptors_a_server_says_so_once_and_serves_what_it_has(t
         assert requests.get(f"{server.url}/api/v1/none", timeout=PATIENCE_S).status_code in (401, 404)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         assert server.end() == 0
-        assert sum("open no more files" in line for line in server.output) == 1
+        said = [line for line in server.output if "open no more files" in line]
+        assert len(said) == 2, said
+        assert "connections wait" in said[0], "once, however many there are"
+        assert "GET /_mock/health" in said[1], "the request that was refused"
         assert "Traceback" not in "".join(server.output)
 
 
