@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Sequence
 
 import click
 
 from conductor_contracts.commands.check import check_command
 from conductor_contracts.commands.reading import changes_command, schema_command
+from conductor_contracts.commands.verify import verify_command
 from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
-from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import Commands, echo
-from conductor_contracts.text_files import TextFileError, read_text
-from conductor_contracts.verify import Outcome, VerificationError, verify
 
 
 @click.group("conductor-contracts", cls=Commands)
@@ -33,41 +24,8 @@ def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
 
 
-for command in (check_command, schema_command, changes_command):
+for command in (check_command, verify_command, schema_command, changes_command):
     main.add_command(command)
-
-
-@main.command("verify")
-@click.option("--url", required=True, help="Base URL of the server, such as http://127.0.0.1:8089.")
-@click.option(
-    "--api-key-file",
-    type=LocalPath(exists=True, dir_okay=False, path_type=Path),
-    help="API key as JSON, or its base64. Without it, CONDUCTOR_API_KEY is read.",
-)
-@click.option(
-    "--only", multiple=True, metavar="NAME", help="An operation or interaction id; may be repeated."
-)
-@click.option("--safe-only", is_flag=True, help="Skip what may cost money or leave something behind.")
-def verify_command(url: str, api_key_file: Path | None, only: tuple[str, ...], safe_only: bool) -> None:
-    """Replay the interactions against a server. Exits 0 if all pass, 1 if one fails, 2 on bad input."""
-    key = _api_key(api_key_file)
-
-    def show(outcome: Outcome) -> None:
-        word = "skipped" if outcome.skipped else "passed" if outcome.passed else "FAILED"
-        echo(f"{word:8}{outcome.interaction.id}{f' ({outcome.skipped})' if outcome.skipped else ''}")
-        for fault in outcome.faults:
-            echo(f"        {fault}")
-
-    try:
-        with _ended_by_signals():
-            report = verify(url, key, only=only or None, safe_only=safe_only, on_outcome=show)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    except VerificationError as error:
-        raise click.ClickException(str(error)) from None
-    echo(report.summary, raw=True)
-    if not report.ok:
-        raise SystemExit(1)
 
 
 @main.command("list")
@@ -122,22 +80,6 @@ def control_command() -> None:
     echo(control_table(load_control()), raw=True)
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End the block as an exception does where a signal would end the process: what was begun is put in order."""
-
-    def end(number: int, _: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     lines = [headings, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -164,36 +106,3 @@ def _description(operation: Operation, contract: Contract) -> list[str]:
         f"traps {traps} (of section 9 of docs/wire-protocol.md)" if traps else "traps none",
         "",
     ]
-
-
-def _api_key(path: Path | None) -> dict[str, str]:
-    """The API key of a file or of CONDUCTOR_API_KEY. Raises UsageError, never quoting it."""
-    where = str(path) if path else "CONDUCTOR_API_KEY"
-    try:
-        text = read_text(path) if path else os.environ.get("CONDUCTOR_API_KEY", "")
-    except TextFileError as error:
-        raise click.UsageError(f"{where} {error}") from None
-    if not text.strip():
-        raise click.UsageError(f"{where} holds no API key; give --api-key-file or set CONDUCTOR_API_KEY")
-    key = _decoded(text)
-    if not isinstance(key, dict) or not all(
-        isinstance(key.get(n), str) for n in ("client_id", "private_key")
-    ):
-        raise click.UsageError(
-            f"{where} must be a JSON object (or its base64) with client_id and private_key"
-        )
-    return {"client_id": key["client_id"], "private_key": key["private_key"]}
-
-
-def _decoded(text: str) -> Any:
-    """Raw JSON, its real line breaks dropped, or base64 of JSON (wire reference 1.7); None if neither."""
-    text = text.lstrip("\ufeff")
-    for candidate in (text, text.replace("\r", "").replace("\n", "")):
-        try:
-            return json.loads(candidate)
-        except ValueError:
-            continue
-    try:
-        return json.loads(base64.b64decode(text, validate=False))
-    except ValueError:
-        return None

@@ -146,6 +146,7 @@ def _operation(
         traps=tuple(spec.get("x-traps", ())),
         differs=spec.get("x-differs", ""),
         also_called=tuple(spec.get("x-also-called", ())),
+        hands_out=spec.get("x-hands-out", False),
         _schemas=schemas,
         _shape=shape_of(schemas, request_schema) if request_schema else Shape(),
         _form_shape=shape_of(schemas, form_schema) if form_schema else Shape(),

@@ -66,6 +66,7 @@ class Operation:
     traps: tuple[int, ...]
     differs: str
     also_called: tuple[str, ...]
+    hands_out: bool
     _schemas: SchemaSet = field(repr=False, compare=False)
     _shape: Shape = field(repr=False, compare=False)
     _form_shape: Shape = field(repr=False, compare=False)

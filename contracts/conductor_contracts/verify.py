@@ -77,6 +77,7 @@ def verify(
     session: requests.Session | None = None,
     only: Collection[str] | None = None,
     safe_only: bool = False,
+    read_only: bool = False,
     interactions: Collection[Interaction] | None = None,
     contract: Contract | None = None,
     unique: Callable[[], str] = new_text,
@@ -87,9 +88,10 @@ def verify(
 
     ``api_key`` holds ``client_id`` and ``private_key``. ``only`` keeps the operations or interaction ids
     that it names; ValueError if it names something unknown. ``safe_only`` skips what may cost money or
-    leave something behind. What requires something that the server does not have is skipped. Contents
-    are new each time, so one account can be verified again and again; ``unique`` gives the text that makes them
-    new, for whoever wants the same requests twice.
+    leave something behind; ``read_only`` also what asks for a change that is to be refused, and what is handed
+    work. What requires something that the server does not have is skipped. Contents are new each time, so one
+    account can be verified again and again; ``unique`` gives the text that makes them new, for whoever wants the same
+    requests twice.
 
     On a fake with a control API it all happens in a new account, which is empty again in the end, also when an
     exception ends it: several verifications at once do not see each other, and the account of the key is as it was.
@@ -101,12 +103,15 @@ def verify(
     session = session or _session(base_url)
     try:
         player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique)
+        safe_only = safe_only or read_only
         safe = [each for each in chosen if each.safe or not safe_only]
         changing = [each for each in safe if not each.safe or each.requires == CONTROL]
-        has_control = bool(changing) and player.has_control()
+        has_control = bool(changing) and not read_only and player.has_control()
         outcomes = []
         with _account(player, own=own_account and has_control) as player:
-            reasons = _reasons_to_skip(chosen, player, safe_only=safe_only, has_control=has_control)
+            reasons = _reasons_to_skip(
+                chosen, player, safe_only=safe_only, read_only=read_only, has_control=has_control
+            )
             for interaction in chosen:
                 if interaction.id in reasons:
                     outcome = Outcome(interaction, skipped=reasons[interaction.id])
@@ -150,17 +155,31 @@ def _account(player: Player, *, own: bool) -> Iterator[Player]:
 
 
 def _reasons_to_skip(
-    chosen: Collection[Interaction], player: Player, *, safe_only: bool, has_control: bool
+    chosen: Collection[Interaction], player: Player, *, safe_only: bool, read_only: bool, has_control: bool
 ) -> dict[str, str]:
     """The interactions, by id, that are not run, and why."""
     reasons = {}
     for interaction in chosen:
         needed = interaction.requires
         if safe_only and not interaction.safe:
-            reasons[interaction.id] = "it may cost money or leave something behind"
+            reasons[interaction.id] = "it may cost money or leave something behind; --allow-writes plays it"
+        elif read_only and not _only_reads(interaction, player.contract):
+            reasons[interaction.id] = "it does more than ask questions"
         elif needed and not _has(player, needed, has_control=has_control):
             reasons[interaction.id] = REQUIREMENTS[needed]
     return reasons
+
+
+def _only_reads(interaction: Interaction, contract: Contract) -> bool:
+    """Whether every step asks a question that changes nothing."""
+    if interaction.requires == CONTROL:
+        return False
+    for step in (*interaction.steps, *interaction.cleanup):
+        operation = contract.operations.get(step.operation or "")
+        method = step.request.method or (operation.method if operation else "GET")
+        if method not in ("GET", "HEAD") or (operation is not None and operation.hands_out):
+            return False
+    return True
 
 
 def _has(player: Player, requirement: str, *, has_control: bool) -> bool:

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import requests
@@ -90,14 +92,14 @@ def test_verify_says_why_it_skips(service: Service, key: str) -> None:
     service.answering = lambda request: (
         refusal(404, "no such route") if operation_of(request) == "control" else right(request)
     )
-    result = run("verify", "--url", URL, "--only", "fileio.fail", CONDUCTOR_API_KEY=key)
+    result = run("verify", "--url", URL, "--allow-writes", "--only", "fileio.fail", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 0, result.output
     skipped = "skipped fileio.fail: a file that could not be fetched is offered again"
     assert f"{skipped} (the server has no control API under /_mock/)" in result.output
 
 
 def test_verify_of_a_good_service_exits_0_and_shows_each_interaction(service: Service, key: str) -> None:
-    result = run("verify", "--url", URL, CONDUCTOR_API_KEY=key)
+    result = run("verify", "--url", URL, "--allow-writes", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 0, result.output
     assert "passed  jobs.create: numbers may come as texts" in result.output
     assert result.output.splitlines()[-1].endswith(" passed, 0 failed, 0 skipped")
@@ -111,26 +113,109 @@ def test_verify_of_a_broken_service_exits_1_and_shows_the_fault(service: Service
         return answer.with_status(200) if answer.status == 201 else answer
 
     service.answering = broken
-    result = run("verify", "--url", URL, "--only", "jobs.create", CONDUCTOR_API_KEY=key)
+    result = run("verify", "--url", URL, "--allow-writes", "--only", "jobs.create", CONDUCTOR_API_KEY=key)
     assert result.exit_code == 1
     assert "FAILED  jobs.create: numbers may come as texts" in result.output
     assert "status: expected 201, got 200" in result.output
 
 
-def test_verify_safe_only_skips_the_rest(service: Service, key: str) -> None:
-    right, made = service.answering, []
+def watched(service: Service) -> list[tuple[str | None, str, int]]:
+    """What the service is asked from now on: operation, method and status."""
+    right, seen = service.answering, []
 
-    def watched(request: requests.PreparedRequest) -> Answer:
+    def watching(request: requests.PreparedRequest) -> Answer:
         answer = right(request)
-        if operation_of(request) in ("jobs.create", "objects.put") and answer.status < 300:
-            made.append(request.url)
+        seen.append((operation_of(request), request.method or "", answer.status))
         return answer
 
-    service.answering = watched
-    result = run("verify", "--url", URL, "--safe-only", CONDUCTOR_API_KEY=key)
-    assert result.exit_code == 0
-    assert "skipped jobs.create: numbers may come as texts" in result.output
+    service.answering = watching
+    return seen
+
+
+@pytest.mark.parametrize("options", [[], ["--safe-only"]], ids=str)
+def test_verify_leaves_nothing_behind_unless_it_is_allowed_to(
+    service: Service, key: str, options: list[str]
+) -> None:
+    seen = watched(service)
+    result = run("verify", "--url", URL, *options, CONDUCTOR_API_KEY=key)
+    assert result.exit_code == 0, result.output
+    reason = "it may cost money or leave something behind; --allow-writes plays it"
+    assert f"skipped jobs.create: numbers may come as texts ({reason})" in result.output
+    made = [one for one in seen if one[0] in ("jobs.create", "objects.put", "jobs.act") and one[2] < 300]
     assert made == []
+
+
+def test_verify_read_only_asks_questions_that_change_nothing(service: Service, key: str) -> None:
+    seen = watched(service)
+    result = run("verify", "--url", URL, "--read-only", CONDUCTOR_API_KEY=key)
+    assert result.exit_code == 0, result.output
+    assert {method for _, method, _ in seen} <= {"GET", "HEAD"}
+    assert len({operation for operation, _, _ in seen}) > 10
+    assert {"downloads.next", "fileio.next", "uploads.next"}.isdisjoint(one[0] for one in seen)
+    assert (
+        "skipped downloads.next: nothing to do is an answer without a body (it does more than"
+        in result.output
+    )
+
+
+def test_verify_takes_the_server_from_the_environment_and_needs_one(service: Service, key: str) -> None:
+    only = ["verify", "--only", "accounts.get"]
+    assert run(*only, CONDUCTOR_API_KEY=key, CONDUCTOR_URL=URL).exit_code == 0
+    missing = run(*only, CONDUCTOR_API_KEY=key, CONDUCTOR_URL="")
+    assert missing.exit_code == 2
+    assert "--url" in missing.output
+    assert run(*only, "--allow-writes", "--read-only", "--url", URL, CONDUCTOR_API_KEY=key).exit_code == 2
+
+
+def break_jobs(service: Service) -> None:
+    """Let the service answer what XML and terminals cannot hold, where it ought to list jobs."""
+    right = service.answering
+    service.answering = lambda request: (
+        refusal(400, "no\x00t \x1b[31m <today> & so\ufffe on \ud83d\ude00")
+        if operation_of(request) == "jobs.list"
+        else right(request)
+    )
+
+
+def test_the_report_of_verify_can_be_read_by_programs(service: Service, key: str, tmp_path: Path) -> None:
+    break_jobs(service)
+    path = tmp_path / "report.xml"
+    arguments = ["--only", "jobs.list", "--only", "projects.list", "--json", "--junit", str(path)]
+    result = run("verify", "--url", URL, *arguments, CONDUCTOR_API_KEY=key)
+    assert result.exit_code == 1
+    document = json.loads(result.output)
+    counts = {name: document[name] for name in ("passed", "failed", "skipped")}
+    assert document["url"] == URL
+    assert not document["ok"]
+    assert all(counts.values())
+    by_outcome = Counter(one["outcome"] for one in document["interactions"])
+    assert by_outcome == counts
+    failed = [one for one in document["interactions"] if one["outcome"] == "failed"]
+    assert {one["operation"] for one in failed} == {"jobs.list"}
+    assert any("no\x00t" in one["faults"][0] for one in failed)
+
+    root = ET.parse(path).getroot()
+    assert root.tag == "testsuites"
+    assert {name: root.get(name) for name in ("tests", "failures", "skipped")} == {
+        "tests": str(sum(counts.values())),
+        "failures": str(counts["failed"]),
+        "skipped": str(counts["skipped"]),
+    }
+    assert [suite.get("name") for suite in root] == ["jobs.list", "projects.list"]
+    cases = {(case.get("classname"), case.get("name")): case for case in root.iter("testcase")}
+    assert len(cases) == sum(counts.values())
+    for one in document["interactions"]:
+        (*parts,) = (part.tag for part in cases[one["operation"], one["name"]])
+        assert parts == {"passed": [], "failed": ["failure"], "skipped": ["skipped"]}[one["outcome"]]
+    told = [str(failure.get("message")) for failure in root.iter("failure")]
+    assert any(r"(no\x00t \x1b[31m <today> & so\ufffe on 😀)" in message for message in told)
+
+
+def test_a_report_that_cannot_be_written_is_bad_input(service: Service, key: str, tmp_path: Path) -> None:
+    arguments = ["--only", "accounts.get", "--junit", str(tmp_path / "none" / "report.xml")]
+    result = run("verify", "--url", URL, *arguments, CONDUCTOR_API_KEY=key)
+    assert result.exit_code == 2
+    assert "cannot be written: No such file or directory" in result.output
 
 
 @pytest.mark.parametrize("written", ["as JSON", "in base64", "on lines of its own"])
@@ -181,7 +266,7 @@ def test_a_refused_key_is_one_clear_line(fake: Fake, service: Service) -> None:
 def test_verify_that_is_ended_by_a_signal_leaves_nothing(tmp_path: Path, number: str) -> None:
     settings = Settings(ephemeral=True, catalog=small_catalog(tmp_path))
     with Server(create_app(settings)) as server:
-        command = [sys.executable, "-u", "-m", "conductor_contracts", "verify", "--url", server.url]
+        command = [sys.executable, "-u", "-m", "conductor_contracts", "verify", "--allow-writes"]
         with subprocess.Popen(
             command,
             env={**os.environ, **server.environment()},

@@ -140,6 +140,8 @@ def test_safe_interactions_are_safe_even_where_everything_is_accepted() -> None:
                 works = isinstance(step.request.body, dict) and step.request.token not in ("none", "forged")
                 assert not (step.operation == "jobs.create" and works), interaction.id
                 assert step.operation != CONTROL, interaction.id
+                assert step.request.method != "DELETE", interaction.id
+                assert "kill" not in str(step.request.body) or not works, interaction.id
 
 
 def test_outcomes_are_told_as_they_come(fake: Fake) -> None:

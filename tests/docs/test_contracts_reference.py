@@ -20,5 +20,5 @@ def test_every_command_has_a_heading_and_no_heading_is_about_another() -> None:
 
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_option_is_explained_below_its_command(name: str) -> None:
-    options = [one for one in main.commands[name].params if isinstance(one, click.Option)]
+    options = [one for one in main.commands[name].params if isinstance(one, click.Option) and not one.hidden]
     assert [one.opts for one in options if f"`{one.opts[0]}`" not in SECTIONS[name]] == []
