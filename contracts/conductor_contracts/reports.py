@@ -42,9 +42,9 @@ def as_junit(report: Report) -> str:
     by_operation: dict[str, list[Outcome]] = {}
     for outcome in report.outcomes:
         by_operation.setdefault(outcome.interaction.operation or "routes", []).append(outcome)
-    root = ET.Element("testsuites", name="conductor-contracts verify", **_counts(list(report.outcomes)))
+    root = ET.Element("testsuites", {"name": "conductor-contracts verify", **_counts(list(report.outcomes))})
     for operation, outcomes in by_operation.items():
-        suite = ET.SubElement(root, "testsuite", name=operation, **_counts(outcomes))
+        suite = ET.SubElement(root, "testsuite", {"name": operation, **_counts(outcomes)})
         for outcome in outcomes:
             _add_case(suite, operation, outcome)
     ET.indent(root)
