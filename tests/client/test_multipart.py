@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,6 +91,8 @@ class Store:
     """Upload, part size and number of each part that was taken."""
     completed: int = 0
     asked: int = 0
+    refused: set[str] = field(default_factory=set)
+    tried_again: list[str] = field(default_factory=list)
 
     def plan(self, file: LocalFile) -> dict[str, Any]:
         if self.whole is not None:
@@ -135,7 +139,7 @@ class Store:
             raise refused(404)
         with body() as stream:
             data = stream.read()
-        assert data == CONTENT[(number - 1) * part_size :][:part_size]
+        assert data == piece_of(number, part_size)
         assert len(data) == size
         self.parts[number] = data
         self.put.append((upload, part_size, number))
@@ -265,12 +269,18 @@ def test_whatever_happens_the_file_is_there_whole_or_there_is_an_error(
         assert memory is not None
         memory.kept.setdefault(("0", part_size), {})[number] = f"{number}-0"
         if memory_is_right:
-            store.parts[number] = CONTENT[(number - 1) * part_size :][:part_size]
+            store.parts[number] = piece_of(number, part_size)
     world = World(file, store, memory)
     error = run_until_end(world, lambda count: data.draw(st.integers(0, count - 1)))
-    here = {number for upload, size, number in store.put if (upload, size) == (store.upload, store.part_size)}
+    assert error is None or sum(what is not None for what in wrong) > 1 or "dropped" in wrong
+    check(world, error)
+
+
+def check(world: World, error: FixInputError | None) -> None:
+    """What holds at the end of every upload."""
+    store, memory = world.store, world.memory
+    assert not store.tried_again, "a URL that was refused is not tried again"
     if error is not None:
-        assert "dropped" in wrong or sum(what is not None for what in wrong) > 1, "one refusal is made good"
         assert not world.context.sent
         assert world.meter.done_files == 0
         assert store.completed == 0
@@ -279,13 +289,46 @@ def test_whatever_happens_the_file_is_there_whole_or_there_is_an_error(
     assert world.counted == (1, len(CONTENT)), "once, and nothing beside it"
     assert memory is None or (str(store.upload), store.part_size) not in memory.kept
     assert store.completed == (not store.from_elsewhere and not store.wanted_whole)
-    assert world.context.sent == (set() if store.from_elsewhere else {file.path})
+    assert world.context.sent == (set() if store.from_elsewhere else {world.file.path})
     assert world.context.bytes_sent == (0 if store.from_elsewhere else len(CONTENT))
     if store.completed:
-        count = -(-len(CONTENT) // store.part_size)
-        resumed = [number for number in range(1, count + 1) if number not in here]
-        size = sum(len(CONTENT[(number - 1) * store.part_size :][: store.part_size]) for number in resumed)
-        assert world.context.bytes_resumed == size
+        here = {
+            number for upload, size, number in store.put if (upload, size) == (store.upload, store.part_size)
+        }
+        resumed = [piece_of(number, store.part_size) for number in store.parts if number not in here]
+        assert world.context.bytes_resumed == sum(map(len, resumed))
+
+
+def piece_of(number: int, part_size: int) -> bytes:
+    return CONTENT[(number - 1) * part_size :][:part_size]
+
+
+DICE = random.Random()
+ORDERS: dict[str, Callable[[int], int]] = {
+    "one after the other": lambda _count: 0,
+    "the newest answer first": lambda count: count - 1,
+    "as by dice": lambda count: DICE.randrange(count),
+    "as by other dice": lambda count: DICE.randrange(count),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("second", [None, *GOES_WRONG])
+def test_two_things_that_go_wrong_soon_after_each_other_are_made_good_or_told(
+    file: LocalFile, order: str, second: str | None
+) -> None:
+    for first, before, between in product(GOES_WRONG, range(4), range(4)):
+        DICE.seed(f"{order} {first} {before} {between} {second}")
+        events = iter([*[None] * before, first, *[None] * between, second])
+        store = Store(3, lambda events=events: next(events, None))  # type: ignore[misc]
+        memory = Memory() if between % 2 else None
+        if memory is not None and before % 2:
+            memory.kept["0", 3] = {1: "1-0"}
+            store.parts[1] = piece_of(1, 3)
+        world = World(file, store, memory)
+        error = run_until_end(world, ORDERS[order])
+        assert error is None or second is not None or first == "dropped", (first, before)
+        check(world, error)
 
 
 def test_nothing_is_sent_twice_and_nothing_is_asked_for_where_nothing_goes_wrong(file: LocalFile) -> None:
@@ -395,6 +438,22 @@ def test_a_part_is_remembered_before_its_answer_is_taken(file: LocalFile) -> Non
             work()
         world.under_way.append(work)
     assert memory.kept == {("0", 4): {1: "1-0", 2: "2-0", 3: "3-0"}}
+
+
+def test_parts_are_sent_in_their_order_again_too(file: LocalFile) -> None:
+    events = iter(["expired", *[None] * 6, "expired"])
+    store = Store(part_size=1, happens=lambda: next(events, None))
+    turns = iter(
+        range(1000)
+    )  # all are sent before the first answer, and new URLs are asked for after the last
+    World(file, store, None, workers=11).run(lambda count: count - 1 if next(turns) < 13 else 0)
+    assert [number for _, _, number in store.put] == [2, 3, 4, 5, 6, 7, 9, 10, 11, 1, 8]
+
+
+@pytest.mark.parametrize(("sent", "etag"), [('"ab1"', "ab1"), ("ab1", "ab1"), ('"XaX"', "XaX")])
+def test_an_etag_is_what_stands_in_its_quotes(sent: str, etag: str) -> None:
+    answered = Sent(Answer(200, {"ETag": sent}, b""), Attempted(OBJECTS_PUT_PART, "store.test", 1))
+    assert etag_of(answered, 3, "/a") == etag
 
 
 @pytest.mark.parametrize("etag", ["", '""'])

@@ -61,7 +61,9 @@ def test_hooks_call_what_is_in_the_project_and_download_nothing() -> None:
 def test_before_a_push_everything_is_checked_that_ci_checks_first() -> None:
     (entry,) = [hook["entry"] for hook in hooks() if hook.get("stages") == ["pre-push"]]
 
-    first = re.findall(r"^step (make .+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    first = re.findall(r"^step (make .+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)[
+        0
+    ]
     assert entry == first
 
 

@@ -19,6 +19,8 @@ from conductor_contracts.contract import load as load_contract
 from conductor_contracts.operation import JSON
 from conductor_mock.app import close_app, create_app
 from conductor_mock.context import service_of
+from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.state import State
 from conductor_mock.service import Service
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import give_way
@@ -202,6 +204,11 @@ class Fake:
     @property
     def service(self) -> Service:
         return service_of(self.app)
+
+    def state(self, caller: ApiCaller) -> State:
+        """What the account of a caller has come to."""
+        with self.service.accounts.open(account_id(caller.client_id)) as account:
+            return account.state
 
     def caller(self, client_id: str = "studio", private_key: str = "the key of the studio") -> ApiCaller:
         """A caller with a token."""
