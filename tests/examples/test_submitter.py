@@ -1,0 +1,63 @@
+"""The example submitter: its tests pass here, and where only the wheels are installed; the naive one fails one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.distributions import Built, Environment, built
+from support.programs import ROOT, Finished, python, run
+
+pytestmark = pytest.mark.slow
+
+SUBMITTER = ROOT / "examples" / "submitter"
+TESTS = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Both distributions, built from this tree."""
+    return built(tmp_path_factory)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The example where nothing else of the clone is."""
+    return shutil.copytree(SUBMITTER, tmp_path / "submitter", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def passed(finished: Finished) -> int:
+    """How many tests passed, where all did."""
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    found = re.search(r"^(\d+) passed in", finished.stdout, re.MULTILINE)
+    assert found is not None, finished.stdout
+    return int(found[1])
+
+
+def test_its_tests_pass_in_any_order_and_leave_nothing_in_its_folder(copy: Path) -> None:
+    before = {path.relative_to(copy) for path in copy.rglob("*")}
+    assert passed(run(python(*TESTS), cwd=copy)) >= 25
+    left = {path.relative_to(copy) for path in copy.rglob("*")} - before
+    assert {path.parts[0] for path in left if "__pycache__" not in path.parts} <= {".hypothesis"}
+
+
+def test_they_pass_where_only_the_wheels_are_installed(dist: Built, copy: Path, tmp_path: Path) -> None:
+    environment = Environment.borrowing(tmp_path / "venv", "conductor-mock[testkit]", "hatchling")
+    environment.install(str(dist.client.path), str(dist.fake.path))
+    finished = environment.run("python", *TESTS, str(copy), PYTHONPATH="")
+    assert passed(finished) >= 25
+
+
+def test_the_naive_one_fails_the_test_that_the_other_passes(copy: Path) -> None:
+    file = copy / "tests" / "test_exactly_once.py"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("from submitter import Shot, submit", "from submitter import Shot"))
+    with file.open("a", encoding="utf-8") as source:
+        source.write("\n\ndef submit(shot, client):\n    return naive.submit(shot)\n")
+    finished = run(python(*TESTS, str(file), "-k", "makes_one_job"), cwd=copy)
+    assert finished.returncode == 1, finished.stdout
+    assert "1 submission became 00001, 00002" in finished.stdout
+    assert "jobs.create (POST /jobs/): 201, with the fault lost_answer" in finished.stdout
