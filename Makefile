@@ -63,6 +63,10 @@ test-all: $(VENV)/.dev ## the suite on every supported Python that is found, 3.1
 flake: $(VENV)/.dev ## the suite ten times with eight workers, which find what depends on order or load
 	for run in 1 2 3 4 5 6 7 8 9 10; do echo "run $$run of 10"; $(BIN)/pytest -q -n 8 $(PYTEST_ARGS) || exit 1; done
 
+.PHONY: flake-kit
+flake-kit: $(VENV)/.dev ## the suite of the test kit twenty times, in parallel and in any order
+	for run in $$(seq 20); do echo "run $$run of 20"; $(BIN)/pytest -q -n $(JOBS) tests/testkit $(PYTEST_ARGS) || exit 1; done
+
 fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
 	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=500 $(BIN)/pytest -n $(JOBS) --timeout 7200 -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
 

@@ -45,6 +45,7 @@ from conductor_mock.monitoring.metrics import metrics
 from conductor_mock.service import Service, open_service
 from conductor_mock.serving.measuring import measure_requests
 from conductor_mock.serving.recording import record_requests
+from conductor_mock.serving.routes import LazyRule
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
@@ -90,6 +91,7 @@ def create_app(
 def make_app(opened: Service) -> Flask:
     """The application around an opened service."""
     app = Flask("conductor_mock", static_folder=None, template_folder="dashboard/templates")
+    app.url_rule_class = LazyRule
     app.extensions[EXTENSION] = opened
     app.json.sort_keys = False  # type: ignore[attr-defined]  # set on Flask's default provider
     app.config["MAX_CONTENT_LENGTH"] = opened.settings.max_json_bytes

@@ -90,12 +90,15 @@ def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
 
     options, allowed, vendor_waits = _options(request)
     own = {name: options.pop(name) for name in OF_AN_ACCOUNT if name in options}
-    beginning = Beginning.of({"speed": 0, **own})
+    somewhere = request.config.getoption("--conductor-mock-url")
+    if somewhere:  # where time may pass
+        own.setdefault("speed", 0)
+    beginning = Beginning.of(own)
     if not options:
         place = request.getfixturevalue("_conductor_mock_server")
         yield from _given(request, account_of(place, beginning, vendor_waits=vendor_waits), allowed)
         return
-    if request.config.getoption("--conductor-mock-url"):
+    if somewhere:
         pytest.fail(
             f"{', '.join(options)} of the marker {MARK} of {request.node.name} is for a whole server, which "
             "--conductor-mock-url is not to be given; deselect the test, or use conductor_in_process",

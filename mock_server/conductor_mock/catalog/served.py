@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
+from conductor_mock.catalog.files import default as shipped
 from conductor_mock.catalog.model import Catalog
 
 
@@ -44,7 +46,7 @@ class Catalogs:
     """The catalogue of the server, and those that accounts were given; call it while the account is open."""
 
     def __init__(self, default: Catalog) -> None:
-        self.default = ServedCatalog.of(default)
+        self.default = _shipped() if default is shipped() else ServedCatalog.of(default)
         self._own: dict[str, tuple[int, ServedCatalog]] = {}
 
     def of(self, account: HasCatalog) -> ServedCatalog:
@@ -64,6 +66,12 @@ class Catalogs:
     def forget(self, account_id: str) -> None:
         """The account has another history now: nothing of the old one may be answered from memory."""
         self._own.pop(account_id, None)
+
+
+@cache
+def _shipped() -> ServedCatalog:
+    """The shipped catalogue, for every server of this process."""
+    return ServedCatalog.of(shipped())
 
 
 def _body(records: object) -> bytes:

@@ -47,7 +47,7 @@ class InProcess:
         self.app = app
         self.url = URL
         self._listener = MemoryListener(app.wsgi_app, (HOST, PORT))
-        self._pools = {is_control: self._empty_pool(is_control) for is_control in (False, True)}
+        self._pools: dict[bool, _Pool] = {}
         self._pid = os.getpid()
         self._send = own_send()
         self._classes: dict[tuple[type[HTTPAdapter], bool], type[HTTPAdapter]] = {}
@@ -73,7 +73,7 @@ class InProcess:
         """Answer no more; safe to call twice. What other fakes and mocks do is not touched."""
         end, self._end = self._end, _nothing
         end()
-        for is_control in self._pools:
+        for is_control in (False, True):
             self._close_pool(is_control)
 
     def go_away(self) -> None:
@@ -111,12 +111,18 @@ class InProcess:
             )
         return MemorySocket(self._listener)
 
-    def _empty_pool(self, is_control: bool) -> _Pool:
-        return _Pool(HOST, PORT, maxsize=POOLED, fake=self, is_control=is_control)
+    def _pool(self, is_control: bool) -> _Pool:
+        """The connections of clients, or of the control API, made when they are first wanted."""
+        pool = self._pools.get(is_control)
+        if pool is None:
+            made = _Pool(HOST, PORT, maxsize=POOLED, fake=self, is_control=is_control)
+            pool = self._pools.setdefault(is_control, made)
+        return pool
 
     def _close_pool(self, is_control: bool) -> None:
-        self._pools[is_control].close()
-        self._pools[is_control] = self._empty_pool(is_control)
+        pool = self._pools.pop(is_control, None)
+        if pool is not None:
+            pool.close()
 
     def _class_like(self, kind: type[HTTPAdapter], is_control: bool) -> type[HTTPAdapter]:
         """`kind` with these methods: what it does before and after it sends, it does."""
@@ -132,7 +138,7 @@ class InProcess:
                 return own(self, request, *args[:4], **{**options, "proxies": {}})
 
         def to_here(*_: Any, **__: Any) -> _Pool:
-            return self._pools[is_control]
+            return self._pool(is_control)
 
         bases = (Straight,) if kind is HTTPAdapter else (kind, Straight)
         return type(kind.__name__, bases, {"get_connection_with_tls_context": to_here})

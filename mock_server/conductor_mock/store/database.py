@@ -145,8 +145,8 @@ class Database:
 
     def _tune_sqlite(self, connection: Any, _record: object) -> None:
         cursor = connection.cursor()
+        cursor.execute(f"PRAGMA synchronous={self._synchronous}")  # before the other, which writes
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={self._synchronous}")
         cursor.close()
 
     def _check_version(self) -> None:

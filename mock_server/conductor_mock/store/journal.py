@@ -208,8 +208,8 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
     )
     try:
+        connection.execute("PRAGMA synchronous=OFF")  # before the other, which writes
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=OFF")
         connection.executescript(_SCHEMA)
         if "sum" not in {row[1] for row in connection.execute("PRAGMA table_info(requests)")}:
             connection.execute("ALTER TABLE requests ADD COLUMN sum INTEGER")

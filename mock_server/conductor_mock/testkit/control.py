@@ -28,7 +28,7 @@ class Control:
     admin_token: str | None = field(default=None, repr=False)
 
     def sign_in(self) -> None:
-        """Make the account, if it was not used yet. Raises ControlError."""
+        """Make the account by asking for a token, if it was not used yet. Raises ControlError."""
         query = {
             "grant_type": "client_credentials",
             "scope": "owner admin user",

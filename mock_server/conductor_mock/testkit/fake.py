@@ -46,7 +46,7 @@ class Fake(Assertions):
         self.catalog = Catalog(control)
         self.waits = Waits(self.clock)
         """What the clients of `client` have waited."""
-        control.sign_in()
+        place.open_account(control)
         self._beginning.apply(control)
 
     @property

@@ -17,7 +17,8 @@ from conductor_mock.inprocess import HOST, InProcess, alias
 from conductor_mock.serving.environment import ADMIN_TOKEN, environment_of
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.testkit.control import ControlError
+from conductor_mock.testkit.control import Control, ControlError
+from conductor_mock.testkit.values import Account
 
 
 class Place(Protocol):
@@ -37,6 +38,9 @@ class Place(Protocol):
 
     def control_adapter(self) -> BaseAdapter:
         """A way to its control API that is open also while it is stopped."""
+
+    def open_account(self, control: Control) -> None:
+        """Make the account of `control`, if it was not used yet. Raises ControlError."""
 
     def environment(self) -> dict[str, str]:
         """The variables that point clients here; the key of an account is not among them, or is another one's."""
@@ -72,6 +76,9 @@ class InMemory:
     def control_adapter(self) -> BaseAdapter:
         return self.service.adapter(is_control=True)
 
+    def open_account(self, control: Control) -> None:
+        _open_account(self.service.app, control.account)
+
     def environment(self) -> dict[str, str]:
         return self.service.environment()
 
@@ -101,6 +108,9 @@ class Listening:
 
     def control_adapter(self) -> BaseAdapter:
         return self._memory.adapter(is_control=True)
+
+    def open_account(self, control: Control) -> None:
+        _open_account(self._memory.app, control.account)
 
     def environment(self) -> dict[str, str]:
         return {**self._memory.environment(), **environment_of(self.url)}
@@ -136,6 +146,9 @@ class Elsewhere:
     def control_adapter(self) -> BaseAdapter:
         return HTTPAdapter()
 
+    def open_account(self, control: Control) -> None:
+        control.sign_in()
+
     def environment(self) -> dict[str, str]:
         token = {} if self.admin_token is None else {ADMIN_TOKEN: self.admin_token}
         return {**environment_of(self.url), **token}
@@ -151,6 +164,11 @@ class Elsewhere:
 
     def serve(self) -> AbstractContextManager[str]:
         return nullcontext(self.url)
+
+
+def _open_account(app: Flask, account: Account) -> None:
+    """Make an account of a service of this process, without a request that would stand in its journal."""
+    service_of(app).accounts.sign_in(account.client_id, account.private_key)
 
 
 @contextmanager
