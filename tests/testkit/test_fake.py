@@ -20,7 +20,7 @@ from conductor.lib.exceptions import NotEndedError, RefusedError, TryAgainError
 from conductor.lib.logs import follow_log
 from conductor.lib.waiting import wait_for_jobs
 from conductor_mock.inprocess import in_process
-from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, mock_conductor
+from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, NearMiss, mock_conductor
 from support.farm import job as arguments
 from support.farm import without_explanation
 from support.testkit import JOB, submit
@@ -251,7 +251,10 @@ def test_every_attempt_is_counted_by_the_rule_that_it_went_by(story: list[str]) 
 def test_what_matched_nothing_or_broke_the_contract_is_told_with_the_reason(fake: Fake) -> None:
     fake.assert_no_invalid_requests()
     requests.get(f"{fake.url}/api/v1/jobz")
-    assert fake.requests() == [], "nobody knows whose it was"
+    assert (fake.requests(), [one.path for one in fake.strays]) == ([], ["/api/v1/jobz"])
+    with pytest.raises(AssertionError, match=r"no operation \(GET /api/v1/jobz\): 404: there is no GET"):
+        fake.assert_no_invalid_requests()
+    fake.reset()
     with pytest.raises(RefusedError):
         submit(tasks_data="none")
     with pytest.raises(AssertionError, match=r"there is 1 invalid request:\n.*jobs\.create.*tasks_data"):
@@ -259,6 +262,30 @@ def test_what_matched_nothing_or_broke_the_contract_is_told_with_the_reason(fake
     (left,) = fake.leftovers()
     assert left.endswith("(allow_invalid=True for a test that may)")
     assert fake.leftovers(allow_invalid=True) == []
+
+
+def test_a_request_that_fits_no_route_is_that_of_the_account_whose_token_it_carries(fake: Fake) -> None:
+    with fake.client() as opened:
+        opened.list_jobs()
+        token = {"Authorization": f"Bearer {opened._tokens.token()}"}
+    requests.get(f"{fake.url}/api/v1/jobz", headers=token)
+    requests.delete(f"{fake.url}/jobs/", headers=token)
+    requests.get(f"{fake.url}/api/v1/jobz", headers={"Authorization": "Bearer none"})
+    assert [one.status for one in fake.requests() if one.operation is None] == [404, 405]
+    assert [one.status for one in fake.strays] == [404]
+    with pytest.raises(AssertionError, match="there are 3 invalid requests"):
+        fake.assert_no_invalid_requests()
+
+
+def test_a_near_miss_is_told_as_the_journal_has_it(fake: Fake) -> None:
+    requests.get(f"{fake.url}/api/v1/jobz")
+    (stray,) = fake.strays
+    assert stray.near_miss is None or stray.near_miss.operation == "jobs.list"
+    differences = [{"path": "path", "message": "/api/v1/jobs, not /api/v1/jobz"}]
+    near = NearMiss.of(
+        {"operation": "jobs.list", "method": "GET", "path": "/api/v1/jobs", "differences": differences}
+    )
+    assert near == NearMiss("jobs.list", (("path", "/api/v1/jobs, not /api/v1/jobz"),))
 
 
 def test_a_request_that_met_a_fault_is_not_held_against_a_test(fake: Fake) -> None:

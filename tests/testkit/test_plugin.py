@@ -56,8 +56,12 @@ def test_invalid(conductor_mock):
     with pytest.raises(requests.HTTPError):
         submit(tasks_data="none")
 
+def test_stray(conductor_mock):
+    requests.get(conductor_mock.url + "/api/v1/jobz")
+
 @pytest.mark.conductor_mock(allow_invalid=True)
 def test_invalid_and_allowed(conductor_mock):
+    requests.get(conductor_mock.url + "/api/v1/jobz")
     with pytest.raises(requests.HTTPError):
         submit(tasks_data="none")
 
@@ -142,13 +146,14 @@ def reported(shown: str, name: str) -> str:
 def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Path) -> None:
     finished = run_suite(tmp_path, SUITE, "--conductor-mock-artifacts", "evidence")
     shown = finished.stdout
-    assert "2 failed, 14 passed, 6 errors" in shown, shown + finished.stderr
+    assert "2 failed, 15 passed, 7 errors" in shown, shown + finished.stderr
     for expected in (
         r"never used: fault \d+ \(status for jobs\.list\): 0 seen, 0 consumed",
         r"never used: outcome failed for frames '7': 0 seen, 0 consumed",
         r"\(allow_unused=True for a test that may\)",
         r"/frobnicate is not in the contract",
         r"there is 1 invalid request:\n.*jobs\.create.*tasks_data",
+        r"there is 1 invalid request:\n    no operation \(GET /api/v1/jobz\): 404",
         r"there is no option 'allow_unusd'; did you mean 'allow_unused'\?",
         r"takes options by name only, not 'strict'",
     ):

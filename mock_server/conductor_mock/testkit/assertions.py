@@ -39,6 +39,11 @@ class Assertions(ABC):
     def requests(self, operation: str | None = None) -> list[Request]:
         """What was asked, oldest first."""
 
+    @property
+    @abstractmethod
+    def strays(self) -> list[Request]:
+        """What matched no operation, and nobody knows whose it was."""
+
     def assert_called(self, operation: str, times: int | None = None) -> None:
         """An operation was asked for: so many times, or at least once. Answered or not, refused or not."""
         __tracebackhide__ = True
@@ -91,7 +96,8 @@ class Assertions(ABC):
     def assert_no_invalid_requests(self) -> None:
         """Every request matched an operation and was as the contract has it; those that met a fault aside."""
         __tracebackhide__ = True
-        found = [f"{request}: {request.reason}" for request in self.requests() if request.is_invalid]
+        asked = (*self.requests(), *self.strays)
+        found = [f"{request}: {request.reason}" for request in asked if request.is_invalid]
         if found:
             raise AssertionError(f"there {_are(len(found), 'invalid request')}:\n{_lines(found)}")
 

@@ -27,6 +27,7 @@ def journal(fake: Fake) -> str:
         reason = f": {request.reason}" if request.status >= 400 and request.reason else ""
         lines.append(f"{request}{reason}")
         lines += [f"    warning: {text}" for text in request.warnings]
+    lines += [f"of nobody's: {request}: {request.reason}" for request in fake.strays[-SHOWN:]]
     for job in fake.jobs:
         tasks = ", ".join(f"{task.tid} {task.status}" for task in job.tasks[:20])
         lines.append(f"job {job.jid} {job.status}, {job.description}: {tasks}")

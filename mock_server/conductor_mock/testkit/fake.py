@@ -47,6 +47,7 @@ class Fake(Assertions):
         self.waits = Waits(self.clock)
         """What the clients of `client` have waited."""
         place.open_account(control)
+        self._begun = place.newest_request()
         self._beginning.apply(control)
 
     @property
@@ -95,6 +96,22 @@ class Fake(Assertions):
         entries = self._control.ask("GET", "requests", limit=ALL, **query)["requests"]
         return [Request.of(entry) for entry in entries]
 
+    @property
+    def strays(self) -> list[Request]:
+        """What matched no operation since this fake is there, and carried no token that says whose it was.
+
+        None are known of a server that others may use at the same time.
+        """
+        if self._begun is None:
+            return []
+        own = {entry["id"] for entry in self._control.ask("GET", "requests", limit=ALL)["requests"]}
+        every = self._control.ask("GET", "requests", limit=ALL, account="*")["requests"]
+        return [
+            Request.of(entry)
+            for entry in every
+            if entry["operation"] is None and entry["id"] > self._begun and entry["id"] not in own
+        ]
+
     def save_bundle(self, path: str | os.PathLike[str], *, files: bool = True) -> Path:
         """Write the account to a file that `conductor-mock bundle replay` makes it of again, with uploads or not."""
         target = Path(path)
@@ -113,6 +130,7 @@ class Fake(Assertions):
     def empty(self) -> None:
         """Leave nothing of the account but its name, for whoever goes on with the server."""
         self._control.ask("POST", "reset", {})
+        self._begun = self._place.newest_request()
 
     def reset(self) -> None:
         """As new: no jobs, files, faults, outcomes or requests, the options of its beginning; tokens stay valid."""

@@ -42,6 +42,9 @@ class Place(Protocol):
     def open_account(self, control: Control) -> None:
         """Make the account of `control`, if it was not used yet. Raises ControlError."""
 
+    def newest_request(self) -> int | None:
+        """The id of the newest entry of its journal, 0 for none; None where others may be at work."""
+
     def environment(self) -> dict[str, str]:
         """The variables that point clients here; the key of an account is not among them, or is another one's."""
 
@@ -79,6 +82,9 @@ class InMemory:
     def open_account(self, control: Control) -> None:
         _open_account(self.service.app, control.account)
 
+    def newest_request(self) -> int | None:
+        return _newest_request(self.service.app)
+
     def environment(self) -> dict[str, str]:
         return self.service.environment()
 
@@ -111,6 +117,9 @@ class Listening:
 
     def open_account(self, control: Control) -> None:
         _open_account(self._memory.app, control.account)
+
+    def newest_request(self) -> int | None:
+        return _newest_request(self._memory.app)
 
     def environment(self) -> dict[str, str]:
         return {**self._memory.environment(), **environment_of(self.url)}
@@ -149,6 +158,9 @@ class Elsewhere:
     def open_account(self, control: Control) -> None:
         control.sign_in()
 
+    def newest_request(self) -> int | None:
+        return None
+
     def environment(self) -> dict[str, str]:
         token = {} if self.admin_token is None else {ADMIN_TOKEN: self.admin_token}
         return {**environment_of(self.url), **token}
@@ -169,6 +181,11 @@ class Elsewhere:
 def _open_account(app: Flask, account: Account) -> None:
     """Make an account of a service of this process, without a request that would stand in its journal."""
     service_of(app).accounts.sign_in(account.client_id, account.private_key)
+
+
+def _newest_request(app: Flask) -> int:
+    found = service_of(app).journal.find(limit=1)
+    return int(found[0]["id"]) if found else 0
 
 
 @contextmanager

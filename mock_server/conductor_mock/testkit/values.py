@@ -127,6 +127,21 @@ class AccountOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMiss:
+    """The operation that an invalid request was probably meant for, and what differs: `(place, what)` each."""
+
+    operation: str
+    differences: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any] | None) -> NearMiss | None:
+        """That of an entry of the journal, None where it has none."""
+        if record is None:
+            return None
+        return cls(record["operation"], tuple((one["path"], one["message"]) for one in record["differences"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What was asked, and how it was answered: `operation` is None where no route fitted.
 
@@ -145,6 +160,7 @@ class Request:
     answer: Any
     fault: str | None
     warnings: tuple[str, ...]
+    near_miss: NearMiss | None = None
 
     @property
     def is_invalid(self) -> bool:
@@ -176,6 +192,7 @@ class Request:
             answer=_content(entry["response"]),
             fault=entry.get("fault", {}).get("kind"),
             warnings=tuple(entry["warnings"]),
+            near_miss=NearMiss.of(entry.get("near_miss")),
         )
 
     def __str__(self) -> str:
