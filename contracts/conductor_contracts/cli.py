@@ -8,6 +8,7 @@ import click
 
 from conductor_contracts.commands.check import check_command
 from conductor_contracts.commands.reading import changes_command, schema_command
+from conductor_contracts.commands.stubs import stubs_command
 from conductor_contracts.commands.verify import verify_command
 from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
@@ -24,7 +25,7 @@ def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
 
 
-for command in (check_command, verify_command, schema_command, changes_command):
+for command in (check_command, verify_command, stubs_command, schema_command, changes_command):
     main.add_command(command)
 
 

@@ -89,6 +89,12 @@ class Operation:
         """
         return self._schemas.check(self.request_schema, body) if self.request_schema else []
 
+    def request_document(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of a JSON request body, whole, for other programs. KeyError where there is none."""
+        if self.request_schema is None:
+            raise KeyError(self.id)
+        return self._schemas.document(self.request_schema)
+
     def check_form(self, form: Mapping[str, str]) -> list[Problem]:
         """Say what is wrong with the fields of a form-encoded request body; unknown ones are not."""
         return self._schemas.check(self.form_schema, dict(form)) if self.form_schema else []

@@ -48,6 +48,22 @@ class SchemaSet:
         """The schema at an address such as ``#/$defs/JobPayload``; KeyError if there is none."""
         return self._nodes[address]
 
+    def document(self, name: str) -> dict[str, Any]:
+        """A named schema with all that it refers to, as one JSON Schema. KeyError if there is none."""
+        found: dict[str, Schema] = {}
+        waiting = [f"#/$defs/{name}"]
+        while waiting:
+            address = waiting.pop()
+            if address not in found:
+                found[address] = self._nodes[address]
+                waiting += _references(found[address])
+        definitions = {address.removeprefix("#/$defs/"): schema for address, schema in found.items()}
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$ref": f"#/$defs/{name}",
+            "$defs": definitions,
+        }
+
     def check(self, name: str, body: Any) -> list[Problem]:
         """Say what is wrong with a body under a named schema, at most MAX_PROBLEMS things.
 
@@ -200,6 +216,17 @@ def _with_local_references(schema: Any) -> Any:
             for key, value in schema.items()
         }
     return [_with_local_references(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for below in schema.values():
+            yield from _references(below)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from _references(below)
 
 
 def _nodes(address: str, schema: Schema) -> Iterator[tuple[str, Schema]]:

@@ -22,3 +22,11 @@ def test_every_command_has_a_heading_and_no_heading_is_about_another() -> None:
 def test_every_option_is_explained_below_its_command(name: str) -> None:
     options = [one for one in main.commands[name].params if isinstance(one, click.Option) and not one.hidden]
     assert [one.opts for one in options if f"`{one.opts[0]}`" not in SECTIONS[name]] == []
+
+
+SAMPLES = re.findall(r"<!-- sample: python -->\n```python\n(.*?)```", PAGE, re.S)
+
+
+@pytest.mark.parametrize("number", range(len(SAMPLES)))
+def test_every_sample_runs(number: int) -> None:
+    exec(compile(SAMPLES[number], f"sample {number} of contracts.md", "exec"), {"__name__": "sample"})
