@@ -9,7 +9,7 @@ CLI_PACKAGES = frozenset({"PIL", "click", "rich", "yaml"})
 NEEDS_CLI = (
     "the command line needs packages that are not installed ({}): pip install 'conductor-mock-client[cli]'"
 )
-BAD_INPUT = 2
+BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
         from conductor.cli import main as run
 
         run()
+    except KeyboardInterrupt:  # while its modules were still imported
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in CLI_PACKAGES:

@@ -83,6 +83,19 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant. Raises UsageError with the near name for none."""
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and _dashed(name) not in COMMANDS:
+            import difflib  # only needed to explain a mistake
+
+            near = difflib.get_close_matches(_dashed(name)[:80], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {name[:80]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -135,7 +148,16 @@ def cli(verbose: bool, quiet: bool) -> None:
     from conductor.lib.conductor_submit import set_logging
     from conductor.lib.config import Config
 
-    level: int | str = logging.DEBUG if verbose else logging.WARNING if quiet else Config.load()["log_level"]
+    settings = logging.getLogger(Config.__module__)
+    settings.disabled = (
+        True  # what is odd about them is said when the command reads them, once, and as logs are
+    )
+    try:
+        level: int | str = (
+            logging.DEBUG if verbose else logging.WARNING if quiet else Config.load()["log_level"]
+        )
+    finally:
+        settings.disabled = False
     set_logging(level)
 
 

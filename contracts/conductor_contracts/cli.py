@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,12 +16,14 @@ from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.evidence import tags_of
 from conductor_contracts.fidelity import fidelity_page
+from conductor_contracts.groups import Commands, completion
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
-from conductor_contracts.printing import Commands, echo
+from conductor_contracts.printing import echo
+from conductor_contracts.problems import clip, nearest
 
 
-@click.group("conductor-contracts", cls=Commands)
+@click.group("conductor-contracts", cls=Commands, commands=(completion,))
 @click.version_option(package_name="conductor-mock")
 def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
@@ -29,8 +33,12 @@ for command in (check_command, verify_command, stubs_command, schema_command, ch
     main.add_command(command)
 
 
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @main.command("list")
-def list_command() -> None:
+@_json
+def list_command(as_json: bool) -> None:
     """List the operations, with how well each is known and how many interactions try it."""
     counts: dict[str | None, int] = {}
     for interaction in load_interactions():
@@ -39,17 +47,29 @@ def list_command() -> None:
         (each.id, each.method, each.path, each.evidence, str(counts.get(each.id, 0)))
         for each in load().operations.values()
     ]
-    _echo_table(("operation", "method", "path", "evidence", "interactions"), rows)
+    headings = ("operation", "method", "path", "evidence", "interactions")
+    if as_json:
+        _echo_json([{**dict(zip(headings, row, strict=True)), "interactions": int(row[-1])} for row in rows])
+    else:
+        _echo_table(headings, rows)
 
 
 @main.command("show")
 @click.argument("operation")
-def show_command(operation: str) -> None:
+@_json
+def show_command(operation: str, as_json: bool) -> None:
     """Show one operation: its statuses, fields with their evidence, and interactions."""
     contract = load()
     found = contract.operations.get(operation)
     if found is None:
-        raise click.UsageError(f"no operation {operation!r}; known are {', '.join(contract.operations)}")
+        near = nearest(operation, contract.operations)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise click.UsageError(
+            f"no operation {clip(operation)!r}; known are {', '.join(contract.operations)}{hint}"
+        )
+    if as_json:
+        _echo_json(_as_json(found, contract))
+        return
     for line in _description(found, contract):
         echo(line, raw=True)
     rows = [row for row in contract.fidelity() if row.operation == operation]
@@ -79,6 +99,30 @@ def fidelity_command() -> None:
 def control_command() -> None:
     """Write the calls of a fake's control API as a table, as Markdown."""
     echo(control_table(load_control()), raw=True)
+
+
+def _as_json(operation: Operation, contract: Contract) -> dict[str, Any]:
+    rows = [row for row in contract.fidelity() if row.operation == operation.id]
+    return {
+        "operation": operation.id,
+        "method": operation.method,
+        "path": operation.path,
+        "summary": operation.summary,
+        "description": operation.description,
+        "statuses": list(operation.statuses),
+        "authentication": operation.authentication,
+        "retry": operation.retry,
+        "clients": list(operation.clients),
+        "traps": list(operation.traps),
+        "fields": [
+            {"part": row.part, "name": row.name, "evidence": row.grade, "source": row.source} for row in rows
+        ],
+        "interactions": [each.name for each in load_interactions() if each.operation == operation.id],
+    }
+
+
+def _echo_json(value: Any) -> None:
+    echo(json.dumps(value, indent=2), raw=True)
 
 
 def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

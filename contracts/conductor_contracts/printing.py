@@ -34,15 +34,6 @@ def echo(text: str = "", *, err: bool = False, raw: bool = False, nl: bool = Tru
     click.echo(text if raw else visible(text), err=err, nl=nl)
 
 
-class Commands(click.Group):
-    """A group of commands whose output is guarded, help included."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command."""
-        with guarded_output(extra.get("prog_name") or self.name or "command"):
-            return super().main(*args, **extra)
-
-
 class OutputError(Exception):
     """The standard output cannot be written to; ``cause`` says why. No OSError, which others would take for theirs."""
 

@@ -217,6 +217,43 @@ def test_jobs_are_acted_on(mock: responses.RequestsMock, words: list[str], actio
     assert sent(mock) == [{"action": action, "jobids": ["00001", "00002"]}] * 2
 
 
+@pytest.mark.parametrize(
+    ("words", "message", "said"),
+    [
+        (["kill", "1"], "Jobs [u'00001'] have been kill.", "job 00001 was killed"),
+        (["kill", "1", "2"], "Jobs [u'00002'] have been kill.", "job 00002 was killed"),
+        (["hold", "1", "2"], "Jobs [u'00001', u'00002'] have been hold.", "jobs 00001 and 00002 were held"),
+        (
+            ["unhold", "--scouts", "2"],
+            "Jobs [u'00002'] have been release_scouts.",
+            "the tasks of job 00002 that waited for scouts were released",
+        ),
+        (
+            ["retry", "--failed", "1", "2"],
+            "Jobs [u'00001', u'00002'] have been retry_failed.",
+            "the failed tasks of jobs 00001 and 00002 were started again",
+        ),
+        (
+            ["kill", "1", "--task-id", "3"],
+            ' 1 Tasks set to "kill"\n\t003',
+            "task 003 of job 00001 was killed",
+        ),
+        (
+            ["retry", "1", "--task-id", "3-4"],
+            ' 2 Tasks set to "retry"\n\t003\n\t004',
+            "tasks 003 and 004 of job 00001 were started again",
+        ),
+        (["kill", "1"], "one of them", "one of them"),
+    ],
+)
+def test_what_an_action_did_is_a_whole_sentence(
+    mock: responses.RequestsMock, words: list[str], message: str, said: str
+) -> None:
+    path = "/tasks_multi" if "--task-id" in words else "/jobs_multi"
+    mock.add("PUT", f"{URL}{path}", json={"body": "success", "message": message})
+    assert run(*words).stdout == f"{said}\n"
+
+
 @pytest.mark.parametrize("option", ["--task-id", "--task_id"])
 def test_tasks_are_acted_on_by_numbers_and_ranges(mock: responses.RequestsMock, option: str) -> None:
     mock.add("PUT", f"{URL}/tasks_multi", json={"body": "success", "message": "done"})
@@ -315,10 +352,10 @@ DAYS = ("--since", "2024-04-10", "--until", "2024-04-12")
 def test_usage_is_added_up_by_day(mock: responses.RequestsMock) -> None:
     mock.add("GET", f"{URL}/billing/get_usage", json={"data": USAGE})
     assert [line.split() for line in run("usage", *DAYS).stdout.splitlines()] == [
-        ["day", "minutes", "core_hours", "instance_cost", "license_cost", "cost"],
-        ["2024-04-10", "90.00", "3.00", "1.25", "0.50", "1.75"],
-        ["2024-04-12", "1.00", "1.00", "3.50", "0.00", "3.50"],
-        ["total", "91.00", "4.00", "4.75", "0.50", "5.25"],
+        ["day", "minutes", "core_hours", "instance_cost", "license_cost", "cost", "currency"],
+        ["2024-04-10", "90.00", "3.00", "1.25", "0.50", "1.75", "USD"],
+        ["2024-04-12", "1.00", "1.00", "3.50", "0.00", "3.50", "USD"],
+        ["total", "91.00", "4.00", "4.75", "0.50", "5.25", "USD"],
     ]
     assert [row["cost"] for row in json.loads(run("usage", *DAYS, "--json").stdout)] == [1.75, 3.5]
 
@@ -329,8 +366,10 @@ def test_usage_is_drawn_with_the_days_on_which_nothing_ran(
     mock.add("GET", f"{URL}/billing/get_usage", json={"data": USAGE})
     lines = run("usage", *DAYS, "--plot").stdout.splitlines()
     bars = [line.count("█") for line in lines]
-    assert [line.split()[:2] for line in lines] == [
-        *(["2024-04-10", "1.75"], ["2024-04-11", "0.00"], ["2024-04-12", "3.50"])
+    assert [line.split()[:3] for line in lines] == [
+        ["2024-04-10", "1.75", "USD"],
+        ["2024-04-11", "0.00", "USD"],
+        ["2024-04-12", "3.50", "USD"],
     ]
     assert (bars[1], bars[2] // 2, bars[2] > 10) == (0, bars[0], True)
     picture = tmp_path / "u.png"
@@ -341,11 +380,13 @@ def test_usage_is_drawn_with_the_days_on_which_nothing_ran(
 
 
 def test_storage_is_listed_by_day(mock: responses.RequestsMock) -> None:
-    record = {"cost_per_day": [0.5, 1], "gibs_per_day": [10, 20]}
+    record = {"cost_per_day": [0.5, 1], "gibs_per_day": [10, 20], "currency": "EUR"}
     mock.add("GET", f"{URL}/billing/get_storage_usage", json={"data": [record]})
     assert [line.split() for line in run("usage", "--storage", *DAYS).stdout.splitlines()] == [
-        *(["day", "gib", "cost"], ["2024-04-10", "10.00", "0.50"], ["2024-04-11", "20.00", "1.00"]),
-        ["total", "30.00", "1.50"],
+        ["day", "gib", "cost", "currency"],
+        ["2024-04-10", "10.00", "0.50", "EUR"],
+        ["2024-04-11", "20.00", "1.00", "EUR"],
+        ["total", "30.00", "1.50", "EUR"],
     ]
 
 

@@ -10,8 +10,6 @@ import click
 import pytest
 
 from conductor.cli import cli
-from conductor.commands import failures, printing, wait
-from conductor.lib import exceptions
 from conductor.lib.config import FOREIGN, SETTINGS, Setting
 from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME
 
@@ -61,13 +59,6 @@ def test_the_options_of_the_command_itself_are_explained() -> None:
     assert all(
         f"`{spelling}`" in CLI for spelling in [*spellings, *cli.context_settings["help_option_names"]]
     )
-
-
-def test_every_exit_code_is_in_the_table() -> None:
-    errors = [value for value in vars(exceptions).values() if isinstance(value, type)]
-    codes = {error.exit_code for error in errors if issubclass(error, exceptions.ConductorError)}
-    codes |= {0, wait.FAILED, wait.KILLED, failures.INTERRUPTED, printing.BROKEN_PIPE, printing.CANNOT_WRITE}
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", CLI, re.MULTILINE)} == codes
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-PROGRAM = '''
+PROGRAM = """
 import datetime, importlib, sys
 from conductor.lib.waiting import wait_for_jobs
 from conductor_mock.testkit import mock_conductor
@@ -44,7 +44,7 @@ for make in (mock_conductor, served):
                     work(fake, newcomer)
             work(fake, client)
 print("done")
-'''
+"""
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ import click
 from conductor.commands.common import json_option, print_json, task_numbers
 from conductor.commands.printing import echo
 from conductor.lib.exceptions import BadArgumentError, Problem
+
+MOST_NAMED = 10
 
 
 def _targets(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,4 +72,45 @@ def _act(action: str, jids: tuple[str, ...], task_texts: tuple[str, ...], as_jso
     if as_json:
         print_json({"action": action, "message": message})
     else:
-        echo(message)
+        echo(done(action, message, jids[0] if task_texts else ""))
+
+
+_DONE = {
+    "kill": "{} killed",
+    "hold": "{} held",
+    "unhold": "{} released",
+    "release_scouts": "the tasks of {} that waited for scouts were released",
+    "retry": "{} started again",
+    "retry_failed": "the failed tasks of {} were started again",
+    "retry_preempted": "the preempted tasks of {} were started again",
+    "retry_sync": "the files of {} are synchronised again",
+}
+"""What was done, with what it was done to in the place of ``{}``, and the verb where that is the subject."""
+
+
+_JOBS = re.compile(r"Jobs \[(?P<ids>[u'\d, ]+)\] have been \w+\.", re.ASCII)
+_TASKS = re.compile(r" ?\d+ Tasks set to \"\w+\"(?P<ids>(\n\t\d+)+)", re.ASCII)
+"""What the service says of jobs and of tasks (wire reference 12.16)."""
+
+
+def done(action: str, message: str, job: str = "") -> str:
+    """Return what an action did, in a sentence, by the ids in the service's message; another message as it is.
+
+    ``job`` is the job of the tasks that were meant.
+    """
+    said = (_TASKS if job else _JOBS).fullmatch(message)
+    if said is None or action not in _DONE:
+        return message
+    ids = re.findall(r"\d+", said["ids"])
+    noun = ("task" if job else "job") + ("" if len(ids) == 1 else "s")
+    what = f"{noun} {_listed(ids)}" + (f" of job {job.zfill(5)}" if job else "")
+    verb = "was" if len(ids) == 1 else "were"
+    subject = _DONE[action].startswith("{}")  # elsewhere the verb stands in the sentence
+    return _DONE[action].format(f"{what} {verb}" if subject else what)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:MOST_NAMED])
+    if len(names) > MOST_NAMED:
+        return f"{', '.join(shown)} and {len(names) - MOST_NAMED} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]

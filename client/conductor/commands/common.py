@@ -75,15 +75,16 @@ class Seconds(click.FloatRange):
         return number
 
 
-def absolute(path: str) -> str:
+def absolute(path: str, option: str = "") -> str:
     """Return what a shell user means by a relative path; one that begins with a variable is left for later.
 
-    Raises InvalidPathError for empty text, which would be the current directory with all that is below it.
+    Raises InvalidPathError, with the name of the option, for empty text, which would be the current directory with all
+    that is below it.
     """
     from conductor.lib.files.local_paths import home_expanded
 
     if not path:
-        raise InvalidPathError(NO_PATH)
+        raise InvalidPathError(f"{option}: {NO_PATH}" if option else NO_PATH)
     if os.path.lexists(path):
         return str(Path(path).absolute())
     return path if path.startswith("$") else str(Path(home_expanded(path)).absolute())

@@ -122,7 +122,7 @@ def fetch_jobs(
         echo(f"conductor: {error}", err=True)
     if as_json:
         print_json(as_record(report))
-    else:
+    elif report.files or not report.errors:
         echo(summary(report))
         if not report.files and not report.errors:
             echo("no output fits --regex" if options.regex else "these tasks have no outputs yet", err=True)
@@ -144,8 +144,9 @@ def _selections(jobs: tuple[str, ...], task_ids: tuple[str, ...]) -> list[Select
 
 def summary(report: DownloadReport) -> str:
     """Return what a download did, in one line."""
+    files = "file" if report.fetched == 1 else "files"
     counts = (
-        f"{report.fetched} files fetched ({size_text(report.bytes_received)}), {report.kept} already there"
+        f"{report.fetched} {files} fetched ({size_text(report.bytes_received)}), {report.kept} already there"
     )
     return counts + (f", {len(report.problems)} not downloaded" if report.problems else "")
 

@@ -34,6 +34,11 @@ def _option(argument: Argument) -> Callable[..., Any]:
     return click.option(*declarations, argument.name, multiple=repeated, metavar=hint, help=argument.doc)
 
 
+def option_of(argument: Argument) -> str:
+    """Return the option of an argument."""
+    return f"--{argument.name.replace('_', '-')}"
+
+
 def _holds_records(argument: Argument) -> bool:
     return isinstance(argument.kind, ListOf) and isinstance(argument.kind.item, Record)
 
@@ -72,7 +77,9 @@ def _read(argument: Argument, value: Any) -> Any:
     if _holds_records(argument):
         return _joined(_from_text(argument, text) for text in value)
     if isinstance(argument.kind, ListOf):
-        return [absolute(path) for path in value] if _holds_paths(argument) else list(value)
+        return (
+            [absolute(path, option_of(argument)) for path in value] if _holds_paths(argument) else list(value)
+        )
     pairs = [text.partition("=") for text in value]
     for name, mark, text in pairs:
         if not mark:

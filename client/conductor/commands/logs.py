@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from conductor.commands.common import json_option, print_json
+from conductor.commands.failures import Failed
 from conductor.commands.printing import echo
+from conductor.lib.exceptions import RefusedError
+
+
+def _is_to_come(jid: str, tid: str) -> bool:
+    """Say whether there is such a task, which did not end."""
+    from conductor.lib.statuses import TASK_ENDED
+    from conductor.lib.tasks import get_task
+
+    try:
+        return get_task(jid, tid).status not in TASK_ENDED
+    except RefusedError:
+        return False
 
 
 @click.command()
@@ -27,7 +40,12 @@ def logs(jid: str, tid: str, follow: bool, as_json: bool) -> None:
             else:
                 echo(line, raw=True)  # colours and all, as the task printed it
         return
-    log = get_log(jid, tid)
+    try:
+        log = get_log(jid, tid)
+    except RefusedError as error:
+        if error.status != 404 or not _is_to_come(jid, tid):
+            raise
+        raise Failed(f"{error}; --follow waits for it", error.exit_code) from None
     if as_json:
         print_json(
             {

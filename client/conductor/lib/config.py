@@ -54,6 +54,8 @@ class Url(Kind):
             _ = parts.port
         except ValueError:
             return False
+        if parts.netloc.endswith(":"):  # a port that a variable was to give
+            return False
         plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
         return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and url.isascii()
 
@@ -113,6 +115,11 @@ FOREIGN = frozenset(
         *("error_reporting", "log_dir", "output_dir", "projects", "user_dir"),
     }
 )
+LONGEST_NAME = 60
+"""Characters of a variable that may be a setting misspelt."""
+NEAR = 0.9
+"""How alike two variables are that differ by a slip or two; all of them begin alike."""
+
 # What a layer says about the first of each sets aside what lower layers say about the rest.
 _REPLACES = (
     ("url", ("api_url", "auth_url")),
@@ -227,6 +234,7 @@ def _known() -> Iterator[tuple[str, str, Kind]]:
 
 def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Sourced]:
     layer: dict[str, Sourced] = {}
+    _warn_of_near_names(environ)
     for name, canonical, kind in _known():
         variable = f"CONDUCTOR_{name.upper()}"
         text = environ.get(variable, "")
@@ -237,6 +245,19 @@ def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> di
         except ValueError as error:
             problems.append(Problem(canonical, f"text that is {error}", kind.accepts, variable))
     return layer
+
+
+def _warn_of_near_names(environ: Mapping[str, str]) -> None:
+    """Warn of variables that were probably meant for a setting. Those of other programs begin alike, and are theirs."""
+    known = {f"CONDUCTOR_{name.upper()}" for name, _, _ in _known()}
+    known |= {f"CONDUCTOR_{name.upper()}" for name in FOREIGN}
+    for variable in environ:
+        if variable.startswith("CONDUCTOR_") and variable not in known and len(variable) <= LONGEST_NAME:
+            import difflib  # only needed to explain a mistake
+
+            near = difflib.get_close_matches(variable, known, n=1, cutoff=NEAR)
+            if near:
+                logger.warning("%s is no setting and is ignored; did you mean %s?", variable, near[0])
 
 
 def _from_arguments(arguments: Mapping[str, Any]) -> dict[str, Sourced]:

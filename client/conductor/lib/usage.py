@@ -13,10 +13,13 @@ from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.wire.call import Sent
 from conductor.lib.wire.records import number, records_of, text
 
+CURRENCY = "USD"
+"""What costs are in where an answer does not say; those of storage do (wire reference 2.20)."""
+
 
 @dataclass(frozen=True)
 class ComputeUsage:
-    """What ran from ``start`` on: ``minutes`` of instances, ``cores`` in hours of cores; costs in the account's money.
+    """What ran from ``start`` on: ``minutes`` of instances, ``cores`` in hours of cores; costs in ``CURRENCY``.
 
     The length of a row is the service's choice; the units of ``minutes`` and ``cores`` are inferred.
     """
@@ -106,7 +109,7 @@ def get_storage_usage(first: date, last: date, *, client: ApiClient | None = Non
             for index, (gib, cost) in enumerate(zip(gibs, costs))
         ),
         cost=number(record.get("cost")),
-        currency=text(record, "currency"),
+        currency=text(record, "currency") or CURRENCY,
         gibs_used=number(record.get("gibs_used")),
         daily_price=number(record.get("daily_price")),
         monthly_price=number(record.get("monthly_price")),

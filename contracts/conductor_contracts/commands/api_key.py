@@ -23,12 +23,14 @@ def api_key(path: Path | None) -> dict[str, str]:
     if not text.strip():
         raise click.UsageError(f"{where} holds no API key; give --api-key-file or set CONDUCTOR_API_KEY")
     key = _decoded(text)
-    if not isinstance(key, dict) or not all(
-        isinstance(key.get(n), str) for n in ("client_id", "private_key")
-    ):
+    if not isinstance(key, dict):
         raise click.UsageError(
             f"{where} must be a JSON object (or its base64) with client_id and private_key"
         )
+    for name in ("client_id", "private_key"):
+        if not isinstance(key.get(name), str) or not key[name]:
+            wrong = "is missing" if name not in key else "must be a text that is not empty"
+            raise click.UsageError(f"{where} holds no API key: its {name} {wrong}")
     return {"client_id": key["client_id"], "private_key": key["private_key"]}
 
 

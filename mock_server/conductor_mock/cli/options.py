@@ -104,7 +104,13 @@ def server_options(command: F) -> F:
             show_default=True,
             help="Bytes a second of a body or an answer, else that time runs out.",
         ),
-        click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Lines of text, or an object of JSON on each.",
+        ),
         click.option(
             "--provider", type=click.Choice(["gcs", "s3"]), help="Style of upload URLs. [new accounts: gcs]"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -15,8 +16,9 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from conductor_contracts.groups import Commands, completion
 from conductor_contracts.paths import LocalPath
-from conductor_contracts.printing import Commands, echo
+from conductor_contracts.printing import echo
 from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.cli.called import called
@@ -84,7 +86,7 @@ class _Program(Commands):
             raise Unusable(str(error)) from None
 
 
-@click.group("conductor-mock", cls=_Program, commands=COMMANDS)
+@click.group("conductor-mock", cls=_Program, commands=(*COMMANDS, completion))
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""
@@ -97,7 +99,7 @@ def main() -> None:
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="0 takes a free port.",
+    help="Where to listen; 0 takes a free port.",
 )
 @click.option("--ready-file", type=LocalPath(path_type=Path), help="Written once connections are accepted.")
 def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
@@ -271,7 +273,8 @@ def _keep(port: int | None, ready_file: Path | None) -> None:
     type=LocalPath(path_type=Path, dir_okay=False),
     help="The file that 'serve --ready-file' wrote, instead of both.",
 )
-def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print an object; null is a variable to be unset.")
+def env(url: str | None, data_dir: Path | None, ready_file: Path | None, as_json: bool) -> None:
     """Print lines that point a shell's clients at the server that runs: eval "$(conductor-mock env)"."""
     if ready_file is None:
         given = _environment_of(url, data_dir or default_data_dir())
@@ -279,6 +282,9 @@ def env(url: str | None, data_dir: Path | None, ready_file: Path | None) -> None
         raise Unusable("--ready-file tells all that --url and --data-dir do; give it alone")
     else:
         given = read_ready_file(ready_file)["env"]
+    if as_json:
+        echo(json.dumps({**merged(os.environ, given), **dict.fromkeys(removed(given))}, indent=2), raw=True)
+        return
     for name, value in merged(os.environ, given).items():
         echo(f"export {name}={shlex.quote(value)}", raw=True)
     echo(f"unset {' '.join(removed(given))}")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from conductor_contracts.groups import Group
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
 from conductor_mock.store.durable import NewFile
 
 
-@click.group()
+@click.group(cls=Group)
 def bundle() -> None:
     """Save what decided an account's runs to one file, or replay such a file into an empty account."""
 

@@ -51,7 +51,7 @@ def _fault_options(command: F) -> F:
 def _help(uses: Sequence[tuple[type[Fault], Field[Any]]]) -> str:
     kinds: dict[str, list[str]] = {}
     for kind, option in uses:
-        kinds.setdefault(f"{meaning_of(option)} [default: {default_of(option)}]", []).append(kind.kind)
+        kinds.setdefault(f"{meaning_of(option)} (default: {default_of(option)})", []).append(kind.kind)
     return " ".join(f"With {', '.join(names)}: {meaning}." for meaning, names in kinds.items())
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol, TypeVar
 import click
 import requests
 
+from conductor_contracts.groups import Group
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_mock.serving import ready
@@ -166,7 +167,7 @@ def target_options(command: F) -> F:
     return run  # type: ignore[return-value]  # click hands both the same options
 
 
-class DefaultGroup(click.Group):
+class DefaultGroup(Group):
     """A group whose first command is meant when none is named: `conductor-mock clock --json` shows the clock."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -43,7 +43,11 @@ class Selection:
         Raises BadArgumentError for a range that makes no sense; the vendor's client then takes the whole job.
         """
         job, colon, tasks = text.strip().partition(":")
-        return cls(job_id(job), parse_task_ids([tasks]) if colon else None)
+        found = job_id(job)
+        try:
+            return cls(found, parse_task_ids([tasks]) if colon else None)
+        except BadArgumentError as error:
+            raise BadArgumentError(f"{text.strip()[:80]!r} is no JOB:TASKS: {error}") from None
 
 
 def parse_task_ids(texts: Iterable[str]) -> tuple[str, ...]:

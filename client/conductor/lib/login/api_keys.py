@@ -15,6 +15,8 @@ from conductor.lib.exceptions import ConfigError
 from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.text_file import NotTextError, read_text
 
+_ACCEPTED = "; accepted: JSON with the texts client_id and private_key, or base64 of that JSON"
+
 
 @dataclass(frozen=True)
 class ApiKey:
@@ -30,20 +32,13 @@ class ApiKey:
         Raises ConfigError that names the source and never quotes the key.
         """
         content = _key_json(text)
-        client_id, private_key = (
-            (content.get("client_id"), content.get("private_key")) if content else (None, None)
-        )
-        if (
-            not isinstance(client_id, str)
-            or not isinstance(private_key, str)
-            or not client_id
-            or not private_key
-        ):
-            raise ConfigError(
-                f"{source} holds no API key; accepted: JSON with the texts client_id and private_key, "
-                "or base64 of that JSON"
-            )
-        return cls(client_id, private_key)
+        if content is None:
+            raise ConfigError(f"{source} holds no API key{_ACCEPTED}")
+        for name in ("client_id", "private_key"):
+            if not isinstance(content.get(name), str) or not content[name]:
+                wrong = "must be a text that is not empty" if name in content else "is missing"
+                raise ConfigError(f"{source} holds no API key: its {name} {wrong}{_ACCEPTED}")
+        return cls(content["client_id"], content["private_key"])
 
 
 def _key_json(text: str) -> dict[str, Any] | None:

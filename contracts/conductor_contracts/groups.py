@@ -1,0 +1,78 @@
+"""Groups of commands of server and contracts: help by -h too, near names for misspelt ones, completion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from conductor_contracts.printing import echo, guarded_output
+from conductor_contracts.problems import clip, nearest
+
+HELP = ("-h", "--help")
+SHELLS = ("bash", "zsh", "fish")
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells report a program that SIGINT ended."""
+
+
+class Group(click.Group):
+    """A group whose misspelt commands are answered with the near one, whatever click's version does."""
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.context_settings.setdefault("help_option_names", list(HELP))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant. Raises UsageError with the near name for none."""
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = nearest(name, self.list_commands(ctx))
+            hint = f" Did you mean {near!r}?" if near else ""
+            ctx.fail(f"No such command {clip(name)!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class Commands(Group):
+    """The commands of a program, whose output is guarded, help included."""
+
+    group_class = Group
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command. Ctrl-C ends it with INTERRUPTED."""
+        program = extra.get("prog_name") or self.name or "command"
+        with guarded_output(program):
+            try:
+                return super().main(*args, **extra)
+            except KeyboardInterrupt:
+                echo(f"{program}: interrupted", err=True)
+                raise SystemExit(INTERRUPTED) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            echo(f"{ctx.info_name}: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print a shell's completion script.
+
+    For bash: eval "$(PROGRAM completion bash)" in ~/.bashrc; likewise for zsh in ~/.zshrc. For fish: PROGRAM
+    completion fish > ~/.config/fish/completions/PROGRAM.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.ClickException(f"this version of click does not know {shell}")
+    root = ctx.find_root()
+    name = str(root.info_name)
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"  # the one that click looks for
+    echo(kind(root.command, {}, name, variable).source(), raw=True)
