@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import click
 
 from conductor.commands.failures import guarded
+from conductor.commands.groups import NearGroup
 from conductor.commands.printing import guarded_output
 from conductor.version import VERSION
 
@@ -67,7 +68,7 @@ NAMES = ("conductor", "conductor-farm")
 """What the command is installed as. The vendor's ciocore brings a ``conductor`` too, and whichever came last is it."""
 
 
-class Commands(click.Group):
+class Commands(NearGroup):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -82,19 +83,6 @@ class Commands(click.Group):
         module = import_module(f"conductor.commands.{listed.module}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant. Raises UsageError with the near name for none."""
-        name = args[0]
-        if not ctx.resilient_parsing and not name.startswith("-") and _dashed(name) not in COMMANDS:
-            import difflib  # only needed to explain a mistake
-
-            near = difflib.get_close_matches(_dashed(name)[:80], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {name[:80]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from conductor.commands.common import LocalPath, json_option, print_json, write_file
+from conductor.commands.groups import NearGroup
 from conductor.commands.printing import echo
 from conductor.lib.exceptions import InvalidPathError
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def catalog() -> None:
     """Export an account's packages, projects, machines and environment."""
 

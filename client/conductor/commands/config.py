@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conductor.commands.common import json_option, print_records
+from conductor.commands.groups import NearGroup
 from conductor.commands.tables import Column
 from conductor.lib.wire.redaction import HIDDEN
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from conductor.lib.submission.arguments import Argument, Sourced
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def config() -> None:
     """Show the settings."""
 
