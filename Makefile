@@ -6,6 +6,7 @@ BLENDER := .venv-blender
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
+PORT ?= 8089
 FAST := tests/client tests/contracts tests/docs tests/mock_server tests/security tests/testkit
 PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
 INSTALL := python -m pip install --quiet --disable-pip-version-check
@@ -19,7 +20,7 @@ help: ## list the targets
 
 demo: $(VENV)/.installed ## run the documented quick start up to its downloaded frames; KEEP=1 leaves a farm to look at
 	@mkdir -p build
-	@$(BIN)/conductor-mock demo $(if $(KEEP),--keep --ready-file build/ready.json,--folder build/demo)
+	@$(BIN)/conductor-mock demo $(if $(KEEP),--keep --ready-file build/ready.json $(if $(filter-out 8089,$(PORT)),--port $(PORT)),--folder build/demo)
 
 demo-execute: $(VENV)/.examples ## render 24 frames of the example's ray tracer for real, and make a contact sheet
 	@$(BIN)/conductor-mock run --execute --speed 60 -- \
@@ -29,9 +30,9 @@ demo-blender: $(BLENDER)/.blender ## render 12 frames with Blender for real (Pyt
 	@$(BLENDER)/bin/conductor-mock run --execute -- \
 	  $(BLENDER)/bin/python examples/render.py blender --folder build/demo-blender
 
-serve: $(VENV)/.installed ## serve the fake on port 8089 with a throw-away data directory
+serve: $(VENV)/.installed ## serve the fake on port 8089 (PORT=... another) with a throw-away data directory
 	@mkdir -p build
-	@$(BIN)/conductor-mock serve --ephemeral --ready-file build/ready.json
+	@$(BIN)/conductor-mock serve --ephemeral --port $(PORT) --ready-file build/ready.json
 
 check: $(VENV)/.dev ## lint, types and import rules
 	$(BIN)/ruff check .

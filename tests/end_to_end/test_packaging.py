@@ -19,6 +19,7 @@ import pytest
 import requests
 import yaml
 
+from support.clones import clone
 from support.distributions import NO_INDEX, Environment
 from support.dockerfile import Instruction, named, stages
 from support.programs import PATIENCE_S, ROOT, run
@@ -62,23 +63,9 @@ def a_free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def clone(folder: Path) -> None:
-    """The files of the tree that are versioned, as a clone has them, with what is not committed yet."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-
-
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("context")
-    clone(folder)
-    return folder
+    return clone(tmp_path_factory.mktemp("context"))
 
 
 @pytest.fixture(scope="module")
