@@ -8,7 +8,7 @@ from pathlib import Path
 from conductor.lib.submission import arguments
 from conductor_contracts.contract import load, load_control
 from conductor_contracts.control_reference import control_table
-from conductor_contracts.fidelity import fidelity_page
+from conductor_contracts.fidelity import fidelity_page, grades_table
 from conductor_mock.faults import reference as faults
 from conductor_mock.outputs import conventions
 
@@ -26,6 +26,7 @@ def with_table(page: str, table: str) -> str:
 
 
 PAGES: Mapping[str, Callable[[str], str]] = {
+    "../README.md": lambda page: with_table(page, grades_table(load())),
     "fidelity.md": lambda _: fidelity_page(load()),
     "reference/outputs.md": lambda page: with_table(page, conventions.reference()),
     "reference/server.md": lambda page: faults.written(with_table(page, control_table(load_control()))),
@@ -45,7 +46,7 @@ def main() -> None:
     """Write what is old."""
     for path, text in stale().items():
         path.write_text(text, encoding="utf-8")
-        print(f"wrote docs/{path.relative_to(DOCS).as_posix()}")  # noqa: T201
+        print(f"wrote {path.resolve().relative_to(DOCS.parent).as_posix()}")  # noqa: T201
 
 
 if __name__ == "__main__":

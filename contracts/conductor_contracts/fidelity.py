@@ -47,6 +47,19 @@ def fidelity_page(contract: Contract) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def grades_table(contract: Contract) -> str:
+    """How many operations, and how many of their parts, each grade has, as a table; refusals are not counted."""
+    parts = Counter(row.grade for row in contract.fidelity() if not _is_refusal(row))
+    operations = Counter(operation.evidence for operation in contract.operations.values())
+    return table(
+        ("grade", "meaning", "operations", "their parts"),
+        [
+            (f"`{grade}`", text, str(operations[grade]), str(parts[grade]))
+            for grade, text in contract.grades.items()
+        ],
+    )
+
+
 def _limits(contract: Contract, by_operation: dict[str, list[Evidence]]) -> Iterator[str]:
     info = contract.document["info"]
     yield "## Limits"

@@ -157,6 +157,14 @@ def test_the_site_calls_different_files_differently(files: list[Path]) -> None:
     assert all(hooks.source(hooks.uri(path)) == path for path in files if path in DOCUMENTS)
 
 
+def test_the_pictures_of_the_documents_are_small_and_each_is_shown() -> None:
+    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    shown = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+
+    assert all(picture.stat().st_size < 100_000 for picture in pictures)
+    assert [picture.name for picture in pictures if f"images/{picture.name})" not in shown] == []
+
+
 words = st.text(st.characters(categories=["L", "Nd", "Zs"], include_characters="`[]"), max_size=20).filter(
     lambda text: (
         re.sub(r"\[[^\[\]]*\]", "", text).count("[") + re.sub(r"\[[^\[\]]*\]", "", text).count("]") == 0

@@ -84,7 +84,7 @@ def test_a_week_lies_behind_the_farm_and_its_clock_runs_fast(filled: Filled) -> 
     live = next(job for job in jobs if job["status"] == JobStatus.RUNNING)
     counts = Counter(task["status"] for task in live["tasks"])
     assert counts[TaskStatus.SUCCESS] > 0
-    assert counts[TaskStatus.PENDING] > 300, "it renders for minutes"
+    assert counts[TaskStatus.PENDING] > 200, "it renders for minutes"
 
 
 def test_the_week_is_told_in_its_order() -> None:

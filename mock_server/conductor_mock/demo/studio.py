@@ -167,9 +167,9 @@ class Studio:
         artist.be(2.5)
         held = self._submit(Work("sh090", "waits for notes", "robin", 24, 10, project="demo"))
         artist.act("hold", held)
-        artist.be(0.7)
+        artist.be(1.2)
         live = self._submit(
-            harbour := Work("sh100", "harbour, final", "alex", 600, 0, machine="n1-highmem-16", priority=8),
+            harbour := Work("sh100", "harbour, final", "alex", 360, 0, machine="n1-highmem-16", priority=8),
             preemptible=True,
             autoretry_policy={"preempted": {"max_retries": 5}},
             notify={"emails": ["alex@studio.example"]},
@@ -245,7 +245,7 @@ class Studio:
 
 
 def uneven(work: Work) -> list[dict[str, Any]]:
-    """Rules for a job's frames: each takes between 9 and 31 minutes."""
+    """Rules for a job's frames: each takes between 15 and 48 minutes."""
     drawn = random.Random(1)  # noqa: S311 - a look, no secret
     frames = list(range(1, work.frames + 1))
     drawn.shuffle(frames)
@@ -253,7 +253,7 @@ def uneven(work: Work) -> list[dict[str, Any]]:
     return [
         {
             "match": {"title": title, "frames": ",".join(map(str, sorted(frames[part::12])))},
-            "duration": (9 + 2 * part) * 60,
+            "duration": (15 + 3 * part) * 60,
         }
         for part in range(min(12, work.frames))
     ]
