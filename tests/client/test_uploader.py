@@ -52,6 +52,43 @@ def test_files_arrive_whole_and_are_reported_in_order(
     assert {batch["project"] for batch in service.batches} == {"film"}
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["hashed now", "known from before"])
+@pytest.mark.parametrize("wrong", [0, 24, 49])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_of_files_one_of_which_is_not_the_enforced_one_nothing_is_sent(
+    tmp_path: Path, service: FakeService, threads: int, wrong: int, known: bool
+) -> None:
+    """Not even those that are right and come first, nor are URLs asked for."""
+    for number in range(50):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+    files = look_at(str(tmp_path / str(number)) for number in range(50))
+    enforced = {
+        file.path: md5_of(b"%d" % number) for number, file in enumerate(files) if number % 2 == wrong % 2
+    }
+    enforced[files[wrong].path] = md5_of(b"as it was")
+    cache = Md5Cache(tmp_path / "cache", now_ns=lambda: 2**62)
+    if known:
+        cache.remember(hash_file(file.path) for file in files)
+    with make_client(tmp_path, threads=threads) as client, pytest.raises(FileChangedError) as caught:
+        Uploader(client, cache=cache).upload(files, enforced=enforced)
+    assert (caught.value.path, caught.value.expected, caught.value.actual) == (
+        files[wrong].path,
+        md5_of(b"as it was"),
+        md5_of(b"%d" % wrong),
+    )
+    assert (service.batches, service.bodies) == ([], {})
+
+
+def test_enforced_md5s_of_files_that_are_not_there_keep_nobody_waiting(
+    tmp_path: Path, service: FakeService
+) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    files = look_at([str(tmp_path / "a")])
+    with make_client(tmp_path) as client:
+        Uploader(client).upload(files, enforced={files[0].path: md5_of(b"a"), "/elsewhere": md5_of(b"b")})
+    assert service.bodies == {files[0].path: b"a"}
+
+
 @settings(max_examples=20)
 @given(st.integers(0, 70), st.integers(1, 6))
 def test_any_number_of_files_goes_up_in_batches_of_twenty_at_most(

@@ -329,12 +329,8 @@ def test_metadata_name_seconds_up_to_a_month_or_say_nothing(value: Any, read: fl
 def test_a_rule_that_decides_nothing_says_what_it_does_not_do() -> None:
     farm = Farm()
     job = farm.submit(6)
-    rules: list[dict[str, Any]] = [
-        {"match": {"jid": "9"}},
-        {"match": {"tid": "1"}},
-        {"match": {"tid": "1"}},
-        {"match": {}},
-    ]
+    tid_1: dict[str, Any] = {"match": {"tid": "1"}}
+    rules: list[dict[str, Any]] = [{"match": {"jid": "9"}}, tid_1, tid_1, {"match": {}}]
     assert outcomes.out_of_reach(rules, farm.state) == (
         {(1, index) for index in range(6)},
         [
