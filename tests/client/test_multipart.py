@@ -428,6 +428,52 @@ def test_what_was_sent_before_counts_from_the_beginning_and_is_told(
     assert "7 bytes were sent before" in caplog.text
 
 
+@pytest.mark.parametrize("what", ["anew", "anew in larger parts", "there", "wanted whole"])
+def test_of_an_upload_that_is_over_nothing_is_remembered(file: LocalFile, what: str) -> None:
+    memory = Memory()
+    memory.kept["0", 4] = {1: "1-0"}
+    events = iter([what])
+    store = Store(part_size=4, happens=lambda: next(events, None), parts={1: CONTENT[:4]})
+    world = World(file, store, memory, workers=1)
+    world.run()
+    check(world, None)
+    assert memory.kept == {}
+
+
+def test_what_a_slow_thread_counts_of_parts_that_are_no_more_is_taken_back(file: LocalFile) -> None:
+    events = iter(["anew in larger parts"])
+    world = World(file, Store(part_size=2, happens=lambda: next(events, None)), None, workers=9)
+    turns = iter(range(1000))
+
+    def which(count: int) -> int:
+        turn = next(turns)
+        if turn == 11:  # the new URLs were just taken: three parts instead of six
+            world.meter.sending(f"{file.path}#6", 1)
+        # All six are sent, the refusal of the first is taken, and new URLs are asked for and taken before the rest.
+        return {8: 0, 9: count - 1, 10: count - 1}.get(turn, count - 1 if turn < 8 else 0)
+
+    world.run(which)
+    check(world, None)
+
+
+def test_a_part_that_the_store_has_is_counted_whole_however_much_of_it_was_read(file: LocalFile) -> None:
+    class Knowing(Store):
+        def objects_put_part(self, url: str, body: Any, *, size: int, about: str) -> Sent:
+            super().objects_put_part(url, lambda: io.BytesIO(body().read()), size=size, about=about)
+            world.meter.sending(f"{file.path}#{len(self.put)}", 0)  # as when it is not read to its end
+            return sent(b"", ETag=f'"{len(self.put)}-0"')
+
+    world = World(file, Knowing(part_size=4), None, workers=1)
+    counted: list[int] = []
+
+    def watching(_count: int) -> int:
+        counted.append(world.counted[1])
+        return 0
+
+    world.run(watching)
+    assert sorted(set(counted)) == [0, 4, 8, 11]
+
+
 def test_a_part_is_remembered_before_its_answer_is_taken(file: LocalFile) -> None:
     """The client may be killed between the two."""
     store, memory = Store(part_size=4), Memory()

@@ -19,6 +19,22 @@ from support.client_world import jwt
         *("Authorization: Bearer SECRET", "{'Authorization': 'Bearer SECRET'}", "bearer SECRET."),
         *("-----BEGIN KEY-----\nSECRET\n-----END KEY-----", "-----BEGIN RSA PRIVATE KEY-----SECRET"),
         *("/api/oauth_jwt?client_id=a&client_secret=SECRET", "?X-Goog-Signature=SECRET&x=1", "x?sig=SECRET"),
+        *(
+            "{'private_key': 'SECRET', 'a': 1}",
+            "{b'client_secret': b'SECRET'}",
+            '{"clientSecret": ["]", "SECRET"]}',
+        ),
+        *(
+            '{"api-key": {"a": "}", "b": "SECRET"}}',
+            "https://kim:SECRET@proxy:3128/",
+            "run --api-key=SECRET -x",
+        ),
+        *(
+            "run --admin-token SECRET",
+            repr("Bearer\nSECRET"),
+            "value=Bearer+SECRET",
+            "Authorization: Basic SECRET",
+        ),
         *('{"private_key": "SECRET"}', '{"access_token":"SE\\"CRET"}', "?access_token=SECRET"),
     ],
 )

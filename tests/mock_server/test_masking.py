@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -53,13 +54,52 @@ def decoded(word: str) -> str:
         return ""
 
 
-@given(st.sampled_from(FIELDS), wrapped, st.booleans())
-def test_a_secret_is_masked_however_it_is_wrapped(name: str, wrappings: list[str], is_json: bool) -> None:
-    plain = json.dumps({"a": 1, name: SECRET, "b": 2}) if is_json else f"a=1&{name}={quote(SECRET, safe='')}"
-    text = wrap(plain, wrappings)
+FORMS: dict[str, Callable[[str], str]] = {
+    "a field of JSON": lambda name: json.dumps({"a": 1, name: SECRET, "b": 2}),
+    "a list in JSON": lambda name: json.dumps({"a": 1, name: ["]", SECRET], "b": 2}),
+    "an object in JSON": lambda name: json.dumps({"a": 1, name: {"pem": {"}": 1}, "is": SECRET}, "b": 2}),
+    "JSON with air": lambda name: f'{{ "{name}" :\n "{SECRET}" }}',
+    "another spelling": lambda name: json.dumps({name.replace("_", "-").upper(): SECRET}),
+    "camel case": lambda name: json.dumps({"x" + name.title().replace("_", ""): SECRET}).replace('"x', '"'),
+    "a dictionary": lambda name: repr({name: SECRET, "it's": 1}),
+    "a dictionary of bytes": lambda name: repr({name.encode(): SECRET.encode()}),
+    "a parameter": lambda name: f"a=1&{name}={quote(SECRET, safe='')}",
+    "a header": lambda _name: f"Accept: */*\r\nX-Api-Key: {SECRET}\r\nHost: a",
+    "a login": lambda _name: f"GET / HTTP/1.1\nAuthorization: Basic {SECRET}",
+    "a bearer in repr": lambda _name: repr(f"Authorization\nBearer\n{SECRET}"),
+    "a cookie": lambda _name: f"Set-Cookie: session={SECRET}; Path=/",
+    "a URL's user": lambda _name: f"postgresql://kim:{quote(SECRET, safe='')}@db/x",
+    "an option": lambda _name: f"serve --port 1 --admin-token {SECRET} --execute",
+    "an option with its sign": lambda name: f"serve --{name.replace('_', '-')}={SECRET}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(name=st.sampled_from(FIELDS), wrappings=wrapped)
+def test_a_secret_is_masked_however_it_is_written_and_wrapped(
+    form: str, name: str, wrappings: list[str]
+) -> None:
+    text = wrap(FORMS[form](name), wrappings)
     assert not shows(mask_text(text))
     assert not shows(json.dumps(mask_query({"other": [text], name: [SECRET]})))
     assert not shows(json.dumps(mask_headers([("X-Other", text), (f"X-{name}", SECRET)])))
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"token": [1, {"a": "]"}], "b": 2}', '{"token": "***", "b": 2}'),
+        ('{"token": 55, "b": 2}', '{"token": "***", "b": 2}'),
+        ('{"token": null, "b": 2}', '{"token": null, "b": 2}'),
+        ("{'token': \"it's\", 'b': 2}", "{'token': \"***\", 'b': 2}"),
+        ('{"a": "{\\"token\\": [\\"x\\"]}", "b": 2}', '{"a": "{\\"token\\": \\"***\\"}", "b": 2}'),
+        ("'token': is missing", "'token': is missing"),
+        ("http://kim:pw@host/a@b", "http://kim:***@host/a@b"),
+        ("--token-file x --other y", "--token-file x --other y"),
+    ],
+)
+def test_what_stands_around_a_secret_stays(text: str, masked: str) -> None:
+    assert mask_text(text) == masked
 
 
 @given(st.sampled_from(FIELDS), st.text(max_size=12), st.integers(0, 400), st.integers(0, 3))

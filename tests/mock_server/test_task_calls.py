@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from conductor_mock.farm import views
+from conductor_mock.farm.state import Job, State
 from support.server import Fake
 
 
@@ -30,6 +32,27 @@ def test_tasks_are_those_that_fit_the_filter_in_order(
         caller.submit(tasks_data=[{"command": f"r {number}", "frames": "1"} for number in range(3)])
     records = caller.get("/api/v1/tasks", query={"filter": filter_}).json()["data"]
     assert [(record["jobLabel"].lstrip("0"), str(int(record["taskLabel"]))) for record in records] == found
+
+
+@pytest.mark.parametrize(("job", "task"), [("jobLabel", "taskLabel"), ("jid", "tid")])
+def test_a_task_that_is_asked_for_by_its_number_is_looked_at_alone(
+    shared_fake: Fake, monkeypatch: pytest.MonkeyPatch, job: str, task: str
+) -> None:
+    """A job may have a hundred thousand."""
+    caller = shared_fake.newcomer()
+    for _ in range(2):
+        caller.submit(tasks_data=[{"command": f"r {number}"} for number in range(3)])
+    made: list[tuple[int, int]] = []
+    task_record = views.task_record
+
+    def counted(state: State, of: Job, index: int) -> dict[str, Any]:
+        made.append((of.number, index))
+        return task_record(state, of, index)
+
+    monkeypatch.setattr(views, "task_record", counted)
+    filter_ = f"{job}_eq_00002,{task}_eq_001"
+    assert len(caller.get("/api/v1/tasks", query={"filter": filter_}).json()["data"]) == 1
+    assert made == [(2, 1)]
 
 
 def test_an_action_on_tasks_says_which_it_moved(shared_fake: Fake) -> None:

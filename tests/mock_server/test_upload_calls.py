@@ -150,7 +150,7 @@ def test_the_reason_of_a_daemon_is_kept_up_to_its_limit(shared_fake: Fake) -> No
     caller = shared_fake.newcomer()
     jid = for_a_daemon(caller, job_file("/a", b"a", md5=None))
     claim(caller)
-    reason = b" \n" + b"r" * uploads.MAX_REASON
+    reason = b" \n" + b"\xff" + b"r" * uploads.MAX_REASON
     answer = caller.request("POST", "/uploads/u00001/fail", data=reason)
     assert (answer.status, answer.json()) == (200, {"status": "success"})
-    assert status(caller, jid) == ("failed", "r" * (64 * 1024 - 2))
+    assert status(caller, jid) == ("failed", "\ufffd" + "r" * (64 * 1024 - 3))

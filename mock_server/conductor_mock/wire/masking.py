@@ -20,12 +20,20 @@ _SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie", re.IGNORECASE)
 _JSON_NAME = rf'[^"\\]{{0,{_AROUND}}}(?:{_WORDS})[^"\\]{{0,{_AROUND}}}'
 _SECRETS = (
     re.compile(rf"((?:{_WORDS})[\w.-]{{0,{_AROUND}}}=)[^&\s\"'<>\\]*", re.IGNORECASE),
-    re.compile(r"(bearer\s+)[^\s\"',;}\\]{8,}", re.IGNORECASE),
+    re.compile(r"(bearer(?:\s|\+|\\+[nrt])+)[^\s\"',;}\\]{8,}", re.IGNORECASE),
+    re.compile(
+        r"((?:(?<![\w-])|(?<=\\[nrt]))"
+        r"(?:proxy-authorization|authorization|(?:set-)?cookie|[\w-]*api-?key|x-[\w-]*(?:token|signature))"
+        r"[\"']?: ?[\"']?)(?!\s*[\"']?\*\*\*)[^\"'\r\n]+",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(://[^\s/@:\"']*:)[^\s/@\"']+(?=@)"),
+    re.compile(rf"((?<![\w-])--[\w-]*(?:{_WORDS})[ =])(?!-)[^\s\"',]+", re.IGNORECASE),
     re.compile(r"()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL),
     re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
 _NUMBER = re.compile(rf'(?<!\\)(\\*)"({_JSON_NAME})\1"(\s*:\s*)-?\d[\d.eE+-]*', re.IGNORECASE)
-_NAMED = re.compile(rf"{_WORDS}|bearer|-----BEGIN|eyJ", re.IGNORECASE)
+_NAMED = re.compile(rf"{_WORDS}|bearer|-----BEGIN|eyJ|authorization|cookie|://[^\s/@]*:", re.IGNORECASE)
 """Without any of these a text has no secret that can be read as it is: most have none, and need no closer look."""
 
 

@@ -20,16 +20,20 @@ from conductor.lib.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 HIDDEN = "***"
 
 _SECRETS = (
-    re.compile(r"(?i)(bearer\s+)[^\s\"',;}]+"),
+    re.compile(r"(?i)(bearer(?:\s|\+|\\+[nrt])+)[^\s\"',;}]+"),
+    re.compile(r"(://[^\s/@:\"']*:)[^\s/@\"']+(?=@)"),
+    re.compile(
+        r"(?i)((?<![\w-])--[\w-]*(?:secret|token|passw(?:or)?d|(?:api|private)-?key)[ =])(?!-)[^\s\"',]+"
+    ),
     re.compile(r"(?s)()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)"),
     re.compile(r"()\beyJ[\w-]+\.[\w-]*\.[\w-]*"),
     re.compile(r"(?i)([?&][^=&\s\"']*(?:secret|signature|token|sig|key|credential)[^=&\s\"']*=)[^&\s\"')]+"),
     re.compile(
-        r"(?i)((?<![\w-])(?:proxy-authorization|authorization|(?:set-)?cookie|[\w-]*api-?key|x-[\w-]*(?:token|signature))"
+        r"(?i)((?:(?<![\w-])|(?<=\\[nrt]))(?:proxy-authorization|authorization|(?:set-)?cookie|[\w-]*api-?key|x-[\w-]*(?:token|signature))"
         r"[\"']?: ?[\"']?)(?!\*\*\*)[^\"'\r\n]+"
     ),
 )
-_FIELDS = r"[\w-]*(?:private_key|client_secret|access_token|id_token|refresh_token|api_?key)"
+_FIELDS = r"[\w-]*(?:private[_-]?key|client[_-]?secret|(?:access|id|refresh)[_-]?token|api[_-]?key)"
 _URL_TARGET = re.compile(r"(?<![\w:/])(/[^\s\"'?)]*)(\?[^\s\"')]*)?|(https?://[^\s\"')]+)")
 
 

@@ -11,7 +11,9 @@ from urllib.parse import unquote_plus
 DEPTH = 4
 """How many wrappings inside one another are looked into."""
 
-_QUOTE = re.compile(r'(\\*)"')
+_AIR = r"(?:\s|\\+[nrt])*"
+_OTHER_VALUES = tuple("[{-0123456789")
+_TOKEN = re.compile(r"(\\*)([\"'\[\]{},\s])")
 _ESCAPED = re.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
@@ -19,26 +21,57 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 def hide_json_values(text: str, names: str, hidden: str) -> str:
     """Return the text with the values of JSON fields hidden, also where the JSON is a text in JSON, however deep.
 
-    ``names`` is a regular expression for the names of the fields. A value that is cut off is hidden to the end.
+    ``names`` is a regular expression for the names of the fields. A value may be a list or an object, and the quotes
+    those that Python shows a dictionary with. One that is cut off is hidden to the end.
     """
-    field = re.compile(rf'(?<!\\)(\\*)"(?:{names})\1"\s*:\s*\1"', re.IGNORECASE)
+    field = re.compile(rf"(?<!\\)(\\*)([\"'])(?:{names})\1\2{_AIR}:{_AIR}(?:b(?=[\"']))?", re.IGNORECASE)
     parts, at = [], 0
     while match := field.search(text, at):
-        end = _end(text, match.end(), len(match[1]))
-        parts += [text[at : match.end()], hidden]
+        slashes, quote = match.groups()
+        begin, end = match.end(), _end_of_value(text, match.end(), slashes)
+        inside = text[begin : begin + len(slashes) + 1]
+        if inside[:-1] == slashes and inside[-1:] in ("'", '"'):
+            parts += [text[at:begin], inside, hidden]
+        elif text[begin : begin + 1] in _OTHER_VALUES:
+            parts += [text[at:begin], slashes, quote, hidden, slashes, quote]
+        else:  # nothing, or prose
+            parts.append(text[at:end])
         at = end
     return "".join([*parts, text[at:]])
 
 
-def _end(text: str, at: int, slashes: int) -> int:
-    """Return where a JSON text ends whose quotes have this many backslashes before them."""
-    for quote in _QUOTE.finditer(text, at):
-        more = len(quote[1]) - slashes
+def _end_of_value(text: str, begin: int, slashes: str) -> int:
+    """Return where a value ends that begins at a place: before the quote that ends it, or behind its brackets."""
+    depth, at = 0, begin
+    while token := _TOKEN.search(text, at):
+        what, at = token[2], token.end()
+        if what in "\"'":
+            if len(token[1]) < len(slashes):
+                return token.start()  # the text around it ends
+            end = _end(text, at, len(slashes), what)
+            if not depth:
+                return end
+            at = end + len(slashes) + 1
+        elif what in "[{":
+            depth += 1
+        elif what in "]}" and depth > 1:
+            depth -= 1
+        elif what in "]}" and depth:
+            return at
+        elif not depth:  # a number or a word has ended
+            return token.start()
+    return len(text)
+
+
+def _end(text: str, at: int, slashes: int, quote: str) -> int:
+    """Return where a text ends whose quotes have this many backslashes before them."""
+    for found in re.compile(rf"(\\*){quote}").finditer(text, at):
+        more = len(found[1]) - slashes
         if more < 0:
-            return quote.start()  # the text around it ends
+            return found.start()  # the text around it ends
         # Each backslash of the value itself is doubled as often as the quotes were.
         if more % (2 * (slashes + 1)) == 0:
-            return quote.end() - slashes - 1
+            return found.end() - slashes - 1
     return len(text)
 
 
