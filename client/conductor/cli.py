@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,6 +156,6 @@ def command_name() -> str:
     return called if called in NAMES else NAMES[0]
 
 
-def main() -> None:
-    """Run the command."""
-    cli(prog_name=command_name())
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command, with the words of this process by default. It ends by SystemExit, which has the exit code."""
+    cli(None if argv is None else list(argv), prog_name=command_name())

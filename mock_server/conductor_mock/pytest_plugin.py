@@ -111,10 +111,10 @@ def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
 @pytest.fixture
 def conductor_in_process(request: pytest.FixtureRequest) -> Iterator[Fake]:
     """A fake service in this process, for whatever uses the requests library; variables and home point at it."""
-    from conductor_mock.testkit.mocking import opened, settings_of
+    from conductor_mock.testkit.mocking import opened
 
     options, allowed, vendor_waits = _options(request)
-    yield from _given(request, opened(settings_of(options), vendor_waits=vendor_waits), allowed)
+    yield from _given(request, opened(options, vendor_waits=vendor_waits), allowed)
 
 
 def _options(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bool], bool]:

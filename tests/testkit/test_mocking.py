@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,7 @@ import pytest
 import requests
 import responses
 
+from conductor.cli import main
 from conductor_mock.testkit import Fake, mock_conductor
 from support.testkit import JOB, client, submit
 
@@ -87,3 +89,21 @@ def test_it_stands_beside_a_mock_of_responses() -> None:
 def test_what_looks_like_the_real_service_is_never_asked(fake: Fake) -> None:
     with pytest.raises(requests.ConnectionError, match="nowhere else"):
         requests.get("https://dashboard.conductortech.com/api/v1/jobs")
+
+
+def test_a_catalogue_may_be_a_document() -> None:
+    own = {"projects": [{"id": "1", "name": "batman", "status": "active"}]}
+    with mock_conductor(catalog=own) as fake:
+        assert [project["name"] for project in fake.catalog.projects] == ["batman"]
+        fake.reset()
+        assert [project["name"] for project in fake.catalog.projects] == ["batman"]
+
+
+@mock_conductor
+def test_the_command_runs_in_process_too(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    jid = submit()
+    with pytest.raises(SystemExit) as ended:
+        main(["jobs", "--json"])
+    assert ended.value.code == 0
+    assert [job["jid"] for job in json.loads(capsys.readouterr().out)] == [jid]
+    fake.assert_called("jobs.list")

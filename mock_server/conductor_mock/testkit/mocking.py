@@ -15,6 +15,7 @@ from conductor_mock.inprocess import in_process
 from conductor_mock.serving.environment import removed
 from conductor_mock.settings import Settings
 from conductor_mock.testkit import vendor
+from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.fake import Fake
 from conductor_mock.testkit.places import InMemory
 from conductor_mock.testkit.surroundings import home, variables
@@ -45,18 +46,19 @@ def mock_conductor(decorated: Any = None, /, **settings: Any) -> Any:
     Sessions of the requests library in this process go to it, the variables of the environment name it, the home is an
     empty folder; afterwards all is as before. It decorates functions, async functions, and classes, of which every
     method that begins with `test` has a fake of its own. A function with a parameter `fake` is given it by that name.
-    `settings` are those of `conductor_mock.settings.Settings`, and `vendor_waits` (`vendor`); TypeError for any other.
+    `settings` are those of `conductor_mock.settings.Settings`, where `catalog` may be a document too, and
+    `vendor_waits` (`vendor`); TypeError for any other.
     What is returned can be used again, and nested.
     """
-    vendor_waits = bool(settings.pop("vendor_waits", False))
-    mock = Mock(settings_of(settings, "vendor_waits"), vendor_waits=vendor_waits)
+    mock = Mock(settings, vendor_waits=bool(settings.pop("vendor_waits", False)))
     return mock if decorated is None else mock(decorated)
 
 
 class Mock:
     """What `mock_conductor` returns: a context manager, and a decorator."""
 
-    def __init__(self, settings: Settings, *, vendor_waits: bool = False) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, vendor_waits: bool = False) -> None:
+        settings_of(settings, "vendor_waits")  # what is wrong is said here, and not in each test
         self._settings = settings
         self._vendor_waits = vendor_waits
         self._open: list[ExitStack] = []
@@ -110,10 +112,12 @@ class Mock:
 
 
 @contextmanager
-def opened(settings: Settings, *, vendor_waits: bool = False) -> Iterator[Fake]:
+def opened(settings: Mapping[str, Any], *, vendor_waits: bool = False) -> Iterator[Fake]:
     """A fake in this process for the length of the block, in an account of its own, with home and variables."""
-    with in_process(settings) as service:
-        fake = Fake(InMemory(service), new_account())
+    document = {name: value for name, value in settings.items() if isinstance(value, Mapping)}
+    of_server = {name: value for name, value in settings.items() if name not in document}
+    with in_process(settings_of(of_server)) as service:
+        fake = Fake(InMemory(service), new_account(), Beginning.of(document))
         with pointed_at(fake, vendor_waits=vendor_waits):
             yield fake
 
