@@ -23,7 +23,7 @@ from conductor_mock.cli import main as mock
 from conductor_mock.cli.unusable import UNUSABLE
 from conductor_mock.commands.clock import HoldsError
 from conductor_mock.commands.target import RefusedError, UnreachableError
-from conductor_mock.demo import owner
+from conductor_mock.demo.quick import owner
 
 PROGRAMS: dict[str, click.Group] = {
     "conductor": cli,
