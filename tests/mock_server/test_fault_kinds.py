@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from typing import Any, NoReturn
 
 import pytest
 import requests
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from conductor_mock.app import create_app
 from conductor_mock.commands.faults import add as faults_add
@@ -472,3 +475,82 @@ def test_rules_of_a_file_are_there_from_the_start(tmp_path: Path) -> None:
     with in_this_process(faults=rules) as here:
         assert here.ask("GET", "/api/v1/jobs").status_code == 503
         assert [here.submit().status_code for _ in range(2)] == [429, 201]
+
+
+# The same over a socket and in process
+
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "status", "status": 500},
+    {"kind": "quota", "requests": 1, "seconds": 86400},
+    {"kind": "drip", "bytes_per_second": 1 << 20},
+    *({"kind": kind, "seconds": 0} for kind in ("stall", "after_close", "delay")),
+    *({"kind": kind} for kind in ("reset", "lost_answer", "truncate", "corrupt", "garble", "duplicate")),
+    *({"kind": kind} for kind in ("expired_token", "expired_url")),
+]
+DRAWN = st.fixed_dictionaries(
+    {
+        "match": st.sampled_from([{}, {"operation": "jobs.list"}, {"method": "get", "path": "/api/v1/.*"}]),
+        "fault": st.sampled_from(FAULTS),
+        "times": st.none() | st.integers(1, 3),
+        "skip": st.integers(0, 2),
+        "every": st.integers(1, 3),
+        "probability": st.sampled_from([1, 0.5]),
+        "seed": st.integers(0, 9),
+        "from_byte": st.sampled_from([0, 0, 5, 1000]),
+    }
+)
+
+
+def heard(here: World, path: str) -> tuple[Any, ...]:
+    """What a client hears: a status and a body, or that the connection broke behind so many bytes."""
+    got = b""
+    try:
+        with here.session.get(f"{here.url}{path}", stream=True, timeout=PATIENCE_S) as answer:
+            for block in answer.iter_content(1):
+                got += block
+            return (answer.status_code, got)
+    except BROKEN:
+        return ("broken", got)
+
+
+def told(here: World, rules: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """What a client hears of a fake as new with these rules, and what the rules then say."""
+    here.ask("POST", "/_mock/reset", {})
+    ids = [here.ask("POST", "/_mock/faults", rule).json()["id"] for rule in rules]
+    answers = [heard(here, path) for path in ("/api/v1/jobs", "/api/v1/projects/", "/api/v1/jobs") * 2]
+    counts = [(rule["seen"], rule["consumed"]) for rule in here.ask("GET", "/_mock/faults").json()["faults"]]
+    numbers = {str(number): f"rule {place}" for place, number in enumerate(ids)}
+    return (
+        [
+            (what, re.sub(rb"fault (\d+) was", lambda m: numbers[m[1].decode()].encode(), body))
+            for what, body in answers
+        ],
+        counts,
+    )
+
+
+def schedules(count: int) -> list[list[dict[str, Any]]]:
+    """So many lists of rules, always the same ones."""
+    drawn: list[list[dict[str, Any]]] = []
+
+    @settings(max_examples=count, derandomize=True, database=None, deadline=None, phases=(Phase.generate,))
+    @given(rules=st.lists(DRAWN, min_size=1, max_size=3))
+    def collect(rules: list[dict[str, Any]]) -> None:
+        drawn.append(rules)
+
+    collect()
+    return drawn
+
+
+def test_rules_do_the_same_over_a_socket_and_in_process() -> None:
+    drawn = [[{"fault": fault}] for fault in FAULTS] + schedules(60)
+    assert {fault["kind"] for fault in FAULTS} == set(BY_NAME)
+    with over_a_socket() as here:
+        over_it = [told(here, rules) for rules in drawn]
+    with in_this_process() as here:  # which has all requests of the process
+        in_it = [told(here, rules) for rules in drawn]
+    assert [
+        (rules, one, other) for rules, one, other in zip(drawn, over_it, in_it, strict=True) if one != other
+    ] == []
+    statuses = {what for answers, _ in in_it for what, _ in answers}
+    assert {"broken", 200, 401, 429, 500} <= statuses
