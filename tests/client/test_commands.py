@@ -648,3 +648,47 @@ def test_every_upload_remembers_where_the_settings_say(
 def test_no_command_takes_the_users_own_cache_without_asking_the_settings() -> None:
     sources = Path(commands.__file__).parent.glob("*.py")
     assert [path.name for path in sources if "user_cache" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "holding"])
+def test_a_task_without_a_log_that_is_to_come_is_waited_for_with_follow(
+    mock: responses.RequestsMock, status: str
+) -> None:
+    error = {"status": "error", "message": "it has no log", "errors": []}
+    mock.add("GET", f"{URL}/get_log_file", json=error, status=404)
+    task = {"jid": "00001", "tid": "000", "status": status, "frames": "1", "command": "c"}
+    mock.add("GET", f"{URL}/api/v1/tasks", json={"data": [task]})
+    done = run("logs", "1", "0")
+    assert done.exit_code == 2
+    assert done.stderr.rstrip().endswith("it has no log; --follow waits for it")
+
+
+def test_a_task_that_is_not_there_is_not_waited_for(mock: responses.RequestsMock) -> None:
+    error = {"status": "error", "message": "no such task", "errors": []}
+    mock.add("GET", f"{URL}/get_log_file", json=error, status=404)
+    mock.add("GET", f"{URL}/api/v1/tasks", json={"data": []})
+    mock.add("GET", f"{URL}/api/v1/jobs", json={"data": []})
+    done = run("logs", "1", "0")
+    assert done.exit_code == 2
+    assert "--follow" not in done.stderr
+
+
+def test_a_download_that_came_to_nothing_says_why_and_no_more(mock: responses.RequestsMock) -> None:
+    error = {"status": "error", "message": "there is no job '00099'", "errors": []}
+    mock.add("POST", f"{URL}/jobs/00099/downloads", json=error, status=404)
+    done = run("download", "99")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "there is no job '00099'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["download", "1:x"], "'1:x' is no JOB:TASKS: tasks: 'x' is not a frame"),
+        (["submit", "--upload-paths", ""], "--upload-paths: a path is empty"),
+    ],
+)
+def test_what_is_wrong_with_an_argument_is_said_with_its_name(words: list[str], said: str) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert said in done.stderr

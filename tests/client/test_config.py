@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor.lib.conductor_submit import Submit
-from conductor.lib.config import SETTINGS, Config
+from conductor.lib.config import SETTINGS, Config, _warn_of_near_names
 from conductor.lib.exceptions import ConfigError
+from conductor.lib.submission.arguments import BY_NAME
 
 
 def load(home: Path, text: str | None = None, **variables: str) -> Config:
@@ -236,3 +238,55 @@ def test_the_documented_keys_of_2019_are_what_submissions_begin_with(
     assert payload["software_package_ids"] == ["p1", "p2"]
     assert payload["notify"] == {"emails": ["kim@acme.test", "lee@acme.test", "me@acme.test"]}
     assert [file["destination"] for file in payload["upload_files"]] == [str(scene), str(sky)]
+
+
+# Variables that were meant for a setting
+
+VARIABLES = sorted(
+    {f"CONDUCTOR_{name.upper()}" for name in (*BY_NAME, *(setting.name for setting in SETTINGS))}
+)
+OTHERS = (
+    *("CONDUCTOR_MOCK_ADMIN_TOKEN", "CONDUCTOR_MOCK_READY_FILE", "CONDUCTOR_MOCK_SMTP", "CONDUCTOR_MOCK_RUN"),
+    *("CONDUCTOR_PATHHELPER", "CONDUCTOR_DEADLINE_VERSION", "CONDUCTOR_CONFIG", "CONDUCTOR_USER_DIR"),
+    *("CONDUCTOR_ACCOUNT", "CONDUCTOR_BASE_URL", "CONDUCTOR_LOG_DIR", "CONDUCTOR_DOWNLOADS", "CONDUCTORS"),
+    *("CONDUCTOR_JOBID", "CONDUCTOR_TASK", "CONDUCTOR_" + "X" * 100_000, "PATH"),
+)
+
+
+def warned(variable: str) -> list[str]:
+    """What is said of a variable."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(Config.__module__)
+    logger.addHandler(handler)
+    try:
+        _warn_of_near_names({variable: "3"})
+    finally:
+        logger.removeHandler(handler)
+    return said
+
+
+@given(variable=st.sampled_from(VARIABLES), place=st.integers(11, 60), letter=st.sampled_from(["", "Q"]))
+def test_a_variable_that_is_a_slip_away_from_a_setting_is_warned_of(
+    variable: str, place: int, letter: str
+) -> None:
+    place = 10 + place % (len(variable) - 10)
+    wrong = variable[:place] + letter + variable[place + 1 :]
+    if wrong in VARIABLES or wrong == "CONDUCTOR_":
+        return
+    (line,) = warned(wrong)
+    assert line.startswith(f"{wrong} is no setting and is ignored; did you mean CONDUCTOR_")
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES, *OTHERS], ids=lambda name: name[:40])
+def test_settings_and_variables_of_other_programs_are_not(
+    variable: str,
+) -> None:
+    assert warned(variable) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:", "https://a.b:/", "http://[::1]:"])
+def test_a_url_whose_port_is_empty_is_no_address(home: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"wrong setting url .*accepted: http:// or https://"):
+        load(home, URL=url)

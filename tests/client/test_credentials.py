@@ -340,3 +340,17 @@ def test_nothing_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     source(tmp_path, bank).token()
     assert "valid for 3600 s" in caplog.text
     assert not any(secret in caplog.text for secret in (*bank.tokens, "very-secret", "abc"))
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        ({"client_id": "a"}, "its private_key is missing"),
+        ({"private_key": "a"}, "its client_id is missing"),
+        ({"client_id": "", "private_key": "a"}, "its client_id must be a text that is not empty"),
+        ({"client_id": "a", "private_key": 7}, "its private_key must be a text that is not empty"),
+    ],
+)
+def test_what_a_key_lacks_is_named(content: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(ConfigError, match=f"somewhere holds no API key: {wrong}"):
+        ApiKey.parse(json.dumps(content), "somewhere")
