@@ -156,7 +156,11 @@ def _alike(given: list[str], known: list[str]) -> float:
         given, known = [a for a, _ in pairs], [b for _, b in pairs]
     if not given or not known:
         return 0.0
-    return difflib.SequenceMatcher(None, "/".join(given), "/".join(known)).ratio()
+    matcher = difflib.SequenceMatcher(None, "/".join(given), "/".join(known))
+    # Each of the first two is no less than the last and much cheaper; what is not near need not be known exactly.
+    if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
+        return 0.0
+    return matcher.ratio()
 
 
 def _named(path: str, operation: Operation) -> float:
