@@ -15,7 +15,7 @@ from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.durable import write_private
 from conductor_mock.store.objects import BLOCK, ObjectStore
 from conductor_mock.store.parts import Parts
-from conductor_mock.wire.md5 import to_base64
+from conductor_mock.wire.md5 import from_base64, to_base64
 from support.durability import Recorder, each_kill, recorded
 from support.server import Fake, running
 
@@ -73,6 +73,41 @@ def test_after_a_kill_at_any_moment_an_upload_is_whole_or_not_there(tmp_path: Pa
 
     assert set(seen) == {True, False}
     assert seen == sorted(seen), "once it is there it stays"
+
+
+MADE = [b"a picture %d" % number for number in range(5)]
+
+
+def make_outputs(folder: Path, kill_at: int | None = None) -> Recorder:
+    with stores(folder) as (database, _, contents, _), recorded(kill_at) as recorder:
+        recorder.watch(database.engine)
+        contents.add_outputs(ACCOUNT, MADE, t_us=1)
+        recorder.answer()
+    return recorder
+
+
+def test_outputs_that_are_stored_together_are_synced_and_named_before_their_commit(tmp_path: Path) -> None:
+    recorder = make_outputs(tmp_path)
+    for content in MADE:
+        name = hashlib.md5(content).hexdigest()
+        path = tmp_path / "objects" / name[:2] / name
+        named = recorder.synced_after(recorder.renamed_to(path), path.parent)
+        made = recorder.synced_after(-1, path.parent.parent)
+        assert max(named, made) < recorder.kinds.index("commit") < recorder.kinds.index("answer")
+
+
+def test_after_a_kill_at_any_moment_outputs_are_all_noted_and_whole_or_none_is(tmp_path: Path) -> None:
+    seen = set()
+    for folder, recorder in each_kill(make_outputs, tmp_path):
+        with stores(folder) as (_, objects, contents, _):
+            outputs = contents.inventory(ACCOUNT).outputs
+            for output in outputs:
+                assert objects.read(from_base64(output.md5)) in MADE
+            assert len(outputs) in (0, len(MADE))
+            assert outputs or not recorder.answered
+            seen.add(len(outputs))
+
+    assert seen == {0, len(MADE)}
 
 
 def test_a_part_is_synced_and_named_before_it_is_acknowledged(tmp_path: Path) -> None:

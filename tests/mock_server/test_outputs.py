@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from conductor_mock.outputs import pictures
 from conductor_mock.outputs.pictures import HEIGHT, WIDTH, Caption, picture
+from conductor_mock.outputs.png import BegunPng
 from support.server import ApiCaller, Fake, md5_of
 
 
@@ -91,3 +97,63 @@ def test_no_two_frames_tasks_or_attempts_have_one_picture() -> None:
 def test_a_picture_is_the_same_every_time() -> None:
     caption = Caption("5001", 1, 1, 0, 1, "title", "command", 7)
     assert picture(caption) == picture(caption)
+
+
+CAPTIONS = st.builds(
+    Caption,
+    account_id=st.sampled_from(["5001", "5002"]),
+    seed=st.integers(0, 3),
+    job=st.integers(1, 3),
+    task=st.integers(0, 99),
+    attempt=st.integers(1, 3),
+    title=st.text(max_size=30),
+    command=st.text(max_size=90),
+    frame=st.none() | st.integers(-(10**18), 10**18),
+)
+
+
+@given(st.lists(CAPTIONS, min_size=2, max_size=5))
+def test_a_picture_does_not_depend_on_those_that_were_drawn_before(captions: list[Caption]) -> None:
+    """Scenes and words are kept between pictures."""
+    drawn = [picture(caption) for caption in captions]
+    pictures._scene.cache_clear()
+    pictures._word.cache_clear()
+    assert [picture(caption) for caption in reversed(captions)] == drawn[::-1]
+    for data in drawn:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            assert (image.size, image.mode, image.format) == ((WIDTH, HEIGHT), "RGB", "PNG")
+
+
+def test_a_png_has_the_rows_that_it_was_made_of() -> None:
+    above, below = (
+        Image.effect_noise((40, 9), 80).convert("RGB"),
+        Image.effect_noise((40, 5), 80).convert("RGB"),
+    )
+    begun = BegunPng((40, 14), above)
+    for foot in (below, below.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+        whole = Image.new("RGB", (40, 14))
+        whole.paste(above, (0, 0))
+        whole.paste(foot, (0, 9))
+        with Image.open(io.BytesIO(begun.finish(foot))) as image:
+            assert image.tobytes() == whole.tobytes()
+
+
+def test_a_listing_of_many_frames_is_a_few_commits(fake: Fake) -> None:
+    caller = fake.caller()
+    commits = 0
+    write = fake.service.contents._database.write
+
+    @contextmanager
+    def counted() -> Iterator[Any]:
+        nonlocal commits
+        commits += 1
+        with write() as connection:
+            yield connection
+
+    fake.service.contents._database.write = counted  # type: ignore[method-assign]
+    downloads = finished(caller, *[("kick -o /proj/out/a.####.exr", f"{n}1-{n}9") for n in range(1, 31)])
+
+    assert sum(len(one["files"]) for one in downloads) == 270
+    of_jobs = 1 + 30  # the submission, and each task that was ended by hand
+    assert commits - of_jobs <= 6

@@ -5,7 +5,6 @@ The same task always leaves the same bytes, and no two frames the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conductor_mock.farm.state import Job, State
@@ -42,12 +41,6 @@ def drawing_of(state: State, job: Job, index: int) -> Drawing:
         task.frames,
         job.output_path,
     )
-
-
-def draw_outputs(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
-    """`(relative path, bytes)` of each output of a task."""
-    for name in names_of(drawing):
-        yield name.path, draw_output(drawing, name)
 
 
 def names_of(drawing: Drawing) -> list[OutputName]:

@@ -1,19 +1,20 @@
 """The picture that stands for a rendered frame: hills under a moving sun, and a caption that says what it is.
 
 Hills and colours belong to the job, the sun's place to the frame, so that the pictures of a job make a small film. The
-same numbers always give the same picture, and no two pictures of an account are the same.
+same numbers always give the same picture, and no two pictures of an account are the same. A job has only as many scenes
+as the sun has places, so a scene is drawn and packed once for all frames that show it.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from conductor_mock.farm.ids import draw, jid, tid
+from conductor_mock.outputs.png import BegunPng
 
 WIDTH, HEIGHT = 384, 216
 OVERSAMPLED = 2
@@ -22,6 +23,9 @@ FILM_FRAMES = 48
 
 _HILLS = 4
 _CAPTION = 54
+_BAR, _NO_BAR = bytes([255] * 5 + [0]), bytes(6)
+"""A row of one of the 64 bars, with the gap behind it."""
+_BAR_HEIGHT = 3
 _SCALE = 1 << 64
 
 Size = tuple[int, int]
@@ -47,16 +51,37 @@ class Caption:
 
 def picture(caption: Caption) -> bytes:
     """The picture as a PNG."""
-    big = (WIDTH * OVERSAMPLED, HEIGHT * OVERSAMPLED)
+    frame = caption.task if caption.frame is None else caption.frame
+    scene = _scene(caption.account_id, caption.seed, caption.job, frame % FILM_FRAMES)
+    foot = scene.foot.copy()
+    _write(foot, caption, scene.hue)
+    return scene.above.finish(foot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What pictures of one job have in common when the sun stands in one place: all that is above the caption, packed,
+    and what is behind it.
+    """
+
+    hue: int
+    above: BegunPng
+    foot: Image.Image
+
+
+@lru_cache(maxsize=FILM_FRAMES)
+def _scene(account_id: str, seed: int, job: int, phase: int) -> _Scene:
+    """The scene of a job at one place of the sun, of `FILM_FRAMES`. To draw one takes longer than all else."""
+    caption = Caption(account_id, seed, job, 0, 1, "", "", phase)
     hue = int(caption.number("hue") * 360)
-    image = _sky(big, hue)
-    _sun(image, caption, hue)
+    image = _sky((WIDTH * OVERSAMPLED, HEIGHT * OVERSAMPLED), hue)
+    _sun(image, caption, phase, hue)
     _hills(image, caption, hue)
     image = image.reduce(OVERSAMPLED)
-    _write(image, caption, hue)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=2)
-    return buffer.getvalue()
+    top = HEIGHT - _CAPTION
+    ImageDraw.Draw(image, "RGBA").rectangle((0, top, WIDTH, HEIGHT), fill=(10, 12, 18, 205))
+    above = BegunPng((WIDTH, HEIGHT), image.crop((0, 0, WIDTH, top)))
+    return _Scene(hue, above, image.crop((0, top, WIDTH, HEIGHT)))
 
 
 def _colour(hue: int, saturation: int, value: int) -> tuple[int, ...]:
@@ -72,11 +97,10 @@ def _sky(size: Size, hue: int) -> Image.Image:
     return Image.frombytes("RGB", (1, height), column).resize((width, height), Image.Resampling.NEAREST)
 
 
-def _sun(image: Image.Image, caption: Caption, hue: int) -> None:
+def _sun(image: Image.Image, caption: Caption, phase: int, hue: int) -> None:
     """A disk on its way from left to right, with a glow around it."""
     width, height = image.size
-    frame = caption.task if caption.frame is None else caption.frame
-    part = ((frame + caption.number("dawn") * FILM_FRAMES) % FILM_FRAMES) / FILM_FRAMES
+    part = ((phase + caption.number("dawn") * FILM_FRAMES) % FILM_FRAMES) / FILM_FRAMES
     x = width * (0.04 + 0.92 * part)
     y = height * (0.58 - 0.44 * math.sin(math.pi * part))
     pen = ImageDraw.Draw(image, "RGBA")
@@ -109,29 +133,43 @@ def _hills(image: Image.Image, caption: Caption, hue: int) -> None:
         )
 
 
-def _write(image: Image.Image, caption: Caption, hue: int) -> None:
+def _write(foot: Image.Image, caption: Caption, hue: int) -> None:
     """The caption at the foot, and a row of bars that no other picture has."""
-    pen = ImageDraw.Draw(image, "RGBA")
-    top = HEIGHT - _CAPTION
-    pen.rectangle((0, top, WIDTH, HEIGHT), fill=(10, 12, 18, 205))
     pattern = draw(
         caption.seed, caption.account_id, caption.job, caption.task, caption.attempt, caption.frame, "bars"
     )
-    step = WIDTH / 64
-    for bar in range(64):
-        if pattern >> bar & 1:
-            pen.rectangle((bar * step, top, bar * step + step - 2, top + 2), fill=_colour(hue + 60, 45, 100))
+    row = b"".join(_BAR if pattern >> bar & 1 else _NO_BAR for bar in range(64))
+    foot.paste(
+        _colour(hue + 60, 45, 100), (0, 0), Image.frombytes("L", (WIDTH, _BAR_HEIGHT), row * _BAR_HEIGHT)
+    )
     frame = "no frame" if caption.frame is None else f"frame {caption.frame}"
     attempt = "" if caption.attempt == 1 else f"  ·  attempt {caption.attempt}"
-    big, small = _font(13), _font(10)
-    pen.text(
-        (10, top + 7),
-        f"{frame}  ·  job {jid(caption.job)}  ·  task {tid(caption.task)}{attempt}",
-        "white",
-        big,
-    )
-    pen.text((10, top + 25), _line(caption.command), (214, 218, 226), small)
-    pen.text((10, top + 38), _line(f"simulated by conductor-mock: {caption.title}"), (160, 166, 178), small)
+    text = f"{frame}  ·  job {jid(caption.job)}  ·  task {tid(caption.task)}{attempt}"
+    _line(foot, 7, text, (255, 255, 255), 13)
+    _line(foot, 25, _short(caption.command), (214, 218, 226), 10)
+    _line(foot, 38, _short(f"simulated by conductor-mock: {caption.title}"), (160, 166, 178), 10)
+
+
+def _line(foot: Image.Image, top: int, text: str, colour: tuple[int, int, int], size: int) -> None:
+    """A line of text, word by word: most words stand in many pictures."""
+    x: float = 10
+    blank = _font(size).getlength(" ") + 1
+    for word in text.split(" "):
+        if word:
+            mask, width = _word(word, size)
+            foot.paste(colour, (round(x), top), mask)
+            x += width
+        x += blank
+
+
+@lru_cache(maxsize=1024)
+def _word(word: str, size: int) -> tuple[Image.Image, float]:
+    """A word as a mask, and how wide it is."""
+    font = _font(size)
+    width = font.getlength(word)
+    mask = Image.new("L", (math.ceil(width) + 2, 2 * size))
+    ImageDraw.Draw(mask).text((0, 0), word, 255, font)
+    return mask, width
 
 
 @cache
@@ -140,7 +178,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _line(text: str) -> str:
+def _short(text: str) -> str:
     """The beginning of a text in one line of letters that the built-in font has."""
     line = " ".join(text[:200].encode("ascii", "replace").decode("ascii").split())
     return line if len(line) <= 80 else f"{line[:77]}..."

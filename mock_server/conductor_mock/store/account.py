@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from conductor_mock.farm.commands import CatalogReplaced, Command, JobCreated
 from conductor_mock.farm.fold import follow
 from conductor_mock.farm.records import Record
@@ -33,6 +35,18 @@ class Account:
         self.in_doubt = True
         follow(self.state, record)
         self._log.append(self.state.account_id, record, *rows)
+        self.in_doubt = False
+
+    def append_all(self, commands: Sequence[Command]) -> None:
+        """`append` of several commands in one commit: all of them have happened, or none."""
+        if not commands:
+            return
+        self.in_doubt = True
+        records = []
+        for command in commands:
+            records.append(Record(self.state.seq + 1, self.state.now_us, command))
+            follow(self.state, records[-1])
+        self._log.append_all(self.state.account_id, records)
         self.in_doubt = False
 
     @property

@@ -7,13 +7,15 @@ need not know it. Only a reset removes rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 
 import sqlalchemy as sa
 
 from conductor_mock.store.database import Database, NewRows, Row
 from conductor_mock.store.group_commit import GroupCommit
-from conductor_mock.store.objects import NewContent, ObjectStore
+from conductor_mock.store.objects import AT_ONCE, NewContent, ObjectStore
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS
 from conductor_mock.wire.md5 import from_base64, to_base64
 
@@ -109,6 +111,19 @@ class AccountContents:
             with new.placed(), self._database.write() as connection:
                 self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
         return content
+
+    def add_outputs(self, account_id: str, made: Iterable[bytes], *, t_us: int) -> list[Content]:
+        """Store many small things that tasks made, some at a time; all are on disk when this returns."""
+        contents: list[Content] = []
+        waiting = iter(made)
+        while some := list(islice(waiting, AT_ONCE)):
+            with ExitStack() as files:
+                new = [files.enter_context(self._objects.write([data])) for data in some]
+                stored = [Content(to_base64(one.md5), one.size, t_us) for one in new]
+                with self._objects.placed_together(new), self._database.write() as connection:
+                    self._database.insert_new(connection, _rows(OUTPUTS, account_id, stored))
+            contents += stored
+        return contents
 
     def held_md5(self, account_id: str, path: str) -> str | None:
         """The base64 md5 of a held content that was declared for `path`, if there is one."""

@@ -57,6 +57,14 @@ class NewFile:
 
         A folder that is not there yet is made by `folders`, if they are given.
         """
+        self.name(target, folders)
+        if self._durable:
+            fsync_folder(target.parent)
+        if folders is not None:
+            folders.wait_for(target.parent)
+
+    def name(self, target: Path, folders: Folders | None = None) -> None:
+        """`place`, but for the name being on disk: that is so when the folder was synced."""
         folder = target.parent
         try:
             self._path.replace(target)
@@ -66,10 +74,6 @@ class NewFile:
             folders.make(folder)
             self._path.replace(target)
         self._placed = True
-        if self._durable:
-            fsync_folder(folder)
-        if folders is not None:
-            folders.wait_for(folder)
 
 
 class Folders:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
 
@@ -82,6 +82,14 @@ class Log:
                     self._database.insert_new(connection, new)
                 self._insert(connection, [row], heads.sum_of(connection, account_id, record.seq - 1))
             self._noted.add(_note(row))
+
+    def append_all(self, account_id: str, records: Sequence[Record]) -> None:
+        """Commit several commands, all or none; they are on disk when this returns."""
+        with ExitStack() as stack:
+            rows = [stack.enter_context(self._stored(account_id, record)) for record in records]
+            with self._database.write() as connection:
+                self._insert(connection, rows, heads.sum_of(connection, account_id, records[0].seq - 1))
+            self._noted.update(map(_note, rows))
 
     def restart(self, account_id: str, first: Record) -> list[str]:
         """Begin an account's log again with `first`, all in one commit.

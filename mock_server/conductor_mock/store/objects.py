@@ -11,14 +11,15 @@ import io
 import logging
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import Folders, NewFile, private_folder
+from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.wire.md5 import to_base64
 
@@ -86,6 +87,14 @@ class NewContent:
     _file: NewFile
     _store: ObjectStore
 
+    def sync(self) -> None:
+        """Return when the bytes are on disk."""
+        self._file.sync()
+
+    def name(self) -> None:
+        """Give the content its place, which is on disk when the folder was synced. With `lock` of the store, shared."""
+        self._file.name(self._store.path(self.md5), self._store.folders)
+
     @contextmanager
     def placed(self) -> Iterator[None]:
         """Store the content: it is in its place, durable, before the block begins.
@@ -97,6 +106,12 @@ class NewContent:
         with self._store.lock.shared():
             self._file.place(self._store.path(self.md5), self._store.folders)
             yield
+
+
+SYNCING = 32
+"""Threads that wait for the disk: it does for several at once what it does for one."""
+AT_ONCE = 128
+"""Files that are written beside each other before any gets its name."""
 
 
 class ObjectStore:
@@ -212,6 +227,25 @@ class ObjectStore:
                     f"the md5 of the body is {to_base64(new.md5)} ({count} bytes); {to_base64(md5)} was declared"
                 )
             yield new
+
+    @contextmanager
+    def placed_together(self, contents: Sequence[NewContent]) -> Iterator[None]:
+        """`NewContent.placed` of several contents: the disk is waited for once for all, as far as it can."""
+        with ThreadPoolExecutor(SYNCING, thread_name_prefix="sync") as threads:
+            for _ in threads.map(NewContent.sync, contents):
+                pass
+            with self.lock.shared():
+                for content in contents:
+                    content.name()
+                touched = {self.path(content.md5).parent for content in contents}
+                for _ in threads.map(self._sync_names, touched):
+                    pass
+                yield
+
+    def _sync_names(self, folder: Path) -> None:
+        if self._durable:
+            fsync_folder(folder)
+        self.folders.wait_for(folder)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
