@@ -97,6 +97,11 @@ def unavailable(message: str) -> Refusal:
     return Refusal(503, message, (), {"Retry-After": "1"})
 
 
+def too_many_requests(message: str, wait_s: int) -> Refusal:
+    """What is done too often; it may be done again after `wait_s` seconds."""
+    return Refusal(429, message, (), {"Retry-After": str(wait_s)})
+
+
 def disk_full() -> Refusal:
     """The server's disk took nothing more; nothing half-written was kept."""
     return Refusal(507, "the disk of the fake service is full; nothing of this request was kept")

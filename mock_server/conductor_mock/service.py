@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
+from conductor_mock.auth.attempts import Attempts
 from conductor_mock.auth.signing import Signer
 from conductor_mock.auth.tokens import Tokens
 from conductor_mock.catalog import Catalog
@@ -45,6 +46,7 @@ from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
+from conductor_mock.store.sweeping import Sweeping
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
@@ -65,6 +67,7 @@ class Service:
     keys: Keys
     tokens: Tokens
     signer: Signer
+    admin_attempts: Attempts
     objects: ObjectStore
     contents: AccountContents
     parts: Parts
@@ -74,6 +77,7 @@ class Service:
     faults: Faults
     mail_statuses: MailStatuses
     mailer: Mailer | None
+    sweeping: Sweeping | None
     wall: WallClock
     driver: Driver | None
     directory: Path
@@ -96,6 +100,8 @@ class Service:
         """Begin what goes on beside the requests."""
         if self.mailer is not None:
             self.mailer.start()
+        if self.sweeping is not None:
+            self.sweeping.start()
 
     def log_lines(self, execution: Execution) -> list[str]:
         """The lines that a run for real has logged so far; only whole ones while it goes on."""
@@ -139,7 +145,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = load_or_create(directory, durable=durable)
         objects = ObjectStore(directory, durable=durable)
-        contents = AccountContents(database, objects)
+        contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()
         contract = load_contract()
@@ -147,10 +153,21 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if settings.faults is not None:
             faults.add_file(ids.account_id(keys.client_id), settings.faults)
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
-        accounts = Accounts(command_log, contents, options, keys, wall=wall, give_way=give_way)
+        accounts = Accounts(
+            command_log,
+            contents,
+            options,
+            keys,
+            quotas=settings.quotas,
+            most_open=settings.max_open_accounts,
+            wall=wall,
+            give_way=give_way,
+        )
         mail_statuses = MailStatuses(database)
         mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
-        journal = resources.enter_context(closing(Journal(directory / "journal.db")))
+        journal = resources.enter_context(
+            closing(Journal(directory / "journal.db", most_bytes=settings.max_journal_bytes))
+        )
         driver = None
         if pool is not None:
             storage = Storage(accounts, contents, objects, wall)
@@ -159,6 +176,11 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             _sweep_after_a_crash(database, directory)
             resources.callback(_say_clean, directory)
             resources.callback(_take_snapshots, accounts)
+        parts = Parts(database, directory, durable=durable)
+        sweeping = None
+        if not settings.ephemeral:
+            sweeping = Sweeping(database, contents, parts, every_s=settings.sweep_every_s)
+            resources.callback(sweeping.close)
         if mailer is not None:
             resources.callback(mailer.close)
         if driver is not None:
@@ -170,15 +192,17 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             keys=keys,
             tokens=Tokens(keys.signing_key, settings.token_ttl_s),
             signer=Signer(keys.signing_key),
+            admin_attempts=Attempts(),
             objects=objects,
             contents=contents,
-            parts=Parts(database, directory, durable=durable),
+            parts=parts,
             log=command_log,
             accounts=accounts,
             journal=journal,
             faults=faults,
             mail_statuses=mail_statuses,
             mailer=mailer,
+            sweeping=sweeping,
             wall=wall,
             driver=driver,
             directory=directory,

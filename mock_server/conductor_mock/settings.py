@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 DEFAULT_PORT = 8089
 MAX_CONNECTIONS = 4096
 HEAD_TIMEOUT_S = 20
 CLIENT_TIMEOUT_S = 60
 LEAST_RATE = 1024
+MOST_OPEN = 1000
+SWEEP_EVERY_S = 3600
+MAX_JOURNAL_BYTES = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """How much of what is kept. The server's own account is there in any case."""
+
+    accounts: int = 10_000
+    jobs: int = 100_000
+    """Of one account, from one reset to the next."""
+    account_bytes: int = 1024 * GIB
+    """Contents that one account stores, outputs and parts of uploads with them."""
+    bytes: int = 4096 * GIB
+    """Of all accounts; a content that two of them store counts twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,13 @@ class Settings:
     """How long a client may be silent in the middle of a request, or read nothing of an answer."""
     least_rate: int = LEAST_RATE
     """Bytes a second at which a body or an answer moves on, else `client_timeout_s` runs out."""
+    quotas: Quotas = field(default_factory=Quotas)
+    """How much accounts and the server may keep."""
+    max_journal_bytes: int = MAX_JOURNAL_BYTES
+    max_open_accounts: int = MOST_OPEN
+    """Accounts whose state is in memory."""
+    sweep_every_s: float = SWEEP_EVERY_S
+    """Wall seconds between two looks for what nothing refers to."""
     loopback: bool = True
     """Whether only this machine reaches it: bound to a loopback address, no proxy. If not, the control API wants
     `admin_token`.

@@ -13,6 +13,7 @@ import requests
 
 from conductor_mock.app import create_app
 from conductor_mock.context import service_of
+from conductor_mock.serving import accepting
 from conductor_mock.serving.head import Arriving
 from conductor_mock.serving.patience import Limits, Pace
 from conductor_mock.serving.server import THREADS, Server
@@ -314,3 +315,16 @@ def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, 
     found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
     assert not any(found)
     assert dripped.is_enough(data) == is_enough
+
+
+@pytest.mark.parametrize("requests_before", [0, 1, 2])
+def test_a_connection_that_says_nothing_before_or_between_requests_is_closed(
+    monkeypatch: pytest.MonkeyPatch, requests_before: int
+) -> None:
+    """The deadline is shortened, and nothing but it ends the connection: the client waits to be hung up on."""
+    monkeypatch.setattr(accepting, "IDLE_S", 0.3)
+    with serving() as (server, _), RawConnection(server.port) as connection:
+        for _ in range(requests_before):
+            connection.send(GET % b"/_mock/clock")
+            assert connection.answer().status == 200
+        assert connection.rest() == b""

@@ -18,7 +18,7 @@ from conductor_contracts.problems import Problem
 from conductor_mock.auth.forms import FormProofs
 from conductor_mock.context import host_name, service
 from conductor_mock.context import origin as own_origin
-from conductor_mock.errors import Refusal, forbidden
+from conductor_mock.errors import Refusal, forbidden, too_many_requests
 from conductor_mock.store.keys import is_same
 
 LOOPBACK_NAMES = frozenset({"localhost"})
@@ -94,7 +94,7 @@ def opened_as_page() -> bool:
 
 
 def administrator(*, browser: bool) -> None:
-    """Refuse (401, 403) whoever does not know the admin token, where there is one or must be.
+    """Refuse (401, 403, 429) whoever does not know the admin token, where there is one or must be.
 
     Programs send it as a bearer token; a `browser` asks its user for it, as a password with any name.
     """
@@ -105,8 +105,17 @@ def administrator(*, browser: bool) -> None:
         raise forbidden(
             "control API and pages are off: the server listens beyond loopback and has no --admin-token"
         )
-    if is_same(_given(), settings.admin_token):
+    given = _given()
+    if given:
+        wait_s = service().admin_attempts.wait_s(_address(), service().wall())
+        if wait_s:
+            raise too_many_requests(
+                f"the admin token was wrong too often; no one is let in from here for {wait_s} s", wait_s
+            )
+    if is_same(given, settings.admin_token):
         return
+    if given:
+        service().admin_attempts.wrong(_address())
     message = "this needs 'Authorization: Bearer ADMIN_TOKEN', or in a browser the admin token as password"
     challenge = 'Basic realm="conductor-mock", charset="UTF-8"' if browser else "Bearer"
     raise Refusal(401, message, (Problem("Authorization", message),), {"WWW-Authenticate": challenge})
@@ -150,6 +159,10 @@ def dashboard_headers(response: Response) -> Response:
         path = request.root_path or "/"
         response.set_cookie(FORM_COOKIE, g.form_cookie, path=path, httponly=True, samesite="Strict")
     return response
+
+
+def _address() -> str:
+    return request.remote_addr or ""
 
 
 def _own(origin: str) -> None:

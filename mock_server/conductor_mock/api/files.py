@@ -36,6 +36,8 @@ def get_upload_urls() -> dict[str, object] | Response:
     missing = _missing(account_id, [(path, entry["hash"]) for path, entry in files.items()])
     if not missing:
         return Response(status=204)
+    contents = {files[path]["hash"]: files[path]["size"] for path in missing}
+    service().contents.stored_bytes.room_for(account_id, sum(contents.values()))
     single: list[dict[str, object]] = []
     multi: list[dict[str, object]] = []
     for path in missing:
@@ -92,6 +94,7 @@ def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> N
         message = f"the parts do not make the file: {error}"
         raise bad_request(message, Problem("/completedParts", str(error))) from None
     parts.forget(account_id, upload)
+    service().contents.stored_bytes.forget(account_id)  # of parts and whole one is left
 
 
 def _missing(account_id: str, files: list[tuple[str, str]]) -> list[str]:

@@ -22,6 +22,7 @@ from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
 from conductor_mock.store.account import Account
+from conductor_mock.store.quotas import check_count
 
 jobs = Blueprint("jobs", __name__)
 
@@ -53,6 +54,13 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
         notice(path, message)
     for odd in odd_variables(submission.payload):
         notice(odd.path, odd.message)
+    check_count(
+        "the jobs of this account are",
+        account.state.next_job_number - 1,
+        current.settings.quotas.jobs,
+        "--max-jobs",
+        remedy="reset it",
+    )
     held = current.contents.held(account.account_id, uploaded_md5s(submission))
     command = create_job(
         submission,

@@ -67,6 +67,7 @@ def put(account_id: str, md5: str) -> Response:
     _check_length(grant)
     try:
         most = service().settings.max_unsized_bytes if grant.size is None else None
+        service().contents.stored_bytes.room_for(account_id, grant.size or request.content_length or 0)
         if most is not None and (request.content_length or 0) > most:
             raise _too_large(f"the body has {request.content_length} bytes", most)
         count = store_upload(account_id, request.stream, md5=digest, size=grant.size, most=most)
@@ -102,10 +103,13 @@ def put_part(account_id: str, upload_id: str, number: int) -> Response:
     parts = service().parts
     try:
         upload = parts.get(account_id, upload_id)
+        stored = service().contents.stored_bytes
+        stored.room_for(account_id, upload.size_of(number))
         with parts.receive(account_id, upload, number, request.stream) as part, parts.turn(upload):
             was_sent_twice = service().contents.held(account_id, [upload.md5])
             if not was_sent_twice:
                 parts.keep(part)
+                stored.add(account_id, upload.size_of(number))
     except UnknownUploadError:
         message = f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"
         raise not_found(message) from None

@@ -32,6 +32,7 @@ from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, Sta
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
 from conductor_mock.store.log import DamagedLogError
+from conductor_mock.store.quotas import QuotaError
 from conductor_mock.store.trouble import is_full, reason
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ def _no_such_route() -> Refusal:
 
 def _system_error(error: Exception) -> Response:
     """What the system below refuses, with its reason. What it has no part in is a defect of ours."""
+    if isinstance(error, QuotaError):
+        return _refusal(Refusal(507, str(error)))
     if is_full(error):
         return _refusal(disk_full())
     why = reason(error)

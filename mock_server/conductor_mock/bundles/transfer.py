@@ -89,6 +89,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
             )
         records = _records(bundle, service.contract)
         outbox = _check_state(manifest, records).outbox
+        service.contents.stored_bytes.room_for(manifest.account_id, sum(manifest.contents().values()))
         for md5, size in manifest.contents().items():
             with bundle.content(md5) as content:
                 service.objects.put(content, md5=from_base64(md5), size=size)

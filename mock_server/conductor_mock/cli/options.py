@@ -16,7 +16,11 @@ from conductor_mock.settings import (
     HEAD_TIMEOUT_S,
     LEAST_RATE,
     MAX_CONNECTIONS,
+    MAX_JOURNAL_BYTES,
     MIB,
+    MOST_OPEN,
+    SWEEP_EVERY_S,
+    Quotas,
     Settings,
 )
 
@@ -126,6 +130,21 @@ def server_options(command: F) -> F:
             show_default=True,
             help="Most bytes of an upload whose URL names no size.",
         ),
+        _quota("--max-accounts", Quotas().accounts, "Accounts, the default one apart."),
+        _quota("--max-jobs", Quotas().jobs, "Jobs of an account, from one reset to the next."),
+        _quota("--max-account-bytes", Quotas().account_bytes, "Bytes that an account may store."),
+        _quota("--max-bytes", Quotas().bytes, "Bytes that all accounts may store."),
+        _quota(
+            "--max-journal-bytes", MAX_JOURNAL_BYTES, "Bytes of the journal; the oldest entries go first."
+        ),
+        _quota("--max-open-accounts", MOST_OPEN, "Accounts in memory; the longest unused is written down."),
+        click.option(
+            "--sweep-every",
+            type=click.FloatRange(min=1, max=MAX_TIMEOUT_S),
+            default=SWEEP_EVERY_S,
+            show_default=True,
+            help="Seconds between two looks for files that nothing refers to.",
+        ),
         click.option(
             "--release-scouts/--no-release-scouts",
             default=None,
@@ -199,6 +218,10 @@ def server_options(command: F) -> F:
     return command
 
 
+def _quota(name: str, default: int, help_: str) -> Callable[[F], F]:
+    return click.option(name, type=click.IntRange(min=1), default=default, show_default=True, help=help_)
+
+
 def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
     """The settings of a server on `host` that `server_options` gave. Raises Unusable for what excludes each other."""
     if options["ephemeral"] and options["data_dir"] is not None:
@@ -218,6 +241,15 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         provider=options["provider"],
         part_size=options["part_size"],
         max_unsized_bytes=options["max_unsized_upload"],
+        quotas=Quotas(
+            accounts=options["max_accounts"],
+            jobs=options["max_jobs"],
+            account_bytes=options["max_account_bytes"],
+            bytes=options["max_bytes"],
+        ),
+        max_open_accounts=options["max_open_accounts"],
+        sweep_every_s=options["sweep_every"],
+        max_journal_bytes=options["max_journal_bytes"],
         release_scouts=options["release_scouts"],
         strict=options["strict"],
         catalog=options["catalog"],

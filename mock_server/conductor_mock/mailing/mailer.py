@@ -17,6 +17,7 @@ from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
 from conductor_mock.store.accounts import Accounts, UnknownAccountError
+from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.mail_statuses import (
     FAILED,
     SENDING,
@@ -95,7 +96,7 @@ class Mailer:
         try:
             with self._accounts.open(account_id) as account:
                 letters = list(_letters(account.state))
-        except UnknownAccountError:  # another way to say that it has none
+        except (UnknownAccountError, DamagedLogError):  # it has none, or whoever asks for it is told why not
             return
         known = self._mail_statuses.of(account_id) if letters else {}
         for letter in letters:

@@ -13,12 +13,15 @@ from itertools import islice
 
 import sqlalchemy as sa
 
+from conductor_mock.settings import Quotas
 from conductor_mock.store.database import Database, NewRows, Row
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.objects import AT_ONCE, NewContent, ObjectStore
+from conductor_mock.store.quotas import StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS
 from conductor_mock.wire.md5 import from_base64, to_base64
 
+NO_OTHER = Quotas()
 _CHUNK = 500
 """Values in one SQL `IN`; SQLite and PostgreSQL both take more."""
 
@@ -59,9 +62,10 @@ class Inventory:
 class AccountContents:
     """The contents of one server's object store, seen by account."""
 
-    def __init__(self, database: Database, objects: ObjectStore) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, quotas: Quotas = NO_OTHER) -> None:
         self._database = database
         self._objects = objects
+        self.stored_bytes = StoredBytes(database, objects.root / "parts", quotas)
         self._uploads = GroupCommit(self._insert_uploads)
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
@@ -91,37 +95,46 @@ class AccountContents:
         return NewRows(DECLARATIONS, rows)
 
     def add_upload(self, account_id: str, content: NewContent, *, t_us: int) -> None:
-        """Store a content that the account sent at a simulated time; it and its row are on disk when this returns."""
+        """Store a content that the account sent at a simulated time; it and its row are on disk when this returns.
+
+        Raises QuotaError.
+        """
         md5 = to_base64(content.md5)
+        self.stored_bytes.room_for(account_id, content.size)
         try:
             with content.placed():
                 self._uploads.add({"account": account_id, "md5": md5, "size": content.size, "t_us": t_us})
         except BaseException:
             self.collect([md5])
             raise
+        self.stored_bytes.add(account_id, content.size)
 
     def _insert_uploads(self, rows: list[Row]) -> None:
         with self._database.write() as connection:
             self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, rows))
 
     def add_output(self, account_id: str, blocks: Iterable[bytes], *, t_us: int) -> Content:
-        """Store what a task made; it is on disk when this returns."""
+        """Store what a task made; it is on disk when this returns. Raises QuotaError."""
         with self._objects.write(blocks) as new:
             content = Content(to_base64(new.md5), new.size, t_us)
+            self.stored_bytes.room_for(account_id, new.size)
             with new.placed(), self._database.write() as connection:
                 self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
+        self.stored_bytes.add(account_id, content.size)
         return content
 
     def add_outputs(self, account_id: str, made: Iterable[bytes], *, t_us: int) -> list[Content]:
-        """Store many small things that tasks made, some at a time; all are on disk when this returns."""
+        """Store many small things that tasks made, some at a time; all are on disk when this returns. Raises QuotaError."""
         contents: list[Content] = []
         waiting = iter(made)
         while some := list(islice(waiting, AT_ONCE)):
             with ExitStack() as files:
                 new = [files.enter_context(self._objects.write([data])) for data in some]
                 stored = [Content(to_base64(one.md5), one.size, t_us) for one in new]
+                self.stored_bytes.room_for(account_id, sum(one.size for one in stored))
                 with self._objects.placed_together(new), self._database.write() as connection:
                     self._database.insert_new(connection, _rows(OUTPUTS, account_id, stored))
+            self.stored_bytes.add(account_id, sum(one.size for one in stored))
             contents += stored
         return contents
 
@@ -206,6 +219,7 @@ class AccountContents:
         self._database.insert_new(connection, _rows(OUTPUTS, account_id, inventory.outputs))
         declared = ((path, md5) for md5, path in inventory.declared)
         self._database.insert_new(connection, self.declarations(account_id, declared))
+        self.stored_bytes.forget(account_id)
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
@@ -218,15 +232,22 @@ class AccountContents:
                     connection.execute(table.delete().where(mine))
                 connection.execute(DECLARATIONS.delete().where(DECLARATIONS.c.account == account_id))
             self._delete_unreferenced(md5s)
+        self.stored_bytes.forget(account_id)
 
-    def collect(self, md5s: Collection[str]) -> None:
-        """Remove those of some contents (base64 md5s) that neither an account, a command nor a snapshot refers to."""
+    def collect(self, md5s: Collection[str]) -> int:
+        """Remove those of some contents (base64 md5s) that neither an account, a command nor a snapshot refers to.
+
+        Answers how many.
+        """
         with self._objects.lock.alone():
-            self._delete_unreferenced(md5s)
+            return self._delete_unreferenced(md5s)
 
-    def _delete_unreferenced(self, md5s: Collection[str]) -> None:
+    def _delete_unreferenced(self, md5s: Collection[str]) -> int:
+        count = 0
         for md5 in self._unreferenced(list(md5s)):
             self._objects.delete(from_base64(md5))
+            count += 1
+        return count
 
     def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
         columns = (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)

@@ -6,6 +6,7 @@ the time and lets the farm catch up. So no command is ever dated before a time t
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,16 +19,24 @@ from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
+from conductor_mock.settings import MOST_OPEN, Quotas
 from conductor_mock.store.account import Account
-from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
+from conductor_mock.store.database import first_line
 from conductor_mock.store.keys import Keys, is_same, key_sha256
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
+from conductor_mock.store.quotas import check_count
 from conductor_mock.store.server_options import ServerOptions
 from conductor_mock.store.slots import Slot, Slots, Time
 from conductor_mock.store.snapshots import Snapshots
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
+
+log = logging.getLogger(__name__)
+
+_CLOSED_AT_ONCE = 2
+"""Each use of an account brings one more into memory at most, so they become fewer."""
 
 CATCH_UP = 10_000
 """Events of one slice of a farm's catching up, between which the account's lock is free."""
@@ -51,6 +60,8 @@ class Accounts:
         server_options: ServerOptions,
         keys: Keys,
         *,
+        quotas: Quotas = NO_OTHER,
+        most_open: int = MOST_OPEN,
         wall: WallClock = wall_us,
         give_way: GiveWay = give_way,
     ) -> None:
@@ -59,6 +70,8 @@ class Accounts:
         self._contents = contents
         self._server_options = server_options
         self._keys = keys
+        self._quotas = quotas
+        self._most_open = most_open
         self._wall = wall
         self.give_way = give_way
         self.changes = Changes()
@@ -109,6 +122,7 @@ class Accounts:
                 if account.state.seq != before:
                     self.changes.note(account_id)
             self._snapshots.take_if_due(slot, account.state)
+        self._close_idle()
 
     def now_us(self, account_id: str) -> int:
         """The account's simulated time, without its lock unless it was not used before. Raises UnknownAccountError."""
@@ -123,7 +137,7 @@ class Accounts:
         return self._slots.time(account_id)
 
     def sign_in(self, client_id: str, private_key: str) -> str:
-        """The account id of an API key; its account is made on first use. Raises WrongKeyError.
+        """The account id of an API key; its account is made on first use. Raises WrongKeyError, QuotaError.
 
         The first private key of a `client_id` is remembered, as a hash; another one later is refused. The account of
         the server's own key is not for the first who comes, and that key is always right for it: whoever had to make a
@@ -137,10 +151,13 @@ class Accounts:
             if not self.knows(account_id):
                 if is_own and not fits_own:
                     raise WrongKeyError(client_id)
+                if not is_own:
+                    self._room_for_one_more()
                 self._create(slot, client_id, account_id, key)
         with self._present(account_id) as (_, state):
             if not fits_own and not is_same(state.key_sha256, key):
                 raise WrongKeyError(client_id)
+        self._close_idle()
         return account_id
 
     def unused(self, client_id: str, private_key: str) -> State:
@@ -184,9 +201,29 @@ class Accounts:
             )
         with self._slots.hold(account_id) as slot:
             if not self.knows(account_id):
+                self._room_for_one_more()
                 return self._put(slot, account_id, history(None), contents, also)
         with self._present(account_id) as (slot, state):
             return self._put(slot, account_id, history(state), contents, also)
+
+    def _close_idle(self) -> None:
+        """Where more states are in memory than may be, write those down that were used longest ago, and forget them.
+
+        Their times stay.
+        """
+        for _ in range(_CLOSED_AT_ONCE):
+            with self._slots.hold_idle(self._most_open) as idle:
+                if idle is None:
+                    return
+                account_id, slot = idle
+                if slot.state is None:
+                    continue
+                try:
+                    self._snapshots.take_if_moved(slot, slot.state)
+                except (OSError, sa.exc.SQLAlchemyError) as error:  # it stays in memory, which loses nothing
+                    log.warning("account %s stays in memory: %s", account_id, first_line(error))
+                else:
+                    slot.state = None
 
     def drop_states(self) -> None:
         """Forget the states in memory, as a crash does: nothing is written, the next use reads snapshot and log."""
@@ -239,6 +276,18 @@ class Accounts:
         for command in self._server_options.differences(state, self._wall()):
             account.append(command)
         slot.state, slot.is_fresh = state, False
+
+    def _room_for_one_more(self) -> None:
+        """Raise QuotaError where there are as many accounts as there may be."""
+        with self._guard:
+            there = len(self._known)
+        check_count(
+            "the accounts of this server are",
+            there,
+            self._quotas.accounts,
+            "--max-accounts",
+            remedy="use an account that is there",
+        )
 
     def _create(self, slot: Slot, client_id: str, account_id: str, key: str) -> None:
         # It has one when an earlier commit was reported as failed, and was none.

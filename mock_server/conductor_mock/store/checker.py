@@ -165,7 +165,7 @@ class Checker:
     def _is_whole(self, md5: str) -> bool:
         try:
             return from_base64(md5) in self._whole
-        except ValueError:
+        except (TypeError, ValueError):  # what lies there is no text, or none of ours
             return False
 
     # Rows

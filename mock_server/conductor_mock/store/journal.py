@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conductor_mock.settings import MAX_JOURNAL_BYTES
 from conductor_mock.store.durable import private_database
 from conductor_mock.wire.masking import mask_text
 
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 BODY_BYTES = 64 * 1024
 KEEP = 10_000
 """Entries kept in all; older ones go first."""
-
-MOST_BYTES = 64 << 20
-"""Bytes of all entries together, likewise."""
 
 _SPARE = 20
 """Where there are too many bytes, a twentieth of what is allowed goes too: not every request has to remove some."""
@@ -67,7 +65,7 @@ class Body:
 class Journal:
     """The last requests of every account in one SQLite file (or in memory with `path` None)."""
 
-    def __init__(self, path: Path | None, *, keep: int = KEEP, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, path: Path | None, *, keep: int = KEEP, most_bytes: int = MAX_JOURNAL_BYTES) -> None:
         self._keep = keep
         self._most = most_bytes
         self._lock = threading.Lock()

@@ -123,6 +123,7 @@ class ObjectStore:
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         """One that is not `durable` is thrown away with its server, and waits for no disk."""
+        self.root = root
         self.lock = ReadWriteLock()
         self.folders = Folders(durable=durable)
         self._durable = durable

@@ -73,6 +73,7 @@ class Parts:
     def __init__(self, database: Database, root: Path, *, durable: bool = True) -> None:
         self._database = database
         self._durable = durable
+        self.directory = root
         self._root = root / "parts"
         self._incoming = root / "incoming"
         self._folders = Folders(durable=durable)
@@ -164,6 +165,14 @@ class Parts:
     def forget(self, account_id: str, upload: Multipart) -> None:
         """Remove the parts of an upload that became whole. The caller has its `turn`."""
         shutil.rmtree(self._folder(account_id, upload), ignore_errors=True)
+
+    def forget_unknown(self, account_id: str, upload_id: str) -> int:
+        """Remove the parts of an upload that no account began; how many folders that were."""
+        folder = self._root / account_id / upload_id
+        if not folder.is_dir():
+            return 0
+        shutil.rmtree(folder, ignore_errors=True)
+        return 1
 
     def forget_all(self, account_id: str) -> None:
         """Remove everything of an account."""

@@ -43,11 +43,12 @@ class Snapshots:
             state = None
         slot.snapshot_seq = 0 if state is None else state.seq
         slot.snapshot_due = SNAPSHOT_EVENTS if state is None else _next_due(state)
+        slot.snapshot_happened = 0 if state is None else state.happened
         return state
 
     def begin(self, slot: Slot, state: State) -> None:
         """The account has a history that no snapshot was taken of."""
-        slot.snapshot_seq, slot.snapshot_due = 0, _next_due(state)
+        slot.snapshot_seq, slot.snapshot_due, slot.snapshot_happened = 0, _next_due(state), 0
 
     def take_if_due(self, slot: Slot, state: State) -> None:
         """Take one after enough commands or events."""
@@ -59,10 +60,16 @@ class Snapshots:
             slot.snapshot_due = _next_due(state)
             log.exception("no snapshot of account %s could be taken", state.account_id)
 
+    def take_if_moved(self, slot: Slot, state: State) -> None:
+        """Take one unless the last one is of this very moment of the log, from which a replay is as good."""
+        if state.seq != slot.snapshot_seq or state.happened > slot.snapshot_happened:
+            self.take(slot, state)
+
     def take(self, slot: Slot, state: State) -> None:
         """Write the state down; it is on disk when this returns."""
         replaced = self._log.save_snapshot(state)
         slot.snapshot_seq, slot.snapshot_due = state.seq, _next_due(state)
+        slot.snapshot_happened = state.happened
         self._contents.collect(replaced)
 
 

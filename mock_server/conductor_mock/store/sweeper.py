@@ -44,8 +44,8 @@ class Swept:
 
 def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swept:
     """Remove what nothing refers to, or only count it. Raises OSError, SQLAlchemyError."""
-    contents = list(_unreferenced(database, directory / "objects"))
-    parts = list(_useless_parts(database, directory / "parts"))
+    contents = [(path, path.stat().st_size) for _, path in unreferenced(database, directory)]
+    parts = list(useless_parts(database, directory))
     swept = Swept(
         len(contents), sum(size for _, size in contents), len(parts), sum(size for _, size in parts)
     )
@@ -72,20 +72,20 @@ def parts_there(directory: Path) -> Iterator[Path]:
             yield from _files(upload)
 
 
-def _unreferenced(database: Database, objects: Path) -> Iterator[tuple[Path, int]]:
-    """Contents, with their bytes. What is not named as a content is left alone: it is none of ours."""
-    there = dict(contents_there(objects.parent))
+def unreferenced(database: Database, directory: Path) -> Iterator[tuple[bytes, Path]]:
+    """The contents that nothing refers to, by md5."""
+    there = dict(contents_there(directory))
     with database.read() as connection:
         for column in (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5):
             if not there:
                 return
             for md5 in connection.execute(sa.select(column).where(column.is_not(None))).scalars():
                 there.pop(from_base64(md5), None)
-    yield from ((entry, entry.stat().st_size) for entry in there.values())
+    yield from there.items()
 
 
-def _useless_parts(database: Database, parts: Path) -> Iterator[tuple[Path, int]]:
-    """Parts of uploads that are whole, or were forgotten, and of the same number all but the last that came."""
+def useless_parts(database: Database, directory: Path) -> Iterator[tuple[Path, int]]:
+    """Parts, with their bytes, of uploads that are whole or were forgotten, and those that a later one has replaced."""
     with database.read() as connection:
         begun = {
             (row.account, row.upload_id): row.md5
@@ -99,7 +99,7 @@ def _useless_parts(database: Database, parts: Path) -> Iterator[tuple[Path, int]
             & (ACCOUNT_CONTENTS.c.md5 == MULTIPARTS.c.md5),
         )
         whole = {(row.account, row.md5) for row in connection.execute(query)}
-    for account in _folders(parts):
+    for account in _folders(directory / "parts"):
         for upload in _folders(account):
             md5 = begun.get((account.name, upload.name))
             wanted = md5 is not None and (account.name, md5) not in whole

@@ -1,0 +1,90 @@
+"""The sweeper beside a server that serves: on a schedule, and careful of what is wanted again meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.database import Database, first_line
+from conductor_mock.store.parts import Parts, UnknownUploadError
+from conductor_mock.store.sweeper import unreferenced, useless_parts
+from conductor_mock.wire.md5 import to_base64
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 500
+"""Contents that are removed under one hold of the store's lock."""
+
+_LAST_S = 5
+"""How long a stop waits for a sweep under way."""
+
+
+class Sweeping:
+    """Removes what nothing refers to, every so many seconds, until it is closed."""
+
+    def __init__(
+        self, database: Database, contents: AccountContents, parts: Parts, *, every_s: float
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._parts = parts
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="conductor-mock sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first sweep comes after the first wait."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, after the sweep under way."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_LAST_S)
+
+    def sweep(self) -> int:
+        """Remove what nothing refers to now; how many files that were. Raises OSError, SQLAlchemyError.
+
+        What was of no use when it was looked for may be wanted again, so each is asked about once more, under the lock
+        of whoever could want it.
+        """
+        contents = [to_base64(digest) for digest, _ in unreferenced(self._database, self._parts.directory)]
+        count = 0
+        for start in range(0, len(contents), _CHUNK):
+            if self._stop.is_set():
+                return count
+            count += self._contents.collect(contents[start : start + _CHUNK])
+        for account_id, upload_id in sorted(
+            {
+                (path.parts[-3], path.parts[-2])
+                for path, _ in useless_parts(self._database, self._parts.directory)
+            }
+        ):
+            count += self._forget(account_id, upload_id)
+        return count
+
+    def _forget(self, account_id: str, upload_id: str) -> int:
+        try:
+            upload = self._parts.get(account_id, upload_id)
+        except UnknownUploadError:
+            return self._parts.forget_unknown(account_id, upload_id)
+        with self._parts.turn(upload):
+            if self._contents.held(account_id, [upload.md5]):
+                self._parts.forget(account_id, upload)
+                return 1
+        return 0
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            try:
+                count = self.sweep()
+            except (OSError, SQLAlchemyError) as error:
+                log.warning(
+                    "what nothing refers to was not taken away; nothing is lost: %s", first_line(error)
+                )
+            else:
+                if count:
+                    log.info("taken away, since nothing refers to it: %d", count)
