@@ -44,6 +44,10 @@ format: $(VENV)/.dev ## put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## write every page, light, dark and as on a phone, into build/screenshots (needs Chromium)
+	PYTHONPATH=tests $(BIN)/python -m browser.screenshots
+
 .PHONY: docs site
 docs: $(VENV)/.dev ## write the pages and tables that are made from code and contract
 	$(BIN)/python docs/generate.py

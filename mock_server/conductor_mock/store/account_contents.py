@@ -124,7 +124,7 @@ class AccountContents:
         return content
 
     def add_outputs(self, account_id: str, made: Iterable[bytes], *, t_us: int) -> list[Content]:
-        """Store many small things that tasks made, some at a time; all are on disk when this returns. Raises QuotaError."""
+        """Store many small things that tasks made, some at a time; on disk when this returns. Raises QuotaError."""
         contents: list[Content] = []
         waiting = iter(made)
         while some := list(islice(waiting, AT_ONCE)):
