@@ -22,5 +22,5 @@ def test_every_folder_of_tests_is_run_after_a_save_or_holds_what_is_slow() -> No
     fast = {name.removeprefix("tests/") for name in found[1].split()}
     folders = {path.parent.relative_to(TESTS).as_posix() for path in TESTS.glob("*/test_*.py")}
 
-    assert folders - fast == {"end_to_end", "examples", "half_done", "mutants", "vendor"}
+    assert folders - fast == {"browser", "end_to_end", "examples", "half_done", "mutants", "vendor"}
     assert {name.split("/")[1] for name in SLOW} <= fast <= folders
