@@ -19,6 +19,7 @@ import pytest
 import requests
 import yaml
 
+from conductor_mock.cli import main
 from support.clones import clone
 from support.distributions import NO_INDEX, Environment
 from support.dockerfile import Instruction, named, stages
@@ -255,3 +256,35 @@ def test_the_command_of_the_unit_serves_until_sigterm(tmp_path: Path) -> None:
 def test_a_service_has_the_time_that_a_stop_may_take() -> None:
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT, re.MULTILINE)
     assert int(seconds) > 30
+
+
+HOW_TO = (ROOT / "docs" / "how-to" / "run-it-elsewhere.md").read_text(encoding="utf-8")
+
+
+def test_the_workflow_of_the_page_is_one_that_the_action_takes() -> None:
+    text = HOW_TO.partition("## In a GitHub workflow")[2].partition("\nThe action")[0]
+    (step,) = (
+        step
+        for step in yaml.safe_load(text)["jobs"]["test"]["steps"]
+        if "conductor-mock" in step.get("uses", "")
+    )
+    folder = step["uses"].partition("@")[0].split("/", 2)[2]
+    assert (ROOT / folder / "action.yml").is_file()
+    assert set(step["with"]) <= set(ACTION["inputs"])
+    assert options(step["with"]["options"]) <= OF_SERVE
+
+
+def test_every_option_that_the_page_and_the_files_give_to_serve_is_one_of_its() -> None:
+    files = [HOW_TO, UNIT, ACTION["inputs"]["options"]["default"], (ROOT / "Dockerfile").read_text("utf-8")]
+    lines = [line for text in files for line in text.splitlines() if "serve" in line or line in files]
+    given = [options(line.partition("serve")[2] or line) for line in lines]
+    assert len([words for words in given if words]) >= 5
+    assert set().union(*given) <= OF_SERVE
+
+
+OF_SERVE = {name for option in main.commands["serve"].params for name in option.opts}
+
+
+def options(text: str) -> set[str]:
+    """The long options in a line."""
+    return set(re.findall(r"(?<![\w-])--[a-z-]+", text))
