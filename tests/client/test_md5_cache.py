@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor.lib.config import Config
@@ -84,6 +84,8 @@ GRAIN = 2_000_000_000
 AGES = st.sampled_from([0, 1, GRAIN - 1, GRAIN, GRAIN + 1, GRAIN + 2, LATER]) | st.integers(-LATER, LATER)
 
 
+@example(written=GRAIN, changed=LATER)
+@example(written=LATER, changed=GRAIN + 1)
 @given(written=AGES, changed=AGES)
 def test_a_file_is_kept_only_if_both_of_its_times_lie_farther_back_than_a_clocks_grain(
     written: int, changed: int
@@ -129,6 +131,13 @@ def test_the_cache_is_the_one_that_the_settings_name(tmp_path: Path, monkeypatch
             assert cache is not None
             assert cache.path == user_cache(named).path == path
         assert configured_cache(_config(**settings, md5_caching="false")) is None
+
+
+def test_a_setting_of_the_cache_that_is_left_empty_is_not_given(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text("md5_caching:\ndatabase_filepath: null\n")
+    cache = configured_cache(Config.load(environ={"CONDUCTOR_CONFIG": str(tmp_path / "config.yml")}))
+    assert cache is not None
+    assert cache.path == default_path()
 
 
 def test_only_what_is_wrong_with_the_settings_of_the_cache_is_an_error() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor_mock.store.account_contents import AccountContents, Content, Inventory, UploadedFile
@@ -70,6 +70,12 @@ steps = st.one_of(
 )
 
 
+DECLARED = ("declare", "5001", {"/a": b"bb", "/b": b"a"})
+
+
+@example([("upload", "5001", b"a"), DECLARED, ("upload", "5002", b"bb")])
+@example([("upload", "5001", b"a"), ("output", "5001", b"bb"), DECLARED, ("copy", "5002", "5001")])
+@example([("upload", "5001", b"a"), DECLARED, ("forget", "5001", None), ("upload", "5001", b"a")])
 @given(st.lists(steps, max_size=12))
 def test_an_account_holds_what_it_was_given_and_nobody_elses_until_it_is_forgotten(
     opened: tuple[ObjectStore, Database], story: list[tuple[str, str, Any]]

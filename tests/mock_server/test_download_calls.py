@@ -84,6 +84,15 @@ def test_never_more_than_the_most_are_handed_out(
     assert len(caller.get("/downloads/next", query={"count": limit}).json()["data"]) == 2
 
 
+def test_a_page_makes_what_is_on_it_and_one_more_to_know_whether_there_is_another(shared_fake: Fake) -> None:
+    """Outputs are drawn when somebody asks for them, and a job may have a hundred thousand."""
+    caller = shared_fake.newcomer()
+    jid = rendered(caller)
+    caller.post(f"/jobs/{jid}/downloads", {}, query={"limit": "2", "start_cursor": "after-0"})
+    made = [task.outputs is not None for task in shared_fake.state(caller).jobs[int(jid)].tasks]
+    assert made == [False, True, True, True, False, False, False]
+
+
 def test_only_the_first_page_of_a_job_without_any_output_is_204(
     seven: tuple[ApiCaller, str], shared_fake: Fake
 ) -> None:

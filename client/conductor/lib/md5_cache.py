@@ -42,7 +42,7 @@ def configured_cache(config: Config) -> Md5Cache | None:
     values = {
         name: BY_NAME[name].kind.check(sourced.value, Spot(name, problems, sourced.source))
         for name, sourced in config.submission().items()
-        if name in ("md5_caching", "database_filepath") and sourced.value is not None
+        if name in ("md5_caching", "database_filepath")
     }
     if problems:
         raise BadArgumentError.listing(problems)
