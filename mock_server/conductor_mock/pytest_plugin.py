@@ -163,8 +163,8 @@ def _evidence(item: pytest.Item, fake: Fake, number: int) -> tuple[str, str]:
 
     name = evidence.folder_name(item.nodeid) + (f"-{number + 1}" if number else "")
     chosen = item.config.getoption("--conductor-mock-artifacts")
-    base = Path(chosen) if chosen else item.config._tmp_path_factory.getbasetemp() / TITLE  # type: ignore[attr-defined]
     try:
+        base = Path(chosen) if chosen else item.config._tmp_path_factory.getbasetemp() / TITLE  # type: ignore[attr-defined]
         return TITLE, evidence.save(fake, base.absolute() / name)
     except Exception as error:  # noqa: BLE001 - a report must not hide the failure that it is about
         return TITLE, f"what the fake has seen cannot be told: {type(error).__name__}: {error}"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.programs import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
@@ -53,7 +55,12 @@ def test_the_samples_of_the_how_to_pages_pass(tmp_path: Path) -> None:
             text, encoding="utf-8"
         )
     done = subprocess.run(
-        [sys.executable, *PYTEST], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *PYTEST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -66,7 +73,13 @@ def test_what_the_tutorial_writes_passes_its_tests_and_fails_without_its_upload(
     command = [sys.executable, *PYTEST]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
@@ -75,7 +88,7 @@ def test_what_the_tutorial_writes_passes_its_tests_and_fails_without_its_upload(
     submitter.write_text(submitter.read_text().replace('"upload_paths": [str(scene)]', '"upload_paths": []'))
     done = subprocess.run(
         [*command, "-k", "everything"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "not uploaded:" in done.stdout
@@ -101,5 +114,5 @@ def test_files_for_ci_are_yaml_that_runs_pytest_with_options_that_there_are() ->
 def test_calls_from_another_language_are_answered() -> None:
     for _, _, text in samples("shell"):
         command = [sys.executable, "-m", "conductor_mock", "run", "--", "sh", "-e", "-c", text]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from support.programs import PATIENCE_S
+
 PROGRAM = """
 import datetime, importlib, sys
 from conductor.lib.waiting import wait_for_jobs
@@ -51,5 +53,5 @@ print("done")
 @pytest.mark.parametrize("library", ["freezegun", "time_machine"])
 def test_a_test_may_be_in_another_time_or_go_there_and_come_back(library: str) -> None:
     command = [sys.executable, "-c", PROGRAM, library]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -343,6 +343,14 @@ def test_a_deadline_passes_by_what_was_waited(fake: Fake) -> None:
     assert fake.waits.seconds == pytest.approx(300)
 
 
+def test_whoever_waits_for_what_never_comes_is_failed(fake: Fake) -> None:
+    jid = submit(scout_frames="1")
+    fake.waits.most = 3600
+    with fake.client() as opened, pytest.raises(AssertionError, match=r"36\d\d s of waiting"):
+        wait_for_jobs([jid], client=opened)
+    assert fake.waits.seconds < 3700
+
+
 def test_a_service_that_is_not_there_refuses_and_is_back_with_all_that_there_was(fake: Fake) -> None:
     jid = submit()
     fake.stop()

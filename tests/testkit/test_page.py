@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from conductor_mock.testkit import mock_conductor
+from support.programs import PATIENCE_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "testkit.md"
 
@@ -18,7 +19,7 @@ def test_the_sample_of_the_page_runs(tmp_path: Path) -> None:
     assert end
     path = tmp_path / "sample.py"
     path.write_text(sample, encoding="utf-8")
-    subprocess.run([sys.executable, "-W", "error", str(path)], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", str(path)], cwd=tmp_path, check=True, timeout=PATIENCE_S)
 
 
 def test_the_page_names_every_member_of_a_fake_and_no_other() -> None:

@@ -15,6 +15,7 @@ from conductor_mock.app import create_app
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
+from support.programs import PATIENCE_S
 
 SUITE = """
 import os, subprocess, sys
@@ -133,7 +134,7 @@ def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedPr
     command = [sys.executable, "-m", "pytest", "-q", *PLUGIN, *options]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

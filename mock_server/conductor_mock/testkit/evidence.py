@@ -40,7 +40,7 @@ def save(fake: Fake, folder: Path) -> str:
     text = journal(fake)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JOURNAL).write_text(f"{text}\n", encoding="utf-8")
-    bundle = fake.save_bundle(folder / BUNDLE)
+    bundle = fake.save_bundle(folder / BUNDLE, files=False)  # of what was uploaded the hashes do
     return (
         f"{text}\nto look at it: conductor-mock serve --ephemeral, then conductor-mock bundle replay {bundle}"
     )
