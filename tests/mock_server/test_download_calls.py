@@ -205,6 +205,15 @@ def test_outputs_that_are_given_back_are_offered_again_with_nothing_of_them_fetc
     assert caller.get("/downloads/next").status == 201
 
 
+def test_the_reason_of_a_downloader_that_gives_up_is_seen_by_who_looks(shared_fake: Fake) -> None:
+    caller = shared_fake.newcomer()
+    rendered(caller, tasks=1)
+    caller.request("POST", "/downloads/d00001-000-1/fail", data=b"no disk")
+    query = {"account": caller.client_id, "operation": "downloads.fail"}
+    (entry,) = caller.get("/_mock/requests", query=query).json()["requests"]
+    assert "no disk" in str(entry)
+
+
 def test_a_download_that_is_not_there_is_404(shared_fake: Fake) -> None:
     caller = shared_fake.newcomer()
     body = {"download_id": "d00009-000-1", "status": "downloaded"}
