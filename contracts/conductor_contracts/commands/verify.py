@@ -39,7 +39,7 @@ from conductor_contracts.verify import Outcome, VerificationError, verify
     help="Play what creates, ends or changes something, too; on a real account that may cost money.",
 )
 @click.option("--read-only", is_flag=True, help="Play nothing but questions that change nothing.")
-@click.option("--safe-only", is_flag=True, hidden=True)  # what is done anyhow; of before
+@click.option("--safe-only", is_flag=True, hidden=True, help="What is done anyhow, by its name of before.")
 @click.option("--json", "print_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--junit",
