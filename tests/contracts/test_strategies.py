@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,10 @@ from hypothesis.errors import InvalidArgument
 
 from conductor_contracts import strategies as contract
 from conductor_contracts.contract import load
+from conductor_contracts.job_states import KINDS, Transition, load_job_states
 from conductor_contracts.strategies.arguments import SPELLINGS
 from conductor_contracts.strategies.faults import ARGUMENT_FAULTS, PAYLOAD_FAULTS, put_at
+from conductor_mock.catalog.validation import validate
 from support.wire_table import NAMES
 
 # Large examples take their time on a busy machine, and no test here is about time.
@@ -284,6 +289,7 @@ def test_every_argument_can_be_wrong_but_those_that_decide_which_others_are_ther
         lambda: contract.upload_requests(contents={}),
         lambda: contract.upload_requests(contents={f"/{number}": b"" for number in range(21)}),
         lambda: contract.job_actions(jids=[]),
+        lambda: contract.job_histories(kind="job"),
         lambda: contract.task_actions(tids="000"),
         lambda: contract.download_reports(download_ids=[]),
         lambda: contract.fault_schedules(operations=[]),
@@ -301,10 +307,54 @@ def test_senseless_arguments_of_a_strategy_are_refused_at_once(
         make()
 
 
+@calm
+@given(contract.catalogues())
+def test_a_catalogue_is_one_that_the_server_takes_without_a_word(document: dict[str, Any]) -> None:
+    assert [str(one) for one in validate(document, strict=True)] == []
+
+
+@calm
+@given(st.sampled_from(KINDS).flatmap(lambda kind: contract.job_histories(kind=kind)))
+def test_a_history_begins_with_nothing_and_goes_from_status_to_status(history: list[Transition]) -> None:
+    possible = load_job_states().possible
+    assert history
+    assert history[0].before is None
+    assert all(one in possible for one in history)
+    assert all(before.after == after.before for before, after in pairwise(history))
+
+
+@calm
+@given(st.data())
+def test_a_plan_asks_for_every_path_once_and_puts_each_content_after_that(data: st.DataObject) -> None:
+    tree = data.draw(contract.file_trees(max_files=30, max_bytes=2))
+    contents = {f"/proj/{name}": content for name, content in tree.items()}
+    asked: list[str] = []
+    put: list[bytes] = []
+    for step, what in data.draw(contract.upload_plans(contents)):
+        if step == "ask":
+            assert load().operations["files.get_upload_urls"].check_request(what) == []
+            asked += [one["path"] for one in what["upload_files"]]
+        else:
+            assert what in asked
+            put.append(contents[what])
+    assert sorted(asked) == sorted(contents)
+    assert sorted(put) == sorted(set(contents.values()))
+
+
+@calm
+@given(contract.file_trees())
+def test_a_tree_is_written_as_it_is(tree: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        written = contract.write_tree(Path(folder), tree)
+        assert {str(Path(folder, name)): content for name, content in tree.items()} == written
+        assert {str(path): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()} == written
+
+
 def test_the_exported_names_are_these() -> None:
     assert sorted(contract.__all__) == [
         "broken_payloads",
         "broken_submit_arguments",
+        "catalogues",
         "completions",
         "download_reports",
         "environments",
@@ -312,6 +362,7 @@ def test_the_exported_names_are_these() -> None:
         "file_trees",
         "frame_specs",
         "job_actions",
+        "job_histories",
         "md5s",
         "package_lists",
         "packages",
@@ -320,7 +371,9 @@ def test_the_exported_names_are_these() -> None:
         "task_actions",
         "upload_files",
         "upload_finishes",
+        "upload_plans",
         "upload_progress",
         "upload_requests",
+        "write_tree",
     ]
     assert all(callable(getattr(contract, name)) for name in contract.__all__)

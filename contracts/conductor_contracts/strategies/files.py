@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def file_trees(
     """Folders of files: relative POSIX paths with contents, such as ``{"textures/a.tx": b"..."}``.
 
     No path lies below another, no two differ in case only, and no name is one that Windows would not
-    take; equal and empty contents are common. Write them with ``path.write_bytes`` where files are needed.
+    take; equal and empty contents are common. `write_tree` makes files of one.
     """
     check_size("min_files", min_files, "max_files", max_files)
     check_size("0", 0, "max_bytes", max_bytes)
@@ -37,6 +37,17 @@ def file_trees(
         unique_by=lambda item: item[0].lower(),
     ).map(dict)
     return trees.filter(_is_a_tree)
+
+
+def write_tree(folder: Path, tree: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write a tree below a folder; the result maps each absolute path to its content. Files that were there stay."""
+    written = {}
+    for name, content in tree.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        written[str(path)] = content
+    return written
 
 
 def upload_files(
@@ -89,11 +100,12 @@ def upload_requests(*, contents: Mapping[str, bytes] | None = None) -> st.Search
     elif not 1 <= len(contents) <= 20:
         raise InvalidArgument(f"contents must hold 1 to 20 files, got {len(contents)}")
     else:
-        files = st.just([_candidate(path, content) for path, content in contents.items()])
+        files = st.just([candidate(path, content) for path, content in contents.items()])
     return st.fixed_dictionaries({"upload_files": files}, optional={"project": projects})
 
 
-def _candidate(path: str, content: bytes) -> dict[str, Any]:
+def candidate(path: str, content: bytes) -> dict[str, Any]:
+    """A file as ``files.get_upload_urls`` asks for it."""
     digest = hashlib.md5(content, usedforsecurity=False).digest()
     return {"path": path, "hash": base64.b64encode(digest).decode(), "size": len(content)}
 

@@ -87,6 +87,67 @@ def package_lists(
     )
 
 
+def catalogues() -> st.SearchStrategy[dict[str, Any]]:
+    """Catalogues of an account as ``--catalog`` takes them: packages, projects, machines and account variables.
+
+    One project at least is active, one package and one machine is there; all are for linux, and packages merge.
+    """
+    project = st.builds(
+        lambda number, name, active: {
+            "id": str(number),
+            "name": name,
+            "status": "active" if active else "archived",
+        },
+        st.integers(1, 9999),
+        WORDS,
+        st.booleans(),
+    )
+    projects = st.lists(project, max_size=4, unique_by=(lambda one: one["id"], lambda one: one["name"])).map(
+        lambda found: [
+            {"id": "10000", "name": "default", "status": "active"},
+            *(one for one in found if one["name"] != "default"),
+        ]
+    )
+    machines = st.lists(_machine(), min_size=1, max_size=4, unique_by=lambda one: str(one["name"]))
+    variables = st.dictionaries(st.sampled_from(PLAIN_NAMES), _VALUES, max_size=3).map(
+        lambda found: [
+            {"name": name, "value": value, "merge_policy": "exclusive"} for name, value in found.items()
+        ]
+    )
+    return st.fixed_dictionaries(
+        {
+            "packages": _one_platform(),
+            "projects": projects,
+            "instance_types": machines,
+            "env_vars_configs": variables,
+        }
+    )
+
+
+def _one_platform() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Packages for linux that stand for themselves: no hosts, no plug-ins."""
+    alone = {"platform": "linux", "plugin_host_product": "", "plugin_host_version": ""}
+    return package_lists(min_size=1, conflicts=False).map(
+        lambda found: [{**one, **alone, "path": f"/opt/{one['relative_path']}"} for one in found]
+    )
+
+
+def _machine() -> st.SearchStrategy[dict[str, Any]]:
+    def record(cores: int, per_core: int) -> dict[str, Any]:
+        name = f"n1-custom-{cores}-{cores * per_core}"
+        return {
+            "name": name,
+            "description": f"{cores} core, {cores * per_core}GB Mem",
+            "cores": cores,
+            "memory": float(cores * per_core),
+            "operating_system": "linux",
+            "gpu": None,
+            "categories": [],
+        }
+
+    return st.builds(record, st.integers(1, 128), st.integers(1, 16))
+
+
 def _distinct(
     records: st.SearchStrategy[dict[str, Any]], min_size: int, max_size: int
 ) -> st.SearchStrategy[list[dict[str, Any]]]:
