@@ -22,6 +22,7 @@ from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store import account as account_module
 from conductor_mock.store import snapshots
+from conductor_mock.store.accounts import CLOSING_S
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
 from support.server import SECOND, START_US, ApiCaller, Fake, ManualWall, job_payload, running
@@ -125,6 +126,37 @@ def test_a_snapshot_is_taken_after_a_number_of_commands(
             seqs.append(snapshot.seq if snapshot else None)
 
     assert seqs == [None, 3, 3, 3, 6, 6, 6]
+
+
+@pytest.mark.parametrize("room", [0, 1, 3, 9])
+def test_a_stop_takes_snapshots_of_the_longest_replays_while_there_is_time_and_loses_nothing(
+    tmp_path: Path, room: int
+) -> None:
+    """Time passes only when it is looked at, so that there is room for so many."""
+    jobs = {"a": 1, "b": 5, "c": 2, "d": 4, "e": 3}
+    looks = iter([0.0] * (1 + room) + [2 * CLOSING_S] * 99)
+    with running(data_dir=tmp_path) as fake:
+        for name, count in jobs.items():
+            for _ in range(count):
+                fake.caller(name).submit()
+        before = {name: image(state_of(fake, account_id(name))) for name in jobs}
+        fake.service.accounts.close(now=lambda: next(looks))
+        log = fake.service.log
+        kept = {name for name in jobs if log.load_snapshot(account_id(name)) is not None}
+        fake.crash()
+
+    assert kept == set(sorted(jobs, key=jobs.__getitem__, reverse=True)[:room])
+    with running(data_dir=tmp_path) as fake:
+        assert {name: image(state_of(fake, account_id(name))) for name in jobs} == before
+
+
+def test_a_stop_writes_nothing_for_an_account_that_is_as_it_was(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as fake:
+        fake.caller().submit()
+    with running(data_dir=tmp_path) as fake:
+        fake.caller().jobs()
+        stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "objects").rglob("*")}
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "objects").rglob("*")} == stored
 
 
 def test_snapshots_that_were_replaced_are_deleted(tmp_path: Path) -> None:

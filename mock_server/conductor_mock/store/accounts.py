@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 _CLOSED_AT_ONCE = 2
 """Each use of an account brings one more into memory at most, so they become fewer."""
+
+CLOSING_S = 1.0
+"""How long a stop takes snapshots for. One that was begun is finished."""
 
 CATCH_UP = 10_000
 """Events of one slice of a farm's catching up, between which the account's lock is free."""
@@ -126,9 +130,9 @@ class Accounts:
 
     def now_us(self, account_id: str) -> int:
         """The account's simulated time, without its lock unless it was not used before. Raises UnknownAccountError."""
-        time = self._slots.time(account_id)
-        if time is not None:
-            return time.at(self._wall())
+        known = self._slots.time(account_id)
+        if known is not None:
+            return known.at(self._wall())
         with self.open(account_id) as account:
             return account.state.now_us
 
@@ -231,11 +235,21 @@ class Accounts:
             with self._slots.hold(account_id) as slot:
                 slot.state = slot.time = None
 
-    def close(self) -> None:
-        """A clean stop: each account that was used gets a snapshot."""
+    def close(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        """A clean stop: the accounts that were used get snapshots, those first whose replay is the longest.
+
+        When that has taken `CLOSING_S` (by `now`) the others go without: their logs hold everything, and what a replay
+        may take at most is bounded while the account is used.
+        """
+        saved: dict[str, int] = {}
         for account_id in self._slots.ids():
             with self._slots.hold(account_id) as slot:
                 if slot.state is not None:
+                    saved[account_id] = self._snapshots.saves(slot, slot.state)
+        deadline = now() + CLOSING_S
+        for account_id in sorted(saved, key=saved.__getitem__, reverse=True):
+            with self._slots.hold(account_id) as slot:
+                if slot.state is not None and saved[account_id] and now() < deadline:
                     self._snapshots.take(slot, slot.state)
                 slot.state = slot.time = None
 

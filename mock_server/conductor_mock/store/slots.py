@@ -34,8 +34,8 @@ class Slot:
     """The place of one account in this process.
 
     `is_fresh` says that the state was just read: the options of this server are still to be taken up. `snapshot_seq` is
-    the command that the last snapshot holds, `snapshot_due` how much has happened (`State.happened`) when the next one
-    is due, `snapshot_happened` how much had when it was taken. `time` may be read without the lock: it is committed,
+    the command that the last snapshot holds, `snapshot_happened` how much had happened then (`State.happened`), and
+    `snapshot_due` how much will have when the next one is due. `time` may be read without the lock: it is committed,
     and replaced as a whole. `held` is how often its lock is held.
     """
 
@@ -43,8 +43,8 @@ class Slot:
     state: State | None = None
     is_fresh: bool = False
     snapshot_seq: int = 0
-    snapshot_due: int = 0
     snapshot_happened: int = 0
+    snapshot_due: int = 0
     held: int = 0
     time: Time | None = None
 

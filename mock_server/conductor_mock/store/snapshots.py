@@ -42,13 +42,13 @@ class Snapshots:
             log.warning("%s; the whole log of the account is replayed instead", str(error).partition(";")[0])
             state = None
         slot.snapshot_seq = 0 if state is None else state.seq
-        slot.snapshot_due = SNAPSHOT_EVENTS if state is None else _next_due(state)
         slot.snapshot_happened = 0 if state is None else state.happened
+        slot.snapshot_due = SNAPSHOT_EVENTS if state is None else _next_due(state)
         return state
 
     def begin(self, slot: Slot, state: State) -> None:
         """The account has a history that no snapshot was taken of."""
-        slot.snapshot_seq, slot.snapshot_due, slot.snapshot_happened = 0, _next_due(state), 0
+        slot.snapshot_seq, slot.snapshot_happened, slot.snapshot_due = 0, 0, _next_due(state)
 
     def take_if_due(self, slot: Slot, state: State) -> None:
         """Take one after enough commands or events."""
@@ -62,14 +62,20 @@ class Snapshots:
 
     def take_if_moved(self, slot: Slot, state: State) -> None:
         """Take one unless the last one is of this very moment of the log, from which a replay is as good."""
-        if state.seq != slot.snapshot_seq or state.happened > slot.snapshot_happened:
+        if self.saves(slot, state):
             self.take(slot, state)
+
+    def saves(self, slot: Slot, state: State) -> int:
+        """How much replay a snapshot would save, in events of the farm; 0 for one that holds all there is."""
+        events_of_a_command = max(1, SNAPSHOT_EVENTS // SNAPSHOT_EVERY)
+        commands = state.seq - slot.snapshot_seq
+        return max(0, state.happened - slot.snapshot_happened) + events_of_a_command * commands
 
     def take(self, slot: Slot, state: State) -> None:
         """Write the state down; it is on disk when this returns."""
         replaced = self._log.save_snapshot(state)
-        slot.snapshot_seq, slot.snapshot_due = state.seq, _next_due(state)
-        slot.snapshot_happened = state.happened
+        slot.snapshot_seq, slot.snapshot_happened = state.seq, state.happened
+        slot.snapshot_due = _next_due(state)
         self._contents.collect(replaced)
 
 
