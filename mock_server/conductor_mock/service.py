@@ -266,7 +266,8 @@ def prune(settings: Settings, *, dry_run: bool) -> Swept:
     with ExitStack() as resources:
         directory = _open_directory(settings, resources)
         url = settings.database_url or of_file(directory / "conductor.db")
-        return sweep(resources.enter_context(Database(url)), directory, dry_run=dry_run)
+        # It counts no transactions: what a server is to be told of a lost tail must not be taken back.
+        return sweep(resources.enter_context(Database(url, counts=False)), directory, dry_run=dry_run)
 
 
 def check(settings: Settings, *, repair: bool) -> Found:

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from conductor_mock.auth.attempts import OF_ALL, OF_ONE, WINDOW_US
+from conductor_mock.catalog.served import MOST_OWN
 from conductor_mock.cli import main
 from conductor_mock.serving.patience import IDLE_S
 from support.security_page import limits, rows
@@ -63,4 +64,5 @@ def test_limits_without_an_option_are_as_the_code_has_them() -> None:
         said[f"wrong admin tokens in {WINDOW_US // 1_000_000} s"]
         == f"{OF_ONE} of an address, {OF_ALL} of all"
     )
+    assert said["catalogues of accounts' own in memory"] == str(MOST_OWN)
     assert said["silence before or between requests"] == f"{IDLE_S} s"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conductor_mock.catalog import served
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
 from conductor_mock.store.journal import Journal
@@ -259,6 +260,28 @@ def test_an_account_in_use_by_the_same_thread_is_not_written_down(crowd: Fake) -
             with accounts.open(account_id(f"account {number}")):
                 pass
         assert outer.state is accounts._slots._slots[account_id("account 0")].state
+
+
+def test_no_more_catalogues_are_in_memory_than_may_and_each_account_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(served, "MOST_OWN", 2)
+    with running() as fake:
+        shipped = fake.anonymous().get("/_mock/catalog").json()
+        names = [f"project {number}" for number in range(5)]
+        for name in names:
+            caller = fake.caller(name, "key")
+            document = {
+                "packages": [{**shipped["packages"][0], "plugins": []}],
+                "projects": [{"id": name, "name": name, "status": "active"}],
+                "instance_types": shipped["instance_types"],
+            }
+            where = {"account": caller.client_id}
+            assert caller.request("PUT", "/_mock/catalog", body=document, query=where).status == 200
+        for name in names:
+            (project,) = fake.caller(name, "key").get("/api/v1/projects").json()["data"]
+            assert project["name"] == name
+            assert len(fake.service.catalogs._own) <= 2
 
 
 # The sweeper beside the requests

@@ -27,6 +27,10 @@ class ServedCatalog:
         return cls(catalog, *(_body(records) for records in lists))
 
 
+MOST_OWN = 100
+"""Catalogues of accounts' own in memory at once; one of them takes megabytes."""
+
+
 class HasCatalog(Protocol):
     """An open account, as far as it concerns catalogues.
 
@@ -57,6 +61,10 @@ class Catalogs:
         own = self._own.get(account.account_id)
         if own is None or own[0] != seq:
             document = account.catalog_document()
+            for other in list(self._own)[
+                : len(self._own) - MOST_OWN + 1
+            ]:  # they are made again when asked for
+                self._own.pop(other, None)
             own = self._own[account.account_id] = (
                 seq,
                 ServedCatalog.of(Catalog.from_document(document or {})),
