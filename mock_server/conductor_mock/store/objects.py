@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -144,7 +145,10 @@ class ObjectStore:
         return self._objects / f"{name[:2]}/{name}"
 
     def has(self, md5: bytes) -> bool:
-        return self.path(md5).exists()
+        """Whether the content is there."""
+        # A job asks about a hundred thousand; to make a Path of each takes three times as long.
+        name = md5.hex()
+        return os.path.exists(f"{self._objects}{os.sep}{name[:2]}{os.sep}{name}")  # noqa: PTH110
 
     def open(self, md5: bytes) -> IO[bytes]:
         """A stored content to be read from its beginning to its end. Raises FileNotFoundError.
