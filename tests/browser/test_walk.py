@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=60_000)
 
 
 def submit(farm: Farm, folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:

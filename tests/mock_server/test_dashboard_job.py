@@ -67,6 +67,41 @@ def test_the_line_of_costs_is_what_the_job_cost_at_each_moment(
     assert told == [(cost, active) for _, cost, active in seen]
 
 
+@given(
+    jobs=st.lists(
+        st.tuples(
+            st.integers(1, 4), st.integers(0, 40_000), st.sampled_from(["success", "failed", "preempted"])
+        ),
+        max_size=6,
+    ),
+    days=st.integers(1, 3),
+    changes=st.booleans(),
+)
+def test_the_usage_of_days_is_that_of_their_hours(
+    shared_fake: Fake, jobs: list[tuple[int, int, str]], days: int, changes: bool
+) -> None:
+    caller = shared_fake.newcomer()
+    for count, wait_s, outcome in jobs:
+        caller.submit(tasks_data=frames(count), metadata={"mock_outcome": outcome, "mock_duration": "30000"})
+        if changes:
+            wait(caller, advance=20_000)
+            jid = caller.jobs()[-1]["jid"]
+            query = {"account": caller.client_id}
+            caller.post(f"/_mock/jobs/{jid}", {"instance_type": "n1-standard-32"}, query=query)
+        wait(caller, advance=wait_s)
+    with shared_fake.service.accounts.open(account_id(caller.client_id)) as account:
+        state = account.state
+        last = state.now_us - state.now_us % billing.DAY_US + billing.DAY_US
+        first = last - days * billing.DAY_US
+        told = billing.usage_by_day(state, first, last)
+        summed: dict[int, billing.Usage] = {}
+        for hour, one in billing.usage_by_hour(state, first, last).items():
+            into = summed.setdefault(hour - hour % billing.DAY_US, billing.Usage())
+            for name in ("time_us", "core_time_us", "instance_cost", "license_cost"):
+                setattr(into, name, getattr(into, name) + getattr(one, name))
+    assert told == summed
+
+
 def test_every_attempt_is_a_bar_and_every_task_that_had_one_a_row(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,20 +1,20 @@
-"""What ran and what it cost, by day, by project and by user."""
+"""What ran and what it cost, by day, by project, by user and by metadata."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from conductor_mock.control.selection import state_to_show
 from conductor_mock.dashboard.shown import money, show, span
 from conductor_mock.farm import billing
-from conductor_mock.farm.clock import SECOND
-from conductor_mock.farm.state import State
+from conductor_mock.farm.billing import DAY_US
+from conductor_mock.wire.masking import mask_variable
 
-DAY_US = 86_400 * SECOND
 DAYS = 30
+MOST_ROWS = 50
 HEIGHT = 100
 
 
@@ -24,10 +24,22 @@ def usage() -> str:
         account, now_us = state.client_id, state.now_us
         today = now_us - now_us % DAY_US
         first = today - (DAYS - 1) * DAY_US
-        hours = billing.usage_by_hour(state, first, today + DAY_US)
-        groups = (("By project", _costs(state, "project")), ("By user", _costs(state, "owner")))
-        total = sum(billing.job_cost(job, now_us) for job in state.jobs.values())
-    days = _by_day(hours, first, today)
+        used = billing.usage_by_day(state, first, today + DAY_US)
+        costs = [(job, billing.job_cost(job, now_us)) for job in state.jobs.values()]
+        groups = (
+            ("By project", _costs((job.project, cost) for job, cost in costs)),
+            ("By user", _costs((job.owner, cost) for job, cost in costs)),
+            (
+                "By metadata",
+                _costs(
+                    (f"{name} {mask_variable(name, str(value))}", cost)
+                    for job, cost in costs
+                    for name, value in job.metadata.items()
+                ),
+            ),
+        )
+        total = sum(cost for _, cost in costs)
+    days = _by_day(used, first, today)
     return show(
         "usage.html",
         account=account,
@@ -39,34 +51,30 @@ def usage() -> str:
     )
 
 
-def _by_day(hours: Mapping[int, billing.Usage], first: int, today: int) -> list[dict[str, Any]]:
+def _by_day(used: Mapping[int, billing.Usage], first: int, today: int) -> list[dict[str, Any]]:
     """A row for each day, and how high its bar stands."""
-    costs: dict[int, list[int]] = {day: [0, 0, 0] for day in range(first, today + 1, DAY_US)}
-    for hour, used in hours.items():
-        sums = costs[hour - hour % DAY_US]
-        for at, value in enumerate((used.time_us, used.core_time_us, used.instance_cost + used.license_cost)):
-            sums[at] += value
-    most = max((cost for _, _, cost in costs.values()), default=0) or 1
+    days = {day: used.get(day, billing.Usage()) for day in range(first, today + 1, DAY_US)}
+    most = max(one.instance_cost + one.license_cost for one in days.values()) or 1
     return [
         {
             "day": f"{datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(days=day // DAY_US):%Y-%m-%d}",
-            "ran": span(time_us) if time_us else "",
-            "core_hours": f"{core_us / billing.HOUR_US:.2f}",
-            "cost": money(cost),
-            "height": round(cost * HEIGHT / most, 2),
+            "ran": span(one.time_us) if one.time_us else "",
+            "core_hours": f"{one.core_time_us / billing.HOUR_US:.2f}",
+            "cost": money(one.instance_cost + one.license_cost),
+            "height": round((one.instance_cost + one.license_cost) * HEIGHT / most, 2),
         }
-        for day, (time_us, core_us, cost) in costs.items()
+        for day, one in days.items()
     ]
 
 
-def _costs(state: State, by: str) -> list[dict[str, str | int]]:
-    """What each project, or user, cost and how many jobs it has, the dearest first."""
-    costs: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for job in state.jobs.values():
-        sums = costs[getattr(job, by)]
-        sums[0] += billing.job_cost(job, state.now_us)
-        sums[1] += 1
-    dearest = sorted(costs.items(), key=lambda entry: (-entry[1][0], entry[0]))[:50]
+def _costs(costs: Iterable[tuple[str, int]]) -> list[dict[str, str | int]]:
+    """What is of each name: its costs and how many jobs it has, the dearest first."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for name, cost in costs:
+        one = sums[name]
+        one[0] += cost
+        one[1] += 1
+    dearest = sorted(sums.items(), key=lambda entry: (-entry[1][0], entry[0]))[:MOST_ROWS]
     return [
         {"name": name or "not given", "cost": money(cost), "jobs": jobs} for name, (cost, jobs) in dearest
     ]

@@ -16,6 +16,7 @@ from conductor_mock.farm.state import Attempt, Job, State, Task
 from conductor_mock.farm.values import Machine
 
 HOUR_US = 3600 * SECOND
+DAY_US = 24 * HOUR_US
 
 
 @dataclass(slots=True)
@@ -34,14 +35,25 @@ def usage_by_hour(
     """Usage of each hour (its first microsecond) from `start_us` to before `end_us` in which an included job ran."""
     hours: dict[int, Usage] = defaultdict(Usage)
     for job in filter(is_included, state.jobs.values()):
-        for began, ended, machine in _runs(state, job):
-            for hour, length in _split(max(began, start_us), min(ended, end_us)):
-                usage = hours[hour]
-                usage.time_us += length
-                usage.core_time_us += length * machine.cores
-                usage.instance_cost += length * _price(job, machine)
-                usage.license_cost += length * machine.license_micro_usd_per_hour
+        _add_runs(hours, state, job, start_us, end_us, HOUR_US)
     return dict(sorted(hours.items()))
+
+
+def usage_by_day(state: State, start_us: int, end_us: int) -> dict[int, Usage]:
+    """The same for each day. Of a job that lived on one day and had one machine no task is looked at."""
+    days: dict[int, Usage] = defaultdict(Usage)
+    for job in state.jobs.values():
+        if job.created_us >= end_us or (job.ended_us is not None and job.ended_us <= start_us):
+            continue
+        day = job.created_us - job.created_us % DAY_US
+        rate = _rate(job, job.machine)
+        lived_on_it = job.ended_us is not None and job.ended_us < day + DAY_US and not job.rate
+        if lived_on_it and start_us <= day and day + DAY_US <= end_us and not job.former_machines and rate:
+            if job.spent:
+                _add(days[day], job, job.machine, job.spent // rate)  # it is a whole multiple
+        else:
+            _add_runs(days, state, job, start_us, end_us, DAY_US)
+    return dict(sorted(days.items()))
 
 
 def task_cost(job: Job, task: Task, now_us: int) -> int:
@@ -135,12 +147,27 @@ def _task_runs(job: Job, task: Task, now_us: int) -> Iterator[tuple[int, int, Ma
         yield attempt.assigned_us, ended_us, job.machine_of(attempt)
 
 
-def _split(began: int, ended: int) -> Iterator[tuple[int, int]]:
-    """The pieces of an interval by hour: the hour's first microsecond and the piece's length."""
+def _add_runs(
+    periods: dict[int, Usage], state: State, job: Job, start_us: int, end_us: int, period_us: int
+) -> None:
+    for began, ended, machine in _runs(state, job):
+        for period, length in _split(max(began, start_us), min(ended, end_us), period_us):
+            _add(periods[period], job, machine, length)
+
+
+def _add(usage: Usage, job: Job, machine: Machine, length: int) -> None:
+    usage.time_us += length
+    usage.core_time_us += length * machine.cores
+    usage.instance_cost += length * _price(job, machine)
+    usage.license_cost += length * machine.license_micro_usd_per_hour
+
+
+def _split(began: int, ended: int, period_us: int) -> Iterator[tuple[int, int]]:
+    """The pieces of an interval by hour or day: the first microsecond of that, and the piece's length."""
     while began < ended:
-        hour = began - began % HOUR_US
-        piece = min(ended, hour + HOUR_US) - began
-        yield hour, piece
+        period = began - began % period_us
+        piece = min(ended, period + period_us) - began
+        yield period, piece
         began += piece
 
 

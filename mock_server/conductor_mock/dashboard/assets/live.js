@@ -2,6 +2,9 @@
 // plays frames. Pages do without.
 "use strict";
 const FRESH_MS = 3000;
+const REST = 120; // so many times as long as a renewal took nothing is asked: a page costs about a hundredth of a processor
+const LONGEST_REST_MS = 4000;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function renew() {
   if (!document.querySelector("[data-live]")) return;
@@ -30,7 +33,9 @@ async function toldOfChange() {
   while (isOld && !renewing && !document.hidden) {
     renewing = true;
     isOld = false;
+    const began = performance.now();
     await renew();
+    await pause(Math.min(LONGEST_REST_MS, REST * (performance.now() - began)));
     renewing = false;
   }
 }
