@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from configparser import ConfigParser
 
 import pytest
@@ -128,3 +129,10 @@ def test_the_classifiers_name_the_pythons_from_the_lowest_on(dist: Built, name: 
     prefix = "Classifier: Programming Language :: Python :: 3."
     named = [int(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
     assert named == list(range(lowest, 14))
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_description_of_a_wheel_links_nothing_that_an_index_lacks(dist: Built, name: str) -> None:
+    description = dist.wheels[name].information("METADATA").partition("\n\n")[2]
+    assert description.startswith(f"# {name}")
+    assert re.findall(r"\]\((?!https?:)", description) == []

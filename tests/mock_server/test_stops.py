@@ -28,6 +28,7 @@ from conductor_mock.serving.server import THREADS, Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.journal import Journal
+from support.control import Control
 from support.namespaces import NAMESPACE, needs_namespaces
 from support.served import PATIENCE_S, RawConnection, ServedProcess, command, served, token
 from support.server import job_payload
@@ -238,3 +239,27 @@ def _until(stream: IO[str], words: str, lines: list[str]) -> None:
         if words in line:
             return
     raise AssertionError("".join(lines))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_a_submission_under_way_at_sigterm_is_answered_and_kept(tmp_path: Path, part: float) -> None:
+    body = json.dumps(job_payload()).encode()
+    at = int(len(body) * part)
+    with served(tmp_path) as server:
+        with server.session() as session, RawConnection(server.port) as connection:
+            authorization = str(session.headers["Authorization"])
+            head = (
+                f"POST /jobs/ HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: {authorization}\r\n"
+            )
+            length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+            connection.send(f"{head}{length}".encode())
+            assert connection.line() == b"HTTP/1.1 100 Continue\r\n", "it is being worked at"
+            assert connection.line() == b"\r\n"
+            connection.send(body[:at])
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_until_said("stopping")
+            connection.send(body[at:])
+            assert connection.answer("POST").status == 201
+        assert server.end() == 0
+    with served(tmp_path) as server:
+        assert len(Control(server.url).jobs()) == 1

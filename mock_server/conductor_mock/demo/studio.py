@@ -5,48 +5,23 @@ Every status that a job can have is there, for whoever looks at the pages.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_mock.demo.artist import Artist
+from conductor_mock.demo.work import Work, uneven
 
 FLEET = 24
 SPEED = 60
 
-COMMANDS: Mapping[str, str] = {
-    "v-ray-standalone": "vray -display=0 -sceneFile={scene} -frames={frame} -imgFile={folder}/{shot}.####.exr",
-    "blender": "blender -b {scene} -o {folder}/{shot}.#### -f {frame}",
-    "houdini": "husk --frame {frame} --output {folder}/{shot}.{frame:04d}.exr {scene}",
-    "nuke": "nuke -F {frame} -X Write1 {scene} {folder}/{shot}.{frame:04d}.exr",
-}
-"""A product of the catalogue, and how one of its frames is rendered."""
-
-SCENE_ENDINGS: Mapping[str, str] = {
-    "v-ray-standalone": "vrscene",
-    "blender": "blend",
-    "houdini": "usd",
-    "nuke": "nk",
-}
-
 ARCHIVE_BYTES = 480_000_000_000
 """What one job's cache claims to have: copying it to the render storage takes a while."""
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A job: who submits what, of so many frames that take some `minutes` each."""
-
-    shot: str
-    step: str
-    owner: str
-    frames: int
-    minutes: float
-    product: str = "v-ray-standalone"
-    project: str = "default"
-    machine: str = "n1-standard-8"
-    priority: int = 5
+SCENE_BYTES = 2_600_000_000
+"""What a file that nobody brought yet claims to have."""
+NOBODYS_MD5 = "kAFQmDzST7DWlj99KOF/cg=="
+"""Of a content that was never uploaded."""
 
 
 WEEK: Sequence[tuple[float, Work]] = (
@@ -113,7 +88,7 @@ class Studio:
             Work("sh050", "crowd, final", "robin", 20, 15, project="demo"),
             preemptible=True,
             autoretry_policy={"preempted": {"max_retries": 3}},
-            metadata={"mock_outcome": "preempted,success", "mock_frames": "7", "shot": "sh050"},
+            metadata={"mock_outcome": "preempted,success", "mock_frames": "7"},
         )
         artist.be(7)
         artist.fetch("dailies")
@@ -125,7 +100,7 @@ class Studio:
         artist.be(6)
         failed = self._submit(
             Work("sh070", "creature hair", "sam", 20, 9, machine="n1-highmem-8"),
-            metadata={"mock_outcome": "failed", "mock_frames": "13", "shot": "sh070"},
+            metadata={"mock_outcome": "failed", "mock_frames": "13"},
             notify={"emails": ["sam@studio.example"]},
         )
         self._see("a frame that failed, with its log", failed, "/012/log")
@@ -133,7 +108,7 @@ class Studio:
         self._submit(
             Work("sh055", "matte painting", "alex", 8, 10),
             preemptible=True,
-            metadata={"mock_outcome": "preempted", "mock_frames": "3,6", "shot": "sh055"},
+            metadata={"mock_outcome": "preempted", "mock_frames": "3,6"},
         )
         artist.be(5)
         wrong = self._submit(Work("sh060", "pyro, wrong camera", "sam", 30, 25, "houdini"))
@@ -199,61 +174,12 @@ class Studio:
         **more: Any,
     ) -> str:
         """Submit a job with its files; `cache_bytes` is what one of them says that it has."""
-        folder = f"/proj/heron/{work.shot}"
-        scene = f"{folder}/{work.shot}.{SCENE_ENDINGS[work.product]}"
-        files = {
-            scene: f"{work.shot} {work.step}\n".encode() * 200,
-            "/proj/heron/assets/heron.abc": b"feathers " * 900,
-            f"{folder}/camera.abc": f"camera of {work.shot}\n".encode() * 40,
-        }
         if has_files and local_upload:
-            entries = self._artist.upload(files)
+            entries = self._artist.upload(work.files)
         else:
-            size = 2_600_000_000
-            md5 = None if not local_upload else "kAFQmDzST7DWlj99KOF/cg=="
-            entries = [{"destination": path, "md5": md5, "st_size": size} for path in files]
+            md5 = NOBODYS_MD5 if local_upload else None
+            entries = [{"destination": path, "md5": md5, "st_size": SCENE_BYTES} for path in work.files]
         if cache_bytes:
             entries[0] = {**entries[0], "st_size": cache_bytes}
-        command = COMMANDS[work.product]
-        payload = {
-            "job_title": f"{work.shot} {work.step}",
-            "project": work.project,
-            "owner": work.owner,
-            "instance_type": work.machine,
-            "priority": work.priority,
-            "tasks_data": [
-                {
-                    "command": command.format(
-                        scene=scene, frame=frame, folder=f"{folder}/renders", shot=work.shot
-                    ),
-                    "frames": str(frame),
-                }
-                for frame in range(1, work.frames + 1)
-            ],
-            "output_path": f"{folder}/renders",
-            "software_package_ids": [self._packages[work.product]],
-            "environment": {"OCIO": "/proj/heron/config.ocio", "SHOW": "heron"},
-            "metadata": {"shot": work.shot},
-            "local_upload": local_upload,
-            "upload_files": entries,
-            "upload_size": sum(entry["st_size"] for entry in entries),
-            **more,
-        }
-        if work.minutes:
-            payload["metadata"] = {"mock_duration": str(work.minutes * 60), **payload["metadata"]}
-        return self._artist.submit(payload)
-
-
-def uneven(work: Work) -> list[dict[str, Any]]:
-    """Rules for a job's frames: each takes between 15 and 48 minutes."""
-    drawn = random.Random(1)  # noqa: S311 - a look, no secret
-    frames = list(range(1, work.frames + 1))
-    drawn.shuffle(frames)
-    title = f"{work.shot} {work.step}"
-    return [
-        {
-            "match": {"title": title, "frames": ",".join(map(str, sorted(frames[part::12])))},
-            "duration": (15 + 3 * part) * 60,
-        }
-        for part in range(min(12, work.frames))
-    ]
+        package = self._packages[work.product]
+        return self._artist.submit(work.payload(entries, package, local_upload=local_upload, **more))
