@@ -556,6 +556,15 @@ def test_an_admin_token_is_wanted_where_one_is_set(
         assert guarded(fake, "GET", "/_mock/jobs", headers) == status
 
 
+def test_a_program_is_not_asked_for_a_password_as_a_browser_is() -> None:
+    """Else a browser would send the token to the control API by itself from then on, whichever page asks."""
+    with running(admin_token="an admin token") as fake:
+        asked = {path: fake.anonymous().get(path) for path in ("/_mock/jobs", "/")}
+    assert {path: answer.status for path, answer in asked.items()} == {"/_mock/jobs": 401, "/": 401}
+    assert asked["/_mock/jobs"].headers["WWW-Authenticate"] == "Bearer"
+    assert asked["/"].headers["WWW-Authenticate"].startswith("Basic ")
+
+
 def test_an_admin_token_is_no_service_token_and_the_account_is_named(fake: Fake) -> None:
     with running(admin_token="an admin token") as guarded_fake:
         caller = guarded_fake.caller("one")

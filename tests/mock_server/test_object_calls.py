@@ -69,6 +69,7 @@ def test_a_file_is_answered_with_its_md5_and_seen_by_size_and_md5(here: Fake, ho
     assert (answer.status, answer.content) == (200, b"")
     assert answer.headers["ETag"] == f'"{digest}"'
     assert answer.headers["x-goog-hash"] == f"md5={md5_of(b'8 bytes!')}"
+    assert caller.files() == {"/proj/a": md5_of(b"8 bytes!")}
     (body,) = stored(caller, "objects.put")
     assert (body["size"], body["md5"]) == (8, md5_of(b"8 bytes!"))
 

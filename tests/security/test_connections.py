@@ -164,6 +164,22 @@ def test_a_head_that_is_not_whole_in_time_is_408(sent: bytes) -> None:
     assert answer.headers["Connection"] == "close"
 
 
+def test_a_connection_that_says_nothing_before_or_between_requests_is_ended_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert accepting.IDLE_S == 60
+    monkeypatch.setattr(accepting, "IDLE_S", 0.05)
+    with serving(head_timeout_s=600) as (server, _):
+        with RawConnection(server.port) as silent, RawConnection(server.port) as between:
+            between.send(GET % b"/api/v1/jobs")
+            assert between.answer().status == 401
+            assert (silent.rest(), between.rest()) == (b"", b"")
+        monkeypatch.setattr(accepting, "IDLE_S", 600)
+        with RawConnection(server.port) as late:
+            late.send(GET % b"/api/v1/jobs")
+            assert late.answer().status == 401
+
+
 def test_a_second_request_that_is_begun_has_its_own_deadline() -> None:
     with serving(head_timeout_s=0.05) as (server, _), RawConnection(server.port) as connection:
         connection.send((GET % b"/api/v1/jobs") + b"GET")

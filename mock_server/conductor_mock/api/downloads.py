@@ -50,7 +50,7 @@ def page(jid: str) -> tuple[Json, int] | Response:
 
     with _listed(choose) as (account, chosen):
         records = [_record(account, job, index) for job, index in chosen]
-        if not records and first == 0 and next(farm.delivered(lookup.job(account.state, jid)), None) is None:
+        if first == 0 and next(farm.delivered(lookup.job(account.state, jid)), None) is None:
             return Response(status=204)
     cursor = f"after-{int(records[limit - 1]['task_id'])}" if len(records) > limit else None
     return {"downloads": records[:limit], "next_cursor": cursor}, 201
