@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from conductor_mock.farm.frames import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +16,7 @@ from conductor_contracts.frames import parse
 from conductor_mock.cli.called import called
 from conductor_mock.demo.farm import DemoFarm
 from conductor_mock.demo.past import Past
-from conductor_mock.demo.studio import SPEED, WEEK, Sight, Work, uneven
+from conductor_mock.demo.studio import SPEED, WEEK, Sight
 from conductor_mock.demo.work import Work, uneven
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
 from conductor_mock.serving.server import AddressError

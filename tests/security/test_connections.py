@@ -15,7 +15,7 @@ from conductor_mock.app import create_app
 from conductor_mock.context import service_of
 from conductor_mock.serving import accepting
 from conductor_mock.serving.head import Arriving
-from conductor_mock.serving.patience import Limits, Pace
+from conductor_mock.serving.patience import IDLE_S, Limits, Pace
 from conductor_mock.serving.server import THREADS, Server
 from conductor_mock.settings import Settings
 from support.served import PATIENCE_S, RawConnection, raw, token
@@ -167,7 +167,7 @@ def test_a_head_that_is_not_whole_in_time_is_408(sent: bytes) -> None:
 def test_a_connection_that_says_nothing_before_or_between_requests_is_ended_without_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert accepting.IDLE_S == 60
+    assert IDLE_S == 60
     monkeypatch.setattr(accepting, "IDLE_S", 0.05)
     with serving(head_timeout_s=600) as (server, _):
         with RawConnection(server.port) as silent, RawConnection(server.port) as between:
