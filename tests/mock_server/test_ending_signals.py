@@ -69,6 +69,26 @@ while True:
 """
 
 
+def test_an_interrupt_that_a_process_sends_is_handed_on_in_the_foreground_too() -> None:
+    """To the command it is as good as Ctrl-C, which it would have heard of by itself."""
+    with in_a_terminal(command("run", "--", sys.executable, "-c", COUNTS)) as terminal:
+        terminal.wait_for(b"up")
+        for count in (b"1", b"2"):
+            os.kill(terminal.pid, signal.SIGINT)
+            terminal.wait_for(b"so far " + count)
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.wait_for(rb"seen \d\r\n") == b"seen 2\r\n"
+        assert terminal.code() == 5
+
+
+def test_no_signal_is_blocked_in_the_command_of_run() -> None:
+    program = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    said = subprocess.run(
+        command("run", "--", sys.executable, "-c", program), capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "set()\n"
+
+
 def test_ctrl_c_reaches_the_command_of_run_once() -> None:
     with in_a_terminal(command("run", "--", sys.executable, "-c", COUNTS)) as terminal:
         terminal.wait_for(b"up")

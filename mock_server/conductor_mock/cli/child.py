@@ -16,7 +16,8 @@ from conductor_mock.serving.signals import EndingSignals
 def run_command(command: Sequence[str], environment: Mapping[str, str], signals: EndingSignals) -> int:
     """Run `command` to its end, handing on the signals that end us; its exit code (128 + signal when killed)."""
     try:
-        child = subprocess.Popen(list(command), env=handed_out(os.environ, environment))
+        with signals.as_others_have_them():
+            child = subprocess.Popen(list(command), env=handed_out(os.environ, environment))
     except OSError as error:
         raise Unusable(f"cannot run {command[0]}: {error.strerror or error}") from None
 
@@ -27,7 +28,10 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], signals:
     waiting = threading.Thread(target=wait, name="command", daemon=True)
     waiting.start()
     while number := signals.next():
-        if not _came_from_terminal(number):  # it sends to the whole group, the command among it
+        pressed = signals.from_terminal
+        if pressed is None:
+            pressed = _came_from_terminal(number)
+        if not pressed:  # a terminal sends to the whole group, the command among it
             child.send_signal(number)
     waiting.join()
     code = child.returncode
@@ -35,7 +39,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], signals:
 
 
 def _came_from_terminal(number: int) -> bool:
-    """Whether a signal came by Ctrl-C: then this process is in the foreground of its terminal."""
+    """Whether a signal probably came by Ctrl-C: then this process is in the foreground of its terminal."""
     if number != signal.SIGINT:
         return False
     try:

@@ -186,7 +186,7 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
     if options["data_dir"] is None and options["database_url"] is None:
         options["ephemeral"] = True
     with (
-        EndingSignals() as signals,
+        EndingSignals(asks_sender=True) as signals,
         _serving(_open_server(host, 0, options)) as server,
         _announced(server, None),
     ):

@@ -9,6 +9,7 @@ The limits are set here, and not between fork and exec of the server, which has 
 import json
 import os
 import resource
+import signal
 import sys
 
 
@@ -21,6 +22,7 @@ def main() -> None:
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (value, value))
     os.umask(0o022)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what threads of the server block is no matter of a task
     arguments = start["arguments"]
     os.execve(arguments[0], arguments, start["environment"])  # noqa: S606 - it becomes the shell
 

@@ -11,11 +11,15 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import NoReturn
 
 ENDING = tuple(number for number in signal.Signals if number.name in ("SIGTERM", "SIGINT", "SIGHUP"))
+
+_NUMBER = 0x3F
+_SENT, _PRESSED = 0x40, 0x80
+"""Beside the number of a signal: who it came from, where that is known."""
 
 
 @contextmanager
@@ -70,18 +74,38 @@ def _not_refused() -> list[signal.Signals]:
 
 
 class EndingSignals:
-    """While it is open, the ending signals end nothing: `next` tells of them. Only in the main thread."""
+    """While it is open, the ending signals end nothing: `next` tells of them. Only in the main thread.
+
+    With `asks_sender` it also tells whether a SIGINT came from the terminal. That is known to whoever waits for the
+    signal in the kernel alone: it is blocked in this thread and those that are started meanwhile, and one thread waits.
+    """
+
+    def __init__(self, *, asks_sender: bool = False) -> None:
+        self._asks_sender = asks_sender and hasattr(signal, "sigwaitinfo")
+        self._closing = False
+        self.from_terminal: bool | None = None
+        """Whether the signal that `next` told last came from a terminal; None when that is not known."""
 
     def __enter__(self) -> EndingSignals:
         self._reading, self._writing = socket.socketpair()
         self._writing.setblocking(False)
         self._fd_before = signal.set_wakeup_fd(self._writing.fileno())
         self._before = {number: signal.signal(number, _ignore) for number in _not_refused()}
+        if self._asks_sender:
+            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            self._taking = threading.Thread(target=self._take_interrupts, name="interrupts", daemon=True)
+            self._taking.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._asks_sender:
+            self._closing = True
+            assert self._taking.ident is not None  # noqa: S101 - it was started
+            signal.pthread_kill(self._taking.ident, signal.SIGINT)
+            self._taking.join()
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._fd_before)
@@ -90,7 +114,28 @@ class EndingSignals:
 
     def next(self) -> int:
         """Wait for the next signal; its number, or 0 for a `wake`."""
-        return self._reading.recv(1)[0]
+        told = self._reading.recv(1)[0]
+        self.from_terminal = {_SENT: False, _PRESSED: True}.get(told & ~_NUMBER)
+        return told & _NUMBER
+
+    @contextmanager
+    def as_others_have_them(self) -> Iterator[None]:
+        """In the block no signal is blocked: what is started there begins as if there were nothing here."""
+        mask = signal.pthread_sigmask(signal.SIG_SETMASK, self._mask) if self._asks_sender else None
+        try:
+            yield
+        finally:
+            if mask is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _take_interrupts(self) -> None:
+        while True:
+            told = signal.sigwaitinfo({signal.SIGINT})
+            if self._closing:
+                return
+            origin = _SENT if told.si_code <= 0 else _PRESSED  # a process has sent it, or the kernel
+            with suppress(BlockingIOError):  # nobody looks any more
+                self._writing.send(bytes([origin | told.si_signo]))
 
     def wake(self) -> None:
         """Let whoever waits go on. From any thread."""
