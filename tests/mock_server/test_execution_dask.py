@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from support.execution import PATIENCE_S, eventually, executing, is_running
+from support.execution import PATIENCE_S, eventually, executing, is_running, needs_sandbox
 
 pytest.importorskip("distributed", reason="needs pip install 'conductor-mock[dask]'")
 
@@ -55,6 +55,20 @@ def cluster(tmp_path: Path) -> Iterator[str]:
             assert process.stdin is not None
             process.stdin.close()
             process.wait(PATIENCE_S)
+
+
+@pytest.mark.slow
+@needs_sandbox
+def test_a_cluster_runs_tasks_in_sandboxes_when_all_of_its_workers_can(cluster: str, tmp_path: Path) -> None:
+    with executing(
+        tmp_path / "data", executor=cluster, execute_slots=None, execute_sandbox="bubblewrap"
+    ) as render:
+        scene = render.upload("/proj/a.txt", b"scene")
+        command = f"cat /proj/a.txt > /proj/out/a.txt; [ ! -e {tmp_path} ] && pwd > /proj/out/where"
+        job = render.run(command, upload_files=[scene])
+
+        assert job["status"] == "success"
+        assert render.contents(job["jid"]) == {"a.txt": b"scene", "where": b"/.conductor-mock/home\n"}
 
 
 @pytest.mark.slow
