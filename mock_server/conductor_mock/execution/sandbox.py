@@ -26,7 +26,9 @@ from conductor_mock.execution.workspace import WorkspaceError
 INSIDE = "/.conductor-mock"
 """The folder of a run, as its command sees it: no job has files there."""
 
-HOME, TEMPORARY, SCRIPT = (f"{INSIDE}/{name}" for name in ("home", "tmp", "command.sh"))
+HOME = f"{INSIDE}/home"
+TEMPORARY = f"{INSIDE}/tmp"  # noqa: S108 - its own
+SCRIPT = f"{INSIDE}/command.sh"
 _MACHINE = f"{INSIDE}/machine"
 """The folders of the machine that were made anew, as they are."""
 
