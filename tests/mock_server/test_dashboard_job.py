@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conductor_mock.dashboard import payload, player, timeline
 from conductor_mock.farm import billing
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.payload import read
 from conductor_mock.testkit import fake as testkit
 from support.server import ApiCaller, Fake
 
@@ -172,12 +173,12 @@ def test_a_payload_is_shown_beside_what_it_was_read_as(fake: Fake) -> None:
         priority="7",
     )
     text = markup(caller, "/job/1")
-    read = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text[text.index('<dl class="read">') :]))
+    shown = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text[text.index('<dl class="read">') :]))
 
     assert '"frame_range": "1-10"' in text
-    assert read["Machine"] == "n1-highmem-8"
-    assert read["Priority"] == "7"
-    assert read["Tasks"].splitlines() == ["3", "1-4: render 1-4", "5-8: render 5-8", "9-10: render 9-10"]
+    assert shown["Machine"] == "n1-highmem-8"
+    assert shown["Priority"] == "7"
+    assert shown["Tasks"].splitlines() == ["3", "1-4: render 1-4", "5-8: render 5-8", "9-10: render 9-10"]
 
 
 def test_a_variable_comes_from_its_package_from_the_account_or_from_the_submitter(fake: Fake) -> None:
@@ -191,14 +192,16 @@ def test_a_variable_comes_from_its_package_from_the_account_or_from_the_submitte
     sources = {
         variable.name: variable.source
         for variable in payload.environment(
-            {
-                "software_package_ids": [package["package_id"]],
-                "environment": {
-                    appended["name"]: f"/my/own:{appended['value']}",
-                    own["name"]: str(own["value"]),
-                    "SHOW": "lamp",
-                },
-            },
+            read(
+                {
+                    "software_package_ids": [package["package_id"]],
+                    "environment": {
+                        appended["name"]: f"/my/own:{appended['value']}",
+                        own["name"]: str(own["value"]),
+                        "SHOW": "lamp",
+                    },
+                }
+            ),
             fake.service.catalog,
         )
     }
@@ -206,6 +209,26 @@ def test_a_variable_comes_from_its_package_from_the_account_or_from_the_submitte
     assert sources[own["name"]] == "the account"
     assert sources[appended["name"]].startswith(package["product"])
     assert sources[appended["name"]].endswith(" and the submitter")
+
+
+def test_what_is_live_is_the_same_in_a_renewal_and_the_rest_is_left_out(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(tasks_data=frames(3), environment={"SHOW": "lamp"})
+    wait(caller, advance=70)
+    query = {"account": caller.client_id}
+    whole, renewed = (
+        re.sub(
+            r'name="proof" value="\w+"',
+            "",
+            caller.get("/job/1", query=query, headers=headers).content.decode(),
+        )
+        for headers in ({}, {"X-Live": "1"})
+    )
+    live = re.compile(r"<section id=\"\w+\"[^>]* data-live[^>]*>.*?</section>", re.DOTALL)
+    assert live.findall(whole) == live.findall(renewed)
+    assert len(live.findall(whole)) >= 4
+    assert "SHOW" in whole
+    assert "SHOW" not in renewed
 
 
 def test_the_player_shows_the_finished_frames_one_at_a_time(

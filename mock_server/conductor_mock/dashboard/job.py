@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
 from conductor_mock.dashboard import jobs, payload
 from conductor_mock.dashboard.acting import Button, buttons_of_job
-from conductor_mock.dashboard.shown import Slice, offered, show, slice_of, span
+from conductor_mock.dashboard.shown import Slice, is_renewal, link_parts, offered, show, slice_of, span
 from conductor_mock.dashboard.timeline import Timeline, timeline
 from conductor_mock.farm import lookup, tasks
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.holds import hold_of
 from conductor_mock.farm.ids import jid, tid
-from conductor_mock.farm.payload import UploadFile, upload_files
+from conductor_mock.farm.payload import UploadFile, read
 from conductor_mock.farm.simulation import most_instances
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED, JobStatus, TaskStatus
@@ -82,7 +83,6 @@ def job(jid: str) -> str:
     with service().accounts.open(account_id) as account:
         found = lookup.job(account.state, jid)
         seen, received = _seen(account.state, found), account.payload(found)
-    files = [file for file, _ in zip(upload_files(received), range(MOST_UPLOADS), strict=False)]
     catalog = offered()
     return show(
         "job.html",
@@ -102,12 +102,24 @@ def job(jid: str) -> str:
         more_events=seen.more_events,
         mails=seen.mails,
         timeline=seen.timeline,
-        environment=payload.environment(received, catalog),
-        payload=payload.lines(received, seen.warnings),
-        read_as=payload.read_as(received, catalog),
-        uploads=_uploads(account_id, files),
-        more_uploads=sum(1 for _ in upload_files(received)) - len(files),
+        task_link=link_parts(f"/jobs/{seen.row.jid}"),
+        **({} if is_renewal() else _lasting(account_id, received, seen.warnings, catalog)),
     )
+
+
+def _lasting(
+    account_id: str, received: Mapping[str, Any], warnings: Sequence[str], catalog: Catalog
+) -> dict[str, Any]:
+    """What is not live on the page: it stays as it is."""
+    submission = read(dict(received))
+    files = submission.files[:MOST_UPLOADS]
+    return {
+        "environment": payload.environment(submission, catalog),
+        "payload": payload.lines(received, warnings),
+        "read_as": payload.read_as(submission, catalog),
+        "uploads": _uploads(account_id, files),
+        "more_uploads": len(submission.files) - len(files),
+    }
 
 
 def waits_for(state: State, job_: Job) -> Waits:
@@ -238,7 +250,7 @@ def _event(job_: Job, happened: _Happened) -> Event:
     return Event(iso(when), _SAYS[kind].format(tid=tid(index), again=again, detail=detail))
 
 
-def _uploads(account_id: str, files: list[UploadFile]) -> list[dict[str, str | None]]:
+def _uploads(account_id: str, files: Sequence[UploadFile]) -> list[dict[str, str | None]]:
     held = service().contents.held(account_id, [file.md5 for file in files if file.md5])
     return [
         {

@@ -11,7 +11,7 @@ from conductor_contracts.problems import pointer
 from conductor_mock.catalog import Catalog
 from conductor_mock.dashboard.packages import named
 from conductor_mock.dashboard.shown import size_text
-from conductor_mock.farm.payload import read
+from conductor_mock.farm.payload import Submission
 from conductor_mock.wire.masking import mask_text, mask_variable
 
 MOST_LINES = 1500
@@ -54,9 +54,8 @@ def lines(payload: Mapping[str, Any], warnings: Sequence[str]) -> list[Line]:
     return [Line(text, line.warnings) for text, line in zip(masked, shown, strict=True)]
 
 
-def read_as(payload: Mapping[str, Any], offered: Catalog) -> list[tuple[str, str]]:
+def read_as(read_: Submission, offered: Catalog) -> list[tuple[str, str]]:
     """What a job was made of, as its payload was read."""
-    read_ = read(dict(payload))
     packages = [offered.package(one) for one in read_.packages]
     tasks = [f"{frames or 'no frames'}: {command}" for command, frames in read_.tasks[:_SHOWN_TASKS]]
     more = len(read_.tasks) - len(tasks)
@@ -100,9 +99,8 @@ def read_as(payload: Mapping[str, Any], offered: Catalog) -> list[tuple[str, str
     ]
 
 
-def environment(payload: Mapping[str, Any], offered: Catalog) -> list[Variable]:
+def environment(read_: Submission, offered: Catalog) -> list[Variable]:
     """The environment of the tasks; a variable comes from the package whose value it holds, else from the submitter."""
-    read_ = read(dict(payload))
     packages = [record for one in read_.packages if (record := offered.package(one)) is not None]
     account = [(str(one["name"]), str(one["value"]), "the account") for one in offered.env_vars]
     known = account + [

@@ -102,6 +102,17 @@ def link(path: str, **query: object) -> str:
     return f"{request.root_path}{quote(path)}{f'?{text}' if text else ''}"
 
 
+def link_parts(path: str) -> tuple[str, str]:
+    """A link to another page, as what stands before and behind the last part of its path, in which many differ."""
+    before, mark, query = link(f"{path}/").partition("?")
+    return before, mark + query
+
+
+def is_renewal() -> bool:
+    """Whether a page that is open asks only for what is live on it."""
+    return "X-Live" in request.headers
+
+
 def account_name() -> str:
     """The client_id of the account that is meant. Refuses (404) one that there is not."""
     with state_to_show() as state:
