@@ -39,7 +39,7 @@ from conductor_mock.auth.authentication import identify
 from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of, warnings_header
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
-from conductor_mock.errors import Refusal, unauthorized
+from conductor_mock.errors import unauthorized
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.monitoring.metrics import metrics
 from conductor_mock.service import Service, open_service
@@ -161,8 +161,6 @@ def _announce(headers: Mapping[str, str], response: Response) -> Response:
 
 def _authenticate(opened: Service) -> None:
     """Set `g.identity` to whom the request speaks for, by the rule of its operation, or refuse (401)."""
-    if request.endpoint is None:
-        _note_speaker(opened)
     if request.endpoint is None or guarded_elsewhere():
         return
     rule = opened.contract.operations[request.endpoint].authentication
@@ -178,14 +176,3 @@ def _authenticate(opened: Service) -> None:
             "the token's account does not exist on this server; fetch a new token from /api/oauth_jwt"
         )
     g.identity = identity
-
-
-def _note_speaker(opened: Service) -> None:
-    """Let a request that fits no route stand in the journal of the account whose token it carries, if it does."""
-    header = request.headers.get("Authorization")
-    try:
-        identity = identify(header, opened.tokens, now_s=now_s())
-    except Refusal:  # it is refused for what it asks for, whoever asks
-        return
-    if opened.accounts.knows(identity.account_id):
-        g.account_id = identity.account_id

@@ -396,3 +396,20 @@ def test_a_bundle_makes_the_account_again(fake: Fake, tmp_path: Path) -> None:
         assert Job.of(job) == fake.job(jid)
         content = requests.get(f"{other.url}/_mock/files/content", params={**ask, "path": scene.as_posix()})
         assert content.content == b"a scene"
+
+
+def test_a_fault_has_the_conditions_that_the_server_has(fake: Fake) -> None:
+    named = fake.faults.add("jobs.create", status=503, times=None, every=2, body=("/job_title", "the second"))
+    chance = fake.faults.add("jobs.list", times=None, probability=0.0, seed=7)
+    over = fake.faults.add("jobs.list", times=None, until="2000-01-01T00:00:00Z")
+    cut = fake.faults.add("jobs.list", "truncate", times=None, from_byte=1 << 30)
+    for title in ("a", "the second", "the second", "b"):
+        submit(job_title=title)
+    assert [request.status for request in fake.requests("jobs.create")] == [201, 201, 503, 201, 201]
+    assert (named.seen, named.consumed) == (3, 1)
+    with fake.client() as client:
+        assert len(client.list_jobs()) == 4
+    assert [rule.consumed for rule in (chance, over, cut)] == [0, 0, 0]
+    kept = fake._control.ask("GET", "faults")["faults"]
+    assert [rule["probability"] for rule in kept] == [1, 0, 1, 1]
+    assert kept[3]["from_byte"] == 1 << 30

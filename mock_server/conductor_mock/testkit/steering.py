@@ -62,18 +62,38 @@ class Faults:
         *,
         times: int | None = 1,
         skip: int = 0,
+        every: int | None = None,
+        probability: float | None = None,
+        seed: int | None = None,
+        until: str | None = None,
+        from_byte: int | None = None,
+        body: tuple[str, Any] | None = None,
         **options: Any,
     ) -> AskedFault:
         """Ask for a fault of requests for an operation (None: of any), `times` (None: of all), after `skip` of them.
 
-        `options` are those of the kind (docs/reference/server.md#faults). Raises ValueError for an operation that the
-        contract does not have, ControlError for what else cannot be meant.
+        Of those behind `skip` each `every`-th is chosen, and gets it with a `probability` (0 to 1, drawn with `seed`),
+        before `until` (ISO 8601, of the account's clock), from byte `from_byte` on. `body` is a JSON pointer and the
+        value that the request's JSON must have there. `options` are those of the kind. All of it is in
+        docs/reference/server.md#faults. Raises ValueError for an operation that the contract does not have,
+        ControlError for what else cannot be meant.
         """
+        match: dict[str, Any] = {} if operation is None else {"operation": known_operation(operation)}
+        if body is not None:
+            match["body"] = {"pointer": body[0], "value": body[1]}
+        conditions = {
+            "every": every,
+            "probability": probability,
+            "seed": seed,
+            "until": until,
+            "from_byte": from_byte,
+        }
         rule = {
-            "match": {} if operation is None else {"operation": known_operation(operation)},
+            "match": match,
             "fault": {"kind": kind, **options},
             "times": times,
             "skip": skip,
+            **{name: value for name, value in conditions.items() if value is not None},
         }
         return AskedFault(self._control, self._control.ask("POST", "faults", rule)["id"])
 
