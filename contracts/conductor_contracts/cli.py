@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from conductor_contracts.commands.capture import capture_command, drift_command
 from conductor_contracts.commands.check import check_command
 from conductor_contracts.commands.reading import changes_command, schema_command
 from conductor_contracts.commands.stubs import stubs_command
@@ -29,7 +30,15 @@ def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
 
 
-for command in (check_command, verify_command, stubs_command, schema_command, changes_command):
+for command in (
+    check_command,
+    verify_command,
+    stubs_command,
+    capture_command,
+    drift_command,
+    schema_command,
+    changes_command,
+):
     main.add_command(command)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, show, step_of
 from conductor_contracts.schemas import SchemaSet
-from conductor_contracts.unknown import Shape, unknown_parameters
+from conductor_contracts.unknown import Shape, shape_of, unknown_parameters
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -137,6 +137,11 @@ class Operation:
     def unknown_fields(self, body: Any) -> list[Problem]:
         """Fields of a request body that the contract does not name, at most 20, each with a likely name."""
         return self._shape.unknown_in(body)
+
+    def unknown_answer_fields(self, status: int, body: Any) -> list[Problem]:
+        """Fields of an answer that the contract does not name, at most 20; none where the status is not documented."""
+        name = self.response_schemas.get(status)
+        return shape_of(self._schemas, name).unknown_in(body) if name else []
 
     def unknown_form_fields(self, form: Mapping[str, str]) -> list[Problem]:
         """Fields of a form-encoded request body that the contract does not name, each with a likely name."""

@@ -77,11 +77,11 @@ def _shape(schemas: SchemaSet, address: str) -> Shape:
     if "items" in schema:
         return Shape(item=_shape(schemas, f"{address}/items"))
     properties = schema.get("properties", {})
-    if not properties or "additionalProperties" in schema:
+    if not properties:
         return Shape()
     below = {name: _shape(schemas, f"{address}/properties/{name}") for name in properties}
     return Shape(
-        names=frozenset(properties),
+        names=None if "additionalProperties" in schema else frozenset(properties),
         fields={name: shape for name, shape in below.items() if _has_names(shape)},
         also_called={
             other: name for name, part in properties.items() for other in part.get("x-also-called", ())
@@ -90,4 +90,6 @@ def _shape(schemas: SchemaSet, address: str) -> Shape:
 
 
 def _has_names(shape: Shape) -> bool:
-    return shape.names is not None or (shape.item is not None and _has_names(shape.item))
+    return (
+        shape.names is not None or bool(shape.fields) or (shape.item is not None and _has_names(shape.item))
+    )

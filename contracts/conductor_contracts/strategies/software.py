@@ -128,7 +128,10 @@ def _one_platform() -> st.SearchStrategy[list[dict[str, Any]]]:
     """Packages for linux that stand for themselves: no hosts, no plug-ins."""
     alone = {"platform": "linux", "plugin_host_product": "", "plugin_host_version": ""}
     return package_lists(min_size=1, conflicts=False).map(
-        lambda found: [{**one, **alone, "path": f"/opt/{one['relative_path']}"} for one in found]
+        lambda found: [
+            {**one, **alone, "build_version": str(number), "path": f"/opt/{one['relative_path']}"}
+            for number, one in enumerate(found)
+        ]
     )
 
 
