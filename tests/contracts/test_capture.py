@@ -173,7 +173,7 @@ ANSWERS: list[tuple[str, str, Any, str]] = [
     ("jobs.create", "/jobid", "7", OTHER),
     ("jobs.create", "/status", 7, OTHER),
     ("jobs.create", "/cost", 0.5, NEW),
-    ("jobs.list", "/data", {}, OTHER),
+    ("jobs.list", "/data", 7, OTHER),
     ("jobs.list", "/data/0/status", "rendering", OTHER),
     ("jobs.list", "/data/0/created", 7, OTHER),
     ("jobs.list", "/data/0/jid", 7, OTHER),
