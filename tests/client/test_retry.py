@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 
 from conductor.lib.wire.operations import JOBS_CREATE, OPERATIONS, PACKAGES_LIST, Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
-from conductor.lib.wire.retry import Do, Progress, RetryPolicy, Step, next_step, retry_after
+from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, Step, next_step, retry_after
 from support.client_world import NOW
 
 POLICY = RetryPolicy(attempts=5, base=0.5, cap=20.0, longest_wait=120.0)
@@ -133,6 +134,9 @@ def test_the_wait_is_spread_over_a_bounded_and_growing_time(retries: int, drawn:
         ("Tue, 14 Nov 2023 23:13:30 +0100", 10.0),
         ("Tue, 14 Nov 2023 22:13:30 -0000", 10.0),
         ("soon", None),
+        ("\u00b2", None),
+        ("\u0663", None),
+        ("9" * 400, math.inf),
         ("-5", None),
         ("", None),
     ],
@@ -145,6 +149,24 @@ def test_retry_after_is_seconds_or_a_date(
     assert retry_after(answer(503, Retry_After=text), lambda: NOW) == seconds
     monkeypatch.undo()
     time.tzset()
+
+
+def test_a_client_that_is_told_nothing_makes_five_attempts_and_waits_two_minutes_at_most() -> None:
+    """As docs/reference/uploads.md says."""
+    assert RetryPolicy() == RetryPolicy(attempts=5, base=0.5, cap=20.0, longest_wait=120.0)
+
+
+def test_what_is_sent_again_after_a_wait_counts_as_an_attempt() -> None:
+    assert decide(PACKAGES_LIST, answer(500)).counts
+    assert decide(
+        PACKAGES_LIST, Failure(FailureKind.DROPPED, "gone"), Progress(1, may_be_stale=True)
+    ) == Step(Do.AGAIN, 0.0, counts=False)
+
+
+def test_doubts_grow_from_none() -> None:
+    """All attempts together leave what the worst of them left."""
+    assert [*Doubt] == [Doubt.NONE, Doubt.SETTLED, Doubt.OPEN] == sorted(Doubt)
+    assert not Doubt.NONE
 
 
 def test_a_server_that_asks_for_very_long_is_not_waited_for() -> None:

@@ -140,6 +140,18 @@ def test_a_time_that_does_not_exist_is_refused_by_name(fake: Fake) -> None:
     assert (answer.status, list(answer.faults)) == (400, ["at"])
 
 
+def test_new_rules_come_before_those_that_are_there_until_all_are_cleared(shared_fake: Fake) -> None:
+    caller = shared_fake.newcomer()
+    query = {"account": caller.client_id}
+    first, second, third = ({"match": {"tid": tid}, "outcome": "failed"} for tid in "012")
+    assert caller.post("/_mock/outcomes", first, query=query).json()["rules"] == [first]
+    answer = caller.post("/_mock/outcomes", [second, third], query=query).json()
+    assert answer == {"rules": [second, third, first], "tasks_that_fit": 0, "warnings": answer["warnings"]}
+    assert caller.get("/_mock/outcomes", query=query).json() == {"rules": [second, third, first]}
+    assert caller.delete("/_mock/outcomes", query=query).status == 204
+    assert caller.get("/_mock/outcomes", query=query).json() == {"rules": []}
+
+
 def test_a_rule_for_frames_that_are_none_is_refused_where_it_stands_in_a_list(fake: Fake) -> None:
     rules = [{"duration": 1}, {"match": {"frames": "x"}, "duration": 1}]
     answer = fake.anonymous().post("/_mock/outcomes", rules)

@@ -138,9 +138,9 @@ def doubt_of(operation: Operation, outcome: Answer | Failure) -> Doubt:
             return Doubt.SETTLED
         return Doubt.OPEN if outcome.may_have_been_sent else Doubt.NONE
     status = outcome.status
-    if operation.accepts(status) or not_acted_on(outcome) or 400 <= status < 500:
+    if operation.accepts(status) or not_acted_on(outcome):
         return Doubt.NONE
-    if 300 <= status < 400 and status != 303:
+    if 300 <= status < 500 and status != 303:
         return Doubt.NONE
     return Doubt.SETTLED if status in _SETTLED else Doubt.OPEN
 
