@@ -409,7 +409,8 @@ def test_a_fault_has_the_conditions_that_the_server_has(fake: Fake) -> None:
     assert (named.seen, named.consumed) == (3, 1)
     with fake.client() as client:
         assert len(client.list_jobs()) == 4
-    assert [rule.consumed for rule in (chance, over, cut)] == [0, 0, 0]
+    assert [rule.consumed for rule in (chance, over)] == [0, 0]
+    assert cut.seen > 0
     kept = fake._control.ask("GET", "faults")["faults"]
     assert [rule["probability"] for rule in kept] == [1, 0, 1, 1]
     assert kept[3]["from_byte"] == 1 << 30
