@@ -9,6 +9,7 @@ from typing import Any
 
 from conductor_contracts.contract import Contract, load
 from conductor_contracts.interactions import Interaction, Step
+from conductor_contracts.near_miss import closest
 from conductor_contracts.problems import Problem
 
 NEW, MISSING, OTHER, STATUS, ROUTE = "new", "missing", "other", "status", "route"
@@ -69,9 +70,9 @@ def _of_step(step: Step, interaction: Interaction, contract: Contract) -> Iterat
     operation = contract.operations.get(step.operation or "")
     if operation is None:
         asked = f"{step.request.method} {step.request.path}"
-        near = contract.closest_operation(step.request.method or "GET", step.request.path or "/")
-        closest = f"; the closest is {near.id}" if near else ""
-        yield Difference("routes", ROUTE, "", asked, f"is no operation of the contract{closest}")
+        near = closest(contract.operations.values(), step.request.method or "GET", step.request.path or "/")
+        nearest = f"; the closest is {near.id}" if near else ""
+        yield Difference("routes", ROUTE, "", asked, f"is no operation of the contract{nearest}")
         return
     name = operation.id
     for problem in operation.unknown_parameters(step.request.query):
