@@ -16,7 +16,9 @@ from conductor.lib.conductor_submit import Submit
 from conductor.lib.exceptions import ConductorError
 from conductor.lib.wire.transport import Transport
 from conductor_mock.testkit import Fake
-from conductor_mock.testkit.machine import ConductorMachine, Wanted
+from conductor_mock.testkit.machine import ConductorMachine, JobSpec
+
+pytestmark = pytest.mark.slow  # each example has a fake of its own
 
 calm = settings(
     max_examples=12,
@@ -35,27 +37,27 @@ def client() -> ApiClient:
     return ApiClient(transport=Transport(sleep=lambda _: None))
 
 
-def arguments(wanted: Wanted) -> dict[str, object]:
+def arguments(spec: JobSpec) -> dict[str, object]:
     return {
-        "job_title": wanted.title,
-        "project": wanted.project,
-        "instance_type": wanted.instance_type,
-        "output_path": wanted.output_path,
-        "tasks_data": [{"command": command, "frames": frames} for command, frames in wanted.tasks],
-        "upload_paths": list(wanted.files),
+        "job_title": spec.title,
+        "project": spec.project,
+        "instance_type": spec.instance_type,
+        "output_path": spec.output_path,
+        "tasks_data": [{"command": command, "frames": frames} for command, frames in spec.tasks],
+        "upload_paths": list(spec.files),
     }
 
 
 class Good(ConductorMachine):
     errors = (ConductorError,)
 
-    def submit(self, wanted: Wanted) -> str:
+    def submit(self, spec: JobSpec) -> str:
         with client() as ours:
-            answer, _ = Submit(arguments(wanted), client=ours).main()
+            answer, _ = Submit(arguments(spec), client=ours).main()
         return str(answer["jobid"])
 
 
-def posted(fake: Fake, wanted: Wanted, retries: int) -> str:
+def posted(fake: Fake, spec: JobSpec, retries: int) -> str:
     """A submitter of a few lines, which knows no keys: it tries again whatever went wrong."""
     key = fake.account
     query = {
@@ -65,7 +67,7 @@ def posted(fake: Fake, wanted: Wanted, retries: int) -> str:
         "client_secret": key.private_key,
     }
     token = requests.get(f"{fake.url}/api/oauth_jwt", params=query, timeout=60).json()["access_token"]
-    body = {name: value for name, value in arguments(wanted).items() if name != "upload_paths"}
+    body = {name: value for name, value in arguments(spec).items() if name != "upload_paths"}
     for left in reversed(range(retries)):
         try:
             headers = {"Authorization": f"Bearer {token}"}
@@ -83,11 +85,11 @@ class Naive(ConductorMachine):
 
     faults: ClassVar[tuple[Mapping[str, Any], ...]] = ({"operation": "jobs.create", "kind": "lost_answer"},)
 
-    def submit(self, wanted: Wanted) -> str:
-        return posted(self.fake, Wanted(**{**vars(wanted), "files": {}}), retries=3)
+    def submit(self, spec: JobSpec) -> str:
+        return posted(self.fake, JobSpec(**{**vars(spec), "files": {}}), retries=3)
 
-    def wanted(self) -> st.SearchStrategy[Wanted]:
-        return super().wanted().map(lambda one: Wanted(one.title, one.tasks, {}))
+    def specs(self) -> st.SearchStrategy[JobSpec]:
+        return super().specs().map(lambda one: JobSpec(one.title, one.tasks, {}))
 
 
 class Calm(Naive):
@@ -101,24 +103,24 @@ class Forgetful(Good):
 
     faults = ()
 
-    def submit(self, wanted: Wanted) -> str:
-        fewer = dict(list(wanted.files.items())[1:])
-        return super().submit(Wanted(**{**vars(wanted), "files": fewer}))
+    def submit(self, spec: JobSpec) -> str:
+        fewer = dict(list(spec.files.items())[1:])
+        return super().submit(JobSpec(**{**vars(spec), "files": fewer}))
 
 
 class MixedUp(Good):
     """Names the first job whatever it submitted."""
 
-    def submit(self, wanted: Wanted) -> str:
-        super().submit(wanted)
+    def submit(self, spec: JobSpec) -> str:
+        super().submit(spec)
         return "00001"
 
 
 class Refused(Calm):
     """Asks for a machine of no size, which is refused without any fault."""
 
-    def submit(self, wanted: Wanted) -> str:
-        return posted(self.fake, Wanted(**{**vars(wanted), "instance_type": ""}), retries=1)
+    def submit(self, spec: JobSpec) -> str:
+        return posted(self.fake, JobSpec(**{**vars(spec), "instance_type": ""}), retries=1)
 
 
 class Unsaid(ConductorMachine):

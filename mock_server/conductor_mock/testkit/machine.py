@@ -1,10 +1,10 @@
 """A state machine that drives your own submitter through jobs, faults and time, beside a model of what must be so.
 
-    from conductor_mock.testkit.machine import ConductorMachine, Wanted
+    from conductor_mock.testkit.machine import ConductorMachine, JobSpec
 
     class MySubmitter(ConductorMachine):
-        def submit(self, wanted: Wanted) -> str:
-            return my_submitter.submit(wanted.title, wanted.tasks, wanted.files)
+        def submit(self, spec: JobSpec) -> str:
+            return my_submitter.submit(spec.title, spec.tasks, spec.files)
 
     TestMySubmitter = MySubmitter.TestCase
 
@@ -37,7 +37,7 @@ LONGEST_S = 7200.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobSpec:
     """A job that is to be submitted. ``tasks`` are ``(command, frames)``; ``files`` are there, with these contents."""
 
     title: str
@@ -52,8 +52,8 @@ class Wanted:
 class Model:
     """What must be so: the jobs that the submitter named, those it may have made unknowingly, the ended ones."""
 
-    jobs: dict[str, Wanted] = field(default_factory=dict)
-    doubtful: list[Wanted] = field(default_factory=list)
+    jobs: dict[str, JobSpec] = field(default_factory=dict)
+    doubtful: list[JobSpec] = field(default_factory=list)
     """Submissions that ended in an error: each may be a job, or none."""
     ended: dict[str, str] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class ConductorMachine(RuleBasedStateMachine):
 
     # What a subclass says
 
-    def submit(self, wanted: Wanted) -> str:
+    def submit(self, spec: JobSpec) -> str:
         """Submit a job by the code under test, and return the id that it got (such as "00001")."""
         raise NotImplementedError("override submit: hand the job to your submitter and return the job id")
 
@@ -95,12 +95,12 @@ class ConductorMachine(RuleBasedStateMachine):
         """The fake: in this process. For programs that are started, one on a socket."""
         return mock_conductor(**self.settings)
 
-    def wanted(self) -> st.SearchStrategy[Wanted]:
+    def specs(self) -> st.SearchStrategy[JobSpec]:
         """The jobs that are submitted."""
         commands = st.sampled_from(["render", "render -q", 'render "a b"'])
         tasks = st.lists(st.tuples(commands, frame_specs(min_frame=0)), min_size=1, max_size=3).map(tuple)
         return st.builds(
-            lambda title, work, files: Wanted(title, work, files),
+            lambda title, work, files: JobSpec(title, work, files),
             st.text("abc é", min_size=1, max_size=8).map(lambda text: text.strip() or "a"),
             tasks,
             file_trees(max_files=3, max_bytes=20),
@@ -111,18 +111,18 @@ class ConductorMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def submit_a_job(self, data: st.DataObject) -> None:
         """Submit one; it is a job, or an error after a fault."""
-        drawn = data.draw(self.wanted(), label="wanted")
+        drawn = data.draw(self.specs(), label="spec")
         below = self.folder / str(len(self.model.jobs) + len(self.model.doubtful))
-        wanted = Wanted(**{**vars(drawn), "files": write_tree(below, drawn.files)})
+        spec = JobSpec(**{**vars(drawn), "files": write_tree(below, drawn.files)})
         try:
-            jid = self.submit(wanted)
+            jid = self.submit(spec)
         except self.errors:
             if not self._faulty:
                 raise
-            self.model.doubtful.append(wanted)
+            self.model.doubtful.append(spec)
         else:
             _must(jid not in self.model.jobs, f"two submissions became job {jid}")
-            self.model.jobs[jid] = wanted
+            self.model.jobs[jid] = spec
 
     @precondition(lambda self: self.faults)
     @rule(data=st.data())
@@ -151,8 +151,8 @@ class ConductorMachine(RuleBasedStateMachine):
         jobs = {job.jid: job for job in self.fake.jobs}
         missing = self.model.jobs.keys() - jobs.keys()
         _must(not missing, f"jobs that nobody has: {sorted(missing)}")
-        for jid, wanted in self.model.jobs.items():
-            self._is_as_wanted(jobs[jid], wanted)
+        for jid, spec in self.model.jobs.items():
+            self._is_as_submitted(jobs[jid], spec)
         left = list(self.model.doubtful)
         for jid in sorted(jobs.keys() - self.model.jobs.keys()):
             found = next((one for one in left if _differs(jobs[jid], one) is None), None)
@@ -172,11 +172,11 @@ class ConductorMachine(RuleBasedStateMachine):
             if job.status in ends:
                 self.model.ended[job.jid] = job.status
 
-    def _is_as_wanted(self, job: Job, wanted: Wanted) -> None:
-        differs = _differs(job, wanted)
+    def _is_as_submitted(self, job: Job, spec: JobSpec) -> None:
+        differs = _differs(job, spec)
         _must(differs is None, f"job {job.jid} is another one than was submitted: {differs}")
         held = {(file.path, file.md5) for file in self.fake.files}
-        for path, content in wanted.files.items():
+        for path, content in spec.files.items():
             sent = (path.replace("\\", "/"), _md5(content)) in held
             _must(sent, f"job {job.jid}: {path} was not uploaded as it is")
 
@@ -190,16 +190,16 @@ def _must(holds: bool, otherwise: str) -> None:
         raise AssertionError(otherwise)
 
 
-def _differs(job: Job, wanted: Wanted) -> str | None:
-    """What of a job is not as it was wanted; None for nothing."""
+def _differs(job: Job, spec: JobSpec) -> str | None:
+    """What of a job is not as it was asked for; None for nothing."""
     title = job.payload.get("job_title")
-    if title != wanted.title:
-        return f"its title is {title!r}, not {wanted.title!r}"
+    if title != spec.title:
+        return f"its title is {title!r}, not {spec.title!r}"
     tasks = tuple((task.command, task.frames) for task in job.tasks)
-    if tasks != wanted.tasks:
-        return f"its tasks are {tasks}, not {wanted.tasks}"
+    if tasks != spec.tasks:
+        return f"its tasks are {tasks}, not {spec.tasks}"
     declared = {entry["destination"] for entry in job.payload.get("upload_files") or ()}
-    missing = {path.replace("\\", "/") for path in wanted.files} - declared
+    missing = {path.replace("\\", "/") for path in spec.files} - declared
     return f"it names no {sorted(missing)} among its files" if missing else None
 
 
