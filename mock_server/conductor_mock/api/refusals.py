@@ -33,7 +33,7 @@ from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.quotas import QuotaError
-from conductor_mock.store.trouble import is_full, reason
+from conductor_mock.store.trouble import is_full, is_out_of_files, reason
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +102,9 @@ def _system_error(error: Exception) -> Response:
     why = reason(error)
     if why is None:
         return _defect(error)
-    # In a line, not in a traceback: on a broken disk each request would write one.
-    log.error("%s %s was refused by the system: %s", request.method, request.path, why)
+    if not is_out_of_files(error):  # the socket's server says that in the log, now and then
+        # In a line, not in a traceback: on a broken disk each request would write one.
+        log.error("%s %s was refused by the system: %s", request.method, request.path, why)
     return _refusal(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
 
 

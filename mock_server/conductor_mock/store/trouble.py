@@ -39,6 +39,11 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in FULL
 
 
+def is_out_of_files(error: BaseException) -> bool:
+    """Whether the process, or the system, may open no more files."""
+    return isinstance(error, OSError) and error.errno in _OF_FILES
+
+
 def reason(error: BaseException) -> str | None:
     """Why the system refused, in a few words without a path of this machine; None where it is no refusal of it."""
     if isinstance(error, sa.exc.DBAPIError):
