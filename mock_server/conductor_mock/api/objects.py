@@ -190,7 +190,7 @@ def _sent(digest: bytes, decision: Decision, held: ExitStack) -> Iterator[bytes]
 def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:
     """`count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
     file.seek(first)
-    while count > 0 and (block := file.read(min(_BLOCK, count))):
+    while block := file.read(min(_BLOCK, count)):
         count -= len(block)
         yield block
 
