@@ -13,9 +13,9 @@ import requests
 
 from conductor_mock.app import create_app
 from conductor_mock.context import service_of
-from conductor_mock.serving import accepting
+from conductor_mock.serving import accepting, patience
 from conductor_mock.serving.head import Arriving
-from conductor_mock.serving.patience import IDLE_S, Limits, Pace
+from conductor_mock.serving.patience import Limits, Pace
 from conductor_mock.serving.server import THREADS, Server
 from conductor_mock.settings import Settings
 from support.served import PATIENCE_S, RawConnection, raw, token
@@ -167,7 +167,7 @@ def test_a_head_that_is_not_whole_in_time_is_408(sent: bytes) -> None:
 def test_a_connection_that_says_nothing_before_or_between_requests_is_ended_without_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert IDLE_S == 60
+    assert patience.IDLE_S == 60
     monkeypatch.setattr(accepting, "IDLE_S", 0.05)
     with serving(head_timeout_s=600) as (server, _):
         with RawConnection(server.port) as silent, RawConnection(server.port) as between:
@@ -331,16 +331,3 @@ def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, 
     found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
     assert not any(found)
     assert dripped.is_enough(data) == is_enough
-
-
-@pytest.mark.parametrize("requests_before", [0, 1, 2])
-def test_a_connection_that_says_nothing_before_or_between_requests_is_closed(
-    monkeypatch: pytest.MonkeyPatch, requests_before: int
-) -> None:
-    """The deadline is shortened, and nothing but it ends the connection: the client waits to be hung up on."""
-    monkeypatch.setattr(accepting, "IDLE_S", 0.3)
-    with serving() as (server, _), RawConnection(server.port) as connection:
-        for _ in range(requests_before):
-            connection.send(GET % b"/_mock/clock")
-            assert connection.answer().status == 200
-        assert connection.rest() == b""
