@@ -61,9 +61,9 @@ SLOW = (
     "tests/security/test_hostile_bundles.py",
     "tests/security/test_hostile_service.py",
     "tests/security/test_hostile_tasks.py",
-    "tests/testkit/test_fake.py",
-    "tests/testkit/test_places.py",
     "tests/security/test_sandbox.py",
     "tests/security/test_who_executes.py",
+    "tests/testkit/test_fake.py",
+    "tests/testkit/test_places.py",
 )
 """Files whose tests start processes, or take more than two seconds together: `tests/conftest.py` marks them `slow`."""
