@@ -50,7 +50,8 @@ def upload(
 
 
 def our_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("conductor-")]
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("conductor-") and name != "conductor-mock"]
 
 
 # Progress

@@ -23,6 +23,9 @@ CODE = re.compile(r"^```(\w+)$", re.M)
 NOT_RUN = {("ciocore.md", "python"): "tests/testkit/test_vendor.py"}
 """Samples that are not whole, and what is run in their place."""
 
+WITHOUT_SAMPLES = ("README.md", "install.md", "run-it-elsewhere.md")
+"""Pages of commands, which `test_wheel.py` and `test_packaging.py` run."""
+
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-W", "error")
 
 
@@ -42,7 +45,7 @@ def test_every_block_of_code_is_a_sample_or_is_said_to_be_run_elsewhere() -> Non
         marked = [found.end() for found in SAMPLE.finditer(text)]
         for block in CODE.finditer(SAMPLE.sub("", text)):
             assert (page.name, block[1]) in NOT_RUN, f"{page.name}: a block of {block[1]} that nothing runs"
-        assert page.name in ("README.md", "install.md", *(name for name, _ in NOT_RUN)) or marked
+        assert page.name in (*WITHOUT_SAMPLES, *(name for name, _ in NOT_RUN)) or marked
     assert all((ROOT / elsewhere).is_file() for elsewhere in NOT_RUN.values())
 
 
