@@ -97,7 +97,8 @@ def _is_changeable(node: ast.stmt) -> bool:
         return False
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
         return False
-    is_mapping = isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation).startswith("Mapping[")
+    annotation = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
+    is_mapping = annotation.removeprefix("ClassVar[").removeprefix("tuple[").startswith("Mapping[")
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
     return any(
         isinstance(value, (ast.List, ast.Set, ast.ListComp, ast.SetComp, ast.GeneratorExp))

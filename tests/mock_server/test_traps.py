@@ -25,7 +25,7 @@ from conductor_contracts.contract import load as load_contract
 from conductor_mock.api import downloads
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
-from conductor_mock.settings import Settings
+from conductor_mock.settings import Quotas, Settings
 from support.served import PATIENCE_S, RawConnection, raw, said_by, served, token
 from support.server import ORIGIN, Answer, ApiCaller, Fake, candidate, job_file, job_payload, md5_of, running
 
@@ -831,13 +831,14 @@ def test_trap_37_nobody_waits_for_a_client_that_stalls(server: Server, session: 
 
 
 @pytest.mark.parametrize("size", [2**63 - 1, 2**40, 30], ids=["as large as can be", "a terabyte", "30 bytes"])
-def test_trap_37_a_file_of_any_size_is_answered_with_a_bounded_number_of_parts(fake: Fake, size: int) -> None:
+def test_trap_37_a_file_of_any_size_is_answered_with_a_bounded_number_of_parts(size: int) -> None:
     """A declared size costs nothing to send, and one part for each eight bytes of it would never be answered."""
-    caller = fake.caller()
-    options(caller, part_size=8)
-    batch = [{**candidate("/proj/huge", CONTENT), "size": size}]
-    answer = caller.post("/api/v2/files/get_upload_urls", {"upload_files": batch})
-    (record,) = answer.json()["multiPartURLs"]
+    with running(quotas=Quotas(account_bytes=2**64, bytes=2**64)) as fake:
+        caller = fake.caller()
+        options(caller, part_size=8)
+        batch = [{**candidate("/proj/huge", CONTENT), "size": size}]
+        answer = caller.post("/api/v2/files/get_upload_urls", {"upload_files": batch})
+        (record,) = answer.json()["multiPartURLs"]
 
     count, part_size = len(record["parts"]), record["partSize"]
     assert 4 <= count <= 10_000
