@@ -18,7 +18,7 @@ from conductor_mock.store.database import Database, NewRows, Row
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.objects import AT_ONCE, NewContent, ObjectStore
 from conductor_mock.store.quotas import StoredBytes
-from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, LOG, OUTPUTS, SNAPSHOTS
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, KEEPING, OUTPUTS
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 NO_OTHER = Quotas()
@@ -250,13 +250,12 @@ class AccountContents:
         return count
 
     def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
-        columns = (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5)
         with self._database.read() as connection:
             for start in range(0, len(md5s), _CHUNK):
                 chunk = md5s[start : start + _CHUNK]
                 used = {
                     value
-                    for column in columns
+                    for column in KEEPING
                     for value in connection.execute(sa.select(column).where(column.in_(chunk))).scalars()
                 }
                 yield from (md5 for md5 in chunk if md5 not in used)

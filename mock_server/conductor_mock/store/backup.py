@@ -28,7 +28,7 @@ from conductor_mock.store.durable import (
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
 from conductor_mock.store.sweeper import count, sweep
-from conductor_mock.store.tables import ACCOUNT_CONTENTS, LOG, MULTIPARTS, OUTPUTS, SNAPSHOTS
+from conductor_mock.store.tables import KEEPING, LOG, MULTIPARTS
 from conductor_mock.wire.md5 import from_base64
 
 _DATABASE = "conductor.db"
@@ -136,7 +136,7 @@ def _copy_contents(directory: Path, store: ObjectStore, database: Database) -> N
 
 def _referenced(database: Database) -> Iterator[bytes]:
     with database.read() as connection:
-        for column in (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5):
+        for column in KEEPING:
             for md5 in connection.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars():
                 yield from_base64(md5)
 

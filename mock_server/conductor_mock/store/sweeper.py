@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from conductor_mock.store.database import Database
-from conductor_mock.store.tables import ACCOUNT_CONTENTS, LOG, MULTIPARTS, OUTPUTS, SNAPSHOTS
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS
 from conductor_mock.wire.md5 import from_base64
 
 CLEAN = "clean"
@@ -76,7 +76,7 @@ def unreferenced(database: Database, directory: Path) -> Iterator[tuple[bytes, P
     """The contents that nothing refers to, by md5."""
     there = dict(contents_there(directory))
     with database.read() as connection:
-        for column in (ACCOUNT_CONTENTS.c.md5, OUTPUTS.c.md5, LOG.c.body_md5, SNAPSHOTS.c.body_md5):
+        for column in KEEPING:
             if not there:
                 return
             for md5 in connection.execute(sa.select(column).where(column.is_not(None))).scalars():

@@ -12,9 +12,16 @@ METADATA = sa.MetaData()
 SUM = "sum"
 """The column of a row's checksum (`sums.py`); NULL in rows of before there were any."""
 
+_KEEPS = "keeps"
+
 
 def _sum() -> sa.Column[str]:
     return sa.Column(SUM, sa.Text, nullable=True)
+
+
+def _content(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[str]:
+    """A column with the md5 of a content that its rows keep."""
+    return sa.Column(name, sa.Text, primary_key=primary_key, nullable=nullable, info={_KEEPS: True})
 
 
 META = sa.Table(
@@ -32,7 +39,7 @@ LOG = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("v", sa.Integer, nullable=False),
     sa.Column("json", sa.Text, nullable=False),
-    sa.Column("body_md5", sa.Text, nullable=True),
+    _content("body_md5", nullable=True),
     _sum(),
 )
 HEADS = sa.Table(
@@ -49,14 +56,14 @@ SNAPSHOTS = sa.Table(
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("simulation_version", sa.Integer, nullable=False),
-    sa.Column("body_md5", sa.Text, nullable=False),
+    _content("body_md5"),
     _sum(),
 )
 ACCOUNT_CONTENTS = sa.Table(
     "holdings",
     METADATA,
     sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, primary_key=True),
+    _content("md5", primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),  # simulated: what is stored is billed by the day
     _sum(),
@@ -65,7 +72,7 @@ OUTPUTS = sa.Table(
     "outputs",
     METADATA,
     sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("md5", sa.Text, primary_key=True),
+    _content("md5", primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("t_us", sa.BigInteger, nullable=False),
     _sum(),
@@ -103,6 +110,9 @@ DECLARATIONS = sa.Table(
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("path", sa.Text, primary_key=True),
 )
+
+KEEPING = tuple(column for table in METADATA.sorted_tables for column in table.c if column.info.get(_KEEPS))
+"""The columns that refer to contents: one that none of them names may be removed, and is left out of a copy."""
 
 
 def complete(connection: sa.Connection) -> None:

@@ -1,0 +1,56 @@
+"""What refers to contents is stated once: sweeps, resets and copies of a data directory ask the same columns."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.backup import back_up
+from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.sweeper import sweep, unreferenced
+from conductor_mock.store.tables import DECLARATIONS, KEEPING, METADATA, MULTIPARTS
+from conductor_mock.wire.md5 import to_base64
+
+OTHERS = {DECLARATIONS.c.md5, MULTIPARTS.c.md5}
+"""The md5s of what a client says that it has, and has perhaps not sent."""
+CONTENT = b"kept"
+DIGEST = hashlib.md5(CONTENT, usedforsecurity=False).digest()
+
+
+def test_each_column_of_md5s_keeps_contents_or_is_known_not_to() -> None:
+    of_md5s = {column for table in METADATA.sorted_tables for column in table.c if "md5" in column.name}
+    assert set(KEEPING) == of_md5s - OTHERS
+
+
+def value(column: sa.Column[object]) -> object:
+    return 1 if issubclass(column.type.python_type, int) else "{}"
+
+
+@pytest.mark.parametrize("column", KEEPING, ids=str)
+def test_a_content_that_any_column_refers_to_stays_and_is_copied(
+    column: sa.Column[str], tmp_path: Path
+) -> None:
+    served, copy = tmp_path / "served", tmp_path / "copy"
+    store = ObjectStore(served)
+    store.put(io.BytesIO(CONTENT), md5=DIGEST, size=len(CONTENT))
+    row = {each.name: value(each) for each in column.table.c} | {column.name: to_base64(DIGEST)}
+    with Database(of_file(served / "conductor.db")) as database:
+        contents = AccountContents(database, store)
+        with database.write() as connection:
+            connection.execute(column.table.insert().values(row))
+
+        assert list(unreferenced(database, served)) == []
+        assert contents.collect([to_base64(DIGEST)]) == 0
+        back_up(served, copy)
+        assert ObjectStore(copy).has(DIGEST)
+
+        with database.write() as connection:
+            connection.execute(column.table.delete())
+        assert sweep(database, served).contents == 1
+    assert not store.has(DIGEST)
