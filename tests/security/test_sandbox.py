@@ -180,6 +180,40 @@ def test_a_readable_folder_that_holds_the_data_directory_hides_it(tmp_path: Path
     assert not (data / "x").exists()
 
 
+@given(depth=st.integers(0, 2), by_link=st.booleans(), named=st.sampled_from(
+    ["above", "a link to above", "it", "a link to it", "a file of it"]
+), beside=st.booleans())  # fmt: skip
+@settings(max_examples=12, deadline=None)
+def test_the_data_directory_is_hidden_whatever_leads_to_it(
+    depth: int, by_link: bool, named: str, beside: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(os.path.realpath(folder))
+        above = root / "above"
+        data = above.joinpath(*"ab"[:depth], "data")
+        data.mkdir(parents=True)
+        (data / "keys.json").write_text(SECRET)
+        links = {"data": data, "link": data, "up": above}
+        for name, target in links.items():
+            (root / name).symlink_to(target)
+        paths = {
+            "above": above, "a link to above": root / "up", "it": data, "a link to it": root / "link",
+            "a file of it": root / "link" / "keys.json",
+        }  # fmt: skip
+        inner = data.relative_to(above)
+        tries = [data, root / "link", root / "up" / inner, Path(f"/.conductor-mock/machine{data}")]
+        command = (
+            "cat " + " ".join(f"{path}/keys.json" for path in tries) + "; find / -name keys.json; echo ran"
+        )
+        files = {f"{paths[named]}/new/x": b"own"} if beside and named != "a file of it" else {}
+        wanted = Sandbox(readable=(str(paths[named]),))
+        _, lines = said(ordered(root / "data" if by_link else data, command, files, wanted=wanted))
+
+    assert lines[-1] == "ran"
+    assert SECRET not in " ".join(lines)
+    assert not [line for line in lines if line.endswith("/keys.json") and line.startswith("/")]
+
+
 PLACES = st.sampled_from([
     "/", "/proj", "/tmp", "/home/somebody", "/usr", "/usr/local", "/usr/bin", "/usr/lib", "/usr/nowhere/deep", "/opt",
     "/bin", "/lib", "/lib64", "/etc", "/etc/fonts", "/etc/ssl", "/var/tmp", "/root", sys.prefix, f"{sys.prefix}/bin",

@@ -46,7 +46,7 @@ NETWORK_SETTINGS = ("gai.conf", "protocols", "resolv.conf", "services")
 TAKEN = ("dev", "proc", INSIDE[1:])
 """Folders of the root that are the sandbox's own."""
 
-KERNEL = ("sys", "fs", "irq", "bus", "acpi", "scsi", "sysrq-trigger", "mtrr")
+KERNEL = ("sys", "fs", "irq", "bus", "acpi", "scsi", "pressure", "sysrq-trigger", "mtrr")
 """Of /proc: settings of the kernel, which root may change without any right but being root."""
 
 MOST_NAMES = 2500
@@ -137,9 +137,8 @@ def arguments(order: Order, sandbox: Sandbox) -> list[str]:
         *("--ro-bind", f"{order.folder}/command.sh", SCRIPT),
     ]
     machine = _machine(sandbox, job, f"{order.folder}/{POSIX_FOLDER}", data)
-    hidden = _hidden(sandbox, data)
     return [
-        bwrap, *_isolation(sandbox), *whole, *machine, *hidden, *_own(), *private, *_closed(),
+        bwrap, *_isolation(sandbox), *whole, *machine, *_own(), *private, *_closed(),
         "--chdir", HOME, "--", "/bin/sh", SCRIPT,
     ]  # fmt: skip
 
@@ -169,10 +168,11 @@ def _closed() -> list[str]:
     return ["--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def _readable(sandbox: Sandbox) -> list[str]:
-    """The paths of this machine that a task can read, none below another one."""
+def _readable(sandbox: Sandbox, data: str) -> list[str]:
+    """The paths of this machine that a task can read, none below another one. What lies in `data` cannot be named."""
     settings = (*SETTINGS, *(NETWORK_SETTINGS if sandbox.network else ()))
-    found = [*PROGRAMS, *(f"/etc/{name}" for name in settings), *_python(), *sandbox.readable]
+    named = (path for path in sandbox.readable if not (data and _is_below(os.path.realpath(path), data)))
+    found = [*PROGRAMS, *(f"/etc/{name}" for name in settings), *_python(), *named]
     kept: list[str] = []
     for path in sorted(dict.fromkeys(map(os.path.normpath, found))):
         if os.path.exists(path) and not any(_is_below(path, above) for above in kept):  # noqa: PTH110 - a text
@@ -193,7 +193,8 @@ def _machine(sandbox: Sandbox, job: _Node, files: str, data: str = "") -> list[s
     """The machine's paths, read-only; those in which a job's path lies are made anew."""
     made: list[str] = []
     room = MOST_NAMES
-    for path in _readable(sandbox):
+    data = data and os.path.realpath(data)  # links lead to it, and it may be named by one
+    for path in _readable(sandbox, data):
         names = path.split("/")[1:]
         node = job.find(names)
         if job.ends_above(names) or (node is not None and not os.path.isdir(path)):  # noqa: PTH112 - a text
@@ -201,11 +202,11 @@ def _machine(sandbox: Sandbox, job: _Node, files: str, data: str = "") -> list[s
         if node is None and os.path.islink(path) and len(names) == 1:  # noqa: PTH114 - a text
             made += ["--symlink", os.readlink(path), path]  # noqa: PTH115 - as it is
         elif node is None:
-            made += ["--ro-bind", path, path]
+            made += _shown(path, path, data)
         elif node.is_whole:
             made += _bind(f"{files}{path}", path)
         else:
-            made += ["--ro-bind", path, f"{_MACHINE}{path}"]
+            made += _shown(path, f"{_MACHINE}{path}", data)
             merged = ["--tmpfs", path, *_merged(path, node, files)]
             room -= merged.count("--symlink")
             if room < 0:
@@ -230,11 +231,13 @@ def _merged(path: str, node: _Node, files: str) -> Iterator[str]:
             yield from _merged(inner, child, files)
 
 
-def _hidden(sandbox: Sandbox, data: str) -> list[str]:
-    """The data directory, where a readable folder holds it: keys lie in it."""
-    if any(_is_below(data, path) for path in _readable(sandbox)):
-        return ["--tmpfs", data, "--remount-ro", data]
-    return []
+def _shown(path: str, inside: str, data: str) -> Iterator[str]:
+    """A path of the machine to be read at `inside`; where the data directory lies in it, nothing is: it holds keys."""
+    yield from ("--ro-bind", path, inside)
+    real = os.path.realpath(path)
+    if data and _is_below(data, real):
+        hidden = os.path.normpath(f"{inside}/{os.path.relpath(data, real)}")
+        yield from ("--tmpfs", hidden, "--remount-ro", hidden)
 
 
 def _job(order: Order) -> _Node:
