@@ -19,7 +19,12 @@ from mkdocs.structure.pages import Page
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-RENAMED: Mapping[str, str] = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
+RENAMED: Mapping[str, str] = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "examples/submitter/README.md": "tutorial/example.md",
+    "contracts/conductor_contracts/interactions/README.md": "reference/interactions.md",
+}
 """Pages from outside of this folder, and what they are called in the site."""
 TITLES: Mapping[str, str] = {
     "tutorial": "Tutorial",
@@ -76,6 +81,9 @@ def navigation() -> list[Any]:
             folders.setdefault(folder, []).append(name.as_posix())
         else:
             rest.append(name.as_posix())
+    for name in RENAMED.values():
+        if "/" in name:
+            folders.setdefault(PurePosixPath(name).parts[0], []).append(name)
     sections = [
         {
             TITLES.get(name, name.replace("-", " ").capitalize()): sorted(

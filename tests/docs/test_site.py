@@ -93,7 +93,11 @@ def test_every_document_is_a_page_that_the_first_one_leads_to(site: Path) -> Non
             seen.add(page)
             ahead += [meant[0] for link in Links(page).leads if (meant := here(page, link))]
 
-    wanted = {site / Path(hooks.uri(document)).with_suffix(".html") for document in DOCUMENTS}
+    names = (Path(hooks.uri(document)) for document in DOCUMENTS)
+    wanted = {
+        site / (name.with_name("index") if name.stem == "README" else name).with_suffix(".html")
+        for name in names
+    }
     assert wanted - seen == set()
 
 
