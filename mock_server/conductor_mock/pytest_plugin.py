@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 try:
     import pytest
@@ -15,6 +15,8 @@ except ModuleNotFoundError as error:  # pragma: no cover - nobody loads plug-ins
 if TYPE_CHECKING:
     from conductor_mock.testkit import Fake
     from conductor_mock.testkit.places import Place
+
+T = TypeVar("T")
 
 MARK = "conductor_mock"
 ALLOWANCES = ("allow_unused", "allow_invalid", "allow_warnings")
@@ -84,7 +86,7 @@ def _conductor_mock_server(request: pytest.FixtureRequest) -> Iterator[Place]:
 def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
     """A fake service on a socket, in an account of this test's own; variables and home of this process point at it."""
     from conductor_mock.testkit.beginning import OF_AN_ACCOUNT, Beginning
-    from conductor_mock.testkit.mocking import settings_of
+    from conductor_mock.testkit.given import settings_of
     from conductor_mock.testkit.places import listening
     from conductor_mock.testkit.serving import account_of
 
@@ -93,10 +95,13 @@ def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
     somewhere = request.config.getoption("--conductor-mock-url")
     if somewhere:  # where time may pass
         own.setdefault("speed", 0)
-    beginning = Beginning.of(own)
     if not options:
         place = request.getfixturevalue("_conductor_mock_server")
-        yield from _given(request, account_of(place, beginning, vendor_waits=vendor_waits), allowed)
+
+        def opened(stack: ExitStack) -> Fake:
+            return stack.enter_context(account_of(place, Beginning.of(own), vendor_waits=vendor_waits))
+
+        yield from _given(request, opened, allowed)
         return
     if somewhere:
         pytest.fail(
@@ -104,8 +109,12 @@ def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
             "--conductor-mock-url is not to be given; deselect the test, or use conductor_in_process",
             pytrace=False,
         )
-    with listening(settings_of(options)) as place:
-        yield from _given(request, account_of(place, beginning, vendor_waits=vendor_waits), allowed)
+
+    def opened_alone(stack: ExitStack) -> Fake:
+        place = stack.enter_context(listening(settings_of(options)))
+        return stack.enter_context(account_of(place, Beginning.of(own), vendor_waits=vendor_waits))
+
+    yield from _given(request, opened_alone, allowed)
 
 
 @pytest.fixture
@@ -114,12 +123,14 @@ def conductor_in_process(request: pytest.FixtureRequest) -> Iterator[Fake]:
     from conductor_mock.testkit.mocking import opened
 
     options, allowed, vendor_waits = _options(request)
-    yield from _given(request, opened(options, vendor_waits=vendor_waits), allowed)
+    yield from _given(
+        request, lambda stack: stack.enter_context(opened(options, vendor_waits=vendor_waits)), allowed
+    )
 
 
 def _options(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bool], bool]:
     """What the markers of a test say, the nearest last: settings, allowances, whether the vendor's client waits."""
-    from conductor_mock.testkit.mocking import settings_of
+    from conductor_mock.testkit.given import settings_of
 
     options: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers(MARK))):
@@ -128,20 +139,31 @@ def _options(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, 
         options.update(mark.kwargs)
     allowed = {name: bool(options.pop(name, False)) for name in ALLOWANCES}
     waits = bool(options.pop(VENDOR_WAITS, False))
-    try:
-        settings_of(options, *ALLOWANCES, VENDOR_WAITS)
-    except TypeError as error:
-        pytest.fail(f"the marker {MARK} of {request.node.name}: {error}", pytrace=False)
+    _told(request, lambda: settings_of(options, *ALLOWANCES, VENDOR_WAITS))
     return options, allowed, waits
 
 
+def _told(request: pytest.FixtureRequest, what: Callable[[], T]) -> T:
+    """Do what the marker of a test asks for; where that cannot be, the test fails with a sentence and no traceback."""
+    from conductor_mock.testkit.control import ControlError
+
+    try:
+        return what()
+    except (TypeError, ValueError, OSError, ControlError) as error:
+        if request.node.get_closest_marker(MARK) is None:
+            raise
+        reason = str(error)
+    pytest.fail(f"the marker {MARK} of {request.node.name}: {reason}", pytrace=False)
+
+
 def _given(
-    request: pytest.FixtureRequest, opened: AbstractContextManager[Fake], allowed: dict[str, bool]
+    request: pytest.FixtureRequest, opened: Callable[[ExitStack], Fake], allowed: dict[str, bool]
 ) -> Iterator[Fake]:
     """A fake for a test, which fails at its end for what it left, unless it has failed already."""
     __tracebackhide__ = True
     node = request.node
-    with opened as fake:
+    with ExitStack() as stack:
+        fake = _told(request, lambda: opened(stack))
         fakes = node.stash.setdefault(FAKES, [])
         fakes.append(fake)
         try:

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,8 +20,11 @@ from conductor.lib.conductor_submit import Submit
 from conductor.lib.exceptions import NotEndedError, RefusedError, TryAgainError
 from conductor.lib.logs import follow_log
 from conductor.lib.waiting import wait_for_jobs
+from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.inprocess import in_process
+from conductor_mock.settings import Settings
 from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, NearMiss, mock_conductor
+from conductor_mock.testkit.given import body_condition, settings_of
 from support.farm import job as arguments
 from support.farm import without_explanation
 from support.testkit import JOB, submit
@@ -93,6 +97,58 @@ def test_what_cannot_be_meant_is_said_with_what_was_meant(fake: Fake) -> None:
         fake.job("00007")
     with pytest.raises(TypeError, match="did you mean 'speed'"):
         mock_conductor(speeed=1)
+    with pytest.raises(TypeError, match=r"one at a time, not \['jobs\.create'\]"):
+        fake.faults.add(["jobs.create"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no such catalogue"):
+        fake.catalog.replace("no such catalogue")
+    jid = submit()
+    with pytest.raises(AssertionError, match="projct: expected 'a', has none; did you mean 'project'"):
+        fake.assert_job(jid, projct="a")
+
+
+WRONG = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.none(),
+    st.binary(),
+    st.lists(st.text(), max_size=2),
+)
+
+
+@given(setting=st.sampled_from(fields(Settings)), value=WRONG)
+def test_a_setting_of_another_type_is_named_with_what_it_may_be(setting: Field[Any], value: object) -> None:
+    default = getattr(Settings(), setting.name)
+    try:
+        taken = settings_of({setting.name: value})
+    except TypeError as error:
+        assert str(error).startswith(f"{setting.name} must be ")  # noqa: PT017 - both ways are looked at
+        assert type(value) is not type(default)
+    else:
+        assert getattr(taken, setting.name) == value or value != value
+        assert isinstance(default, bool) <= isinstance(value, bool)
+
+
+@given(
+    body=st.one_of(WRONG, st.dictionaries(st.text(), st.text(), max_size=2), st.tuples(st.integers(), WRONG))
+)
+def test_a_condition_on_a_body_that_is_no_pair_is_said_to_be_none(body: Any) -> None:
+    try:
+        pair = body_condition(body)
+    except ValueError as error:
+        assert "such as ('/project', 'default')" in str(error)  # noqa: PT017 - both ways are looked at
+    else:
+        assert [pair["pointer"], pair["value"]] == list(body)
+
+
+def test_jobs_tasks_and_frames_are_named_by_text_or_number(fake: Fake) -> None:
+    rule = fake.outcomes.add("failed", jid=1, tid=0)
+    jid = submit()
+    fake.clock.until(1)
+    assert fake.job(1) == fake.job("1") == fake.job(jid)
+    fake.assert_job(1, status="failed")
+    assert rule.consumed == 1
 
 
 def test_a_fault_counts_what_it_saw_and_did(fake: Fake) -> None:
@@ -168,6 +224,9 @@ def test_the_catalogue_is_looked_at_replaced_and_given_back(fake: Fake) -> None:
     assert [project["name"] for project in fake.catalog.projects] == ["batman"]
     assert fake.catalog.packages
     assert fake.catalog.instance_types
+    fake.catalog.replace("aws")
+    assert fake.catalog.document == named_catalog("aws").to_document()
+    fake.catalog.replace({"projects": own})
     with pytest.raises(ControlError, match="the catalogue was not taken"):
         fake.catalog.replace({"projects": 7})
     fake.catalog.replace(None)

@@ -74,6 +74,19 @@ def test_misspelt(conductor_mock):
 def test_by_place(conductor_in_process):
     pass
 
+@pytest.mark.conductor_mock(speed="fast")
+def test_type(conductor_in_process):
+    pass
+
+@pytest.mark.conductor_mock(fleet=-1)
+def test_range(conductor_mock):
+    pass
+
+@pytest.mark.conductor_mock(catalog="no such catalogue")
+@pytest.mark.parametrize("name", ["conductor_mock", "conductor_in_process"])
+def test_catalogue(name, request):
+    request.getfixturevalue(name)
+
 @pytest.mark.conductor_mock(seed=7, speed=10, provider="s3")
 class TestOptionsOfAnAccount:
     def test_on_the_socket(self, conductor_mock, request):
@@ -147,7 +160,7 @@ def reported(shown: str, name: str) -> str:
 def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Path) -> None:
     finished = run_suite(tmp_path, SUITE, "--conductor-mock-artifacts", "evidence")
     shown = finished.stdout
-    assert "2 failed, 15 passed, 7 errors" in shown, shown + finished.stderr
+    assert "4 failed, 15 passed, 9 errors" in shown, shown + finished.stderr
     for expected in (
         r"never used: fault \d+ \(status for jobs\.list\): 0 seen, 0 consumed",
         r"never used: outcome failed for frames '7': 0 seen, 0 consumed",
@@ -157,8 +170,15 @@ def test_the_fixtures_give_a_fake_and_fail_a_test_for_what_it_left(tmp_path: Pat
         r"there is 1 invalid request:\n    no operation \(GET /api/v1/jobz\): 404",
         r"there is no option 'allow_unusd'; did you mean 'allow_unused'\?",
         r"takes options by name only, not 'strict'",
+        r"the marker conductor_mock of test_type: speed must be a number or None, not 'fast'",
+        r"the marker conductor_mock of test_range: .*fleet must be 0 or more, got -1",
+        r"the marker conductor_mock of test_catalogue\[conductor_mock\]: .*no such catalogue",
+        r"the marker conductor_mock of test_catalogue\[conductor_in_process\]: .*no such catalogue",
     ):
         assert re.search(expected, shown), expected
+    for name in ("test_misspelt", "test_type", "test_range", "test_catalogue[conductor_mock]"):
+        assert "Traceback" not in reported(shown, name)
+        assert ".py:" not in reported(shown, name)
     for name in ("test_fails_beside_what_it_left", "test_fails_on_a_socket"):
         assert "jobs.create (POST /jobs/): 201" in reported(shown, name)
     assert "never used" not in reported(shown, "test_fails_beside_what_it_left")

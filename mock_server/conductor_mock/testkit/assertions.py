@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from conductor_contracts.problems import count
+from conductor_contracts.problems import count, nearest
 from conductor_mock.testkit.named_paths import is_below, is_something, local_paths, with_slashes
 from conductor_mock.testkit.outcomes import Outcomes
 from conductor_mock.testkit.steering import Faults
@@ -27,7 +27,7 @@ class Assertions(ABC):
         """Every job, oldest first."""
 
     @abstractmethod
-    def job(self, jid: str) -> Job:
+    def job(self, jid: str | int) -> Job:
         """One job."""
 
     @property
@@ -133,7 +133,7 @@ class Assertions(ABC):
                 f"wanted {wanted}: {count(len(made), 'submission')} became {_list(jobs)};\n{_lines(map(str, asked))}"
             )
 
-    def assert_job(self, jid: str, **expected: Any) -> None:
+    def assert_job(self, jid: str | int, **expected: Any) -> None:
         """A job has this `status`, and these fields in its payload. Objects may have more than is expected."""
         __tracebackhide__ = True
         job = self.job(jid)
@@ -141,7 +141,7 @@ class Assertions(ABC):
         wrong = [
             f"{name}: expected {value!r}, has {has[name]!r}"
             if name in has
-            else f"{name}: expected {value!r}, has none"
+            else f"{name}: expected {value!r}, has none{_meant(name, has)}"
             for name, value in expected.items()
             if name not in has or not _fits(value, has[name])
         ]
@@ -189,6 +189,11 @@ def _are(number: int, noun: str) -> str:
 
 def _several(paths: Iterable[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    meant = nearest(name, list(known))
+    return "" if meant is None else f"; did you mean {meant!r}?"
 
 
 def _fits(expected: Any, found: Any) -> bool:

@@ -32,7 +32,7 @@ class Beginning:
         return cls(
             speed=settings.get("speed"),
             options={name: settings[name] for name in NAMES_OF_OPTIONS if settings.get(name) is not None},
-            catalog=None if catalog is None else _document(catalog),
+            catalog=None if catalog is None else catalog_document(catalog),
         )
 
     def apply(self, control: Control) -> None:
@@ -45,8 +45,8 @@ class Beginning:
             control.ask("PUT", "catalog", dict(self.catalog))
 
 
-def _document(catalog: Any) -> Mapping[str, Any]:
-    """A catalogue by the name of a shipped one, of a file, or as it is."""
+def catalog_document(catalog: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
+    """A catalogue by the name of a shipped one, of a file, or as it is. Raises CatalogError."""
     if isinstance(catalog, Mapping):
         return catalog
     if str(catalog) in SHIPPED:

@@ -13,9 +13,10 @@ from conductor_mock.serving.environment import API_KEY, environment_of, removed
 from conductor_mock.testkit.assertions import Assertions
 from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.control import Control
+from conductor_mock.testkit.given import known_operation
 from conductor_mock.testkit.outcomes import Outcomes
 from conductor_mock.testkit.places import Place
-from conductor_mock.testkit.steering import Catalog, Clock, Faults, Options, known_operation
+from conductor_mock.testkit.steering import Catalog, Clock, Faults, Options
 from conductor_mock.testkit.surroundings import variables
 from conductor_mock.testkit.values import Account, Content, File, Job, Mail, Request
 from conductor_mock.testkit.waits import Waits
@@ -67,7 +68,7 @@ class Fake(Assertions):
         """Every job, oldest first."""
         return [Job.of(record) for record in self._control.ask("GET", "jobs")["jobs"]]
 
-    def job(self, jid: str) -> Job:
+    def job(self, jid: str | int) -> Job:
         """One job. Raises ControlError where there is none of that id."""
         return Job.of(self._control.ask("GET", f"jobs/{jid}"))
 

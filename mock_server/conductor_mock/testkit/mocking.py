@@ -7,16 +7,14 @@ import inspect
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import fields
 from typing import Any, TypeVar, cast, overload
 
-from conductor_contracts.problems import advice
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.environment import removed
-from conductor_mock.settings import Settings
 from conductor_mock.testkit import vendor
 from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.fake import Fake
+from conductor_mock.testkit.given import settings_of
 from conductor_mock.testkit.places import InMemory
 from conductor_mock.testkit.surroundings import home, variables
 from conductor_mock.testkit.values import Account
@@ -47,7 +45,7 @@ def mock_conductor(decorated: Any = None, /, **settings: Any) -> Any:
     empty folder; afterwards all is as before. It decorates functions, async functions, and classes, of which every
     method that begins with `test` has a fake of its own. A function with a parameter `fake` is given it by that name.
     `settings` are those of `conductor_mock.settings.Settings`, where `catalog` may be a document too, and
-    `vendor_waits` (`vendor`); TypeError for any other.
+    `vendor_waits` (`vendor`); TypeError for any other, and for a value of another type.
     What is returned can be used again, and nested.
     """
     mock = Mock(settings, vendor_waits=bool(settings.pop("vendor_waits", False)))
@@ -137,12 +135,3 @@ def pointed_at(fake: Fake, *, vendor_waits: bool = False) -> Iterator[None]:
     ):
         vendor.refresh()
         yield
-
-
-def settings_of(options: Mapping[str, Any], *more: str) -> Settings:
-    """The settings of these names. Raises TypeError for another, with what was probably meant of them and `more`."""
-    known = [one.name for one in fields(Settings)]
-    for name in options:
-        if name not in known:
-            raise TypeError(f"there is no option {name!r}{advice(name, [*known, *more])}")
-    return Settings(**options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.testkit.control import Control
+from conductor_mock.testkit.given import text_of_numbers
 from conductor_mock.testkit.values import OutcomeRule
 
 
@@ -37,11 +38,15 @@ class Outcomes:
     ) -> AskedOutcome:
         """Let tasks that fit `match` (`jid`, `tid`, `frames`, `title`, ...) go so: one outcome, or one per attempt.
 
-        `duration` is in simulated seconds. Rules added later come first. Raises ControlError for what cannot be meant.
+        Jobs, tasks and frames are text or whole numbers. `duration` is in simulated seconds.
+        Rules added later come first. Raises ControlError for what cannot be meant.
         """
         given = outcome if outcome is None or isinstance(outcome, str) else list(outcome)
         more = {"outcome": given, "duration": duration, "exit_code": exit_code}
-        rule = {"match": match, **{name: value for name, value in more.items() if value is not None}}
+        rule = {
+            "match": text_of_numbers(match),
+            **{name: value for name, value in more.items() if value is not None},
+        }
         for counted, counts in self._with_counts():
             counted.before += counts["attempts"] - counted.since
         self._control.ask("POST", "outcomes", rule)

@@ -8,7 +8,8 @@ from typing import Any
 
 from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.fake import Fake
-from conductor_mock.testkit.mocking import new_account, pointed_at, settings_of
+from conductor_mock.testkit.given import settings_of
+from conductor_mock.testkit.mocking import new_account, pointed_at
 from conductor_mock.testkit.places import Place, listening
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from conductor_contracts.contract import load as load_contract
-from conductor_contracts.problems import advice
+from conductor_mock.testkit.beginning import catalog_document
 from conductor_mock.testkit.control import Control
+from conductor_mock.testkit.given import body_condition, known_operation, text_of_numbers
 from conductor_mock.testkit.values import AccountOptions, FaultRule
 
 
@@ -41,9 +42,9 @@ class Clock:
         """Until nothing is due any more."""
         self._move(until="idle")
 
-    def until(self, jid: str) -> None:
+    def until(self, jid: str | int) -> None:
         """Until a job has ended, or cannot go on by itself."""
-        self._move(until={"job": jid})
+        self._move(until={"job": text_of_numbers(jid)})
 
     def _move(self, **body: Any) -> None:
         self._control.ask("POST", "clock", body)
@@ -75,12 +76,12 @@ class Faults:
         Of those behind `skip` each `every`-th is chosen, and gets it with a `probability` (0 to 1, drawn with `seed`),
         before `until` (ISO 8601, of the account's clock), from byte `from_byte` on. `body` is a JSON pointer and the
         value that the request's JSON must have there. `options` are those of the kind. All of it is in
-        docs/reference/server.md#faults. Raises ValueError for an operation that the contract does not have,
-        ControlError for what else cannot be meant.
+        docs/reference/server.md#faults. Raises ValueError for an operation that the contract does not have and a
+        `body` that is no such pair, ControlError for what else cannot be meant.
         """
         match: dict[str, Any] = {} if operation is None else {"operation": known_operation(operation)}
         if body is not None:
-            match["body"] = {"pointer": body[0], "value": body[1]}
+            match["body"] = body_condition(body)
         conditions = {
             "every": every,
             "probability": probability,
@@ -193,18 +194,12 @@ class Catalog:
         """The machines, as instance_types.list answers them."""
         return list(self.document["instance_types"])
 
-    def replace(self, document: Mapping[str, Any] | None) -> tuple[str, ...]:
-        """Give the account a catalogue of its own; what is left out is the server's, None is no catalogue of its own.
+    def replace(self, document: Mapping[str, Any] | str | Path | None) -> tuple[str, ...]:
+        """Give the account a catalogue of its own: a document, the name of a shipped one, or a file.
 
-        Answers what clients will pass over in it. Raises ControlError that says what is wrong with it.
+        What a document leaves out is the server's, None is no catalogue of its own. Answers what clients will pass
+        over in it. Raises ControlError that says what is wrong with it, CatalogError for a file that cannot be read.
         """
-        taken = self._control.ask("PUT", "catalog", None if document is None else dict(document))
+        given = None if document is None else dict(catalog_document(document))
+        taken = self._control.ask("PUT", "catalog", given)
         return tuple(taken["warnings"])
-
-
-def known_operation(name: str) -> str:
-    """An operation id of the contract. Raises ValueError with the one that was probably meant."""
-    known: Sequence[str] = list(load_contract().operations)
-    if name in known:
-        return name
-    raise ValueError(f"the contract has no operation {name!r}{advice(name, known)}")
