@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from typing import Any
@@ -17,7 +18,8 @@ from conductor_contracts.contract import load
 from conductor_contracts.redaction import Redactor
 
 MAX_BODY = 64 << 20
-"""Bytes of a body that are passed on and read; of an upload nothing is kept but that it was."""
+"""Bytes of a body that are passed on and read, either way; of an upload nothing is kept but that it was."""
+CHUNK_BYTES = 64 << 10
 TIMEOUT_S = 300.0
 _OF_THE_CONNECTION = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host", "upgrade"}
@@ -76,18 +78,17 @@ def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServ
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > MAX_BODY or "Transfer-Encoding" in self.headers:
-                self._answer(413, {}, b"")
-                self.close_connection = True
+            refusal = _refusal(self.path, self.headers)
+            if refusal:
+                self._refuse(*refusal)
+                self.close_connection = True  # nobody knows where the next request begins
                 return
-            sent = self.rfile.read(length)
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {
                 name: text for name, text in self.headers.items() if name.lower() not in _OF_THE_CONNECTION
             }
             try:
-                with requests.Session() as session:
-                    session.trust_env = urlsplit(base).hostname not in ("127.0.0.1", "localhost")
+                with _session() as session:
                     answer = session.request(
                         self.command,
                         base + self.path,
@@ -95,40 +96,94 @@ def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServ
                         data=sent,
                         timeout=TIMEOUT_S,
                         allow_redirects=False,
+                        stream=True,
+                        proxies=_proxies(base),
                     )
+                    content = _content(answer)
             except requests.RequestException as error:
-                message = {
-                    "status": "error",
-                    "message": f"upstream gave no answer ({type(error).__name__})",
-                    "errors": [],
-                }
-                self._answer(502, {"Content-Type": "application/json"}, json.dumps(message).encode())
+                self._refuse(502, f"upstream gave no answer ({type(error).__name__})")
+                return
+            if content is None:
+                self._refuse(502, f"upstream answered more than {MAX_BODY} bytes, which is not passed on")
                 return
             recorder.add(
-                _exchange(self.command, self.path, sent, answer.status_code, answer.content),
+                _exchange(self.command, self.path, sent, answer.status_code, content),
                 self.headers.get("Authorization", ""),
             )
-            self._answer(answer.status_code, answer.headers, answer.content)
+            self._answer(answer.status_code, answer.raw.headers.items(), content)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = pass_on
 
-        def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        def _refuse(self, status: int, message: str) -> None:
+            body = json.dumps({"status": "error", "message": message, "errors": []}).encode()
+            self._answer(status, [("Content-Type", "application/json")], body)
+
+        def _answer(self, status: int, headers: Iterable[tuple[str, str]], content: bytes) -> None:
+            is_head, length = self.command == "HEAD", str(len(content))
             self.send_response_only(status)
-            for name, text in headers.items():
+            for name, text in headers:
                 if name.lower() not in _OF_THE_CONNECTION:
                     self.send_header(name, text)
-            if status != 204:
-                self.send_header("Content-Length", str(len(content)))
+                elif is_head and name.lower() == "content-length":
+                    length = text  # of what a GET would have
+            if status not in (204, 304):
+                self.send_header("Content-Length", length)
             self.end_headers()
-            if self.command != "HEAD":
+            if not is_head:
                 self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: a request line may hold a secret."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    return server
+    return _Server(("127.0.0.1", port), Handler)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that went away: what was under way may hold a secret."""
+
+
+def _refusal(target: str, headers: Message) -> tuple[int, str] | None:
+    """The status and reason why a request is not passed on; None if it is."""
+    length = headers.get("Content-Length") or "0"
+    if not target.startswith("/"):
+        return 400, "a request is passed on for a path that begins with / only"
+    if "Transfer-Encoding" in headers:
+        return 411, "a body without a length is not passed on; send it with Content-Length"
+    if not (length.isascii() and length.isdigit()):
+        return 400, "the Content-Length is no number"
+    if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
+        return 413, f"a body of more than {MAX_BODY} bytes is not passed on"
+    return None
+
+
+def _session() -> requests.Session:
+    """A session that finds proxies and authorities as others do, but adds no password: the client's token goes."""
+    session = requests.Session()
+    session.auth = _as_it_is
+    return session
+
+
+def _proxies(base: str) -> dict[str, str]:
+    """No proxies to this machine, where none of the environment leads; else those of the environment."""
+    is_here = urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
+    return {"http": "", "https": ""} if is_here else {}
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _content(answer: requests.Response) -> bytes | None:
+    """The body of an answer, None where it is longer than is passed on."""
+    content = bytearray()
+    for piece in answer.iter_content(CHUNK_BYTES):
+        content += piece
+        if len(content) > MAX_BODY:
+            return None
+    return bytes(content)
 
 
 def _exchange(method: str, target: str, sent: bytes, status: int, content: bytes) -> Exchange:

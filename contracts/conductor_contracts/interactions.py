@@ -137,6 +137,11 @@ def parse_interactions(text: str, where: str) -> list[Interaction]:
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except yaml.YAMLError as error:
         raise InteractionError(f"{where}: {error}") from error
+    return interactions_of(document, where)
+
+
+def interactions_of(document: Any, where: str) -> list[Interaction]:
+    """The interactions of one file that was read; ``where`` names it in errors. Raises InteractionError."""
     problems = problems_of("interactions", document)
     if problems:
         raise InteractionError(f"{where}: {'; '.join(map(str, problems))}")

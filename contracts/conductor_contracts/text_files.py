@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+
+T = TypeVar("T")
 
 # The longer mark first: that of UTF-32 begins as that of UTF-16 does.
 _MARKS = (
@@ -64,8 +67,17 @@ def parse_yaml(text: str) -> Any:
 
     Also for a name that an object has twice, and for an object that holds itself.
     """
+    return _parsed(lambda: yaml.load(text, Loader=_loader()))  # noqa: S506 - a safe loader
+
+
+def parse_yaml_documents(text: str) -> list[Any]:
+    """What each document of a YAML text holds. Raises TextFileError as `parse_yaml` does."""
+    return _parsed(lambda: list(yaml.load_all(text, Loader=_loader())))
+
+
+def _parsed(parse: Callable[[], T]) -> T:
     try:
-        return yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
+        return parse()
     except RecursionError:
         raise TextFileError("is nested too deeply") from None
     except TextFileError:

@@ -265,8 +265,10 @@ def test_the_commands_drift_and_capture(captured: tuple[str, list[str]], tmp_pat
     told = json.loads(CliRunner().invoke(main, ["drift", str(path), "--json"]).output)
     assert {one["kind"] for one in told} == {STATUS}
 
-    path.write_text("a: [", encoding="utf-8")
-    assert CliRunner().invoke(main, ["drift", str(path)]).exit_code == 2
+    for garbage in ("a: [", "&a [*a]", "a: 2020-99-99", "a: !!binary aGVsbG8=", "", "---\n---"):
+        path.write_text(garbage, encoding="utf-8")
+        refused = CliRunner().invoke(main, ["drift", str(path)])
+        assert (refused.exit_code, str(path) in refused.output) == (2, True), garbage
     path.write_text("operation: jobs.list", encoding="utf-8")
     assert "interactions is required" in CliRunner().invoke(main, ["drift", str(path)]).output
     there = CliRunner().invoke(main, ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(path)])

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import FrameType
+from typing import IO
+from urllib.parse import urlsplit
 
 import click
-import yaml
 
 from conductor_contracts.capture import Recorder, proxy
 from conductor_contracts.drift import drift, never_seen
-from conductor_contracts.interactions import Interaction, InteractionError, parse_interactions
+from conductor_contracts.interactions import Interaction, InteractionError, interactions_of
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
-from conductor_contracts.text_files import TextFileError, read_text
+from conductor_contracts.text_files import TextFileError, parse_yaml_documents, read_text
 
 
 @click.command("capture")
@@ -32,36 +36,62 @@ def capture_command(upstream: str, output: Path, port: int) -> None:
 
     Point a client at the URL that is printed. Secrets, names, addresses and paths are replaced before it is written.
     """
-    if not upstream.startswith(("http://", "https://")):
-        raise click.UsageError(f"--upstream must begin with http:// or https://, got {upstream[:80]!r}")
+    if not _is_origin(upstream):
+        raise click.UsageError(f"--upstream must be http:// or https:// with a host, got {upstream[:80]!r}")
     recorder = Recorder()
     try:
-        with output.open("x", encoding="utf-8") as file:
-            with proxy(upstream, recorder, port) as server:
-                echo(f"export CONDUCTOR_URL=http://127.0.0.1:{server.server_address[1]}")
-                _serve(server.serve_forever)
-            file.write(recorder.interactions())
-    except FileExistsError:
-        raise click.UsageError(f"{output} is there already; name another file") from None
+        server = proxy(upstream, recorder, port)
     except OSError as error:
-        raise click.UsageError(f"{output}, port {port}: {error.strerror or error}") from None
+        raise click.UsageError(f"port {port}: {error.strerror or error}; name another with --port") from None
+    with server, _signals() as ended, _new_file(output) as file:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        echo(f"export CONDUCTOR_URL=http://127.0.0.1:{server.server_address[1]}")
+        while not ended.wait(3600):
+            pass
+        server.shutdown()
+        file.write(recorder.interactions())
 
 
-class _Ended(Exception):
-    """A signal came."""
+def _is_origin(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
-def _serve(forever: object) -> None:
-    """Serve until a signal says that it is enough."""
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[str]]:
+    """A file that was not there, to be written in the block; there is none where the block does not end well."""
+    try:
+        file = path.open("x", encoding="utf-8", errors="backslashreplace")
+    except FileExistsError:
+        raise click.UsageError(f"{path} is there already; name another file") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise click.UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _signals() -> Iterator[Event]:
+    """An event that the first SIGINT or SIGTERM sets; more of them, while the file is written, do no harm."""
+    ended = Event()
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise _Ended
+        ended.set()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        forever()  # type: ignore[operator]
-    except _Ended:
-        return
+        yield ended
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -93,14 +123,16 @@ def drift_command(capture: Path, as_json: bool, unseen: bool) -> None:
 
 def _read(path: Path) -> list[Interaction]:
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        documents = list(yaml.load_all(read_text(path), Loader=loader))
-        return [
+        documents = parse_yaml_documents(read_text(path))
+        found = [
             one
             for number, document in enumerate(documents, start=1)
-            for one in parse_interactions(json.dumps(document), f"{path}, document {number}")
+            for one in interactions_of(document, f"{path}, document {number}")
         ]
-    except (TextFileError, yaml.YAMLError) as error:
-        raise click.UsageError(f"{path} {' '.join(str(error).split())}") from None
-    except (InteractionError, TypeError) as error:
+    except TextFileError as error:
+        raise click.UsageError(f"{path} {error}") from None
+    except InteractionError as error:
         raise click.UsageError(str(error)) from None
+    if not found:
+        raise click.UsageError(f"{path} holds no exchange, so there is nothing to compare")
+    return found
