@@ -117,8 +117,9 @@ class Player:
                 values.update(found)
             except (MatcherError, TemplateError, VerificationError) as error:
                 return [f"{place}: {error}"]
-            except requests.RequestException as error:
-                # Its text may hold the URL, and with it a signature or a secret.
+            except (requests.RequestException, UnicodeError) as error:
+                # Its text may hold the URL, and with it a signature or a secret. UnicodeError: a header or a host
+                # made of what was captured cannot be sent.
                 return [f"{place}: no answer ({type(error).__name__})"]
         return []
 
@@ -146,7 +147,7 @@ class Player:
                 url = f"{self.base_url}/api/oauth_jwt"
                 answer = self.session.get(url, params=query, timeout=TIMEOUT_S, allow_redirects=False)
                 token = answer.json()["access_token"] if answer.status_code == 200 else None
-            except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            except (requests.RequestException, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise VerificationError(
                     f"the token endpoint of {self.base_url} gave no token ({type(error).__name__})"
                 ) from None
@@ -332,9 +333,10 @@ def _reach(body: Any, where: str) -> Any:
 def _claims(token: str) -> dict[str, Any]:
     """The claims of a JWT, unverified, as clients read them."""
     try:
-        middle = token.split(".")[1]
+        token.encode("ascii")  # what a header can carry
+        _, middle, _ = token.split(".")
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    except (IndexError, ValueError):
+    except (ValueError, RecursionError):
         raise VerificationError("the token is not a JWT that clients can read") from None
     if not isinstance(claims, dict):
         raise VerificationError("the claims of the token are not a JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -439,3 +440,42 @@ def test_a_server_passes_its_own_contract_whatever_its_options(
     assert report.ok, str(report)
     assert {one.interaction.requires for one in report.outcomes if one.skipped} == skipped
     assert all(bool(one.skipped) == (one.interaction.requires in skipped) for one in report.outcomes)
+
+
+def _part(value: object) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+DEEP = b"[" * 100_000
+GOOD_CLAIMS = _part({"account": "a"})
+RUBBISH = [
+    DEEP,
+    b"\xff",
+    b"null",
+    b'{"access_token": 5}',
+    *(
+        json.dumps({"access_token": token}).encode()
+        for token in (
+            "",
+            GOOD_CLAIMS,
+            f"a.{GOOD_CLAIMS}",
+            f"a.{GOOD_CLAIMS}.b.c",
+            f"a.{GOOD_CLAIMS}.\N{SNOWMAN}",
+            f"a.{_part(DEEP)}.b",
+            f"a.{_part([1])}.b",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("body", RUBBISH, ids=range(len(RUBBISH)))
+def test_a_token_that_is_none_ends_a_verification_with_a_sentence(body: bytes) -> None:
+    class Session(requests.Session):
+        def request(self, *_: Any, **__: Any) -> requests.Response:
+            answer = requests.Response()
+            answer.status_code, answer._content = 200, body
+            return answer
+
+    with pytest.raises(VerificationError, match="token"):
+        verify("http://conductor.test", ANY_KEY, session=Session())
