@@ -36,6 +36,7 @@ from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.belonging import NotItsDatabaseError, join
 from conductor_mock.store.checker import Checker, Found, check_directory
 from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
 from conductor_mock.store.journal import Journal
@@ -173,6 +174,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             storage = Storage(accounts, contents, objects, wall)
             driver = execution.begin(settings, directory, pool, keys, storage)
         if durable:
+            join(database, directory)
             _sweep_after_a_crash(database, directory)
             resources.callback(_say_clean, directory)
             resources.callback(_take_snapshots, accounts)
@@ -266,8 +268,15 @@ def prune(settings: Settings, *, dry_run: bool) -> Swept:
     with ExitStack() as resources:
         directory = _open_directory(settings, resources)
         url = settings.database_url or of_file(directory / "conductor.db")
+        file = file_of(url)
+        if file is not None and not file.exists():
+            raise DatabaseError(f"there is no {file}: give the --database-url that {directory} was used with")
         # It counts no transactions: what a server is to be told of a lost tail must not be taken back.
-        return sweep(resources.enter_context(Database(url, counts=False)), directory, dry_run=dry_run)
+        database = resources.enter_context(Database(url, counts=False))
+        try:
+            return sweep(database, directory, dry_run=dry_run)
+        except NotItsDatabaseError as error:
+            raise DatabaseError(first_line(error)) from error
 
 
 def check(settings: Settings, *, repair: bool) -> Found:

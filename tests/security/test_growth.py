@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from conductor_mock.cli import main
 from conductor_mock.service import prune
 from conductor_mock.settings import Settings
+from conductor_mock.store.belonging import FILE, NotItsDatabaseError
+from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.sweeper import CLEAN
 from support import security_page
 from support.server import ApiCaller, candidate, md5_of, running
@@ -123,6 +125,47 @@ def test_a_directory_in_use_or_not_there_is_not_pruned(tmp_path: Path) -> None:
     assert said.exit_code == 2
     assert "there is no data directory" in said.output
     assert not (tmp_path / "none").exists()
+
+
+WRONG = ["the url is forgotten", "another one that was used", "it is gone", "a server began a new one"]
+"""What a directory is given for the database that it was used with. One of before has no note of its own, and nothing
+tells it from another one of before that was used."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "is_of_before"),
+    [(wrong, False) for wrong in WRONG] + [(wrong, True) for wrong in WRONG if "used" not in wrong],
+)
+def test_what_the_wrong_database_does_not_refer_to_is_not_taken_away(
+    tmp_path: Path, wrong: str, is_of_before: bool
+) -> None:
+    folder, url = tmp_path / "data", f"sqlite:///{tmp_path}/its.db"
+    with running(data_dir=folder, database_url=url) as fake:
+        fake.caller().upload("/proj/a", b"acknowledged")
+        kept = files(folder, "objects", "parts")
+    given = {"data_dir": folder}
+    if wrong == "another one that was used":
+        given["database_url"] = f"sqlite:///{tmp_path}/other/conductor.db"  # type: ignore[assignment]
+        with running(data_dir=tmp_path / "other") as fake:
+            fake.caller().upload("/proj/b", b"of another")
+    elif wrong == "it is gone":
+        given["database_url"] = url  # type: ignore[assignment]
+        for path in tmp_path.glob("its.db*"):
+            path.unlink()
+    if is_of_before:
+        (folder / FILE).unlink()
+    (folder / CLEAN).unlink()
+    if wrong == "a server began a new one":
+        with running(**given) as fake:  # after a crash
+            fake.caller().upload("/proj/c", b"acknowledged meanwhile")
+            sweeping = fake.service.sweeping
+            assert sweeping is not None
+            with pytest.raises(NotItsDatabaseError):
+                sweeping.sweep()
+    with pytest.raises(DatabaseError, match="--database-url"):
+        prune(Settings(**given), dry_run=False)
+    there = files(folder, "objects", "parts")
+    assert kept.items() <= there.items()
 
 
 @given(

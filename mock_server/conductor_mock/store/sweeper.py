@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS
 from conductor_mock.wire.md5 import from_base64
@@ -43,7 +44,8 @@ class Swept:
 
 
 def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swept:
-    """Remove what nothing refers to, or only count it. Raises OSError, SQLAlchemyError."""
+    """Remove what nothing refers to, or only count it. Raises OSError (NotItsDatabaseError, too), SQLAlchemyError."""
+    check_belongs(database, directory)
     contents = [(path, path.stat().st_size) for _, path in unreferenced(database, directory)]
     parts = list(useless_parts(database, directory))
     swept = Swept(

@@ -8,6 +8,7 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database, first_line
 from conductor_mock.store.parts import Parts, UnknownUploadError
 from conductor_mock.store.sweeper import unreferenced, useless_parts
@@ -51,6 +52,7 @@ class Sweeping:
         What was of no use when it was looked for may be wanted again, so each is asked about once more, under the lock
         of whoever could want it.
         """
+        check_belongs(self._database, self._parts.directory)
         contents = [to_base64(digest) for digest, _ in unreferenced(self._database, self._parts.directory)]
         count = 0
         for start in range(0, len(contents), _CHUNK):
