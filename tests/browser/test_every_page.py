@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
 from browser import axe
 from browser.chromium import PHONE, WIDE, window
 from browser.farms import Farm
-from support.filled import frames
+from support.filled import Filler, frames
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide, light", "phone, dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"),
+    [
+        pytest.param(WIDE, False, id="wide, light"),
+        pytest.param(PHONE, True, id="phone, dark"),
+        pytest.param(WIDE, True, id="wide, dark", marks=pytest.mark.prove),
+        pytest.param(PHONE, False, id="phone, light", marks=pytest.mark.prove),
+    ],
+)
 def test_every_page_can_be_used_by_everybody_and_fits(
     browser: Browser, full_farm: Farm, size: tuple[int, int], dark: bool
 ) -> None:
@@ -37,6 +46,25 @@ def test_every_page_can_be_used_by_everybody_and_fits(
             page.close()
         assert wrong == {}
         assert shown.errors == []
+
+
+def test_the_head_is_a_row_and_else_its_pages_are_the_second_one(browser: Browser, farm: Farm) -> None:
+    """Whatever the accounts are called, and with the bar that a long page is scrolled by."""
+    names = ["a", "W" * 64, "studio of the north, lighting"]
+    for name in names:
+        Filler(farm.url, name, "a key")
+    for width, rows in ((1920, 1), (1280, 1), (1280 - 15, 1), (1100, 2), (900, 2)):
+        with window(browser, farm.url, (width, 900)) as shown:
+            for name in names:
+                page = shown.page(f"/?account={quote(name)}")
+                boxes = page.evaluate(
+                    "[...document.querySelectorAll('.bar .name, .bar [role=search], .bar .account button, .bar nav')]"
+                    ".map((one) => one.getBoundingClientRect()).map((box) => [box.top, box.bottom, box.right])"
+                )
+                assert max(right for _, _, right in boxes) <= width, (width, name)
+                middles = [(top + bottom) / 2 for top, bottom, _ in boxes]
+                assert len({round(middle / 20) for middle in middles}) == rows, (width, name, middles)
+                page.close()
 
 
 def test_every_page_works_without_its_script(browser: Browser, full_farm: Farm) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import io
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from conductor_mock.dashboard import clock, shown, thumbnails
@@ -67,7 +70,12 @@ def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
     caller = fake.newcomer()
     for title, project, owner, priority in (("b", "p", "ann", 1), ("a", "q", "ben", 9), ("c", "p", "ben", 5)):
         caller.submit(
-            job_title=title, project=project, owner=owner, priority=priority, metadata={"shot": title * 4}
+            job_title=title,
+            project=project,
+            owner=owner,
+            priority=priority,
+            location=f"{project}-land",
+            metadata={"shot": title * 4, title: ""},
         )
 
     assert titles(markup(caller, "/")) == ["c", "a", "b"]
@@ -77,6 +85,12 @@ def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
         ({"sort": "priority"}, "acb"),
         ({"project": "p"}, "cb"),
         ({"user": "ben", "sort": "oldest"}, "ac"),
+        ({"location": "p-land"}, "cb"),
+        ({"location": "p"}, ""),
+        ({"metadata": "shot"}, "cab"),
+        ({"metadata": "shot=bbbb"}, "b"),
+        ({"metadata": "shot=b"}, ""),
+        ({"metadata": "a"}, "a"),
         ({"text": "BBBB"}, "b"),
         ({"text": "00002"}, "a"),
         ({"status": "success"}, ""),
@@ -84,6 +98,56 @@ def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
     ):
         assert titles(markup(caller, "/", **query)) == list(expected), query
     assert "None of the 3 jobs fits" in page(caller, "/", status="success")
+
+
+class Options(HTMLParser):
+    """What the lists of a form offer, by the name of each, read as a browser reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offered: dict[str, list[str]] = {}
+        self._of = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("select", "datalist"):
+            self._of = given.get("name") or given.get("id") or ""
+        elif tag == "option":
+            self.offered.setdefault(self._of, []).append(given.get("value") or "")
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8).filter(
+    lambda text: text == text.replace("\u2028", "").replace("\u2029", "")
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(NAMES, NAMES, NAMES, NAMES, NAMES)
+@example(" a", "b  c", "d ", "x=y", "\u202edlog")
+def test_what_the_filter_offers_finds_its_job(
+    fake: Fake, project: str, owner: str, location: str, name: str, value: str
+) -> None:
+    """Names are told to the letter, with their blanks and their marks of direction."""
+    caller = fake.newcomer()
+    submitted = caller.submit(project=project, owner=owner, location=location, metadata={name: value})
+    assert submitted.status == 201, submitted
+    options = Options()
+    options.feed(markup(caller, "/"))
+    assert options.offered["metadata-names"] == [name]
+    queries = [{"metadata": f"{name}={value}"}]
+    for of, given_name in (("project", project), ("user", owner), ("location", location)):
+        assert options.offered[of] == ["", given_name]
+        queries.append({of: given_name})
+    for query in queries:
+        assert len(titles(markup(caller, "/", **query))) == 1, query
+
+
+@pytest.mark.parametrize("digits", ["\u00b2", "\u0661", "-1", "9" * 30, "1e9", ""])
+def test_a_number_of_an_address_that_is_none_is_no_defect(fake: Fake, digits: str) -> None:
+    caller = fake.newcomer()
+    for path, name in (("/faults", "fits"), ("/", "page"), ("/requests", "before")):
+        page(caller, path, **{name: digits})
+    assert caller.get("/clock", query={"account": caller.client_id, "at": digits}).status in (200, 400)
 
 
 def test_a_hundred_jobs_are_a_page_and_the_next_one_keeps_the_filter(fake: Fake) -> None:

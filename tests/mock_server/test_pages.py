@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from conductor_mock.farm.ids import account_id
 from support.server import ORIGIN, ApiCaller, Fake
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "server.md").read_text(encoding="utf-8")
 
 
@@ -230,3 +235,39 @@ def test_every_page_has_a_row_in_the_reference(fake: Fake) -> None:
     rows = {(method or "GET", path) for method, path in re.findall(r"`(?:(POST) )?(/[\w/.]*)`", cells)}
 
     assert rows == {("GET" if "GET" in methods else "POST", path) for path, methods in routes(fake).items()}
+
+
+ADDRESSES = st.lists(st.text(max_size=8), max_size=4).map(lambda parts: "/" + quote("/".join(parts)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ADDRESSES, st.sampled_from(["GET", "POST", "PUT", "DELETE"]))
+@example("/jbos", "GET")
+@example("/jobs/1/2/3/<b>x", "GET")
+@example("/api/v1/project", "GET")
+@example("/_mock/nothing", "GET")
+@example("/usage", "POST")
+def test_an_address_without_a_route_is_a_page_to_a_browser_and_json_to_a_program(
+    fake: Fake, path: str, method: str
+) -> None:
+    with contextlib.suppress(NotFound, MethodNotAllowed):
+        fake.app.url_map.bind("").match(unquote(path), method)
+        return  # what a route answers is another matter
+    as_program = fake.app.test_client().open(path, base_url=ORIGIN, method=method)
+    as_browser = fake.app.test_client().open(
+        path, base_url=ORIGIN, method=method, headers={"Accept": BROWSER}
+    )
+    assert as_browser.status_code == as_program.status_code
+    assert as_program.status_code in (404, 405)
+    assert (as_program.mimetype, as_browser.mimetype) == ("application/json", "text/html")
+    assert as_browser.headers.get("Allow") == as_program.headers.get("Allow")
+    assert "frame-ancestors 'none'" in as_browser.headers["Content-Security-Policy"]
+    (told,) = re.findall(r"<section><p>(.*?)</p>", as_browser.text, re.DOTALL)
+    assert "<" not in told
+    assert html.unescape(told).split() == as_program.get_json()["message"].split()
+
+
+def test_what_an_operation_refuses_is_json_also_to_a_browser(fake: Fake) -> None:
+    for path, status in (("/api/v1/projects/", 401), ("/downloads/00001", 401), ("/_mock/jobs/77777", 404)):
+        answer = fake.app.test_client().get(path, base_url=ORIGIN, headers={"Accept": BROWSER})
+        assert (answer.status_code, answer.mimetype) == (status, "application/json"), path

@@ -40,20 +40,21 @@ log = logging.getLogger(__name__)
 
 def handle_errors(app: Flask) -> None:
     """Let `app` answer every error in the one shape."""
-    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(Refusal, answered)
     app.register_error_handler(HTTPException, _http_error)
     for refused in (OSError, sa.exc.DBAPIError, sqlite3.Error):
         app.register_error_handler(refused, _system_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
     for unreadable in (DamagedLogError, UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
         app.register_error_handler(unreadable, _unreadable_log)
-    app.register_error_handler(NotThereError, lambda error: _refusal(not_found(str(error))))
-    app.register_error_handler(StateForbidsError, lambda error: _refusal(conflict(str(error))))
+    app.register_error_handler(NotThereError, lambda error: answered(not_found(str(error))))
+    app.register_error_handler(StateForbidsError, lambda error: answered(conflict(str(error))))
     app.register_error_handler(InvalidRequestError, _invalid)
     app.register_error_handler(Exception, _defect)
 
 
-def _refusal(error: Refusal) -> Response:
+def answered(error: Refusal) -> Response:
+    """A refusal as JSON."""
     against_contract(error)
     response = jsonify(error.to_json())
     response.status_code = error.status
@@ -63,19 +64,23 @@ def _refusal(error: Refusal) -> Response:
 
 def _invalid(error: InvalidRequestError) -> Response:
     details = [] if error.path is None else [Problem(error.path, str(error))]
-    return _refusal(bad_request(str(error), *details))
+    return answered(bad_request(str(error), *details))
 
 
 def _http_error(error: HTTPException) -> Response:
-    """Refusals of Flask itself, in our shape."""
+    return answered(refusal_of(error))
+
+
+def refusal_of(error: HTTPException) -> Refusal:
+    """What Flask itself refuses, as a refusal of ours; one that fits no route is kept for the journal."""
     if isinstance(error, NotFound):
         methods = methods_of_path()
-        return _refusal(_wrong_method(methods) if methods else _no_such_route())
+        return _wrong_method(methods) if methods else _no_such_route()
     if isinstance(error, MethodNotAllowed):
-        return _refusal(_wrong_method(error.valid_methods or ()))
+        return _wrong_method(error.valid_methods or ())
     if isinstance(error, RequestEntityTooLarge):
-        return _refusal(too_large(service().settings.max_json_bytes))
-    return _refusal(Refusal(error.code or 500, error.description or error.name))
+        return too_large(service().settings.max_json_bytes)
+    return Refusal(error.code or 500, error.description or error.name)
 
 
 def _wrong_method(methods: Iterable[str]) -> Refusal:
@@ -96,26 +101,26 @@ def _no_such_route() -> Refusal:
 def _system_error(error: Exception) -> Response:
     """What the system below refuses, with its reason. What it has no part in is a defect of ours."""
     if isinstance(error, QuotaError):
-        return _refusal(Refusal(507, str(error)))
+        return answered(Refusal(507, str(error)))
     if is_full(error):
-        return _refusal(disk_full())
+        return answered(disk_full())
     why = reason(error)
     if why is None:
         return _defect(error)
     if not is_out_of_files(error):  # the socket's server says that in the log, now and then
         # In a line, not in a traceback: on a broken disk each request would write one.
         log.error("%s %s was refused by the system: %s", request.method, request.path, why)
-    return _refusal(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
+    return answered(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
 
 
 def _unknown_account(_: UnknownAccountError) -> Response:
     """A signed URL of an account that this server's log does not have, though the key is its own."""
-    return _refusal(not_found("the account of this URL does not exist on this server"))
+    return answered(not_found("the account of this URL does not exist on this server"))
 
 
 def _unreadable_log(error: Exception) -> Response:
     log.error("an account cannot be opened: %s", error)
-    return _refusal(unavailable(f"the account cannot be opened: {error}"))
+    return answered(unavailable(f"the account cannot be opened: {error}"))
 
 
 def _defect(error: Exception) -> Response:
@@ -124,4 +129,4 @@ def _defect(error: Exception) -> Response:
     message = (
         f"a defect of conductor-mock: {type(error).__name__}; the server's log tells more. Please report it"
     )
-    return _refusal(Refusal(500, message))
+    return answered(Refusal(500, message))

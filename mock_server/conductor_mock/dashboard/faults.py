@@ -12,7 +12,7 @@ from conductor_mock.control import faults as faults_control
 from conductor_mock.control import outcomes as outcomes_control
 from conductor_mock.control.selection import account_meant, state_to_show
 from conductor_mock.dashboard.forms import back_to, checked, filled_in, number
-from conductor_mock.dashboard.shown import chosen_values, show
+from conductor_mock.dashboard.shown import chosen_number, chosen_values, show
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.options import default_of, meaning_of, schema_of, type_of
@@ -23,7 +23,7 @@ _MATCHED = ("jid", "frames", "title", "project", "owner")
 
 def faults() -> str:
     """The rules with how often each was met and used; `kind` chooses the fault that the form is for."""
-    query = chosen_values("kind", "operation", "fits")
+    query = chosen_values("kind", "operation")
     kind = BY_NAME.get(query.get("kind", ""), KINDS[0])
     rules = service().faults.of(account_meant())
     with state_to_show() as state:
@@ -40,7 +40,7 @@ def faults() -> str:
         options=[_field(option.name, kind) for option in kind.options()],
         operations=sorted(service().contract.operations),
         operation=query.get("operation", ""),
-        fits=int(query["fits"]) if query.get("fits", "").isdigit() and len(query["fits"]) < 10 else None,
+        fits=chosen_number("fits"),
     )
 
 

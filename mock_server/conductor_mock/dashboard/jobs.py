@@ -8,16 +8,18 @@ from typing import Any
 
 from conductor_mock.context import base_url
 from conductor_mock.control.selection import state_to_show
-from conductor_mock.dashboard.shown import chosen_values, money, show, slice_of, span
+from conductor_mock.dashboard.shown import chosen_names, chosen_values, money, show, slice_of, span
 from conductor_mock.farm import billing, tasks
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED, ENDED, JobStatus, TaskStatus
 
-FILTERS = ("status", "project", "user", "text", "sort")
+NAMED = ("project", "user", "location")
+"""Filters that offer names of the jobs."""
+FILTERS = ("status", "metadata", "text", "sort")
 MOST_NAMES = 200
-"""Projects and users that the filter offers."""
+"""Projects, users, locations and names of metadata that the filter offers, of each."""
 ORDER = (
     TaskStatus.REVIEWED,
     TaskStatus.DOWNLOADED,
@@ -79,13 +81,15 @@ class JobRow:
 
 def index() -> str:
     """The jobs that fit the filter, a page of them."""
-    query = chosen_values(*FILTERS)
+    query = {**chosen_names(*NAMED), **chosen_values(*FILTERS)}
     with state_to_show() as state:
         account, total = state.client_id, len(state.jobs)
         found = slice_of(fitting(state, query))
         rows = [row(state, job) for job in found.items]
         projects = _names(job.project for job in state.jobs.values())
         users = _names(job.owner for job in state.jobs.values())
+        locations = _names(job.location for job in state.jobs.values())
+        metadata_names = _names(name for job in state.jobs.values() for name in job.metadata)
     return show(
         "index.html",
         account=account,
@@ -95,6 +99,8 @@ def index() -> str:
         total=total,
         projects=projects,
         users=users,
+        locations=locations,
+        metadata_names=metadata_names,
         statuses=list(JobStatus),
         sorts=list(SORTS),
         url=base_url(),
@@ -105,12 +111,17 @@ def fitting(state: State, query: Mapping[str, str]) -> list[Job]:
     """The jobs that fit a filter, in the order that it names. A name that it does not know orders by age."""
     jobs = list(reversed(state.jobs.values()))
     status, project, user = query.get("status"), query.get("project"), query.get("user")
+    location, metadata = query.get("location"), query.get("metadata")
     if status:
         jobs = [job for job in jobs if tasks.job_status(job) == status]
     if project:
         jobs = [job for job in jobs if job.project == project]
     if user:
         jobs = [job for job in jobs if job.owner == user]
+    if location:
+        jobs = [job for job in jobs if job.location == location]
+    if metadata:
+        jobs = [job for job in jobs if has_metadata(job, metadata)]
     text = query.get("text", "").casefold()
     if text:
         jobs = [job for job in jobs if says(job, text)]
@@ -118,6 +129,11 @@ def fitting(state: State, query: Mapping[str, str]) -> list[Job]:
     if key is not SORTS["newest"][0]:
         jobs.sort(key=lambda job: key(state, job), reverse=descending)
     return jobs
+
+
+def has_metadata(job: Job, asked: str) -> bool:
+    """Whether a job has a metadata `name`, or this `name=value`; either side may hold further equals signs."""
+    return asked in job.metadata or any(f"{name}={value}" == asked for name, value in job.metadata.items())
 
 
 def says(job: Job, text: str) -> bool:

@@ -8,11 +8,9 @@ import shlex
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request
-
 from conductor_mock.context import base_url, service
 from conductor_mock.control.selection import account_meant
-from conductor_mock.dashboard.shown import PAGE, account_name, chosen_values, show
+from conductor_mock.dashboard.shown import PAGE, account_name, chosen_number, chosen_values, show
 from conductor_mock.errors import not_found
 
 FILTERS = ("operation", "method", "path")
@@ -32,7 +30,6 @@ _TOKEN = (
 def requests() -> str:
     """The newest requests of the account, a page of them."""
     query = chosen_values(*FILTERS)
-    before = request.args.get("before", "")
     of = chosen_values("of")
     nobodys = of.get("of") == NOBODY
     found = service().journal.find(
@@ -41,7 +38,7 @@ def requests() -> str:
         operation=query.get("operation"),
         method=query.get("method"),
         path=query.get("path"),
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
+        before=chosen_number("before"),
         limit=PAGE + 1,
     )
     shown = [_row(entry) for entry in reversed(found)][:PAGE]

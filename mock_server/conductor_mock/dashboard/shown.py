@@ -132,11 +132,22 @@ def chosen_values(*names: str) -> dict[str, str]:
     return {name: value for name in names if (value := request.args.get(name, "").strip())}
 
 
+def chosen_names(*names: str) -> dict[str, str]:
+    """The same of filters that offer the names which clients gave: to the letter, blanks around them too."""
+    return {name: value for name in names if (value := request.args.get(name, ""))}
+
+
+def chosen_number(name: str) -> int | None:
+    """The number from 0 on that the query has under a name; None where it has none that is written in digits."""
+    text = request.args.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
 def slice_of(items: Sequence[T], size: int = PAGE) -> Slice[T]:
     """The page of a list that the query asks for, the last one where there are fewer."""
-    asked = request.args.get("page", "1")
+    asked = chosen_number("page")
     pages = max(1, -(-len(items) // size))
-    page = min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
+    page = 1 if asked is None else min(max(asked, 1), pages)
     start = (page - 1) * size
     shown = items[start : start + size]
     return Slice(shown, page, pages, len(items), start + 1 if shown else 0, start + len(shown))
