@@ -13,6 +13,7 @@ from conductor_contracts.commands.check import check_command
 from conductor_contracts.commands.reading import changes_command, schema_command
 from conductor_contracts.commands.stubs import stubs_command
 from conductor_contracts.commands.verify import verify_command
+from conductor_contracts.commands.witness import witness_command
 from conductor_contracts.contract import Contract, load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.evidence import tags_of
@@ -36,6 +37,7 @@ for command in (
     stubs_command,
     capture_command,
     drift_command,
+    witness_command,
     schema_command,
     changes_command,
 ):

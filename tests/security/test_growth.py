@@ -163,7 +163,7 @@ def test_what_the_wrong_database_does_not_refer_to_is_not_taken_away(
             with pytest.raises(NotItsDatabaseError):
                 sweeping.sweep()
     with pytest.raises(DatabaseError, match="--database-url"):
-        prune(Settings(**given), dry_run=False)
+        prune(Settings(**given), dry_run=False)  # type: ignore[arg-type]
     there = files(folder, "objects", "parts")
     assert kept.items() <= there.items()
 

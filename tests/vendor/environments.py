@@ -6,6 +6,7 @@ What is installed has a name: the version of `ciocore`, or `PLUG_INS` has it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,14 @@ from filelock import FileLock
 
 from support.package_index import INSTALL_S, install
 
-ROOT = Path(__file__).resolve().parents[2] / ".venv-vendor"
-CURRENT = "9.2.0"
+CLIENT = "CONDUCTOR_MOCK_TEST_CIOCORE"
+"""The variable with which `conductor-contracts witness` puts another version in the place of the current one."""
+CACHE = "CONDUCTOR_MOCK_TEST_CLIENTS"
+"""The variable that names another folder for the environments."""
+
+ROOT = Path(os.environ.get(CACHE) or Path(__file__).resolve().parents[2] / ".venv-vendor")
+ASKED_FOR = os.environ.get(CLIENT)
+CURRENT = ASKED_FOR or "9.2.0"
 OLDER = ("7.0.2", "4.0.7")
 
 PINS = {"7.0.2": ("requests==2.25.1", "urllib3==1.26.20")}

@@ -82,9 +82,15 @@ def _parameter(item: Scenario) -> Any:
 
 def named_by(items: Iterable[pytest.Item]) -> set[Scenario]:
     """The scenarios that tests look at and that can run on this Python."""
-    params = (getattr(item, "callspec", None) for item in items)
-    found = (callspec.params.get(RESULT) for callspec in params if callspec is not None)
-    return {item for item in found if isinstance(item, Scenario) and obstacle(item.version) is None}
+    found = map(scenario_of, items)
+    return {item for item in found if item is not None and obstacle(item.version) is None}
+
+
+def scenario_of(item: pytest.Item) -> Scenario | None:
+    """The scenario that a test looks at; None if it looks at none."""
+    callspec = getattr(item, "callspec", None)
+    found = None if callspec is None else callspec.params.get(RESULT)
+    return found if isinstance(found, Scenario) else None
 
 
 class Stage:

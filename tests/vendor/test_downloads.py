@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vendor.environments import CURRENT
 from vendor.scenarios import after, scenario
 from vendor.wishes import render_job
 from vendor.workstation import Ran, Workstation, md5_of
@@ -306,10 +307,10 @@ def test_the_deprecated_downloader_reports_bytes_and_asks_for_the_job_as_typed(r
 def test_the_downloader_says_its_name(result: Json) -> None:
     names = [entry["agent"] for entry in asked(result, "downloads.page")]
     assert names
-    assert all(name.startswith("LoggingDownloadRunner/9.2.0") for name in names)
+    assert all(name.startswith(f"LoggingDownloadRunner/{CURRENT}") for name in names)
 
 
 @after(downloading_the_deprecated_way)
 def test_the_deprecated_downloader_says_its_name_and_that_it_is_deprecated(result: Json) -> None:
-    assert asked(result, "downloads.get")[0]["agent"].startswith("Downloader/9.2.0")
+    assert asked(result, "downloads.get")[0]["agent"].startswith(f"Downloader/{CURRENT}")
     assert "deprecated" in result["said"][0]

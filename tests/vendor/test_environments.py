@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -96,3 +97,18 @@ def test_a_version_that_cannot_run_on_a_python_is_skipped_with_the_reason() -> N
     assert "4.0.7" in (obstacle("4.0.7", (3, 13)) or "")
     assert obstacle("4.0.7", (3, 11)) is None
     assert obstacle("9.2.0", (3, 13)) is None
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parent.glob("test_*.py")), ids=lambda path: str(path.stem)
+)
+def test_no_scenario_says_which_version_is_the_current_one(path: Path) -> None:
+    """Else another one could not be put in its place. Docstrings may: they say which one it was written for."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    prose = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - prose
+    if path != Path(__file__):
+        assert [one for one in texts if isinstance(one, str) and "9.2.0" in one] == []
+
+
+DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
