@@ -143,13 +143,13 @@ def test_what_the_wrong_database_does_not_refer_to_is_not_taken_away(
     with running(data_dir=folder, database_url=url) as fake:
         fake.caller().upload("/proj/a", b"acknowledged")
         kept = files(folder, "objects", "parts")
-    given = {"data_dir": folder}
+    given: dict[str, Any] = {"data_dir": folder}
     if wrong == "another one that was used":
-        given["database_url"] = f"sqlite:///{tmp_path}/other/conductor.db"  # type: ignore[assignment]
+        given["database_url"] = f"sqlite:///{tmp_path}/other/conductor.db"
         with running(data_dir=tmp_path / "other") as fake:
             fake.caller().upload("/proj/b", b"of another")
     elif wrong == "it is gone":
-        given["database_url"] = url  # type: ignore[assignment]
+        given["database_url"] = url
         for path in tmp_path.glob("its.db*"):
             path.unlink()
     if is_of_before:
@@ -163,7 +163,7 @@ def test_what_the_wrong_database_does_not_refer_to_is_not_taken_away(
             with pytest.raises(NotItsDatabaseError):
                 sweeping.sweep()
     with pytest.raises(DatabaseError, match="--database-url"):
-        prune(Settings(**given), dry_run=False)  # type: ignore[arg-type]
+        prune(Settings(**given), dry_run=False)
     there = files(folder, "objects", "parts")
     assert kept.items() <= there.items()
 
