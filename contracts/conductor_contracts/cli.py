@@ -22,7 +22,7 @@ from conductor_contracts.groups import Commands, completion
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.operation import Operation
 from conductor_contracts.printing import echo
-from conductor_contracts.problems import clip, nearest
+from conductor_contracts.problems import no_such
 
 
 @click.group("conductor-contracts", cls=Commands, commands=(completion,))
@@ -73,11 +73,8 @@ def show_command(operation: str, as_json: bool) -> None:
     contract = load()
     found = contract.operations.get(operation)
     if found is None:
-        near = nearest(operation, contract.operations)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise click.UsageError(
-            f"no operation {clip(operation)!r}; known are {', '.join(contract.operations)}{hint}"
-        )
+        problem = no_such("operation", [operation], contract.operations)
+        raise click.UsageError(f"{problem} (conductor-contracts list shows them)")
     if as_json:
         _echo_json(_as_json(found, contract))
         return

@@ -79,6 +79,11 @@ def advice(name: str, known: Collection[str], also_called: Mapping[str, str] | N
     return f"; accepted are {', '.join(known)}" if 0 < len(known) <= MAX_LISTED else ""
 
 
+def no_such(what: str, names: Collection[str], known: Collection[str]) -> str:
+    """What to say to somebody who asked for ``names`` that are not known, each with the one that was meant."""
+    return f"there is no {what} {', '.join(f'{clip(name)!r}{advice(name, known)}' for name in names)}"
+
+
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that was probably meant by one that is not known, or None."""
     if len(name) > MAX_SHOWN:

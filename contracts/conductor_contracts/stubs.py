@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl
 
 from conductor_contracts.contract import Contract, load
 from conductor_contracts.operation import FORM, JSON, Operation
+from conductor_contracts.problems import no_such
 from conductor_contracts.references import resolve
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def stubs(
     names = list(contract.operations) if only is None else list(only)
     unknown = sorted({*names, *answers} - set(contract.operations))
     if unknown:
-        raise ValueError(f"no operation is called {', '.join(map(repr, unknown))}")
+        raise ValueError(no_such("operation", unknown, contract.operations))
     made = []
     for name in names:
         operation = contract.operations[name]

@@ -23,6 +23,7 @@ from conductor_contracts.interactions import (
     load_interactions,
 )
 from conductor_contracts.player import Player, VerificationError, new_text
+from conductor_contracts.problems import no_such
 
 __all__ = ["Outcome", "Report", "VerificationError", "verify"]
 
@@ -134,7 +135,7 @@ def _choose(interactions: Collection[Interaction], only: Collection[str] | None)
     names = {name for each in interactions for name in (each.operation or "routes", each.id)}
     unknown = sorted(set(only) - names)
     if unknown:
-        raise ValueError(f"no operation or interaction is called {', '.join(map(repr, unknown))}")
+        raise ValueError(no_such("operation or interaction", unknown, names))
     return [each for each in interactions if (each.operation or "routes") in only or each.id in only]
 
 

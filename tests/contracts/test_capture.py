@@ -249,6 +249,18 @@ def test_what_is_private_is_gone_wherever_and_however_it_is_written(
     assert redactor.clean(body) == clean
 
 
+def test_a_capture_that_has_ended_says_where_it_is_and_what_to_do_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor_contracts.commands.capture._serve", lambda forever: None)
+    path = tmp_path / "capture.yaml"
+    ended = CliRunner().invoke(main, ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(path)])
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("export CONDUCTOR_URL=http://127.0.0.1:")
+    assert ended.stderr == f"wrote {path}; read it, then: conductor-contracts drift {path}\n"
+    assert path.is_file()
+
+
 def test_the_commands_drift_and_capture(captured: tuple[str, list[str]], tmp_path: Path) -> None:
     path = tmp_path / "capture.yaml"
     documents = [one for one in documents_of(captured[0]) if one["operation"] != "jobs.list"]

@@ -71,7 +71,21 @@ def test_show_explains_the_grades_and_tags_that_it_prints() -> None:
 def test_show_of_an_unknown_operation_is_bad_input() -> None:
     result = run("show", "jobs.destroy")
     assert result.exit_code == 2
-    assert "no operation 'jobs.destroy'; known are auth.token" in result.output
+    assert "no operation 'jobs.destroy'" in result.output
+    assert "(conductor-contracts list shows them)" in result.output
+
+
+@pytest.mark.parametrize("command", [("show",), ("stubs", "--only"), ("verify", "--url", URL, "--only")])
+def test_an_operation_that_is_misspelt_is_told_with_the_one_that_was_meant(command: tuple[str, ...]) -> None:
+    result = run(*command, "jobs.lst", CONDUCTOR_API_KEY=json.dumps({"client_id": "a", "private_key": "b"}))
+    assert result.exit_code == 2
+    assert "'jobs.lst'; did you mean 'jobs.list'?" in result.output
+
+
+def test_a_server_that_is_not_named_is_asked_for_with_the_variable_that_names_one() -> None:
+    result = run("verify")
+    assert result.exit_code == 2
+    assert "Missing option '--url' (env var: 'CONDUCTOR_URL')" in result.output
 
 
 def test_fidelity_writes_the_page() -> None:

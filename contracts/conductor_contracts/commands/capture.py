@@ -51,6 +51,7 @@ def capture_command(upstream: str, output: Path, port: int) -> None:
             pass
         server.shutdown()
         file.write(recorder.interactions())
+    echo(f"wrote {output}; read it, then: conductor-contracts drift {output}", err=True)
 
 
 def _is_origin(url: str) -> bool:

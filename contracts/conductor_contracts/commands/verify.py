@@ -23,6 +23,7 @@ from conductor_contracts.verify import Outcome, VerificationError, verify
     "--url",
     required=True,
     envvar="CONDUCTOR_URL",
+    show_envvar=True,
     help="Base URL of the server, such as http://127.0.0.1:8089. Without it, CONDUCTOR_URL is read.",
 )
 @click.option(
