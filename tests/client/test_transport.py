@@ -12,6 +12,7 @@ import ssl
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -272,6 +273,31 @@ def test_a_ca_bundle_that_is_no_file_or_not_ours_to_read_is_an_error(tmp_path: P
         with pytest.raises(ConfigError, match=name):
             Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path / name)})
     Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path)}).close()  # a folder of hashed names
+
+
+def test_a_ca_bundle_is_read_once_and_again_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ca.pem"
+    shutil.copy(certifi.where(), path)
+    reads = []
+
+    class Counting(ssl.SSLContext):
+        def load_verify_locations(self, *args: Any, **options: Any) -> None:
+            reads.append(args)
+            super().load_verify_locations(*args, **options)
+
+    monkeypatch.setattr(ssl, "SSLContext", Counting)
+    for _ in range(3):
+        Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).close()
+    assert len(reads) == 1
+    path.write_bytes(b"no certificate")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="holds no certificates"):
+            Transport(environ={"REQUESTS_CA_BUNDLE": str(path)})
+    shutil.copy(certifi.where(), path)
+    Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).close()
+    assert len(reads) == 4
 
 
 def test_a_ca_bundle_of_the_environment_is_used(tmp_path: Path) -> None:

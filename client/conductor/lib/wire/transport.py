@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -327,12 +328,19 @@ def _why_no_bundle(path: Path) -> str:
             return "which does not exist"
         if not path.is_file():
             return "which is neither a file nor a folder"
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        found = path.stat()
+        _read_certificates(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     except ssl.SSLError:
         return "which holds no certificates in PEM"
     except (OSError, ValueError) as error:
         return f"which cannot be read: {getattr(error, 'strerror', None) or error}"
     return ""
+
+
+@lru_cache(maxsize=4)
+def _read_certificates(path: Path, version: tuple[int, ...]) -> None:
+    """Read a file of certificates. One that could be read is not read again until its `version` is another."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
 
 
 def user_agent() -> str:
