@@ -6,7 +6,7 @@ import functools
 import inspect
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager
 from typing import Any, TypeVar, cast, overload
 
 from conductor_mock.inprocess import in_process
@@ -42,8 +42,9 @@ def mock_conductor(decorated: Any = None, /, **settings: Any) -> Any:
         def test_submit(fake): ...
 
     Sessions of the requests library in this process go to it, the variables of the environment name it, the home is an
-    empty folder; afterwards all is as before. It decorates functions, async functions, and classes, of which every
-    method that begins with `test` has a fake of its own. A function with a parameter `fake` is given it by that name.
+    empty folder; afterwards all is as before. It decorates functions, async functions, generators of both kinds
+    (fixtures are some), and classes, of which every method that begins with `test`, inherited or not, has a fake of its
+    own. A function with a parameter `fake` is given it by that name.
     `settings` are those of `conductor_mock.settings.Settings`, where `catalog` may be a document too, and
     `vendor_waits` (`vendor`); TypeError for any other, and for a value of another type.
     What is returned can be used again, and nested.
@@ -76,11 +77,18 @@ class Mock:
     def __call__(self, decorated: T) -> T:
         """The same, with a fake for every call."""
         if isinstance(decorated, type):
-            for name, value in list(vars(decorated).items()):
-                if name.startswith("test") and inspect.isfunction(value):
-                    setattr(decorated, name, self._around(value))
+            for name in dir(decorated):
+                value = inspect.getattr_static(decorated, name)
+                if name.startswith("test") and (around := self._around_method(value)) is not None:
+                    setattr(decorated, name, around)
             return cast(T, decorated)
         return cast(T, self._around(cast(Any, decorated)))
+
+    def _around_method(self, value: Any) -> Any:
+        """What stands in a class in place of a method, of whatever kind; None for what is none."""
+        if isinstance(value, (staticmethod, classmethod)):
+            return type(value)(self._around(value.__func__))
+        return self._around(value) if inspect.isfunction(value) else None
 
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
@@ -95,6 +103,22 @@ class Mock:
             async def wrapper(*args: Any, **options: Any) -> Any:
                 with self._opened() as fake:
                     return await function(*args, **options, **more(fake))
+
+        elif inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def wrapper(*args: Any, **options: Any) -> Any:
+                with self._opened() as fake:
+                    async with aclosing(function(*args, **options, **more(fake))) as values:
+                        async for value in values:
+                            yield value
+
+        elif inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def wrapper(*args: Any, **options: Any) -> Any:
+                with self._opened() as fake:
+                    return (yield from function(*args, **options, **more(fake)))
 
         else:
 
