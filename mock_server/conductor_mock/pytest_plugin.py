@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 try:
@@ -25,8 +24,8 @@ VENDOR_WAITS = "vendor_waits"
 
 FAKES = pytest.StashKey[list["Fake"]]()
 """The fakes of a test that is under way."""
-FAILED = pytest.StashKey[bool]()
-"""Whether a test has failed, in its setup or its call."""
+STOPPED = pytest.StashKey[bool]()
+"""Whether a test did not come to its end, in its setup or its call: it failed, as it was to or not, or was skipped."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,12 +55,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put what the fake of a test has seen into the report of its failure."""
     report = yield
-    if report.when != "teardown" and report.failed and not item.stash.get(FAILED, False):
-        item.stash[FAILED] = True
+    if report.when == "setup":  # of a test that is run again, too
+        item.stash[STOPPED] = False
+    if report.when != "teardown" and not item.stash[STOPPED]:
+        item.stash[STOPPED] = report.failed or call.excinfo is not None
+        if not report.failed:
+            return report
         fakes: list[Fake] = item.stash.get(FAKES, [])
         for number, fake in enumerate(fakes):
             report.sections.append(_evidence(item, fake, number))
@@ -159,7 +162,7 @@ def _told(request: pytest.FixtureRequest, what: Callable[[], T]) -> T:
 def _given(
     request: pytest.FixtureRequest, opened: Callable[[ExitStack], Fake], allowed: dict[str, bool]
 ) -> Iterator[Fake]:
-    """A fake for a test, which fails at its end for what it left, unless it has failed already."""
+    """A fake for a test, which fails at its end for what it left, if it came there."""
     __tracebackhide__ = True
     node = request.node
     with ExitStack() as stack:
@@ -168,7 +171,7 @@ def _given(
         fakes.append(fake)
         try:
             yield fake
-            if node.stash.get(FAILED, False):
+            if node.stash.get(STOPPED, False):
                 return
             fake.start()
             left = fake.leftovers(**allowed)
@@ -186,8 +189,13 @@ def _evidence(item: pytest.Item, fake: Fake, number: int) -> tuple[str, str]:
     name = evidence.folder_name(item.nodeid) + (f"-{number + 1}" if number else "")
     chosen = item.config.getoption("--conductor-mock-artifacts")
     try:
-        base = Path(chosen) if chosen else item.config._tmp_path_factory.getbasetemp() / TITLE  # type: ignore[attr-defined]
-        return TITLE, evidence.save(fake, base.absolute() / name)
+        # Where pytest was started: a test may be elsewhere by now.
+        base = (
+            item.config.invocation_params.dir / chosen
+            if chosen
+            else item.config._tmp_path_factory.getbasetemp() / TITLE
+        )  # type: ignore[attr-defined]
+        return TITLE, evidence.save(fake, base / name)
     except Exception as error:  # noqa: BLE001 - a report must not hide the failure that it is about
         return TITLE, f"what the fake has seen cannot be told: {type(error).__name__}: {error}"
 

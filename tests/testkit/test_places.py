@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
 import requests
+import responses
 
 from conductor_mock.app import create_app
+from conductor_mock.inprocess import URL
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
-from conductor_mock.testkit import ControlError, Fake
+from conductor_mock.testkit import ControlError, Fake, mock_conductor
 from conductor_mock.testkit.beginning import OF_AN_ACCOUNT, Beginning
+from conductor_mock.testkit.control import Control
 from conductor_mock.testkit.mocking import new_account
 from conductor_mock.testkit.places import Elsewhere, Listening, listening
 from conductor_mock.testkit.serving import account_of, served
+from conductor_mock.testkit.values import Account
 from support.testkit import JOB, submit
 
 CATALOG = {"projects": [{"id": "1", "name": "batman", "status": "active"}]}
@@ -177,3 +182,62 @@ def test_a_thousand_accounts_of_one_server_share_nothing(
     monkeypatch.setitem(globals(), "THREADS", 50)
     monkeypatch.setitem(globals(), "ACCOUNTS", 1000)
     test_accounts_of_one_server_share_nothing(place)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/api/v1/jobs", timeout=20).status_code == 401
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_fake_that_is_stopped_answers_at_none_of_its_sockets() -> None:
+    with mock_conductor() as fake, fake.serve() as first, fake.serve() as second:
+        urls = (URL, first, second)
+        assert [answers(url) for url in urls] == [True, True, True]
+        for _ in range(2):
+            fake.stop()
+            assert [answers(url) for url in urls] == [False, False, False]
+        with fake.serve() as third:
+            assert not answers(third)
+            for _ in range(2):
+                fake.start()
+                assert [answers(url) for url in (*urls, third)] == [True, True, True, True]
+        assert not answers(third)
+
+
+def test_a_port_that_another_program_took_is_told() -> None:
+    with listening(Settings()) as place:
+        place.stop()
+        port = int(place.url.rpartition(":")[2])
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(ControlError, match=f"port {port}.*taken"),
+        ):
+            place.start()
+
+
+def test_a_fake_elsewhere_is_asked_past_a_mock_of_responses(place: Listening) -> None:
+    with (
+        account_of(Elsewhere(place.url)) as fake,
+        responses.RequestsMock(assert_all_requests_are_fired=False) as mock,
+    ):
+        mock.get(f"{place.url}/mine", json=1)
+        assert requests.get(f"{place.url}/mine", timeout=20).json() == 1
+        assert fake.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"<html>"), (200, b"[" * 100_000), (302, b""), (404, b"{}"), (503, b"\xff")]
+)
+def test_what_is_no_fake_is_told(monkeypatch: pytest.MonkeyPatch, status: int, body: bytes) -> None:
+    def send(*_: object, **__: object) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code, answer._content = status, body
+        return answer
+
+    place = Elsewhere("http://127.0.0.1:1")
+    adapter = place.control_adapter()
+    monkeypatch.setattr(adapter, "send", send)
+    with pytest.raises(ControlError, match=r"http://127\.0\.0\.1:1 "):
+        Control(place.url, Account("a", "b"), adapter).ask("GET", "jobs")

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conductor_mock.app import create_app
 from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
+from conductor_mock.testkit.evidence import folder_name
 from support.programs import PATIENCE_S
 
 SUITE = """
@@ -238,3 +241,54 @@ def test_without_the_extra_one_sentence_says_what_to_install(missing: str) -> No
         assert last == "ImportError: the fixtures need pytest: pip install 'conductor-mock[testkit]'"
     else:
         assert finished.returncode == 0, finished.stderr
+
+
+UNENDED = r"""
+import os, pytest
+
+CHARACTERS = ["a/b", "a:b", "a-b", "..", "\x1b[31m", "n\x00l", "é", "x" * 300, "x" * 301, "a b", ""]
+
+@pytest.mark.parametrize("name", CHARACTERS)
+def test_named(conductor_in_process, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raise AssertionError("named so")
+
+def test_skipped_half_way(conductor_in_process):
+    conductor_in_process.faults.add("jobs.list")
+    pytest.skip("not here")
+
+@pytest.mark.xfail(strict=True)
+def test_fails_as_expected(conductor_in_process):
+    conductor_in_process.faults.add("jobs.list")
+    raise AssertionError("as expected")
+
+@pytest.mark.xfail(reason="but passes")
+def test_does_not_fail_as_expected(conductor_in_process):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_each_test_that_fails_has_a_folder_and_one_that_did_not_end_is_not_held_against_it(
+    tmp_path: Path,
+) -> None:
+    shown = run_suite(tmp_path, UNENDED, "--conductor-mock-artifacts", "evidence").stdout
+    assert "11 failed, 1 skipped, 1 xfailed, 1 xpassed" in shown, shown
+    folders = list((tmp_path / "evidence").iterdir())
+    assert len({folder.name.lower() for folder in folders}) == 11
+    assert all((folder / "journal.txt").is_file() for folder in folders)
+
+
+@pytest.mark.slow
+def test_what_a_fake_has_seen_is_told_also_where_it_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shown = run_suite(tmp_path, SUITE, "-k", "fails_beside", "--conductor-mock-artifacts", "file").stdout
+    assert "jobs.create (POST /jobs/): 201" in shown, shown
+    assert re.search(r"nothing is kept in \S+/file/test_suite\S+: Not a directory", shown), shown
+
+
+@given(st.lists(st.text(max_size=200), min_size=2, max_size=8, unique=True))
+def test_names_of_folders_are_plain_and_of_one_test_each(names: list[str]) -> None:
+    found = [folder_name(f"test_a.py::test[{name}]") for name in names]
+    assert len({name.lower() for name in found}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,139}", name) for name in found)

@@ -41,7 +41,12 @@ class Control:
     def ask(self, method: str, path: str, body: Any = None, /, **query: str | None) -> Any:
         """The JSON answer of a call under `/_mock/`, None where there is none. Raises ControlError."""
         answer = self._call(method, path, body, query)
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except (ValueError, RecursionError):
+            raise ControlError(
+                f"what answers at {self.url} is no fake: its answer to {method} {path} is no JSON"
+            ) from None
 
     def read(self, path: str, /, **query: str | None) -> bytes:
         """The bytes that a call under `/_mock/` answers. Raises ControlError."""
@@ -64,8 +69,10 @@ class Control:
             answer = self.adapter.send(request.prepare(), timeout=PATIENCE_S)
         except requests.RequestException as error:
             raise ControlError(f"the fake at {self.url} does not answer: {type(error).__name__}") from error
-        if answer.status_code >= 400:
-            raise ControlError(_reason(answer) or f"{method} {path}: {answer.status_code}")
+        if not 200 <= answer.status_code < 300:
+            raise ControlError(
+                _reason(answer) or f"{self.url} answered {method} {path} with {answer.status_code}"
+            )
         return answer
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shlex
 from pathlib import Path
 
 from conductor_contracts.problems import count
@@ -13,6 +15,8 @@ SHOWN = 200
 """So many requests are shown, the last ones."""
 
 JOURNAL, BUNDLE = "journal.txt", "account.bundle"
+LONGEST = 120
+"""Characters of a test's name that are in that of its folder."""
 
 
 def journal(fake: Fake) -> str:
@@ -36,16 +40,24 @@ def journal(fake: Fake) -> str:
 
 
 def save(fake: Fake, folder: Path) -> str:
-    """Write the journal and a bundle into a folder; what the report of a test says of it."""
+    """Write the journal and a bundle into a folder; what the report of a test says of it, written or not."""
     text = journal(fake)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / JOURNAL).write_text(f"{text}\n", encoding="utf-8")
-    bundle = fake.save_bundle(folder / BUNDLE, files=False)  # of what was uploaded the hashes do
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / JOURNAL).write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+        bundle = fake.save_bundle(folder / BUNDLE, files=False)  # of what was uploaded the hashes do
+    except OSError as error:
+        return f"{text}\nnothing is kept in {folder}: {error.strerror or error}"
     return (
-        f"{text}\nto look at it: conductor-mock serve --ephemeral, then conductor-mock bundle replay {bundle}"
+        f"{text}\nto look at it: conductor-mock serve --ephemeral, then conductor-mock bundle replay "
+        f"{shlex.quote(str(bundle))}"
     )
 
 
 def folder_name(nodeid: str) -> str:
-    """A name for a folder of a test."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", nodeid).strip("-.")[-120:]
+    """A name for a folder of a test, which no other test has."""
+    shown = re.sub(r"[^A-Za-z0-9._-]+", "-", nodeid).strip("-.")[-LONGEST:]
+    if len(nodeid) <= LONGEST and re.fullmatch(r"[A-Za-z0-9._/:]+", nodeid):
+        return shown
+    # What was left out may be all that tells it from another one.
+    return f"{shown}-{hashlib.sha256(nodeid.encode(errors='backslashreplace')).hexdigest()[:8]}"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from flask import Flask
+from requests import Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from conductor_mock.app import close_app, create_app
 from conductor_mock.context import service_of
 from conductor_mock.inprocess import HOST, InProcess, alias
+from conductor_mock.inprocess.routing import own_send
 from conductor_mock.serving.environment import ADMIN_TOKEN, environment_of
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
@@ -58,11 +60,42 @@ class Place(Protocol):
         """The origin of a socket of it, for the length of the block."""
 
 
-@dataclass(frozen=True)
+class _Socket:
+    """A socket of an app of this process, which may be taken away and comes back on its port. It begins open."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._server: Server | None = None
+        self._port = 0
+        self.start()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def start(self) -> None:
+        """Raises ControlError where another program has taken the port since."""
+        if self._server is not None:
+            return
+        try:
+            server = Server(self._app, port=self._port, closes=False)
+            server.start()
+        except OSError as error:
+            raise ControlError(
+                f"port {self._port}, which was ours, is taken: {error.strerror or error}"
+            ) from None
+        self._server, self._port = server, server.port
+
+
+@dataclass
 class InMemory:
-    """A fake of this process, without a socket."""
+    """A fake of this process, without a socket but for the length of `serve`."""
 
     service: InProcess
+    _sockets: list[_Socket] = field(default_factory=list)
+    _is_away: bool = False
 
     @property
     def url(self) -> str:
@@ -89,15 +122,29 @@ class InMemory:
         return self.service.environment()
 
     def stop(self) -> None:
+        self._is_away = True
         self.service.go_away()
+        for one in self._sockets:
+            one.stop()
 
     def start(self) -> None:
+        self._is_away = False
         self.service.come_back()
+        for one in self._sockets:
+            one.start()
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        with Server(self.service.app, closes=False) as server, alias(server.url):
-            yield server.url
+        socket = _Socket(self.service.app)
+        self._sockets.append(socket)
+        try:
+            if self._is_away:
+                socket.stop()
+            with alias(socket.url):
+                yield socket.url
+        finally:
+            self._sockets.remove(socket)
+            socket.stop()
 
 
 class Listening:
@@ -105,10 +152,8 @@ class Listening:
 
     def __init__(self, app: Flask) -> None:
         self._memory = InProcess(app)
-        self._server: Server | None = Server(app, closes=False)
-        self._server.start()
-        self._port = self._server.port
-        self.url = self._server.url
+        self._socket = _Socket(app)
+        self.url = self._socket.url
         self.control_url = self._memory.url
         self.admin_token = service_of(app).settings.admin_token
 
@@ -125,17 +170,20 @@ class Listening:
         return {**self._memory.environment(), **environment_of(self.url)}
 
     def stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
+        self._socket.stop()
 
     def start(self) -> None:
-        if self._server is None:
-            self._server = Server(self._memory.app, port=self._port, closes=False)
-            self._server.start()
+        self._socket.start()
 
     def serve(self) -> AbstractContextManager[str]:
         return nullcontext(self.url)
+
+
+class _Own(HTTPAdapter):
+    """One that sends, also while a mock of the user's is in the place of `HTTPAdapter.send`."""
+
+    def send(self, *args: Any, **options: Any) -> Response:
+        return own_send()(self, *args, **options)
 
 
 @dataclass(frozen=True)
@@ -153,7 +201,7 @@ class Elsewhere:
         return os.environ.get(ADMIN_TOKEN)
 
     def control_adapter(self) -> BaseAdapter:
-        return HTTPAdapter()
+        return _Own()
 
     def open_account(self, control: Control) -> None:
         control.sign_in()
