@@ -140,8 +140,13 @@ class Operation:
 
     def unknown_answer_fields(self, status: int, body: Any) -> list[Problem]:
         """Fields of an answer that the contract does not name, at most 20; none where the status is not documented."""
-        name = self.response_schemas.get(status)
-        return shape_of(self._schemas, name).unknown_in(body) if name else []
+        shape = self._answer_shapes.get(status)
+        return shape.unknown_in(body) if shape else []
+
+    @cached_property
+    def _answer_shapes(self) -> Mapping[int, Shape]:
+        named = {status: name for status, name in self.response_schemas.items() if name}
+        return {status: shape_of(self._schemas, name) for status, name in named.items()}
 
     def unknown_form_fields(self, form: Mapping[str, str]) -> list[Problem]:
         """Fields of a form-encoded request body that the contract does not name, each with a likely name."""

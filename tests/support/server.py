@@ -72,7 +72,10 @@ class Answer:
 
 @dataclass
 class ApiCaller:
-    """Calls an app as one API key. Each answer must be one that the contract documents, and never a defect."""
+    """Calls an app as one API key.
+
+    Each answer must be one that the contract documents, with no field that it does not name, and never a defect.
+    """
 
     app: Flask
     client_id: str
@@ -186,6 +189,8 @@ class ApiCaller:
         body = json.loads(answer.content) if media_type == JSON and answer.content else None
         if operation is not None and method != "HEAD":
             problems = operation.check_response(answer.status, body, media_type)
+            assert not problems, f"{shown}: {problems}"
+            problems = operation.unknown_answer_fields(answer.status, body)
             assert not problems, f"{shown}: {problems}"
         if answer.status >= 400 and method != "HEAD":
             problems = self.contract.check_error(body)
