@@ -45,6 +45,7 @@ from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
+from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
@@ -293,7 +294,7 @@ def check(settings: Settings, *, repair: bool) -> Found:
         url = settings.database_url or of_file(directory / "conductor.db")
         file = file_of(url)
         check_directory(directory, file, repair=repair, found=found)
-        if file is not None and not file.exists():
+        if file is not None and (not file.exists() or is_half_rebuilt(file)):
             return found
         try:
             # It counts no transactions: what a server is told of a lost tail must not be taken back by looking.

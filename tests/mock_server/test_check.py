@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import tempfile
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conductor_mock.cli import main
 from conductor_mock.service import check
 from conductor_mock.settings import Settings
+from conductor_mock.store.aside import note_aside, set_aside
 from conductor_mock.store.database import DatabaseError
 from support.everything import files_of, lived, meaning_of, put_back
 from support.server import md5_of, running
@@ -195,7 +200,7 @@ def test_a_lost_tail_is_noticed_at_the_start_and_by_a_check(
     assert damages(data) == []
 
 
-def test_a_database_whose_pages_are_damaged_is_made_anew_of_what_can_be_read(data: Path) -> None:
+def damage_a_page(data: Path) -> None:
     with closing(sqlite3.connect(data / "conductor.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (root,) = connection.execute(
@@ -204,12 +209,75 @@ def test_a_database_whose_pages_are_damaged_is_made_anew_of_what_can_be_read(dat
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     flip(data / "conductor.db", ((root - 1) * size + 4) * 8)  # the count of its cells
     assert damages(data)
+
+
+def test_a_database_whose_pages_are_damaged_is_made_anew_of_what_can_be_read(data: Path) -> None:
+    damage_a_page(data)
     said = CliRunner().invoke(main, ["check", "--repair", "--data-dir", str(data)])
     assert said.exit_code == 0, said.output
     assert (data / "damaged" / "conductor.db").exists()
     assert damages(data) == []
     with running(data_dir=data) as fake:
         assert fake.caller().jobs()
+
+
+class Killed(BaseException):
+    """The process ends here: what is behind it does not happen."""
+
+
+@pytest.mark.parametrize("goes_on", ["check --repair", "serve"])
+@pytest.mark.parametrize("at", range(5))
+def test_a_repair_that_is_killed_anywhere_is_gone_on_with_and_loses_nothing(
+    data: Path, at: int, goes_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage_a_page(data)
+    damaged = (data / "conductor.db").read_bytes()
+    (data / "damaged").mkdir(exist_ok=True)
+    (data / "damaged" / "conductor.db").write_bytes(b"what was set aside before")
+    steps = 0
+
+    def step(path: Path, real: Any, target: Path) -> Path:
+        nonlocal steps
+        if path.name.startswith("conductor.db"):
+            steps += 1
+            if steps > at:
+                raise Killed
+        return Path(real(path, target))
+
+    with monkeypatch.context() as patched:
+        for name in ("rename", "replace"):
+            patched.setattr(Path, name, partialmethod(step, getattr(Path, name)))
+        with suppress(Killed):
+            damages(data, repair=True)
+    assert steps > at or at > 2, "fewer steps than the test thinks"
+    if goes_on != "serve" or at == 0:  # a damaged database that nothing was done about is not served
+        damages(data, repair=True)
+    with running(data_dir=data) as fake:
+        assert fake.caller().jobs()
+    assert damages(data) == []
+    aside = {path.read_bytes() for path in (data / "damaged").glob("conductor.db*")}
+    assert {damaged, b"what was set aside before"} <= aside
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    contents=st.lists(st.binary(max_size=3), min_size=1, max_size=5),
+    torn=st.binary(max_size=3).map(lambda data: data.hex()),
+)
+def test_what_is_set_aside_never_takes_the_place_of_what_was_before(contents: list[bytes], torn: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "damaged").mkdir()
+        lines = root / "damaged" / "log.jsonl"
+        lines.write_text(torn)
+        for content in contents:
+            (root / "name").write_bytes(content)
+            set_aside(root / "name", root / "damaged")
+            note_aside([content.hex()], lines)
+        there = sorted(path.read_bytes() for path in (root / "damaged").glob("name*"))
+        noted = lines.read_text().splitlines()
+    assert there == sorted(contents)
+    assert noted == [*([torn] if torn else []), *(content.hex() for content in contents)]
 
 
 def test_what_is_no_database_is_not_repaired_and_says_so(data: Path) -> None:
@@ -220,6 +288,7 @@ def test_what_is_no_database_is_not_repaired_and_says_so(data: Path) -> None:
         said = CliRunner().invoke(main, [*words, "--data-dir", str(data)])
         assert said.exit_code == 1, said.output
         assert "conductor.db cannot be read" in said.output
+        assert (data / "conductor.db").read_bytes() == b"x" * 8192
 
 
 def test_a_directory_that_is_in_use_or_not_there_is_not_looked_at(data: Path) -> None:

@@ -19,11 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store import journal, mail_statuses, schema
+from conductor_mock.store.aside import DAMAGED, note_aside, set_aside
 from conductor_mock.store.database import Database, Row
-from conductor_mock.store.durable import private_folder
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.log import DamagedLogError, chain_of
-from conductor_mock.store.objects import BLOCK, DAMAGED
+from conductor_mock.store.objects import BLOCK
 from conductor_mock.store.parts import upload_id_of
 from conductor_mock.store.sums import has_sums, row_sum, summed
 from conductor_mock.store.sweeper import contents_there, parts_there
@@ -72,8 +72,8 @@ def check_directory(directory: Path, database_file: Path | None, *, repair: bool
         check_keys(directory)
     except KeysError as error:
         found.add(str(error))
-    if database_file is not None and database_file.exists():
-        _check_database_file(directory, database_file, repair=repair, found=found)
+    if database_file is not None:
+        _check_database_file(database_file, repair=repair, found=found)
     _check_journal(directory, directory / "journal.db", repair=repair, found=found)
 
 
@@ -98,15 +98,19 @@ def _check_journal(directory: Path, path: Path, *, repair: bool, found: Found) -
         found.add(f"{what} (it holds no state)", repaired=repair)
 
 
-def _check_database_file(directory: Path, file: Path, *, repair: bool, found: Found) -> None:
+def _check_database_file(file: Path, *, repair: bool, found: Found) -> None:
     told = Found()
+    if schema.is_half_rebuilt(file):
+        if repair:
+            schema.finish_rebuild(file)
+        found.add(f"the repair of {file.name} was not finished", repaired=repair)
+    if not file.exists():
+        return
     schema.check_file(file, told.add)
     is_repaired = False
     if told.damages and repair:
-        private_folder(directory / DAMAGED)
         try:
-            rows = schema.rebuild(file, directory / DAMAGED)
-            is_repaired = rows > 0
+            is_repaired = schema.rebuild(file) > 0
         except (OSError, sqlite3.Error) as error:
             found.add(f"{file.name} could not be made anew: {error}")
     for what in told.damages:
@@ -235,7 +239,8 @@ class Checker:
             end and end < last and rows[end][SUM] is not None
         ):  # an older version notes no ends, and no checksums
             if self._repair:
-                self._end_at(account_id, last)
+                with self._database.write() as connection:
+                    _end_at(connection, account_id, last)
             self._found.add(
                 f"the end of the log of account {account_id} is noted wrongly", repaired=self._repair
             )
@@ -259,14 +264,8 @@ class Checker:
                 )
                 if last == 0 or (snapshot is not None and snapshot["seq"] > last):
                     connection.execute(SNAPSHOTS.delete().where(SNAPSHOTS.c.account == account_id))
-            self._end_at(account_id, last)
+                _end_at(connection, account_id, last)
         self._found.add(f"{what} of account {account_id} is damaged", repaired=self._repair)
-
-    def _end_at(self, account_id: str, last: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(HEADS.delete().where(HEADS.c.account == account_id))
-            if last:
-                connection.execute(HEADS.insert().values(account=account_id, seq=last))
 
     def _snapshot_of(self, account_id: str) -> Row | None:
         for row in self._rows(sa.select(SNAPSHOTS).where(SNAPSHOTS.c.account == account_id)):
@@ -301,10 +300,14 @@ class Checker:
 
     def _note_aside(self, table: str, rows: Iterable[Row]) -> None:
         """Write rows down before they go."""
-        private_folder(self._directory / DAMAGED)
-        with (self._directory / DAMAGED / f"{table}.jsonl").open("a", encoding="ascii") as file:
-            for row in rows:
-                file.write(json.dumps({name: _shown(value) for name, value in row.items()}) + "\n")
+        lines = [json.dumps({name: _shown(value) for name, value in row.items()}) for row in rows]
+        note_aside(lines, self._directory / DAMAGED / f"{table}.jsonl")
+
+
+def _end_at(connection: sa.Connection, account_id: str, last: int) -> None:
+    connection.execute(HEADS.delete().where(HEADS.c.account == account_id))
+    if last:
+        connection.execute(HEADS.insert().values(account=account_id, seq=last))
 
 
 _OF_UPLOADS = ("account", "md5", "size", "part_size")
@@ -327,8 +330,5 @@ def _md5_of(path: Path) -> bytes:
 
 
 def _move(directory: Path, *paths: Path) -> None:
-    aside = directory / DAMAGED
-    private_folder(aside)
     for path in paths:
-        if path.exists():
-            path.replace(aside / path.name)
+        set_aside(path, directory / DAMAGED)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
-from conductor_mock.store import commits
+from conductor_mock.store import commits, schema
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
@@ -114,6 +114,7 @@ class Database:
                 file = _one_file(Path(url.database), self.shown_url)
                 # The file and not its name: links give it several, and each would have a lock of its own.
                 self._file_lock = lock_file(file.with_name(file.name + ".lock"), self.shown_url)
+                schema.finish_rebuild(file)
                 private_database(file)
                 self._counted_file = commits.file_of(file)
                 engine = sa.create_engine(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from conductor_mock.store.aside import DAMAGED
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
 from conductor_mock.store.read_write_lock import ReadWriteLock
@@ -27,9 +28,6 @@ from conductor_mock.wire.md5 import to_base64
 log = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
-
-DAMAGED = "damaged"
-"""The folder of a data directory for what was found to be damaged."""
 
 _REMEMBERED = 10_000
 """Contents that `ObjectStore.checked` need not read again."""

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store import commits
-from conductor_mock.store.durable import private_database
+from conductor_mock.store.aside import DAMAGED, set_aside
+from conductor_mock.store.durable import fsync_folder, private_file
 from conductor_mock.store.tables import HEADS, METADATA, SUM
 
 _MOST = 20
@@ -60,10 +61,14 @@ def check_count(path: Path, found: Found) -> None:
             found(f"{path.name} has lost its last {noted - count} transactions, which were acknowledged")
 
 
-def rebuild(path: Path, aside: Path) -> int:
-    """Make a new database of every row that can still be read; the old file moves to `aside`. Answers how many rows."""
+def rebuild(path: Path) -> int:
+    """Make a new database of every row that can still be read; the old file moves aside. Answers how many rows.
+
+    Of none no database is made: the old one stays where it is.
+    """
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
+    private_file(new)
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(new)))
     METADATA.create_all(engine)
     engine.dispose()
@@ -79,13 +84,34 @@ def rebuild(path: Path, aside: Path) -> int:
                     made.execute(insert, [_text(value) for value in row])
                     count += 1
         made.commit()
-    for suffix in ("", "-wal", "-shm", ".commits"):
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.replace(aside / beside.name)
-    new.replace(path)
-    private_database(path)
+    if not count:
+        new.unlink()
+        return 0
+    new.replace(_made_of(path))
+    fsync_folder(path.parent)
+    finish_rebuild(path)
     return count
+
+
+def is_half_rebuilt(path: Path) -> bool:
+    """Whether whoever made a database anew was killed before it was in its place."""
+    return _made_of(path).exists()
+
+
+def finish_rebuild(path: Path) -> None:
+    """Put the database that was made anew in the place of the old one, which moves aside, if there is one to put."""
+    if not is_half_rebuilt(path):
+        return
+    for suffix in ("-wal", "-shm", ".commits", ""):  # SQLite would take the old log for one of the new file
+        set_aside(path.with_name(path.name + suffix), path.parent / DAMAGED)
+    fsync_folder(path.parent)
+    _made_of(path).replace(path)
+    fsync_folder(path.parent)
+
+
+def _made_of(path: Path) -> Path:
+    """A database that is whole and waits for the place of the old one."""
+    return path.with_name(f"{path.name}.made")
 
 
 def _readable(connection: sqlite3.Connection, table: str, names: list[str]) -> Iterator[tuple[object, ...]]:
