@@ -10,6 +10,7 @@ import click
 
 from conductor_contracts.commands.capture import capture_command, drift_command
 from conductor_contracts.commands.check import check_command
+from conductor_contracts.commands.pact import pact_command
 from conductor_contracts.commands.reading import changes_command, schema_command
 from conductor_contracts.commands.stubs import stubs_command
 from conductor_contracts.commands.verify import verify_command
@@ -35,6 +36,7 @@ for command in (
     check_command,
     verify_command,
     stubs_command,
+    pact_command,
     capture_command,
     drift_command,
     witness_command,
