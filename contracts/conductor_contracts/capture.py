@@ -70,9 +70,12 @@ class Recorder:
 def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServer:
     """A server on loopback that passes every request on to ``upstream`` and records it. Serve and close it.
 
-    Redirects are passed on as they are. URLs in answers stay what they are: what a client sends to them goes there.
+    By HTTPS its certificate must be good; ``REQUESTS_CA_BUNDLE`` names other authorities. Only what the client sent
+    says who it is. Redirects are passed on as they are. URLs in answers stay what they are: what a client sends to
+    them goes there.
     """
     base = upstream.rstrip("/")
+    host = urlsplit(base).hostname
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -101,7 +104,7 @@ def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServ
                     )
                     content = _content(answer)
             except requests.RequestException as error:
-                self._refuse(502, f"upstream gave no answer ({type(error).__name__})")
+                self._refuse(502, f"upstream {_trouble(error)}")
                 return
             if content is None:
                 self._refuse(502, f"upstream answered more than {MAX_BODY} bytes, which is not passed on")
@@ -172,10 +175,6 @@ def _proxies(base: str) -> dict[str, str]:
     return {"http": "", "https": ""} if is_here else {}
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
 def _content(answer: requests.Response) -> bytes | None:
     """The body of an answer, None where it is longer than is passed on."""
     content = bytearray()
@@ -184,6 +183,17 @@ def _content(answer: requests.Response) -> bytes | None:
         if len(content) > MAX_BODY:
             return None
     return bytes(content)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In place of what a .netrc would put over the client's own Authorization."""
+    return request
+
+
+def _trouble(error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "has no certificate that is good here; REQUESTS_CA_BUNDLE may name a file of its authority"
+    return f"gave no answer ({type(error).__name__})"
 
 
 def _exchange(method: str, target: str, sent: bytes, status: int, content: bytes) -> Exchange:
