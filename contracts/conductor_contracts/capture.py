@@ -75,7 +75,6 @@ def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServ
     them goes there.
     """
     base = upstream.rstrip("/")
-    host = urlsplit(base).hostname
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

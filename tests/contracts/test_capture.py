@@ -6,6 +6,7 @@ import copy
 import json
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -247,10 +248,17 @@ def test_what_is_private_is_gone_wherever_and_however_it_is_written(
     assert redactor.clean(body) == clean
 
 
+class AtOnce:
+    """A signal that has come already."""
+
+    def wait(self, _: float) -> bool:
+        return True
+
+
 def test_a_capture_that_has_ended_says_where_it_is_and_what_to_do_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conductor_contracts.commands.capture._serve", lambda forever: None)
+    monkeypatch.setattr("conductor_contracts.commands.capture._signals", lambda: nullcontext(AtOnce()))
     path = tmp_path / "capture.yaml"
     ended = CliRunner().invoke(main, ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(path)])
     assert ended.exit_code == 0
