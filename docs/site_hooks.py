@@ -81,9 +81,9 @@ def navigation() -> list[Any]:
             folders.setdefault(folder, []).append(name.as_posix())
         else:
             rest.append(name.as_posix())
-    for name in RENAMED.values():
-        if "/" in name:
-            folders.setdefault(PurePosixPath(name).parts[0], []).append(name)
+    for outside in RENAMED.values():
+        if "/" in outside:
+            folders.setdefault(PurePosixPath(outside).parts[0], []).append(outside)
     sections = [
         {
             TITLES.get(name, name.replace("-", " ").capitalize()): sorted(

@@ -190,11 +190,10 @@ def _evidence(item: pytest.Item, fake: Fake, number: int) -> tuple[str, str]:
     chosen = item.config.getoption("--conductor-mock-artifacts")
     try:
         # Where pytest was started: a test may be elsewhere by now.
-        base = (
-            item.config.invocation_params.dir / chosen
-            if chosen
-            else item.config._tmp_path_factory.getbasetemp() / TITLE
-        )  # type: ignore[attr-defined]
+        if chosen:
+            base = item.config.invocation_params.dir / chosen
+        else:
+            base = item.config._tmp_path_factory.getbasetemp() / TITLE  # type: ignore[attr-defined]
         return TITLE, evidence.save(fake, base / name)
     except Exception as error:  # noqa: BLE001 - a report must not hide the failure that it is about
         return TITLE, f"what the fake has seen cannot be told: {type(error).__name__}: {error}"

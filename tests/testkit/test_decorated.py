@@ -20,10 +20,10 @@ def test_a_generator_has_it_until_it_is_done_and_sends_and_returns_as_ever() -> 
     def story(fake: Fake) -> Iterator[bool]:
         got = yield is_here(fake)
         yield is_here(fake) and got == "sent"
-        return "end"
+        return "end"  # type: ignore[return-value]
 
     before = dict(os.environ)
-    running = story()
+    running = story()  # type: ignore[call-arg]
     assert next(running) is True
     assert running.send("sent") is True  # type: ignore[attr-defined]
     with pytest.raises(StopIteration, match="end"):
@@ -43,10 +43,10 @@ def test_an_async_generator_has_it_until_it_is_done_or_left() -> None:
             closed.append(is_here(fake))
 
     async def all_of_it() -> list[bool]:
-        return [one async for one in story()]
+        return [one async for one in story()]  # type: ignore[call-arg]
 
     async def some_of_it() -> None:
-        running = story()
+        running = story()  # type: ignore[call-arg]
         await anext(running)
         await running.aclose()  # type: ignore[attr-defined]
 
