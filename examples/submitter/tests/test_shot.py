@@ -7,10 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import submitter
+from conductor.lib.conductor_submit import Submit
+from conductor_contracts.check import Verdict, check
 from submitter import Shot, ShotError, arguments, main
+
+SHOT = Shot.of_file(Path(submitter.__file__).parent / "shot.json")
+LETTERS = st.characters(categories=["L", "N", "P", "S"])
+"""Of a title: no control characters, which nobody types."""
 
 
 def test_frames_are_cut_into_chunks_of_which_the_last_is_shorter(shot: Shot) -> None:
@@ -51,8 +58,18 @@ def test_what_is_wrong_is_a_sentence_and_no_traceback(
     assert capsys.readouterr().err == "submitter: a: last is 1, before first, 2\n"
 
 
-@given(first=st.integers(-1000, 1000), count=st.integers(1, 500), chunk=st.integers(1, 600))
+@given(first=st.integers(-1000, 1000), count=st.integers(1, 60), chunk=st.integers(1, 70))
 def test_every_frame_is_in_one_task(first: int, count: int, chunk: int) -> None:
     shot = Shot("a", Path("/a"), (), Path("/o"), first, first + count - 1, chunk)
     rendered = [frame for start, end in shot.chunks() for frame in range(start, end + 1)]
     assert rendered == list(range(first, first + count))
+
+
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(1, 40), chunk=st.integers(1, 50), title=st.text(LETTERS, min_size=1, max_size=20))
+def test_every_shot_is_one_that_the_contract_takes_and_finds_nothing_odd_in(
+    count: int, chunk: int, title: str
+) -> None:
+    shot = replace(SHOT, last=count, chunk=chunk, title=title)
+    submission = Submit({**arguments(shot), "md5_caching": False})  # the cache would be in your home
+    assert check(submission.payload()) == Verdict()
