@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -24,7 +25,9 @@ from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
 from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, NearMiss, mock_conductor
+from conductor_mock.testkit.evidence import journal
 from conductor_mock.testkit.given import body_condition, settings_of
+from conductor_mock.testkit.listing import folded
 from support.farm import job as arguments
 from support.farm import without_explanation
 from support.testkit import JOB, submit
@@ -140,6 +143,24 @@ def test_a_condition_on_a_body_that_is_no_pair_is_said_to_be_none(body: Any) -> 
         assert "such as ('/project', 'default')" in str(error)  # noqa: PT017 - both ways are looked at
     else:
         assert [pair["pointer"], pair["value"]] == list(body)
+
+
+@given(lines=st.lists(st.sampled_from(["asked", "answered", "lost"]), max_size=40))
+def test_what_is_the_same_one_after_another_is_one_line_with_its_number(lines: list[str]) -> None:
+    told = list(folded(lines))
+    names = [line.partition(" ")[0] for line in told]
+    numbers = [int(line.partition("(")[2].partition(" ")[0] or 1) for line in told]
+    assert [name for name, number in zip(names, numbers, strict=True) for _ in range(number)] == lines
+    assert all(one != other for one, other in itertools.pairwise(names))
+
+
+def test_a_client_that_asks_again_and_again_takes_one_line_of_the_journal(fake: Fake) -> None:
+    with fake.client() as client:
+        wait_for_jobs([submit()], client=client)
+    told = [line for line in journal(fake).splitlines() if line.startswith("jobs.list")]
+    numbers = [int(line.partition("200 (")[2].partition(" times")[0] or 1) for line in told]
+    assert sum(numbers) == len(fake.requests("jobs.list")) > 5
+    assert len(told) <= 2
 
 
 def test_jobs_tasks_and_frames_are_named_by_text_or_number(fake: Fake) -> None:

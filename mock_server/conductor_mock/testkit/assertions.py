@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from conductor_contracts.problems import count, nearest
+from conductor_mock.testkit.listing import folded
 from conductor_mock.testkit.named_paths import is_below, is_something, local_paths, with_slashes
 from conductor_mock.testkit.outcomes import Outcomes
 from conductor_mock.testkit.steering import Faults
@@ -207,4 +208,4 @@ def _list(items: list[str]) -> str:
 
 
 def _lines(items: Iterable[str]) -> str:
-    return "\n".join(f"    {item}" for item in items)
+    return "\n".join(f"    {item}" for item in folded(items))

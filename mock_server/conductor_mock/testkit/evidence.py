@@ -9,6 +9,8 @@ from pathlib import Path
 
 from conductor_contracts.problems import count
 from conductor_mock.testkit.fake import Fake
+from conductor_mock.testkit.listing import folded
+from conductor_mock.testkit.values import Request
 
 TITLE = "conductor-mock"
 SHOWN = 200
@@ -23,20 +25,22 @@ def journal(fake: Fake) -> str:
     """What was asked and answered, and what the jobs came to: a line for each."""
     requests = fake.requests()
     left_out = [f"({count(len(requests) - SHOWN, 'request')} before)"] if len(requests) > SHOWN else []
-    lines = [
+    head = [
         f"account {fake.account.client_id!r} at {fake.url}, {fake.clock.now:%Y-%m-%dT%H:%M:%SZ}",
         *left_out,
     ]
-    for request in requests[-SHOWN:]:
-        reason = f": {request.reason}" if request.status >= 400 and request.reason else ""
-        lines.append(f"{request}{reason}")
-        lines += [f"    warning: {text}" for text in request.warnings]
+    lines = [*head, *folded(_entry(request) for request in requests[-SHOWN:])]
     lines += [f"of nobody's: {request}: {request.reason}" for request in fake.strays[-SHOWN:]]
     for job in fake.jobs:
         tasks = ", ".join(f"{task.tid} {task.status}" for task in job.tasks[:20])
         lines.append(f"job {job.jid} {job.status}, {job.description}: {tasks}")
     lines += [str(rule) for rule in (*fake.faults.all, *fake.outcomes.all)]
     return "\n".join(lines)
+
+
+def _entry(request: Request) -> str:
+    reason = f": {request.reason}" if request.status >= 400 and request.reason else ""
+    return "\n".join([f"{request}{reason}", *(f"    warning: {text}" for text in request.warnings)])
 
 
 def save(fake: Fake, folder: Path) -> str:
