@@ -8,11 +8,11 @@ import re
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-_SECRET = re.compile(
-    r"client_id|client_secret|private_?key|token|id_token|access_token|refresh_token|password|signature|secret"
-    r"|api_?key|authorization|cookie|credential|expires_signature",
-    re.IGNORECASE,
-)
+_WORDS = "token|secret|passw(?:or)?d|credential|api[-_]?key|signature|private"
+"""What is in the name of something secret: a field, a parameter, a variable, an option of a command."""
+_SECRET = re.compile(rf".*(?:{_WORDS}).*|client_id|authorization|cookie", re.IGNORECASE | re.DOTALL)
+_OPEN = frozenset({"token_type"})
+"""Names that sound so, and what they hold is none."""
 _PERSON = re.compile(
     r"owner|user|user_?name|submitted_?by|account_?name|email|emails|first_?name|last_?name", re.IGNORECASE
 )
@@ -22,11 +22,21 @@ _SIGNED = re.compile(
     r"([?&][\w-]*(?:signature|credential|token|secret|key|password|sig)[\w-]*=)([^&\s\"'<>]+)", re.IGNORECASE
 )
 """Parameters of a URL that let anybody in who has it, of clouds too."""
+_NAMED = (
+    re.compile(rf"((?:{_WORDS})[\w.-]{{0,80}}=[\"']?)([^&\s\"'<>\\]+)", re.IGNORECASE),
+    re.compile(
+        rf"((?<![\w-])--?[\w.-]{{0,80}}(?:{_WORDS})[\w.-]{{0,80}} +[\"']?)([^\s\"',;-][^\s\"',;]*)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(bearer\s+)([^\s\"',;}]{8,})", re.IGNORECASE),
+    re.compile(r"(://[^\s/@:\"']*:)([^\s/@\"']+)(?=@)"),
+)
+"""What stands before a secret in a text, and the secret: assignments, options, headers, URLs with a password."""
 _PEM = re.compile(r"-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL)
 _PATH = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?(?:[/\\][^/\\\s\"'<>|?*:;,=&]+){2,}")
 _KEPT = frozenset({"default", "objects", "parts", "jobs", "api", "v1", "v2", "downloads", "uploads"})
-_REPLACED = re.compile(r"(?:eyJhbGciOiJub25lIn0\.e30\.)?(?:secret|person)-\d|[A-Za-z]:$")
-"""What stands for something already, and drives."""
+_REPLACED = re.compile(r"(?:eyJhbGciOiJub25lIn0\.e30\.)?(?:secret|person)-\d+")
+"""What stands for something already."""
 _NO_CLAIMS = "eyJhbGciOiJub25lIn0.e30."
 """Before the replacement of a token: the head of one that nobody signed, and no claims."""
 _WORTH = 4
@@ -55,20 +65,31 @@ class Redactor:
             for below in value:
                 self.learn(below, field)
         elif isinstance(value, str) and len(value) >= _WORTH:
-            if _SECRET.fullmatch(field):
-                self._remember(value.removeprefix("Bearer ").strip(), "secret")
+            if _is_secret(field):
+                self._remember(_bare(value), "secret")
             elif _PERSON.fullmatch(field) and not _EMAIL.fullmatch(value):
                 self._remember(value, "person")
+            elif (inner := _inner(value)) is not None:
+                self.learn(inner)
 
-    def clean(self, value: Any) -> Any:
-        """A copy of a value (JSON) in which nothing secret or private is left."""
+    def clean(self, value: Any, field: str = "") -> Any:
+        """A copy of a value (JSON) in which nothing secret or private is left; a number that is secret is 0."""
         if isinstance(value, dict):
-            return {self._text(str(name)): self.clean(below) for name, below in value.items()}
+            return {self._text(str(name)): self.clean(below, str(name)) for name, below in value.items()}
         if isinstance(value, list):
-            return [self.clean(below) for below in value]
-        return self._text(value) if isinstance(value, str) else value
+            return [self.clean(below, field) for below in value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return type(value)(0) if _is_secret(field) else value
+        if not isinstance(value, str):
+            return value
+        if _is_secret(field) and value:
+            return self._remember(_bare(value), "secret") if len(value) >= _WORTH else "secret"
+        inner = _inner(value)
+        return self._text(value) if inner is None else json.dumps(self.clean(inner))
 
     def _remember(self, text: str, kind: str) -> str:
+        if _REPLACED.fullmatch(text):
+            return text
         if text not in self._known:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             written = f"{kind}-{self._counts[kind]}"
@@ -79,6 +100,8 @@ class Redactor:
     def _text(self, text: str) -> str:
         text = _PEM.sub(lambda found: self._remember(found[0], "secret"), text)
         text = _SIGNED.sub(lambda found: found[1] + self._remember(found[2], "secret"), text)
+        for pattern in _NAMED:
+            text = pattern.sub(lambda found: found[1] + self._remember(found[2], "secret"), text)
         text = _JWT.sub(lambda found: self._remember(found[0], "secret"), text)
         text = _EMAIL.sub(lambda found: self._remember(found[0], "person") + "@example.com", text)
         # The longest first: one may be a part of another.
@@ -104,6 +127,24 @@ class Redactor:
         ending = f".{end}" if dot and re.fullmatch(r"[A-Za-z0-9]{1,4}", end) else ""
         key = stem if ending else part
         return self._parts.setdefault(key, f"part{len(self._parts) + 1}") + ending
+
+
+def _is_secret(field: str) -> bool:
+    return field.lower() not in _OPEN and _SECRET.fullmatch(field) is not None
+
+
+def _bare(value: str) -> str:
+    return value.removeprefix("Bearer ").strip()
+
+
+def _inner(text: str) -> Any:
+    """The object or list that a text is as JSON; None for any other text."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _ways(text: str) -> list[str]:

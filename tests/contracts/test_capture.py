@@ -267,6 +267,46 @@ def test_a_capture_that_has_ended_says_where_it_is_and_what_to_do_with_it(
     assert path.is_file()
 
 
+NAMES = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "VRAY_", "aws-", "my", "X."]),
+    st.sampled_from(
+        ["token", "SECRET", "password", "Passwd", "credential", "API_KEY", "api-key", "Signature", "private"]
+    ),
+    st.sampled_from(["", "_1", "Value", "_ACCESS_KEY"]),
+)
+SECRETS = st.text("KLMNPQRSTVWXYZ", min_size=8, max_size=12)
+
+
+@given(NAMES, SECRETS, SECRETS, st.integers(10**8, 10**9))
+def test_what_is_secret_by_the_name_before_it_is_gone(
+    name: str, secret: str, short: str, number: int
+) -> None:
+    body = {
+        "environment": {name: secret, f"{name}2": short[:3], f"{name}3": number, f"{name}4": [secret[::-1]]},
+        "title": f"with {secret}",
+        "commands": [
+            f"render --{name}={short}a",
+            f"render --{name} '{short}b' scene",
+            f"env {name}={short}c render",
+            f"curl -H 'Authorization: Bearer {short}d'",
+            f"git clone https://fred:{short}e@studio.test/x",
+            json.dumps({"inner": [{name: f"{short}f"}]}),
+        ],
+        "token_type": "Bearer",
+        "is_private": True,
+    }
+    redactor = Redactor()
+    redactor.learn(body)
+    clean = redactor.clean(body)
+    text = json.dumps(clean)
+    assert [one for one in (secret, secret[::-1], short, str(number)) if one in text] == []
+    assert clean["environment"][f"{name}2"] == "secret"
+    assert (clean["token_type"], clean["is_private"]) == ("Bearer", True)
+    assert clean["title"] == f"with {clean['environment'][name]}"
+    assert redactor.clean(body) == clean
+
+
 def test_the_commands_drift_and_capture(captured: tuple[str, list[str]], tmp_path: Path) -> None:
     path = tmp_path / "capture.yaml"
     documents = [one for one in documents_of(captured[0]) if one["operation"] != "jobs.list"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 
@@ -17,7 +17,7 @@ def is_here(fake: Fake) -> bool:
 
 def test_a_generator_has_it_until_it_is_done_and_sends_and_returns_as_ever() -> None:
     @mock_conductor
-    def story(fake: Fake) -> Iterator[bool]:
+    def story(fake: Fake) -> Generator[bool, str, str]:
         got = yield is_here(fake)
         yield is_here(fake) and got == "sent"
         return "end"  # type: ignore[return-value]
@@ -25,7 +25,7 @@ def test_a_generator_has_it_until_it_is_done_and_sends_and_returns_as_ever() -> 
     before = dict(os.environ)
     running = story()  # type: ignore[call-arg]
     assert next(running) is True
-    assert running.send("sent") is True  # type: ignore[attr-defined]
+    assert running.send("sent") is True
     with pytest.raises(StopIteration, match="end"):
         next(running)
     assert dict(os.environ) == before
