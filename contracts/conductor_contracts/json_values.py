@@ -14,7 +14,8 @@ from typing import Any
 from conductor_contracts.problems import Problem, pointer
 
 MAX_DEPTH = 100
-"""Levels of lists and objects in a body. Real payloads have five."""
+"""Levels of lists and objects in a body or an answer: what a request may have (`json_text.MAX_DEPTH`), and what is
+around it where it is shown again."""
 
 
 TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")

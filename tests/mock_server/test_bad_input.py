@@ -107,6 +107,27 @@ def test_nesting_is_taken_to_a_depth_that_no_client_needs(shared_fake: Fake, dep
     assert send(shared_fake.newcomer(), "/jobs/", body).status == status
 
 
+@pytest.mark.parametrize("field", ["metadata", "unknown"])
+@pytest.mark.parametrize("containers", [("[]",), ("{}",), ("[]", "{}")], ids=str)
+def test_what_was_taken_at_the_greatest_depth_is_shown_again_and_bundled(
+    shared_fake: Fake, field: str, containers: tuple[str, ...]
+) -> None:
+    value: Any = 1
+    for level in range(MAX_DEPTH - 2):  # two more are around it
+        value = [value] if containers[level % len(containers)] == "[]" else {"a": value}
+    caller = shared_fake.newcomer()
+    jid = caller.submit(**{field: {"a": value}}).json()["jobid"]
+
+    own = {"account": caller.client_id}
+    assert len(caller.jobs()) == 1
+    assert caller.get(f"/_mock/jobs/{jid}", query=own).json()["payload"][field] == {"a": value}
+    bundle = caller.get("/_mock/bundle", query=own).content
+    assert caller.post("/_mock/reset", query=own).status == 204
+    zipped = {"Content-Type": "application/zip"}
+    assert caller.request("POST", "/_mock/bundle", data=bundle, query=own, headers=zipped).status == 201
+    assert len(caller.jobs()) == 1
+
+
 def test_brackets_in_texts_are_no_nesting(shared_fake: Fake) -> None:
     assert shared_fake.newcomer().submit(job_title="[" * 1000 + "{" * 1000).status == 201
 
