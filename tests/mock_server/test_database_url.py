@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store.database import DatabaseError
-from conductor_mock.store.tables import METADATA
+from conductor_mock.store.tables import METADATA, _making
 from support.server import running
 
 VARIABLE = "CONDUCTOR_MOCK_TEST_POSTGRES"
@@ -100,3 +102,19 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
         open_service(Settings(data_dir=tmp_path, database_url="postgresql://user:hunter2@127.0.0.1:1/none"))
 
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_server_on_sqlite_does_without_what_speaks_postgresql() -> None:
+    program = (
+        "import sys; from conductor_mock.app import create_app, close_app; close_app(create_app());"
+        "print([name for name in sys.modules if name.startswith('sqlalchemy.dialects.postgresql')])"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "[]\n"
+
+
+def test_the_tables_can_be_made_in_postgresql() -> None:
+    made = _making("postgresql")
+    for table in METADATA.sorted_tables:
+        assert any(one.strip().startswith(f"CREATE TABLE IF NOT EXISTS {table.name} ") for one in made)

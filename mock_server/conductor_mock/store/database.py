@@ -17,7 +17,7 @@ from typing import Any
 
 import filelock
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
@@ -221,8 +221,7 @@ class Database:
         """The statement for a table, made once: to make it takes about as long as to run it."""
         statement = self._inserts.get(table.name)
         if statement is None:
-            insert = sqlite.insert if self.backend == "sqlite" else postgresql.insert
-            statement = self._inserts[table.name] = insert(table).on_conflict_do_nothing()
+            statement = self._inserts[table.name] = _insert_ignoring(self.backend, table)
         return statement
 
     def close(self) -> None:
@@ -246,6 +245,14 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _insert_ignoring(backend: str, table: sa.Table) -> sa.Insert:
+    if backend == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql  # only here: a server on SQLite starts without it
+
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 _GLANCE_S = 0.5

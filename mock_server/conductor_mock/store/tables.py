@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 METADATA = sa.MetaData()
 
@@ -140,7 +140,13 @@ def complete(connection: sa.Connection) -> None:
 @cache
 def _making(dialect: str) -> tuple[str, ...]:
     """What makes the tables that are not there, in SQL: to find that out takes longer than to make them."""
-    spoken = (sqlite if dialect == "sqlite" else postgresql).dialect()
+    spoken: sa.Dialect
+    if dialect == "sqlite":
+        spoken = sqlite.dialect()
+    else:
+        from sqlalchemy.dialects import postgresql  # only here: a server on SQLite starts without it
+
+        spoken = postgresql.dialect()  # type: ignore[no-untyped-call]
     made: list[sa.schema.CreateTable | sa.schema.CreateIndex] = []
     for table in METADATA.sorted_tables:
         made.append(sa.schema.CreateTable(table, if_not_exists=True))
