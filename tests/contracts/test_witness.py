@@ -122,10 +122,8 @@ def test_a_client_that_does_not_do_what_it_did_fails_and_is_in_the_cache_that_wa
     done = CliRunner().invoke(main, ["witness", "ciocore==99.0", *options])
     assert done.exit_code == 1, done.output
     assert "ciocore 99.0 does not agree with the fake" in done.output
-    said = report.read_text(encoding="utf-8")
-    assert re.search(r"No module named 'ciocore|cannot import name '\w+' from 'ciocore'", said), (
-        capfd.readouterr().out
-    )
+    why = r"ImportError: cannot import|ModuleNotFoundError: No module named"
+    assert re.search(why, report.read_text(encoding="utf-8")), capfd.readouterr().out
     assert [path.name for path in cache.iterdir() if path.is_dir()] == ["99.0"]
 
 
