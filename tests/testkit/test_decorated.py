@@ -20,7 +20,7 @@ def test_a_generator_has_it_until_it_is_done_and_sends_and_returns_as_ever() -> 
     def story(fake: Fake) -> Generator[bool, str, str]:
         got = yield is_here(fake)
         yield is_here(fake) and got == "sent"
-        return "end"  # type: ignore[return-value]
+        return "end"
 
     before = dict(os.environ)
     running = story()  # type: ignore[call-arg]
