@@ -166,7 +166,7 @@ def _refusal(operation: Operation, request: PreparedRequest) -> Answer | None:
     if not problems and operation.request_schema and not _is_form(request):
         try:
             problems = operation.check_request(json.loads(request.body or b"null"))
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):  # TypeError: a stream, which only files are sent as
             return 400, error("the body is not JSON")
     if not problems:
         return None

@@ -194,3 +194,13 @@ def test_wiremock_serves_the_mappings(wiremock: str) -> None:
         if operation.request_schema and not operation.form_schema:
             wrong = requests.request(**{**request, "json": [7]}, headers=TOKEN, timeout=60)
             assert wrong.status_code == 400, name
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff", b"[" * 100_000, b"{", iter([b"{}"])], ids=["bytes", "deep", "cut", "stream"]
+)
+def test_a_body_that_is_no_json_is_refused_and_no_error_of_the_stub(body: Any) -> None:
+    with responses.RequestsMock() as mock:
+        add_to(mock, URL, only=["jobs.create"])
+        answer = requests.post(f"{URL}/jobs/", data=body, headers={**TOKEN, "Content-Type": JSON}, timeout=20)
+    assert (answer.status_code, answer.json()["message"]) == (400, "the body is not JSON")
