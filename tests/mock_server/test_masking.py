@@ -91,6 +91,8 @@ def test_a_secret_is_masked_however_it_is_written_and_wrapped(
         ('{"token": [1, {"a": "]"}], "b": 2}', '{"token": "***", "b": 2}'),
         ('{"token": 55, "b": 2}', '{"token": "***", "b": 2}'),
         ('{"token": null, "b": 2}', '{"token": null, "b": 2}'),
+        ('"token":"token": 5', '"token":"***": 5'),
+        ('"token":\\\\"token\\\\":-1.5e3', '"token":\\\\"token\\\\":\\\\"***\\\\"'),
         ("{'token': \"it's\", 'b': 2}", "{'token': \"***\", 'b': 2}"),
         ('{"a": "{\\"token\\": [\\"x\\"]}", "b": 2}', '{"a": "{\\"token\\": \\"***\\"}", "b": 2}'),
         ("'token': is missing", "'token': is missing"),

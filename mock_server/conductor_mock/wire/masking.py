@@ -32,7 +32,6 @@ _SECRETS = (
     re.compile(r"()-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|$)", re.DOTALL),
     re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
-_NUMBER = re.compile(rf'(?<!\\)(\\*)"({_JSON_NAME})\1"(\s*:\s*)-?\d[\d.eE+-]*', re.IGNORECASE)
 _NAMED = re.compile(rf"{_WORDS}|bearer|-----BEGIN|eyJ|authorization|cookie|://[^\s/@]*:", re.IGNORECASE)
 """Without any of these a text has no secret that can be read as it is: most have none, and need no closer look."""
 
@@ -48,7 +47,6 @@ def mask_text(text: str) -> str:
 def _masked(text: str, depth: int) -> str:
     if _NAMED.search(text):
         text = hide_json_values(text, _JSON_NAME, MASK)
-        text = _NUMBER.sub(rf'\1"\2\1"\3\1"{MASK}\1"', text)
         for pattern in _SECRETS:
             text = pattern.sub(rf"\g<1>{MASK}", text)
     return hide_wrapped(text, lambda inner: _masked(inner, depth - 1) != inner, MASK) if depth else text

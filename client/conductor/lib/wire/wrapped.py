@@ -28,15 +28,17 @@ def hide_json_values(text: str, names: str, hidden: str) -> str:
     parts, at = [], 0
     while match := field.search(text, at):
         slashes, quote = match.groups()
-        begin, end = match.end(), _end_of_value(text, match.end(), slashes)
+        begin = match.end()
         inside = text[begin : begin + len(slashes) + 1]
         if inside[:-1] == slashes and inside[-1:] in ("'", '"'):
             parts += [text[at:begin], inside, hidden]
         elif text[begin : begin + 1] in _OTHER_VALUES:
             parts += [text[at:begin], slashes, quote, hidden, slashes, quote]
-        else:  # nothing, or prose
-            parts.append(text[at:end])
-        at = end
+        else:  # nothing, or prose, in which the next field may begin at once
+            parts.append(text[at:begin])
+            at = begin
+            continue
+        at = _end_of_value(text, begin, slashes)
     return "".join([*parts, text[at:]])
 
 
