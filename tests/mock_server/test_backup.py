@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -161,6 +164,75 @@ def test_a_damaged_content_is_named_and_no_copy_is_made(tmp_path: Path) -> None:
     assert str(path) in said.output
     assert "damaged" in said.output
     assert names_in(tmp_path) == {"data"}
+
+
+HOSTILE = ["content", "part", "keys.json"]
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_is_neither_waited_for_nor_followed(tmp_path: Path, what: str, kind: str) -> None:
+    data, secret = tmp_path / "data", tmp_path / "secret"
+    secret.write_bytes(b"not for copies")
+    with running(data_dir=data, part_size=8) as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a", b"content")
+        wanted = candidate("/proj/b", b"0123456789")
+        begun = caller.post("/api/v2/files/get_upload_urls", {"upload_files": [wanted]}).json()
+        assert caller.put(begun["multiPartURLs"][0]["parts"][0]["url"], b"01234567").status == 200
+    name = digest(b"content").hex()
+    places = {"content": data / "objects" / name[:2] / name, "part": next(data.glob("parts/*/*/*"))}
+    path = places.get(what, data / what)
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(secret)
+    else:
+        path.mkdir()
+    said = CliRunner().invoke(main, ["backup", "--data-dir", str(data), str(tmp_path / "copy")])
+    copied = [path.read_bytes() for path in tmp_path.glob("copy/**/*") if path.is_file()]
+    assert said.exit_code in (0, 2), said.output
+    assert said.exception is None or isinstance(said.exception, SystemExit)
+    assert not [content for content in copied if b"not for copies" in content]
+    assert (said.exit_code == 0) == (what == "part"), said.output
+    assert names_in(tmp_path) == {"data", "secret"} | ({"copy"} if what == "part" else set())
+
+
+@pytest.mark.parametrize("damage", [b"not base64", b"\xff\xfe", b"YQ=="])
+@pytest.mark.parametrize("words", [["backup"], ["prune"], ["prune", "--dry-run"]])
+def test_a_row_that_means_no_content_is_a_sentence_and_nothing_goes(
+    tmp_path: Path, damage: bytes, words: list[str]
+) -> None:
+    data = tmp_path / "data"
+    with running(data_dir=data) as fake:
+        fake.caller().upload("/proj/a", b"a content")
+    with closing(sqlite3.connect(data / "conductor.db")) as connection, connection:
+        connection.execute("UPDATE holdings SET md5 = CAST(? AS TEXT)", (damage,))
+    before = {path: path.read_bytes() for path in data.glob("objects/*/*")}
+    copy = [str(tmp_path / "copy")] if words == ["backup"] else []
+    said = CliRunner().invoke(main, [*words, "--data-dir", str(data), *copy])
+    assert said.exit_code == 2, said.output
+    assert "conductor-mock check" in said.output or "Could not decode" in said.output
+    assert before == {path: path.read_bytes() for path in data.glob("objects/*/*")}
+    assert names_in(tmp_path) == {"data"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_waits_where_a_copy_is_made_gets_nothing(tmp_path: Path, kind: str) -> None:
+    with running(data_dir=tmp_path / "data") as fake:
+        fake.caller().upload("/proj/a", b"a content")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    waiting = tmp_path / ".copy.partial"
+    if kind == "link":
+        waiting.symlink_to(elsewhere)
+    else:
+        waiting.mkdir(mode=0o777)
+    back_up(tmp_path / "data", tmp_path / "copy")
+    assert (tmp_path / "copy" / "keys.json").is_file()
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o700
+    assert not [*elsewhere.iterdir(), *waiting.iterdir()]
 
 
 def test_the_command_says_what_a_copy_holds_and_takes_no_folder_that_is_there(tmp_path: Path) -> None:

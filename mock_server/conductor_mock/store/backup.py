@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import stat
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -26,10 +28,10 @@ from conductor_mock.store.durable import (
     write_private,
 )
 from conductor_mock.store.keys import FILE as KEYS
+from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
-from conductor_mock.store.sweeper import count, sweep
-from conductor_mock.store.tables import KEEPING, LOG, MULTIPARTS
-from conductor_mock.wire.md5 import from_base64
+from conductor_mock.store.sweeper import DamagedReferenceError, count, files_in, referenced, sweep
+from conductor_mock.store.tables import LOG, MULTIPARTS
 
 _DATABASE = "conductor.db"
 _ROUNDS = 20
@@ -70,14 +72,13 @@ def back_up(directory: Path, target: Path) -> BackedUp:
         )
     if os.path.lexists(target):
         raise BackUpError(f"{target} is there already: name a folder that is not")
-    partial = target.with_name(f".{target.name}.partial")
-    private_folder(target.parent)
-    shutil.rmtree(partial, ignore_errors=True)
-    private_folder(partial)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Of a name that nobody can foresee: a folder or a link that waits there would get the keys.
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", suffix=".partial", dir=target.parent))
     try:
         made = _copied(directory, partial)
         fsync_folder(partial)
-        partial.rename(target)
+        _name(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -85,8 +86,23 @@ def back_up(directory: Path, target: Path) -> BackedUp:
     return made
 
 
+def _name(partial: Path, target: Path) -> None:
+    try:
+        partial.rename(target)
+    except OSError as error:
+        if os.path.lexists(target):  # another copy was quicker
+            raise BackUpError(f"{target} has come to be meanwhile: name a folder that is not") from error
+        raise
+
+
 def _copied(directory: Path, partial: Path) -> BackedUp:
-    if (directory / KEYS).is_file():
+    if os.path.lexists(directory / KEYS):
+        if not (directory / KEYS).is_file():
+            raise BackUpError(f"{directory / KEYS} is no file")
+        try:
+            check_keys(directory)
+        except KeysError as error:
+            raise BackUpError(str(error)) from error
         write_private(partial / KEYS, (directory / KEYS).read_text(encoding="ascii"))
     store = ObjectStore(partial)
     for _ in range(_ROUNDS):
@@ -99,7 +115,7 @@ def _copied(directory: Path, partial: Path) -> BackedUp:
                 return _counted(partial, database)
         except FileNotFoundError:
             continue
-        except DatabaseError as error:
+        except (DatabaseError, DamagedReferenceError) as error:
             raise BackUpError(str(error)) from error
     raise BackUpError(
         f"{directory}: accounts were reset, or contents are missing, each of {_ROUNDS} times that it was copied; "
@@ -120,25 +136,18 @@ def _copy_database(source: Path, target: Path) -> None:
 def _copy_contents(directory: Path, store: ObjectStore, database: Database) -> None:
     """Raises FileNotFoundError when a content has gone meanwhile."""
     source = directory / "objects"
-    for md5 in _referenced(database):
+    for md5 in referenced(database):
         if store.has(md5):
             continue
         name = md5.hex()
         path = source / name[:2] / name
-        with path.open("rb", buffering=0) as stream:
+        with _opened(path) as stream:
             try:
                 store.put(stream, md5=md5, size=os.fstat(stream.fileno()).st_size)
             except WrongContentError as error:
                 raise BackUpError(
                     f"{path} is damaged ({error}); `conductor-mock check` says what it belongs to"
                 ) from error
-
-
-def _referenced(database: Database) -> Iterator[bytes]:
-    with database.read() as connection:
-        for column in KEEPING:
-            for md5 in connection.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars():
-                yield from_base64(md5)
 
 
 def _copy_parts(directory: Path, partial: Path, database: Database) -> None:
@@ -148,14 +157,14 @@ def _copy_parts(directory: Path, partial: Path, database: Database) -> None:
     for account, upload_id in begun:
         source = directory / "parts" / account / upload_id
         target = partial / "parts" / account / upload_id
-        for path in sorted(source.iterdir()) if source.is_dir() else ():
+        for path in sorted(files_in(source)) if source.is_dir() else ():
             private_folder(target)
             _copy_file(path, target / path.name)
 
 
 def _copy_file(path: Path, target: Path) -> None:
     try:
-        source = path.open("rb", buffering=0)
+        source = _opened(path)
     except FileNotFoundError:
         return
     with source, NewFile(target.parent, private=True) as file:
@@ -163,6 +172,13 @@ def _copy_file(path: Path, target: Path) -> None:
             file.write(block)
         file.sync()
         file.place(target)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file of the data directory; what is none (a pipe, a link) is neither waited for nor followed."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise BackUpError(f"{path} is no file; `conductor-mock check` says what it belongs to")
+    return path.open("rb", buffering=0)
 
 
 def _counted(partial: Path, database: Database) -> BackedUp:

@@ -7,6 +7,7 @@ prune`). Only for a directory that is ours alone: nobody is served meanwhile.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,19 @@ from conductor_mock.wire.md5 import from_base64
 CLEAN = "clean"
 """The name of an empty file that a clean stop leaves and the next start takes away."""
 _DIGEST = 16
+
+
+class DamagedReferenceError(OSError):
+    """Which content a row means cannot be said, so none is known to be of no use."""
+
+    def __init__(self, table: str) -> None:
+        self.message = (
+            f"a row of {table} is damaged: `conductor-mock check` says which, nothing was removed or copied"
+        )
+        super().__init__(errno.EIO, self.message)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swep
 def contents_there(directory: Path) -> Iterator[tuple[bytes, Path]]:
     """The contents of a data directory by the md5 that each is named as. What is named otherwise is none of ours."""
     for folder in _folders(directory / "objects"):
-        for entry in _files(folder):
+        for entry in files_in(folder):
             digest = _digest_of(entry.name)
             if digest is not None:
                 yield digest, entry
@@ -71,19 +85,27 @@ def parts_there(directory: Path) -> Iterator[Path]:
     """The parts of uploads in a data directory."""
     for account in _folders(directory / "parts"):
         for upload in _folders(account):
-            yield from _files(upload)
+            yield from files_in(upload)
 
 
 def unreferenced(database: Database, directory: Path) -> Iterator[tuple[bytes, Path]]:
     """The contents that nothing refers to, by md5."""
     there = dict(contents_there(directory))
+    if there:
+        for digest in referenced(database):
+            there.pop(digest, None)
+    yield from there.items()
+
+
+def referenced(database: Database) -> Iterator[bytes]:
+    """The contents that anything refers to, some of them twice. Raises DamagedReferenceError."""
     with database.read() as connection:
         for column in KEEPING:
-            if not there:
-                return
-            for md5 in connection.execute(sa.select(column).where(column.is_not(None))).scalars():
-                there.pop(from_base64(md5), None)
-    yield from there.items()
+            for md5 in connection.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars():
+                try:
+                    yield from_base64(md5)
+                except (TypeError, ValueError) as error:
+                    raise DamagedReferenceError(column.table.name) from error
 
 
 def useless_parts(database: Database, directory: Path) -> Iterator[tuple[Path, int]]:
@@ -106,7 +128,7 @@ def useless_parts(database: Database, directory: Path) -> Iterator[tuple[Path, i
             md5 = begun.get((account.name, upload.name))
             wanted = md5 is not None and (account.name, md5) not in whole
             last: dict[str, Path] = {}
-            files = sorted(_files(upload), key=lambda path: (path.stat().st_mtime_ns, path.name))
+            files = sorted(files_in(upload), key=lambda path: (path.stat().st_mtime_ns, path.name))
             if wanted:
                 last = {path.name.partition("-")[0]: path for path in files}
             kept = set(last.values())
@@ -129,7 +151,8 @@ def _folders(root: Path) -> list[Path]:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder, and no links, pipes and folders."""
     with os.scandir(folder) as entries:
         return [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
 
