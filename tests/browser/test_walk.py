@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -177,3 +178,27 @@ def test_eight_open_tabs_all_go_live(browser: Browser, farm: Farm) -> None:
         for page in pages[2:]:
             expect(page.locator("#job .chip")).to_have_text("· pending")
         assert shown.errors == []
+
+
+def test_a_button_that_is_pressed_again_before_its_answer_acts_once(browser: Browser, farm: Farm) -> None:
+    farm.client.submit("Waits")
+    before = simulated(farm)
+    with window(browser, farm.url) as shown:
+        page = shown.page("/clock")
+        sent: list[str] = []
+        page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+        for hours in (1, 2):  # the page that answers the first one sends again
+            with page.expect_navigation():
+                page.get_by_role("button", name="+ 1 hour").evaluate(
+                    "one => { one.click(); for (const ms of [0, 1, 3, 6]) setTimeout(() => one.click(), ms); }"
+                )
+            expect(page.locator("#now")).to_contain_text(f"{before + timedelta(hours=hours):%H:%M:%S}")
+            assert len(sent) == hours
+        assert shown.errors == []
+
+
+def simulated(farm: Farm) -> datetime:
+    """What the farm's clock says."""
+    return datetime.fromisoformat(
+        requests.get(f"{farm.url}/_mock/clock", timeout=60).json()["now"].rstrip("Z")
+    )

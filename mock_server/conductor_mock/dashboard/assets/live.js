@@ -4,6 +4,7 @@
 const FRESH_MS = 3000;
 const REST = 120; // so many times as long as a renewal took nothing is asked: a page costs about a hundredth of a processor
 const LONGEST_REST_MS = 4000;
+const SENT_MS = 5000; // so long one form is on its way; another one is sent when its answer is there, or later
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function renew() {
@@ -146,6 +147,18 @@ function play(section) {
   count.textContent = list.options[list.selectedIndex].text;
 }
 
+// What a double click or an impatient one sends again is sent once: else a job would be killed twice, which it does not allow.
+function sendOnce() {
+  let sentAt = -SENT_MS;
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    if (performance.now() - sentAt < SENT_MS) event.preventDefault();
+    else sentAt = performance.now();
+  });
+  addEventListener("pageshow", () => (sentAt = -SENT_MS));
+}
+
+sendOnce();
 for (const section of document.querySelectorAll("[data-player]")) play(section);
 for (const form of document.querySelectorAll("form[data-follow]")) follow(form);
 if (navigator.clipboard) offerCopies();
