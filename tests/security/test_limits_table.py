@@ -39,7 +39,10 @@ NAMED = [(row, option) for row in rows() for option in re.findall(r"`(--[a-z-]+)
 def test_an_option_of_the_table_is_there_with_the_limit_as_its_default(
     row: dict[str, str], option: str
 ) -> None:
-    assert OPTIONS[option].default == amount(row["limit"]), row
+    default = OPTIONS[option].default
+    wanted = amount(row["limit"])
+    # click has more than one way to say that there is none
+    assert not isinstance(default, (int, float)) if wanted is None else default == wanted, row
 
 
 def test_every_option_that_is_a_limit_is_in_the_table() -> None:
