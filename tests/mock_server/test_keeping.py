@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.backup import back_up
+from conductor_mock.store.belonging import join
 from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.sweeper import sweep, unreferenced
@@ -38,9 +39,10 @@ def test_a_content_that_any_column_refers_to_stays_and_is_copied(
 ) -> None:
     served, copy = tmp_path / "served", tmp_path / "copy"
     store = ObjectStore(served)
-    store.put(io.BytesIO(CONTENT), md5=DIGEST, size=len(CONTENT))
     row = {each.name: value(each) for each in column.table.c} | {column.name: to_base64(DIGEST)}
     with Database(of_file(served / "conductor.db")) as database:
+        join(database, served)
+        store.put(io.BytesIO(CONTENT), md5=DIGEST, size=len(CONTENT))
         contents = AccountContents(database, store)
         with database.write() as connection:
             connection.execute(column.table.insert().values(row))

@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from conductor_mock.store.database import Database, NewRows
-from conductor_mock.store.durable import write_private
+from conductor_mock.store.durable import private_file, write_private
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, LOG, META
 
 FILE = "belongs"
@@ -61,6 +61,8 @@ def join(database: Database, directory: Path) -> None:
             database.insert_new(connection, NewRows(META, [{"name": NAME, "value": name}]))
     if of_directory is None:  # also where the database is a new one: it is the wrong one from now on
         write_private(directory / FILE, name)
+    else:
+        private_file(directory / FILE)
 
 
 def _of_database(database: Database) -> str | None:
