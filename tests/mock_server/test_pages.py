@@ -237,7 +237,9 @@ def test_every_page_has_a_row_in_the_reference(fake: Fake) -> None:
     assert rows == {("GET" if "GET" in methods else "POST", path) for path, methods in routes(fake).items()}
 
 
-ADDRESSES = st.lists(st.text(max_size=8), max_size=4).map(lambda parts: "/" + quote("/".join(parts)))
+ADDRESSES = st.lists(st.text(max_size=8), max_size=4).map(
+    lambda parts: "/" + quote("/".join(parts)).lstrip("/")
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from conductor.lib.api_client import ApiClient
 from conductor.lib.config import Config
 from conductor.lib.wire.transport import Transport
+
+T = TypeVar("T")
 
 JOB = {
     "project": "default",
@@ -25,3 +30,9 @@ def submit(**more: Any) -> str:
     """Submit `JOB` to whatever the environment names, and return its id."""
     with client() as opened:
         return str(opened.create_job({**JOB, **more})[0]["jobid"])
+
+
+def run_in_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run it in an event loop of a thread's own: what drives a browser keeps one in the thread of the tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Generator
 
 import pytest
 
 from conductor_mock.testkit import Fake, mock_conductor
+from support.testkit import run_in_a_loop
 
 
 def is_here(fake: Fake) -> bool:
@@ -51,8 +51,8 @@ def test_an_async_generator_has_it_until_it_is_done_or_left() -> None:
         await running.aclose()  # type: ignore[attr-defined]
 
     before = dict(os.environ)
-    assert asyncio.run(all_of_it()) == [True, True]
-    asyncio.run(some_of_it())
+    assert run_in_a_loop(all_of_it()) == [True, True]
+    run_in_a_loop(some_of_it())
     assert closed == [True, True]
     assert dict(os.environ) == before
 
@@ -85,6 +85,6 @@ def test_every_kind_of_method_of_a_class_has_one_and_what_it_inherits_from_stays
     suite = Suite()
     for method in (suite.test_inherited, suite.test_plain, suite.test_static, suite.test_of_class):
         assert method() is True, method  # type: ignore[call-arg]
-    assert asyncio.run(suite.test_async()) is True  # type: ignore[call-arg]
+    assert run_in_a_loop(suite.test_async()) is True  # type: ignore[call-arg]
     assert Base.test_inherited is inherited
     assert Suite.tests == ("no function",)

@@ -14,7 +14,7 @@ import responses
 
 from conductor.cli import main
 from conductor_mock.testkit import Fake, mock_conductor
-from support.testkit import JOB, client, submit
+from support.testkit import JOB, client, run_in_a_loop, submit
 
 
 @mock_conductor
@@ -53,7 +53,7 @@ def test_an_async_function_has_it_until_it_is_done() -> None:
         submit()
         return len(fake.jobs)
 
-    assert asyncio.run(work()) == 1  # type: ignore[call-arg]  # it is given the fake
+    assert run_in_a_loop(work()) == 1  # type: ignore[call-arg]  # it is given the fake
 
 
 def test_what_it_changes_is_put_back_and_the_users_home_not_touched(

@@ -45,6 +45,7 @@ WORDS: Mapping[type, str] = {
     Path: "a path",
     tuple: "a tuple of texts",
     NoneType: "None",
+    Mapping: "a document",
 }
 """What a type of a setting is called."""
 
@@ -61,6 +62,8 @@ def settings_of(options: Mapping[str, Any], *more: str) -> Settings:
         accepted = [get_origin(one) or one for one in get_args(types[name]) or [types[name]]]
         if get_origin(types[name]) is tuple:
             accepted = [tuple]
+        if name == "catalog":  # here it may be a document too
+            accepted.append(Mapping)
         if not any(_is(value, one) for one in accepted):
             words = " or ".join(WORDS.get(one, f"a {one.__name__}") for one in accepted)
             raise TypeError(f"{name} must be {words}, not {value!r}")
