@@ -17,14 +17,6 @@ from support.server import job_payload
 
 # Its tasks tell files of ours.
 OPTIONS = ("--execute", "--execute-slots", "2", "--speed", "0", "--execute-sandbox", "none")
-    "--execute",
-    "--execute-slots",
-    "2",
-    "--speed",
-    "0",
-    "--execute-sandbox",
-    "none",
-)  # its tasks tell files of ours
 
 CHILD = (
     f"{sys.executable} -c 'import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); "

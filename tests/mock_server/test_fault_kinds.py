@@ -501,11 +501,17 @@ DRAWN = st.fixed_dictionaries(
 )
 
 
+def anew(here: World, method: str, path: str, **options: Any) -> requests.Response:
+    """Ask over a connection of its own: what a fault leaves of one depends on when its end is seen."""
+    headers = {**here.session.headers}
+    return requests.request(method, f"{here.url}{path}", headers=headers, timeout=PATIENCE_S, **options)
+
+
 def heard(here: World, path: str) -> tuple[Any, ...]:
     """What a client hears: a status and a body, or that the connection broke behind so many bytes."""
     got = b""
     try:
-        with here.session.get(f"{here.url}{path}", stream=True, timeout=PATIENCE_S) as answer:
+        with anew(here, "GET", path, stream=True) as answer:
             for block in answer.iter_content(1):
                 got += block
             return (answer.status_code, got)
@@ -515,10 +521,12 @@ def heard(here: World, path: str) -> tuple[Any, ...]:
 
 def told(here: World, rules: list[dict[str, Any]]) -> tuple[Any, ...]:
     """What a client hears of a fake as new with these rules, and what the rules then say."""
-    here.ask("POST", "/_mock/reset", {})
-    ids = [here.ask("POST", "/_mock/faults", rule).json()["id"] for rule in rules]
+    anew(here, "POST", "/_mock/reset", json={})
+    ids = [anew(here, "POST", "/_mock/faults", json=rule).json()["id"] for rule in rules]
     answers = [heard(here, path) for path in ("/api/v1/jobs", "/api/v1/projects/", "/api/v1/jobs") * 2]
-    counts = [(rule["seen"], rule["consumed"]) for rule in here.ask("GET", "/_mock/faults").json()["faults"]]
+    counts = [
+        (rule["seen"], rule["consumed"]) for rule in anew(here, "GET", "/_mock/faults").json()["faults"]
+    ]
     numbers = {str(number): f"rule {place}" for place, number in enumerate(ids)}
     return (
         [
