@@ -251,8 +251,8 @@ def test_what_is_private_is_gone_wherever_and_however_it_is_written(
 class AtOnce:
     """A signal that has come already."""
 
-    def wait(self, _: float) -> bool:
-        return True
+    def get(self) -> int:
+        return 2
 
 
 def test_a_capture_that_has_ended_says_where_it_is_and_what_to_do_with_it(

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Thread
 from types import FrameType
 from typing import IO
 from urllib.parse import urlsplit
@@ -47,8 +48,7 @@ def capture_command(upstream: str, output: Path, port: int) -> None:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
         echo(f"export CONDUCTOR_URL=http://127.0.0.1:{server.server_address[1]}")
-        while not ended.wait(3600):
-            pass
+        ended.get()
         server.shutdown()
         file.write(recorder.interactions())
     echo(f"wrote {output}; read it, then: conductor-contracts drift {output}", err=True)
@@ -83,12 +83,12 @@ def _new_file(path: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _signals() -> Iterator[Event]:
-    """An event that the first SIGINT or SIGTERM sets; more of them, while the file is written, do no harm."""
-    ended = Event()
+def _signals() -> Iterator[SimpleQueue[int]]:
+    """What SIGINT and SIGTERM are put into; more than one of them, while the file is written, do no harm."""
+    ended: SimpleQueue[int] = SimpleQueue()  # whose put may interrupt its own get
 
     def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
+        ended.put(number)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
