@@ -276,3 +276,29 @@ def test_signals_end_a_capture_with_its_file_written(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors.partition(";")[0]) == (0, f"wrote {output}; read it".partition(";")[0])
     assert "operation: jobs.list" in output.read_text()
+
+
+SIGNALS_AT_EVERY_LINE = """
+import signal, sys, threading
+from conductor_contracts.cli import main
+
+def trace(frame, event, _):
+    if frame.f_code.co_filename == threading.__file__ and event == "line":
+        signal.raise_signal(signal.SIGINT)
+    return trace
+
+signal.signal(signal.SIGINT, lambda *_: None)
+sys.settrace(trace)
+main(sys.argv[1:])
+"""
+
+
+def test_a_signal_ends_a_capture_whatever_it_waits_in(tmp_path: Path) -> None:
+    """A handler runs between any two lines of the thread that waits, where that may hold a lock."""
+    output = tmp_path / "capture.yaml"
+    arguments = ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(output)]
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALS_AT_EVERY_LINE, *arguments], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert output.is_file()
