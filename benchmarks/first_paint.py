@@ -13,9 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from pages import large_account
+
 from browser.chromium import launched, window
 from conductor_mock.serving.server import Server
-from support.filled import frames
 from support.server import running
 
 PATHS = ("/", "/?sort=cost", "/job/BIG", "/job/BIG?page=20", "/jobs/BIG/5000", "/clock", "/usage")
@@ -33,13 +34,7 @@ async () => {
 def main(jobs: int = 10_000, tasks: int = 10_000) -> None:
     """Submit them, let them run, and look at pages in a window of 1280 by 900."""
     with running() as fake:
-        caller = fake.newcomer()
-        account = {"account": caller.client_id}
-        for number in range(jobs):
-            caller.submit(job_title=f"job {number}", owner=f"user {number % 5}", tasks_data=frames(1))
-        caller.post("/_mock/clock", {"until": "idle"}, query=account)
-        caller.submit(job_title="big", preemptible=True, tasks_data=frames(tasks))
-        caller.post("/_mock/clock", {"advance": 100}, query=account)
+        caller = large_account(fake, jobs, tasks)
         print("| page | answer ms | first paint ms | complete ms | kB |\n|---|---|---|---|---|")
         with Server(fake.app) as server, launched() as browser, window(browser, server.url) as shown:
             for path in PATHS:

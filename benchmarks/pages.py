@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.filled import frames
-from support.server import running
+from support.server import ApiCaller, Fake, running
 
 PATHS = (
     *(
@@ -30,16 +30,22 @@ PATHS = (
 TRIES = 5
 
 
+def large_account(fake: Fake, jobs: int, tasks: int) -> ApiCaller:
+    """An account of so many jobs of one task that have ended, and one of many tasks, some of which run."""
+    caller = fake.newcomer()
+    account = {"account": caller.client_id}
+    for number in range(jobs):
+        caller.submit(job_title=f"job {number}", owner=f"user {number % 5}", tasks_data=frames(1))
+    caller.post("/_mock/clock", {"until": "idle"}, query=account)
+    caller.submit(job_title="big", preemptible=True, tasks_data=frames(tasks))
+    caller.post("/_mock/clock", {"advance": 100}, query=account)
+    return caller
+
+
 def main(jobs: int = 10_000, tasks: int = 10_000) -> None:
     """Submit them, let them run, and look at every page."""
     with running() as fake:
-        caller = fake.newcomer()
-        account = {"account": caller.client_id}
-        for number in range(jobs):
-            caller.submit(job_title=f"job {number}", owner=f"user {number % 5}", tasks_data=frames(1))
-        caller.post("/_mock/clock", {"until": "idle"}, query=account)
-        caller.submit(job_title="big", preemptible=True, tasks_data=frames(tasks))
-        caller.post("/_mock/clock", {"advance": 100}, query=account)
+        caller = large_account(fake, jobs, tasks)
         print("| page | ms | kB |\n|---|---|---|")
         for path in PATHS:
             address, _, query = path.replace("BIG", str(jobs + 1)).partition("?")

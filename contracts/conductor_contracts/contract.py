@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from conductor_contracts.evidence import Evidence, Tag, evidence
-from conductor_contracts.near_miss import NearMiss, near_miss
 from conductor_contracts.operation import FORM, JSON, Operation, Parameter, query_schema_name, wrong_label
 from conductor_contracts.problems import Problem
 from conductor_contracts.references import resolve
@@ -41,21 +40,6 @@ class Contract:
             if operation.method == method and operation.matches(path):
                 return operation
         return None
-
-    def near_miss(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: tuple[Any] | None = None,
-        has_token: bool = True,
-    ) -> NearMiss | None:
-        """The operation that a request which fits none was probably meant for, and what differs; None if none is near.
-
-        ``body`` is its decoded JSON in a tuple, None where it has none; ``has_token`` whether it carries a good token.
-        """
-        return near_miss(self.operations.values(), method, path, query=query, body=body, has_token=has_token)
 
     def check_error(self, body: Any, media_type: str = JSON) -> list[Problem]:
         """Say where the body of a refusal departs from the one error shape, whatever the route."""

@@ -89,7 +89,7 @@ def near_miss(
 ) -> NearMiss | None:
     """The operation that a request which fits none was probably meant for, and what differs; None if none is near.
 
-    ``body`` is its decoded JSON in a tuple, None where it has none; ``has_token`` whether it carries a bearer token.
+    ``body`` is its decoded JSON in a tuple, None where it has none; ``has_token`` whether it carries a good token.
     """
     found = closest(operations, method, path)
     if found is None:

@@ -298,7 +298,10 @@ def test_a_signal_ends_a_capture_whatever_it_waits_in(tmp_path: Path) -> None:
     output = tmp_path / "capture.yaml"
     arguments = ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(output)]
     done = subprocess.run(
-        [sys.executable, "-c", SIGNALS_AT_EVERY_LINE, *arguments], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", SIGNALS_AT_EVERY_LINE, *arguments],
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert output.is_file()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_contracts.contract import Contract, load, parse
+from conductor_contracts.near_miss import near_miss
 from conductor_contracts.operation import Operation
 from conductor_contracts.problems import MAX_PROBLEMS, MAX_SHOWN, Problem
 from conductor_contracts.schemas import SchemaSet
@@ -530,7 +531,7 @@ def test_a_request_that_fits_nothing_finds_nothing(contract: Contract, method: s
 def test_a_near_miss_names_the_operation_that_was_meant(
     contract: Contract, method: str, path: str, operation: str | None
 ) -> None:
-    near = contract.near_miss(method, path)
+    near = near_miss(contract.operations.values(), method, path)
     assert (near.operation.id if near else None) == operation
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_contracts.contract import Contract, load, load_control
-from conductor_contracts.near_miss import MAX_TOLD
+from conductor_contracts.near_miss import MAX_TOLD, near_miss
 from conductor_contracts.operation import Operation
 
 OPERATIONS = list(load().operations.values())
@@ -46,7 +46,7 @@ OPERATIONS = list(load().operations.values())
 def test_a_path_that_people_guess_leads_to_the_operation_that_they_want(
     method: str, path: str, operation: str | None
 ) -> None:
-    near = load().near_miss(method, path)
+    near = near_miss(load().operations.values(), method, path)
     assert (near and near.operation.id) == operation
 
 
@@ -81,7 +81,7 @@ def near_paths(draw: st.DrawFn) -> tuple[Operation, str, str]:
 @given(near=near_paths())
 def test_a_slip_leads_back_to_its_operation_or_to_one_as_near(near: tuple[Operation, str, str]) -> None:
     operation, method, path = near
-    found = load().near_miss(method, path)
+    found = near_miss(load().operations.values(), method, path)
     assert found is not None, f"{method} {path}"
     alike = {operation.id, operation.id.removesuffix("_v1")}  # two that differ in the version alone
     if found.operation.id not in alike and f"{found.operation.id}_v1" not in alike:
@@ -99,15 +99,19 @@ def test_whatever_is_asked_for_there_is_an_answer_of_a_bounded_size(
     method: str, path: str, body: tuple[Any] | None
 ) -> None:
     for contract in (load(), load_control()):
-        near = contract.near_miss(method, path, body=body)
+        near = near_miss(contract.operations.values(), method, path, body=body)
         if near is not None:
             assert len(near.sentence) < 2000
             assert len(near.differences) <= 20
 
 
 def test_all_that_differs_is_said_in_one_sentence() -> None:
-    near = load().near_miss(
-        "PUT", "/api/v1/jobs/create", body=({"title": "a", "tasks": []},), has_token=False
+    near = near_miss(
+        load().operations.values(),
+        "PUT",
+        "/api/v1/jobs/create",
+        body=({"title": "a", "tasks": []},),
+        has_token=False,
     )
     assert near is not None
     places = [problem.path for problem in near.differences]
@@ -120,7 +124,7 @@ def test_all_that_differs_is_said_in_one_sentence() -> None:
 
 
 def test_a_body_that_is_missing_is_said() -> None:
-    near = load().near_miss("POST", "/job/")
+    near = near_miss(load().operations.values(), "POST", "/job/")
     assert near is not None
     assert near.sentence.endswith("which differs in path; for it the body must be JSON, there is none")
 

@@ -12,7 +12,7 @@ from flask import current_app, g, request
 from conductor_contracts import json_text
 from conductor_contracts.contract import load_control
 from conductor_contracts.json_text import JsonTextError
-from conductor_contracts.near_miss import NearMiss
+from conductor_contracts.near_miss import NearMiss, near_miss
 from conductor_contracts.problems import Problem
 from conductor_mock.api.bodies import raw_body
 from conductor_mock.context import service, speaker
@@ -25,9 +25,10 @@ MAX_BODY = 1 << 20
 def no_such_route() -> NearMiss | None:
     """The operation that a request which fits no route was meant for, kept for the journal of whoever speaks."""
     if request.path.startswith("/_mock/"):
-        return load_control().near_miss(request.method, request.path)
+        return near_miss(load_control().operations.values(), request.method, request.path)
     account = _account()
-    found = service().contract.near_miss(
+    found = near_miss(
+        service().contract.operations.values(),
         request.method,
         request.path,
         query=request.args.to_dict(),

@@ -1,7 +1,8 @@
 """The `conductor-mock` command.
 
-`program` has its commands that serve, `options` what they take and the settings that follow, `child` the command that
-runs beside a server. Those that ask a running server are in `conductor_mock.commands`.
+`program` has its commands that serve, `data` those about a data directory, `options` what they take and the settings
+that follow, `child` the command that runs beside a server. Those that ask a running server are in
+`conductor_mock.commands`.
 """
 
 from __future__ import annotations

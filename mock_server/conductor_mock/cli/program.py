@@ -23,6 +23,7 @@ from conductor_mock.app import close_app, create_app
 from conductor_mock.catalog import CatalogError
 from conductor_mock.cli.called import called
 from conductor_mock.cli.child import run_command
+from conductor_mock.cli.data import DATA_COMMANDS
 from conductor_mock.cli.options import server_options, settings_of
 from conductor_mock.cli.unusable import UNUSABLE, Unusable
 from conductor_mock.commands import COMMANDS
@@ -31,8 +32,6 @@ from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults.reading import FaultError
 from conductor_mock.mailing.smtp import SmtpUrlError
-from conductor_mock.service import check as check_data
-from conductor_mock.service import prune as prune_data
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, merged, removed
 from conductor_mock.serving.init import work_below_init
@@ -43,11 +42,9 @@ from conductor_mock.serving.signals import EndingSignals, ended_in_order
 from conductor_mock.settings import (
     DEFAULT_PORT,
     NoHomeError,
-    Settings,
     SettingsError,
     default_data_dir,
 )
-from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError, first_line, is_locked
 from conductor_mock.store.keys import KeysError, load_or_create
 from conductor_mock.store.log import DamagedLogError
@@ -59,10 +56,6 @@ GRACE_S = 5
 
 END_S = 30
 """How long it takes in all: runs and mails under way are ended in seconds, snapshots of a million tasks take seven."""
-
-
-DAMAGED = 1
-"""Exit code of `check` when something is damaged still."""
 
 
 class _Program(Commands):
@@ -86,7 +79,7 @@ class _Program(Commands):
             raise Unusable(str(error)) from None
 
 
-@click.group("conductor-mock", cls=_Program, commands=(*COMMANDS, completion))
+@click.group("conductor-mock", cls=_Program, commands=(*COMMANDS, *DATA_COMMANDS, completion))
 @click.version_option(version(), prog_name="conductor-mock")
 def main() -> None:
     """A fake Conductor render farm for developing and testing submissions on one machine."""
@@ -116,62 +109,6 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         echo(_hint(server, ready_file, options), err=True)
         signals.next()
         echo("stopping", err=True)
-
-
-@main.command()
-@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
-@click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> None:
-    """Remove what nothing refers to from a data directory that no server uses: contents, parts of uploads.
-
-    A server does the same when it starts after a crash.
-    """
-    try:
-        swept = prune_data(Settings(data_dir=data_dir, database_url=database_url), dry_run=dry_run)
-    except DatabaseError as error:
-        raise Unusable(str(error)) from None
-    echo(f"{'would remove' if dry_run else 'removed'} {swept}")
-
-
-@main.command()
-@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
-@click.argument("folder", type=LocalPath(path_type=Path))
-def backup(data_dir: Path | None, folder: Path) -> None:
-    """Copy a data directory to FOLDER, which is not there yet; a server may use it meanwhile.
-
-    The copy is a data directory itself: serve it, or put it in the place of one that was lost.
-    """
-    source = (data_dir or default_data_dir()).absolute()
-    try:
-        made = back_up(source, folder.absolute())
-    except BackUpError as error:
-        raise Unusable(str(error)) from None
-    echo(f"{folder}: {made}")
-
-
-@main.command()
-@click.option("--data-dir", type=LocalPath(path_type=Path, file_okay=False), help="Where data is kept.")
-@click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log.")
-@click.option(
-    "--repair", is_flag=True, help="Set aside what is damaged, so that a server goes on with the rest."
-)
-def check(data_dir: Path | None, database_url: str | None, repair: bool) -> None:
-    """Look through a data directory that no server uses for what is not as it was written.
-
-    Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
-    """
-    try:
-        found = check_data(Settings(data_dir=data_dir, database_url=database_url), repair=repair)
-    except DatabaseError as error:
-        raise Unusable(str(error)) from None
-    for what in found.damages:
-        echo(f"{'repaired' if what in found.repaired else 'damaged'}: {what}")
-    looked_at = ", ".join(f"{number:,} {what}" for what, number in found.looked_at.items())
-    echo(f"{len(found.left)} damaged, {len(found.repaired)} repaired; looked at {looked_at or 'nothing'}")
-    if found.repaired:
-        echo("what was set aside lies in the folder 'damaged' of the data directory")
-    sys.exit(DAMAGED if found.left else 0)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
