@@ -100,5 +100,5 @@ def words_of(name: str) -> list[str]:
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things, as in ``1 job`` and ``2 jobs``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """A number of things, as in ``1 job``, ``2 jobs`` and ``1,000 jobs``."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -19,6 +19,7 @@ from typing import IO
 
 import sqlalchemy as sa
 
+from conductor_contracts.problems import count
 from conductor_mock.store.database import Database, DatabaseError, of_file
 from conductor_mock.store.durable import (
     NewFile,
@@ -30,7 +31,7 @@ from conductor_mock.store.durable import (
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
-from conductor_mock.store.sweeper import DamagedReferenceError, count, files_in, referenced, sweep
+from conductor_mock.store.sweeper import DamagedReferenceError, files_in, referenced, sweep
 from conductor_mock.store.tables import LOG, MULTIPARTS
 
 _DATABASE = "conductor.db"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from conductor_contracts.problems import count
 from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS
@@ -163,8 +164,3 @@ def _digest_of(name: str) -> bytes | None:
     except ValueError:
         return None
     return digest if len(digest) == _DIGEST else None
-
-
-def count(number: int, what: str) -> str:
-    """So many, in words."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
