@@ -200,6 +200,34 @@ def test_a_job_says_in_one_sentence_what_it_waits_for(
     assert sentence in page(caller, "/job/1")
 
 
+@pytest.mark.parametrize(
+    ("options", "fields", "sentence"),
+    [
+        ({"fleet": 2}, {"tasks_data": frames(4)}, "; 2 tasks wait, since the fleet of 2 is full."),
+        ({"fleet": 2}, {"tasks_data": frames(3)}, "; 1 task waits, since the fleet of 2 is full."),
+        (
+            {},
+            {"tasks_data": frames(3), "max_instances": 1},
+            "; 2 tasks wait, since the job may have 1 machine at once.",
+        ),
+        ({}, {"tasks_data": frames(1)}, "; 1 machine is booting."),
+        ({}, {"tasks_data": frames(3)}, "; 3 machines are booting."),
+    ],
+)
+def test_a_job_that_runs_says_why_tasks_of_it_do_not(
+    fake: Fake, options: dict[str, Any], fields: dict[str, Any], sentence: str
+) -> None:
+    caller = fake.newcomer()
+    query = {"account": caller.client_id}
+    assert caller.post("/_mock/options", options, query=query).status == 200
+    assert caller.submit(**fields).status == 201
+    said = []
+    for _ in range(60):
+        caller.post("/_mock/clock", {"advance": 5}, query=query)
+        said.append(page(caller, "/job/1"))
+    assert any(sentence in text for text in said)
+
+
 def test_a_job_shows_its_tasks_warnings_uploads_events_and_hides_secrets(fake: Fake) -> None:
     caller = fake.newcomer()
     caller.submit(

@@ -11,6 +11,7 @@ import pytest
 from conductor_mock.auth.attempts import OF_ALL, OF_ONE, WINDOW_US
 from conductor_mock.catalog.served import MOST_OWN
 from conductor_mock.cli import main
+from conductor_mock.serving import events
 from conductor_mock.serving.patience import IDLE_S
 from support.security_page import limits, rows
 
@@ -69,3 +70,4 @@ def test_limits_without_an_option_are_as_the_code_has_them() -> None:
     )
     assert said["catalogues of accounts' own in memory"] == str(MOST_OWN)
     assert said["silence before or between requests"] == f"{IDLE_S} s"
+    assert said["streams of events to pages"] == str(events.MOST)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor_contracts.problems import count
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
@@ -134,12 +135,18 @@ def waits_for(state: State, job_: Job) -> Waits:
     if tasks.job_status(job_) in (JobStatus.PENDING, JobStatus.RUNNING) and waiting:
         limit = most_instances(state)
         if job_.max_instances and job_.active >= job_.max_instances:
-            sentence += f"; {waiting} wait, since the job may have {job_.max_instances} machines at once"
+            most = count(job_.max_instances, "machine")
+            sentence += f"; {_waiting(waiting)}, since the job may have {most} at once"
         elif limit and state.active >= limit:
-            sentence += f"; {waiting} wait, since the fleet of {limit} is full"
+            sentence += f"; {_waiting(waiting)}, since the fleet of {limit} is full"
         elif job_.active > job_.counts[TaskStatus.RUNNING]:
-            sentence += f"; {job_.active - job_.counts[TaskStatus.RUNNING]} machines are booting"
+            booting = job_.active - job_.counts[TaskStatus.RUNNING]
+            sentence += f"; {count(booting, 'machine')} {'is' if booting == 1 else 'are'} booting"
     return Waits(f"{sentence}.")
+
+
+def _waiting(number: int) -> str:
+    return f"{count(number, 'task')} {'waits' if number == 1 else 'wait'}"
 
 
 def _seen(state: State, job_: Job) -> Seen:
