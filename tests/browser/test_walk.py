@@ -16,7 +16,7 @@ from support.filled import frames
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=60_000)
@@ -202,3 +202,25 @@ def simulated(farm: Farm) -> datetime:
     return datetime.fromisoformat(
         requests.get(f"{farm.url}/_mock/clock", timeout=60).json()["now"].rstrip("Z")
     )
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first page", "a page beside another one"])
+def test_what_changes_between_a_page_and_its_stream_is_shown(
+    browser: Browser, farm: Farm, first: bool
+) -> None:
+    """The page was made before the change, and its script runs after it."""
+    with window(browser, farm.url) as shown:
+        other = None if first else shown.page()
+
+        def answer_and_change(route: Route) -> None:
+            made = route.fetch()
+            farm.client.submit("In between", 2)
+            if other is not None:  # it was told of it, and nothing more will be told
+                expect(other.get_by_text("In between")).to_be_visible()
+            route.fulfill(response=made)
+
+        page = shown.page("/connect")
+        page.route("**/?*", answer_and_change, times=1)
+        page.goto(f"{farm.url}/?sort=title")
+        expect(page.get_by_text("In between")).to_be_visible()
+        assert shown.errors == []

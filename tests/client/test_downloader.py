@@ -26,7 +26,7 @@ from conductor.lib.exceptions import BadArgumentError, BusyError, RefusedError
 from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.wire.transport import RECEIVED_BYTES
-from support.client_world import make_client, md5_of
+from support.client_world import client_threads, make_client, md5_of
 from support.fake_outputs import FakeOutputs, here, luck_of
 from support.raw_server import RawServer, Step, answer
 
@@ -494,7 +494,7 @@ def test_a_download_that_waits_for_a_silent_server_is_cancelled_at_once(tmp_path
     with RawServer([[Step(list_one)], [Step(fall_silent)]]) as server:
         with make_client(tmp_path, url=server.url) as client, pytest.raises(CancelledError):
             Downloader(client, report=False).download(["1"], cancellation=cancellation)
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("conductor-")]
+        assert client_threads() == []
     assert here(tmp_path / "out") == {}
 
 

@@ -22,7 +22,7 @@ from conductor.lib.uploader import Uploader, UploadReport
 from conductor.lib.wire.call import Call
 from conductor.lib.wire.operations import OBJECTS_PUT
 from conductor.lib.wire.transport import Transport
-from support.client_world import make_client, md5_of
+from support.client_world import client_threads, make_client, md5_of
 from support.fake_service import FakeService, Reply
 from support.raw_server import RawServer, Step, answer, stall
 
@@ -47,11 +47,6 @@ def upload(
     with make_client(tmp_path, threads=threads) as client:
         uploader = Uploader(client, cache=cache, progress=progress, cancellation=cancellation)
         return uploader.upload(files)
-
-
-def our_threads() -> list[str]:
-    names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name.startswith("conductor-") and name != "conductor-mock"]
 
 
 # Progress
@@ -79,7 +74,7 @@ def test_what_the_watcher_raises_ends_the_upload_and_its_threads(
 
     with pytest.raises(KeyboardInterrupt):
         upload(tmp_path, write(tmp_path, {"a": b"aaa"}), progress=interrupt)
-    assert our_threads() == []
+    assert client_threads() == []
 
 
 # Cancelling
@@ -112,7 +107,7 @@ def test_another_thread_ends_an_upload_that_waits_for_an_answer(tmp_path: Path) 
         uploader = Uploader(client, progress=cancel_when_sent, cancellation=cancellation)
         with pytest.raises(CancelledError, match="0 of 1 files are there"):
             uploader.upload([file])
-        assert our_threads() == []
+        assert client_threads() == []
     helpers[0].join(PATIENCE_S)
 
 
@@ -127,7 +122,7 @@ def test_ctrl_c_ends_an_upload_that_waits_for_an_answer(tmp_path: Path) -> None:
     with stalled.server, make_client(tmp_path, url=stalled.server.url, threads=1) as client:
         with pytest.raises(KeyboardInterrupt):
             Uploader(client, progress=interrupt_when_sent).upload([file])
-        assert our_threads() == []
+        assert client_threads() == []
 
 
 def test_what_was_cancelled_before_sends_nothing(tmp_path: Path, service: FakeService) -> None:

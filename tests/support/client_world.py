@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,3 +75,9 @@ def make_client(
         transport=make_transport(waits),
         tokens=tokens or FixedTokens(),
     )
+
+
+def client_threads() -> list[str]:
+    """The threads of clients in this process; servers, which other tests may share, have theirs beside them."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if re.fullmatch(r"conductor-([0-9]+|signal|login)", name)]

@@ -1,20 +1,29 @@
-"""The stream that tells a page when it is out of date; what has changed the page then asks for itself."""
+"""The stream that tells a page when it is out of date; what has changed the page then asks for itself.
+
+A page says of which mark it is, taken before anything of it was read, and its stream begins with the mark of then: so
+no change is missed between the two.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from flask import Response, request
+from flask import Response, g, request
 
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_meant
+from conductor_mock.errors import Refusal
 from conductor_mock.service import Service
-from conductor_mock.serving.events import FIRST, Stream
+from conductor_mock.serving.events import Stream, Watch, first
 from conductor_mock.serving.framing import REQUEST
 from conductor_mock.serving.streams import SocketConnection
 from conductor_mock.store.slots import Time
+
+REQUESTS = "requests"
+"""`of=` this is about what was asked; else a stream is about an account."""
 
 GAP_S = 1.0
 """Between two events: a page is renewed no faster."""
@@ -25,7 +34,7 @@ BUSY_S = 5.0
 
 @dataclass(slots=True)
 class AccountWatch:
-    """Whether an account was changed, or its farm has something to do by now. Asks for no lock and opens nothing."""
+    """An account: it was changed, or its farm has something to do by now. Asks for no lock and opens nothing."""
 
     glance: Callable[[], Time | None]
     wall_us: Callable[[], int]
@@ -33,7 +42,14 @@ class AccountWatch:
     seen: Time | None = None
     told_s: float = float("-inf")
 
-    def __call__(self) -> bool:
+    def mark(self) -> str:
+        time_ = self.glance()
+        if time_ is None:
+            return "none"
+        clock = time_.clock
+        return "-".join(map(str, (*time_.changes, clock.wall_us, clock.sim_us, clock.speed_millionths)))
+
+    def has_news(self) -> bool:
         now_s = self.seconds()
         if now_s - self.told_s < GAP_S:
             return False
@@ -55,14 +71,17 @@ class AccountWatch:
 
 @dataclass(slots=True)
 class JournalWatch:
-    """Whether something was asked of the service."""
+    """The journal: something was asked of the service."""
 
     added: Callable[[], int]
     seconds: Callable[[], float]
     seen: int
     told_s: float = float("-inf")
 
-    def __call__(self) -> bool:
+    def mark(self) -> str:
+        return str(self.added())
+
+    def has_news(self) -> bool:
         now_s, added = self.seconds(), self.added()
         if added == self.seen or now_s - self.told_s < GAP_S:
             return False
@@ -75,17 +94,29 @@ def events() -> Response:
 
     Where no more streams are to be had, and where there is no socket, the answer ends: browsers then ask again.
     """
-    account_id, current = account_meant(), service()
-    watch = _watch(current, account_id)
+    watch = _watch(service(), account_meant(), request.args.get("of"))
     stream: Stream | None = None
     served = request.environ.get(REQUEST)
     if request.method == "GET" and served is not None and isinstance(served.conn, SocketConnection):
         stream = served.conn.parking.events.open(served.conn, served, watch)
-    return Response((FIRST,) if stream is None else stream, mimetype="text/event-stream")
+    return Response((first(watch),) if stream is None else stream, mimetype="text/event-stream")
 
 
-def _watch(current: Service, account_id: str) -> AccountWatch | JournalWatch:
-    if request.args.get("of") == "requests":
+def take_marks() -> None:
+    """Before a page reads anything: the marks of what it may show. A change that comes in between makes it old."""
+    g.marks = {}
+    with suppress(Refusal):  # the page refuses it, if it is about an account
+        current, account_id = service(), account_meant()
+        g.marks = {of: _watch(current, account_id, of).mark() for of in (REQUESTS, None)}
+
+
+def mark(of: str | None) -> str:
+    """The mark of the page that is being made, which is about requests or an account."""
+    return str(g.marks.get(of, ""))
+
+
+def _watch(current: Service, account_id: str, of: str | None) -> Watch:
+    if of == REQUESTS:
         return JournalWatch(lambda: current.journal.added, time.monotonic, current.journal.added)
     accounts = current.accounts
     return AccountWatch(

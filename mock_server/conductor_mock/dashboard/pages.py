@@ -49,6 +49,7 @@ def script() -> Response:
     return Response((_ASSETS / "live.js").read_bytes(), mimetype="text/javascript")
 
 
+pages.before_request(live.take_marks)
 pages.get("/events")(live.events)
 pages.get("/")(jobs.index)
 pages.get("/jobs/<jid>")(job.job)

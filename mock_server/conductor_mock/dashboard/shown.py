@@ -13,6 +13,7 @@ from conductor_mock.api.doors import form_proof
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_meant, state_to_show
+from conductor_mock.dashboard import live
 from conductor_mock.farm import billing
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.statuses import Outcome, TaskStatus
@@ -74,13 +75,15 @@ class Slice(Generic[T]):
 def show(template: str, *, account: str, area: str = "/", sought: str = "", **values: Any) -> str:
     """A page of the dashboard; `account` is the client_id of the account that it is about."""
     names = service().accounts.names(MOST_ACCOUNTS)
+    told_of = live.REQUESTS if area in OF_REQUESTS else None
     return render_template(
         template,
         account=account,
         accounts=sorted({*names, account}),
         area=area,
         chosen=request.args.get("account"),
-        told_of="requests" if area in OF_REQUESTS else None,
+        page_mark=live.mark(told_of),
+        told_of=told_of,
         executing=service().settings.execute,
         form_proof=form_proof,
         link=link,

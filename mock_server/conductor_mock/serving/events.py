@@ -9,7 +9,7 @@ does not read: its stream is closed, and its browser comes again by itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -19,8 +19,6 @@ MOST = 64
 RETRY_MS = 3000
 """After which a browser asks again when its stream has ended."""
 
-FIRST = f"retry: {RETRY_MS}\ndata: here\n\n".encode("ascii")
-CHANGED = b"data: changed\n\n"
 BEAT = b": \n\n"
 
 LOOK_S = 0.5
@@ -29,8 +27,28 @@ LOOK_S = 0.5
 BEAT_S = 15
 """A stream that tells nothing for so long shows that it is alive; so a client that is gone is noticed."""
 
-Watch = Callable[[], bool]
-"""Whether something changed since it was last asked. It is quick, and waits for nothing."""
+
+class Watch(Protocol):
+    """What a stream is about. It is quick, and waits for nothing.
+
+    A mark names what there is to be seen, without blanks: what is shown under another one may be out of date.
+    """
+
+    def mark(self) -> str:
+        """The mark of what is there now."""
+
+    def has_news(self) -> bool:
+        """Whether something changed since it was last asked."""
+
+
+def first(watch: Watch) -> bytes:
+    """What a stream begins with: a client that shows something of another mark missed a change before it was there."""
+    return f"retry: {RETRY_MS}\ndata: here {watch.mark()}\n\n".encode("ascii")
+
+
+def changed(watch: Watch) -> bytes:
+    """What is told of a change."""
+    return f"data: changed {watch.mark()}\n\n".encode("ascii")
 
 
 class Told(Protocol):
@@ -55,7 +73,7 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """The first event; the connection is the stream's from then on."""
         self._connection.stream = self
-        yield FIRST
+        yield first(self.watch)
 
     def close(self) -> None:
         """The first event was sent, or nothing was: then the place is free again."""
@@ -107,6 +125,6 @@ class EventStreams:
 
 def due(stream: Stream, now_s: float) -> bytes:
     """What a stream has to say now, nothing if there is nothing."""
-    if stream.watch():
-        return CHANGED
+    if stream.watch.has_news():
+        return changed(stream.watch)
     return BEAT if now_s - stream.said_s >= BEAT_S else b""

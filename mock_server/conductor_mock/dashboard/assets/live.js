@@ -1,7 +1,6 @@
 // Keeps what is marked data-live up to date while its page is looked at; shows at once what a form chooses; copies commands;
 // plays frames. Pages do without.
 "use strict";
-const FRESH_MS = 3000;
 const REST = 120; // so many times as long as a renewal took nothing is asked: a page costs about a hundredth of a processor
 const LONGEST_REST_MS = 4000;
 const SENT_MS = 5000; // so long one form is on its way; another one is sent when its answer is there, or later
@@ -12,6 +11,7 @@ async function renew() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "1" } }).catch(() => null);
   if (!answer?.ok) return; // the server is away: the page stays as it is
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.body.dataset.mark = fresh.body.dataset.mark;
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(old.id);
     const selected = !getSelection().isCollapsed && getSelection().containsNode(old, true);
@@ -42,26 +42,37 @@ async function toldOfChange() {
 }
 
 // A browser has six connections to a server: of the pages that are looked at and want the same events one has the stream,
-// and tells the others. A page that is hidden gives its stream up.
+// and tells the others. A page that is hidden gives its stream up. "changed MARK" is news for all; "here MARK" only says what
+// there is, for a page that was made before somebody listened: it is out of date if its own mark is another one.
 function listen(address) {
   const channel = new BroadcastChannel(address);
-  channel.addEventListener("message", toldOfChange);
+  let heard = null; // the mark that our stream told last, if it is ours
   let stop = () => {};
+  function hear(event) {
+    const [kind, mark] = event.split(" ");
+    if (kind === "changed" || mark !== document.body.dataset.mark) toldOfChange();
+  }
+  channel.addEventListener("message", (event) => {
+    if (event.data !== "which") hear(event.data);
+    else if (heard) channel.postMessage("here " + heard);
+  });
   function hold() {
     return new Promise((resolve) => {
       const source = new EventSource(address);
       source.addEventListener("message", (event) => {
-        if (event.data === "here" && performance.now() < FRESH_MS) return; // the page is as it is now
-        channel.postMessage("changed");
-        toldOfChange();
+        heard = event.data.split(" ")[1];
+        channel.postMessage(event.data);
+        hear(event.data);
       });
       stop = () => {
         source.close();
+        heard = null;
         resolve();
       };
     });
   }
   function begin() {
+    channel.postMessage("which");
     if (!navigator.locks) {
       hold();
       return;
