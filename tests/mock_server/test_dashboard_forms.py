@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from conductor_mock.api.doors import FORM_COOKIE
 from conductor_mock.dashboard.acting import FORCED_LABELS, LABELS
+from conductor_mock.dashboard.faults import MOST_TEXT
 from conductor_mock.farm.actions import ACTIONS, possible, possible_on_task
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.statuses import FORCED, Action
@@ -245,6 +246,53 @@ def test_an_outcome_is_added_by_its_form_and_decides_how_tasks_go(browser: Brows
     assert not browser.caller.get("/_mock/outcomes", query={"account": browser.caller.client_id}).json()[
         "rules"
     ]
+
+
+def shown_rules(page: str) -> tuple[list[str], list[str]]:
+    """What a page shows of the two lists: the seconds of each fault, and those of each outcome."""
+    faults = re.findall(r"<strong>delay</strong> <span[^>]*>seconds ([0-9.]+)", page)
+    return faults, re.findall(r'data-label="Takes">(\d+) s<', page)
+
+
+def test_a_hundred_rules_are_a_page_and_each_list_is_turned_alone(browser: Browser) -> None:
+    query = {"account": browser.caller.client_id}
+    for seconds in range(1, 104):
+        fault = {"match": {"path": "/nowhere"}, "fault": {"kind": "delay", "seconds": seconds / 10}}
+        assert browser.caller.post("/_mock/faults", fault, query=query).status in (200, 201)
+    rules = [{"match": {"jid": "9"}, "duration": seconds} for seconds in range(1, 203)]
+    assert browser.caller.post("/_mock/outcomes", rules, query=query).status in (200, 201)
+
+    page = browser.look("/faults", kind="quota")
+    faults, outcomes = shown_rules(page)
+    assert (len(faults), len(outcomes)) == (100, 100)
+    assert "1 to 100 of 103" in page
+    assert "1 to 100 of 202" in page
+    following = re.findall(r'href="([^"]+)" rel="next"', page)
+    assert len(following) == 2
+    turned = browser.client.get(html.unescape(following[1]), base_url=ORIGIN).text
+    assert shown_rules(turned) == (faults, [str(seconds) for seconds in range(101, 201)])
+    assert "<option selected>quota</option>" in turned
+    both = browser.client.get(
+        html.unescape(re.findall(r'href="([^"]+)" rel="next"', turned)[0]), base_url=ORIGIN
+    ).text
+    assert shown_rules(both) == (["10.1", "10.2", "10.3"], [str(seconds) for seconds in range(101, 201)])
+
+
+def test_a_rule_says_every_condition_that_it_has_and_no_text_without_end(browser: Browser) -> None:
+    query = {"account": browser.caller.client_id}
+    rule = {
+        "match": {"body": {"pointer": "/job_title", "value": "x" * 5000}},
+        "fault": {"kind": "status", "status": 503},
+        "every": 3,
+        "probability": 0.5,
+        "until": "2030-01-01T00:00:00Z",
+        "from_byte": 7,
+    }
+    browser.caller.post("/_mock/faults", rule, query=query)
+    page = html.unescape(browser.look("/faults"))
+    assert 'body /job_title is "xxx' in page
+    assert "every 3, probability 0.5, until 2030-01-01T00:00:00Z, from_byte 7" in page
+    assert "x" * MOST_TEXT not in page
 
 
 ALTERED = {

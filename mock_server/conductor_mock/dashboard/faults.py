@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,28 +13,38 @@ from conductor_mock.control import faults as faults_control
 from conductor_mock.control import outcomes as outcomes_control
 from conductor_mock.control.selection import account_meant, state_to_show
 from conductor_mock.dashboard.forms import back_to, checked, filled_in, number
-from conductor_mock.dashboard.shown import chosen_number, chosen_values, show
+from conductor_mock.dashboard.shown import chosen_number, chosen_values, show, slice_of
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import BY_NAME, KINDS
 from conductor_mock.faults.options import default_of, meaning_of, schema_of, type_of
 
 _MATCHED = ("jid", "frames", "title", "project", "owner")
 """What an outcome's form can name of a task."""
+MOST_TEXT = 200
+"""Characters of one condition or option of a rule."""
+_NOT_SAID: Mapping[str, object] = {"every": 1, "probability": 1.0, "until": None, "from_byte": 0}
+"""Conditions without a column of their own, with what each is where the rule does not say it."""
 
 
 def faults() -> str:
     """The rules with how often each was met and used; `kind` chooses the fault that the form is for."""
-    query = chosen_values("kind", "operation")
+    query = chosen_values("kind", "operation", "page", "outcomes")
     kind = BY_NAME.get(query.get("kind", ""), KINDS[0])
-    rules = service().faults.of(account_meant())
+    rules = slice_of(service().faults.of(account_meant()))
     with state_to_show() as state:
-        account, outcomes = state.client_id, state.rules
+        account, outcomes = state.client_id, slice_of(state.rules, number="outcomes")
     return show(
         "faults.html",
         account=account,
         area="/faults",
-        rules=[{**rule, "options": _options_of(rule["fault"])} for rule in rules],
-        outcomes=[_outcome_row(rule) for rule in outcomes],
+        query=query,
+        slice=rules,
+        rules=[
+            {**rule, "conditions": _conditions_of(rule), "options": _options_of(rule["fault"])}
+            for rule in rules.items
+        ],
+        slice_of_outcomes=outcomes,
+        outcomes=[_outcome_row(rule) for rule in outcomes.items],
         kinds=[one.kind for one in KINDS],
         kind=kind.kind,
         effect=kind.effect().replace("`", ""),
@@ -95,10 +106,22 @@ def _field(name: str, kind: type[Fault]) -> Mapping[str, object]:
     }
 
 
+def _conditions_of(rule: Mapping[str, Any]) -> str:
+    """Which requests a rule is for, beyond their operation, method and path."""
+    body = rule["match"].get("body")
+    said = [] if body is None else [f"body {body['pointer']} is {json.dumps(body['value'])}"]
+    said += [f"{name} {rule[name]}" for name, default in _NOT_SAID.items() if rule[name] != default]
+    return ", ".join(map(_short, said))
+
+
 def _options_of(fault: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{name} {value}" for name, value in fault.items() if name != "kind" and value is not None
+        _short(f"{name} {value}") for name, value in fault.items() if name != "kind" and value is not None
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 3]}..."
 
 
 def _outcome_row(rule: Mapping[str, Any]) -> Mapping[str, str]:

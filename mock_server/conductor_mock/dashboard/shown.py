@@ -146,9 +146,9 @@ def chosen_number(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
-def slice_of(items: Sequence[T], size: int = PAGE) -> Slice[T]:
-    """The page of a list that the query asks for, the last one where there are fewer."""
-    asked = chosen_number("page")
+def slice_of(items: Sequence[T], size: int = PAGE, number: str = "page") -> Slice[T]:
+    """The page of a list that the query asks for by this `number`, the last one where there are fewer."""
+    asked = chosen_number(number)
     pages = max(1, -(-len(items) // size))
     page = 1 if asked is None else min(max(asked, 1), pages)
     start = (page - 1) * size
