@@ -97,7 +97,7 @@ def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
         ({"sort": "nonsense"}, "cab"),
     ):
         assert titles(markup(caller, "/", **query)) == list(expected), query
-    assert "None of the 3 jobs fits" in page(caller, "/", status="success")
+    assert "No job of 3 fits" in page(caller, "/", status="success")
 
 
 class Options(HTMLParser):
@@ -278,7 +278,7 @@ def test_the_farm_is_shown_as_it_was_at_every_moment(fake: Fake) -> None:
     assert {"running", "failed"} < {status for _, status in seen}
     assert "0 s ago" not in page(caller, "/clock")
     assert caller.get("/clock", query={**account, "at": "soon"}).status == 400
-    assert "2 of 2 jobs were there" in page(caller, "/clock", at="9" * 14)
+    assert "jobs by then: 2 of 2" in page(caller, "/clock", at="9" * 14)
 
 
 def test_a_page_reads_the_history_of_so_many_tasks_and_no_more(
@@ -390,6 +390,24 @@ def test_text_and_graphics_stand_out_from_what_is_behind_them(theme: str) -> Non
 
     assert min((contrast(colour[a], colour[b]), a, b) for a, b in text) > (4.5,)
     assert min((contrast(colour[a], colour[b]), a, b) for a, b in graphics) > (3.0,)
+
+
+PLURAL = re.compile(r"\}\} (?:(?:more|earlier) )?(?!has |is |was )(?:[a-z-]+s|more are)\b|== 1\b")
+"""A number with a noun that has a plural of its own, in a template."""
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ n }} tasks", "{{ n }} more frames", '{{ "job" if n == 1 else "jobs" }}']
+)
+def test_a_number_of_things_in_a_template_is_told_apart(text: str) -> None:
+    assert PLURAL.search(text)
+
+
+def test_a_number_of_things_on_a_page_is_said_by_the_function_for_it() -> None:
+    templates = sorted((Path(shown.__file__).parent / "templates").glob("*.html"))
+    assert templates
+    for template in templates:
+        assert not PLURAL.findall(template.read_text("utf-8")), template.name
 
 
 def test_every_status_has_a_mark_and_a_colour() -> None:

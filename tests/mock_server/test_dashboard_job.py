@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.dashboard import payload, player, timeline
+from conductor_mock.dashboard import job, payload, player, timeline
 from conductor_mock.farm import billing
+from conductor_mock.farm.actions import act_on_jobs
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.payload import read
+from conductor_mock.farm.statuses import Action
 from conductor_mock.testkit import fake as testkit
 from support.server import ApiCaller, Fake
 
@@ -124,9 +126,9 @@ def test_every_attempt_is_a_bar_and_every_task_that_had_one_a_row(
     assert {int(row) for _, _, row in runs} == {row * 10 + 1 for row in range(7)}
     assert all(0 <= float(start) < timeline.WIDTH for _, start, _ in runs)
     assert "task 001, attempt 2: failed, ran" in text
-    assert re.search(r"The cost rises to 0\.\d+ USD; at most \d+ instances at once", text)
+    assert re.search(r"The cost rises to 0\.\d+ USD; at most \d+ instances? at once", text)
     monkeypatch.setattr(timeline, "MOST_ROWS", 3)
-    assert "4 more tasks are left out here" in markup(caller, "/job/1")
+    assert "Left out here: 4 more tasks." in markup(caller, "/job/1")
 
 
 def test_a_warning_stands_at_its_field(fake: Fake) -> None:
@@ -251,7 +253,7 @@ def test_the_player_shows_the_finished_frames_one_at_a_time(
         task = following[0]
     assert seen == ["1", "3", "4"]
     monkeypatch.setattr(player, "MOST_FRAMES", 2)
-    assert "1 more frames are left out" in markup(caller, "/job/1/player", task="no such task")
+    assert "Left out here: 1 more frame." in markup(caller, "/job/1/player", task="no such task")
 
 
 SECRETS = ("VRAY_TOKEN", "studioPassword", "AWS_SECRET_ACCESS_KEY", "MY_API_KEY_2", "PRIVATE_THING")
@@ -311,3 +313,24 @@ def test_a_request_without_an_operation_names_the_closest_one(fake: Fake) -> Non
     )
     assert "/api/v1/project<" in listed
     assert "/api/v1/project<" not in markup(caller, "/requests", of="nobody")
+
+
+def test_a_page_shows_the_last_mails_of_a_job_and_how_many_were_before(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "MOST_MAILS", 2)
+    caller = fake.newcomer()
+    caller.submit(
+        tasks_data=[{"command": "render", "frames": "1"}],
+        metadata={"mock_outcome": "failed"},
+        notify={"emails": ["a@studio.example"]},
+    )
+    for told in ("", "", "Left out here: 1 earlier mail.", "Left out here: 2 earlier mails."):
+        wait(caller, until="idle")
+        page = markup(caller, "/job/1")
+        assert "has ended: failed" in page
+        assert "It has 1 task;" in page
+        assert page.count("has ended: failed") <= 2
+        assert (told in page) if told else ("Left out here" not in page)
+        with fake.service.accounts.open(account_id(caller.client_id)) as account:
+            account.append(act_on_jobs(account.state, Action.RETRY_FAILED, ["1"]))

@@ -30,6 +30,7 @@ CELLS = 500
 MOST_EVENTS = 100
 MOST_UPLOADS = 200
 MOST_PICTURES = 12
+MOST_MAILS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Seen:
     events: tuple[Event, ...]
     more_events: int
     mails: tuple[Mapping[str, Any], ...]
+    more_mails: int
     timeline: Timeline | None
 
 
@@ -102,6 +104,7 @@ def job(jid: str) -> str:
         events=seen.events,
         more_events=seen.more_events,
         mails=seen.mails,
+        more_mails=seen.more_mails,
         timeline=seen.timeline,
         task_link=link_parts(f"/jobs/{seen.row.jid}"),
         **({} if is_renewal() else _lasting(account_id, received, seen.warnings, catalog)),
@@ -155,6 +158,7 @@ def _seen(state: State, job_: Job) -> Seen:
     delivered = (index for index, task in enumerate(job_.tasks) if task.status in DELIVERED and task.download)
     happened = list(_happened(state, job_))
     events = heapq.nlargest(MOST_EVENTS, happened)
+    sent = [mail for mail in state.outbox if mail.job == job_.number]
     return Seen(
         account=state.client_id,
         row=jobs.row(state, job_),
@@ -175,9 +179,9 @@ def _seen(state: State, job_: Job) -> Seen:
                 "subject": subject(state, mail),
                 "text": body(state, mail),
             }
-            for mail in state.outbox
-            if mail.job == job_.number
+            for mail in sent[-MOST_MAILS:]
         ),
+        more_mails=max(0, len(sent) - MOST_MAILS),
         timeline=timeline(state, job_, range(cells.first - 1, cells.last) if cells.total else range(0)),
     )
 

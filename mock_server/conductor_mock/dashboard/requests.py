@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 from urllib.parse import urlencode
 
+from conductor_contracts.problems import count
 from conductor_mock.context import base_url, service
 from conductor_mock.control.selection import account_meant
 from conductor_mock.dashboard.shown import PAGE, account_name, chosen_number, chosen_values, show
@@ -96,12 +97,12 @@ def _text(body: dict[str, Any] | None) -> str:
         return ""
     text = body.get("text")
     if text is None:
-        return f"{body.get('size', 0)} bytes, not kept"
+        return f"{count(body.get('size', 0), 'byte')}, not kept"
     try:
         laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         laid_out = text
-    return laid_out if body.get("whole", True) else f"{laid_out}\n... of {body['size']} bytes"
+    return laid_out if body.get("whole", True) else f"{laid_out}\n... of {count(body['size'], 'byte')}"
 
 
 def _curl(entry: dict[str, Any]) -> str:

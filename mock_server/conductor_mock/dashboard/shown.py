@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from flask import render_template, request
 
+from conductor_contracts.problems import count
 from conductor_mock.api.doors import form_proof
 from conductor_mock.catalog import Catalog
 from conductor_mock.context import service
@@ -83,6 +84,7 @@ def show(template: str, *, account: str, area: str = "/", sought: str = "", **va
         area=area,
         chosen=request.args.get("account"),
         page_mark=live.mark(told_of),
+        count=count,
         told_of=told_of,
         executing=service().settings.execute,
         form_proof=form_proof,

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from conductor_contracts.problems import count
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
@@ -149,7 +150,7 @@ def body(state: State, mail: Mail) -> str:
     job = state.jobs[mail.job]
     return (
         f"Job {jid(mail.job)} ({job.title}) of project {job.project} has ended: {mail.status}.\n"
-        f"It has {len(job.tasks)} tasks; its output path is {job.output_path}.\n\n"
+        f"It has {count(len(job.tasks), 'task')}; its output path is {job.output_path}.\n\n"
         "This is a simulated farm: nothing was rendered, nothing costs anything.\n"
     )
 
