@@ -97,7 +97,7 @@ def test_the_table_is_filtered_and_sorted_by_its_address(fake: Fake) -> None:
         ({"sort": "nonsense"}, "cab"),
     ):
         assert titles(markup(caller, "/", **query)) == list(expected), query
-    assert "No job of 3 fits" in page(caller, "/", status="success")
+    assert "No job fits the filter, of 3 jobs in all" in page(caller, "/", status="success")
 
 
 class Options(HTMLParser):
@@ -124,22 +124,25 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(NAMES, NAMES, NAMES, NAMES, NAMES)
 @example(" a", "b  c", "d ", "x=y", "\u202edlog")
+@example("0", "0", "0", "0", " ")
+@example("0", "0", "0", " ", "0")
 def test_what_the_filter_offers_finds_its_job(
     fake: Fake, project: str, owner: str, location: str, name: str, value: str
 ) -> None:
-    """Names are told to the letter, with their blanks and their marks of direction."""
+    """Names are told to the letter, with blanks and marks of direction; metadata without the blanks around."""
     caller = fake.newcomer()
     submitted = caller.submit(project=project, owner=owner, location=location, metadata={name: value})
     assert submitted.status == 201, submitted
     options = Options()
     options.feed(markup(caller, "/"))
     assert options.offered["metadata-names"] == [name]
-    queries = [{"metadata": f"{name}={value}"}]
+    queries = [{"metadata": text} for text in (f"{name}={value}", f" {name}={value}", name)]
     for of, given_name in (("project", project), ("user", owner), ("location", location)):
         assert options.offered[of] == ["", given_name]
         queries.append({of: given_name})
     for query in queries:
         assert len(titles(markup(caller, "/", **query))) == 1, query
+    assert not titles(markup(caller, "/", metadata=f"{name}={value}."))
 
 
 @pytest.mark.parametrize("digits", ["\u00b2", "\u0661", "-1", "9" * 30, "1e9", ""])

@@ -15,9 +15,9 @@ from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED, ENDED, JobStatus, TaskStatus
 
-NAMED = ("project", "user", "location")
+NAMED = ("project", "user", "location", "metadata")
 """Filters that offer names of the jobs."""
-FILTERS = ("status", "metadata", "text", "sort")
+FILTERS = ("status", "text", "sort")
 MOST_NAMES = 200
 """Projects, users, locations and names of metadata that the filter offers, of each."""
 ORDER = (
@@ -132,8 +132,13 @@ def fitting(state: State, query: Mapping[str, str]) -> list[Job]:
 
 
 def has_metadata(job: Job, asked: str) -> bool:
-    """Whether a job has a metadata `name`, or this `name=value`; either side may hold further equals signs."""
-    return asked in job.metadata or any(f"{name}={value}" == asked for name, value in job.metadata.items())
+    """Whether a job has a metadata `name`, or this `name=value`; either side may hold further equals signs.
+
+    Blanks around do not count, since a browser offers the names and people write the values.
+    """
+    return any(
+        asked.strip() in (name.strip(), f"{name}={value}".strip()) for name, value in job.metadata.items()
+    )
 
 
 def says(job: Job, text: str) -> bool:
