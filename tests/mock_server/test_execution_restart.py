@@ -97,7 +97,7 @@ def test_a_killed_server_loses_no_job_and_reruns_only_what_was_running(tmp_path:
         assert client.job(jid)["status"] == "success"
         assert client.outcomes(jid) == [["success"], ["lost", "success"], ["success"], ["lost", "success"]]
         assert ran.read_text() == "done\ndone\n"
-        assert "2 were started again when their server had ended" in client.job(jid)["status_description"]
+        assert "2 runs began again when the server had ended" in client.job(jid)["status_description"]
         lines = client.log(jid, "001")
         assert [line for line in lines if line in ("tried", "went")] == ["tried", "tried", "went"]
         assert any("lost: the server that ran it ended" in line for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from conductor_contracts.problems import count as number_of
 from conductor_mock.farm.state import Download, Job, State, Task
 from conductor_mock.farm.statuses import (
     DELIVERED,
@@ -156,4 +157,8 @@ def description(job: Job) -> str:
         JobStatus.KILLED: (counts[TaskStatus.KILLED], "were killed"),
     }.get(job_status(job), (delivered, "succeeded"))
     words = f"{count} of {len(job.tasks)} tasks {what}"
-    return words if not job.lost else f"{words}; {job.lost} were started again when their server had ended"
+    return (
+        words
+        if not job.lost
+        else f"{words}; {number_of(job.lost, 'run')} began again when the server had ended"
+    )
