@@ -15,6 +15,7 @@ import requests
 import yaml
 
 from conductor_contracts.contract import load
+from conductor_contracts.interactions import CAPTURED
 from conductor_contracts.redaction import Redactor
 
 MAX_BODY = 64 << 20
@@ -245,7 +246,7 @@ def _documents(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
         listed.append(
             {
                 "name": f"captured {len(listed) + 1}",
-                "source": "a capture",
+                "source": CAPTURED,
                 "safe": False,
                 "steps": [{"request": request, "expect": expect}],
             }

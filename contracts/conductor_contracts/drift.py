@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from conductor_contracts.contract import Contract, load
-from conductor_contracts.interactions import Interaction, Step
+from conductor_contracts.interactions import CAPTURED, Interaction, InteractionError, Step, interactions_of
 from conductor_contracts.near_miss import closest
 from conductor_contracts.problems import Problem
 
 NEW, MISSING, OTHER, STATUS, ROUTE = "new", "missing", "other", "status", "route"
+_PARTS = frozenset({"operation", "interactions"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ def drift(capture: Iterable[Interaction], contract: Contract | None = None) -> l
             for one in _of_step(step, interaction, contract):
                 found.setdefault((one.operation, one.kind, one.part, one.place), one)
     return list(found.values())
+
+
+def as_capture(documents: Iterable[Any]) -> list[Interaction]:
+    """The exchanges of a capture, of its documents as they were read. Raises InteractionError, with the place."""
+    found: list[Interaction] = []
+    for number, document in enumerate(documents, start=1):
+        place = f"document {number}"
+        if not isinstance(document, Mapping) or not _PARTS <= document.keys():
+            raise InteractionError(f"{place} is no object with {' and '.join(sorted(_PARTS))}")
+        found.extend(interactions_of(document, place))
+    asked = next((one for one in found if one.source != CAPTURED), None)
+    if asked is not None:
+        raise InteractionError(f"{asked.id!r} says what is to be asked and answered, not what was")
+    return found
 
 
 def never_seen(capture: Sequence[Interaction], contract: Contract | None = None) -> list[str]:

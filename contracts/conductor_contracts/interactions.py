@@ -19,6 +19,8 @@ from conductor_contracts.file_formats import problems_of
 TOKENS = ("valid", "none", "forged", "malformed")
 CONTROL = "control"
 """In place of an operation: a call of a fake's control API under ``/_mock/``, which is outside the contract."""
+CAPTURED = "a capture"
+"""The source of interactions that say what a service was asked, and answered."""
 KEYS = "keys"
 LENIENCE = "lenience"
 REQUIREMENTS: Mapping[str, str] = {

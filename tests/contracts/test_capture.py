@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from conductor.lib.conductor_submit import Submit
 from conductor_contracts.capture import Exchange, Recorder, proxy
 from conductor_contracts.cli import main
 from conductor_contracts.drift import MISSING, NEW, OTHER, ROUTE, STATUS, drift, never_seen
-from conductor_contracts.file_formats import problems_of
+from conductor_contracts.file_formats import problems_of, schema_text
 from conductor_contracts.interactions import Interaction, parse_interactions
 from conductor_contracts.redaction import Redactor
 from conductor_mock.app import create_app
@@ -31,6 +32,7 @@ from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from contracts.services import small_catalog
 
+INTERACTIONS = files("conductor_contracts").joinpath("interactions")
 TITLE = "shot for fred.miller@studio.example"
 PERSON, EMAIL = "fred miller", "fred.miller@studio.example"
 
@@ -307,6 +309,35 @@ def test_what_is_secret_by_the_name_before_it_is_gone(
     assert redactor.clean(body) == clean
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("operation: jobs.list", "document 1 is no object with interactions and operation"),
+        ("{}\n---\noperation: jobs.list", "document 1 is no object with interactions and operation"),
+        ("[1, 2]", "document 1 is no object with interactions and operation"),
+        (schema_text("interactions"), "document 1 is no object with interactions and operation"),
+        ("operation: jobs.list\ninteractions: 3", "document 1: /interactions must be a list"),
+        (INTERACTIONS.joinpath("jobs.list.yaml").read_text("utf-8"), "says what is to be asked and answered"),
+        (INTERACTIONS.joinpath("routes.yaml").read_text("utf-8"), "says what is to be asked and answered"),
+        ("# A page\n\nof: words: and more", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_capture_is_told_with_what_makes_one(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "other"
+    path.write_text(text, encoding="utf-8")
+
+    refused = CliRunner().invoke(main, ["drift", str(path)])
+
+    assert refused.exit_code == 2
+    (sentence,) = (line for line in refused.output.splitlines() if line.startswith("Error: "))
+    assert sentence.startswith(f"Error: {path}")
+    assert reason in sentence
+    assert sentence.endswith("; a capture is what `conductor-contracts capture` writes")
+    assert len(sentence) < 400
+
+
 def test_the_commands_drift_and_capture(captured: tuple[str, list[str]], tmp_path: Path) -> None:
     path = tmp_path / "capture.yaml"
     documents = [one for one in documents_of(captured[0]) if one["operation"] != "jobs.list"]
@@ -327,8 +358,6 @@ def test_the_commands_drift_and_capture(captured: tuple[str, list[str]], tmp_pat
         path.write_text(garbage, encoding="utf-8")
         refused = CliRunner().invoke(main, ["drift", str(path)])
         assert (refused.exit_code, str(path) in refused.output) == (2, True), garbage
-    path.write_text("operation: jobs.list", encoding="utf-8")
-    assert "interactions is required" in CliRunner().invoke(main, ["drift", str(path)]).output
     there = CliRunner().invoke(main, ["capture", "--upstream", "http://127.0.0.1:1", "--output", str(path)])
     assert "is there already" in there.output
     assert CliRunner().invoke(main, ["capture", "--upstream", "x", "--output", "y"]).exit_code == 2

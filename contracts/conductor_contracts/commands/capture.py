@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import click
 
 from conductor_contracts.capture import Recorder, proxy
-from conductor_contracts.drift import drift, never_seen
-from conductor_contracts.interactions import Interaction, InteractionError, interactions_of
+from conductor_contracts.drift import as_capture, drift, never_seen
+from conductor_contracts.interactions import Interaction, InteractionError
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_contracts.text_files import TextFileError, parse_yaml_documents, read_text
@@ -125,15 +125,10 @@ def drift_command(capture: Path, as_json: bool, unseen: bool) -> None:
 def _read(path: Path) -> list[Interaction]:
     try:
         documents = parse_yaml_documents(read_text(path))
-        found = [
-            one
-            for number, document in enumerate(documents, start=1)
-            for one in interactions_of(document, f"{path}, document {number}")
-        ]
-    except TextFileError as error:
-        raise click.UsageError(f"{path} {error}") from None
-    except InteractionError as error:
-        raise click.UsageError(str(error)) from None
+        found = as_capture(documents)
+    except (TextFileError, InteractionError) as error:
+        reason = f"{path} {error}" if isinstance(error, TextFileError) else f"{path}: {error}"
+        raise click.UsageError(f"{reason}; a capture is what `conductor-contracts capture` writes") from None
     if not found:
         raise click.UsageError(f"{path} holds no exchange, so there is nothing to compare")
     return found
