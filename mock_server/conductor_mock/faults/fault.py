@@ -23,7 +23,6 @@ journal shows that, and so does an answer that cannot be broken.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, Protocol
@@ -35,14 +34,21 @@ TOKEN, URL = "token", "url"
 """What an account is handed out, which may be said to have expired."""
 
 
+class Freed(Protocol):
+    """Whether whoever waits because of a rule goes on, since the rule is deleted; a `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Look. Whoever waits asks again and again."""
+
+
 class Wire(Protocol):
     """The way back to the client. What never returns raises an error that its server takes for a lost client.
 
     Each reads what is left of the request's body first, unless told not to: the client has then sent everything.
     """
 
-    def free_with(self, event: threading.Event) -> None:
-        """Let the waits of this request be over once the event is set."""
+    def free_with(self, freed: Freed) -> None:
+        """Let the waits of this request be over once that is set."""
 
     def hold_back(self, seconds: float) -> bool:
         """Let wall time pass. True at once if the fault is deleted; False if the client leaves or the server stops."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conductor_mock.faults.conditions import Match, RequestInfo, Turns
-from conductor_mock.faults.fault import Fault
+from conductor_mock.faults.fault import Fault, Freed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Hit:
     kind: str
     fault: Fault
     from_byte: int = 0
-    freed: threading.Event = field(default_factory=threading.Event, compare=False)
+    freed: Freed = field(default_factory=threading.Event, compare=False)
     """Set once the rule is deleted: whoever waits because of it goes on."""
 
 
@@ -39,7 +39,7 @@ class Rule:
     consumed: int = 0
     memory: Any = None
     """What the fault remembers of the requests before."""
-    freed: threading.Event = field(default_factory=threading.Event)
+    freed: Freed = field(default_factory=threading.Event)
 
     def wants_body(self, asked: RequestInfo) -> bool:
         """Whether it takes the request's body to know whether it fits."""
@@ -61,14 +61,20 @@ class Rule:
         self.consumed += 1
         return Hit(self.number, self.fault.kind, fault, self.from_byte, self.freed)
 
-    def to_json(self) -> dict[str, Any]:
+    def free(self) -> None:
+        """It was deleted: let those go on whom it holds back in this process."""
+        if isinstance(self.freed, threading.Event):
+            self.freed.set()
+
+    def asked_for(self) -> dict[str, Any]:
+        """The rule as it may be asked for again (`reading.read_rule`)."""
         return {
-            "id": self.number,
             "match": self.match.to_json(),
             "fault": self.fault.to_json(),
             **self.turns.to_json(),
             "until": self.match.until,
             "from_byte": self.from_byte,
-            "seen": self.seen,
-            "consumed": self.consumed,
         }
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.number, **self.asked_for(), "seen": self.seen, "consumed": self.consumed}

@@ -3,13 +3,12 @@
     {"match": {"operation": "jobs.create"}, "fault": {"kind": "status", "status": 503}, "times": 2, "skip": 1}
 
 Which requests get it is said by `conditions`, what each kind does in `kinds`, a module for each. Rules belong to an
-account and live in memory: they decide nothing that a replay would have to repeat.
+account, and to the servers that run: they decide nothing that a replay would have to repeat, and are gone when the last
+server has ended. Where they are until then is said by a keeper (`keeping.py`).
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,33 +17,27 @@ from typing import Any
 from conductor_contracts.problems import Problem
 from conductor_contracts.text_files import TextFileError, parse_yaml, read_text
 from conductor_mock.faults.conditions import RequestInfo
+from conductor_mock.faults.keeping import Keeper, MemoryKeeper
 from conductor_mock.faults.reading import FaultError, read_rule
 from conductor_mock.faults.rule import Hit, Rule
 
 MAX_RULES = 1000
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Faults:
-    """The rules of every account of one server."""
+    """The rules of every account of one server, or of several that share a keeper's."""
 
     operations: Collection[str]
-    _rules: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
-    _handed_out: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    _made: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    keeper: Keeper = field(default_factory=MemoryKeeper)
 
     def add(self, account_id: str, data: Any) -> Rule:
         """A new rule, behind those that are there. Raises FaultError."""
-        rule = read_rule(data, self.operations)
-        with self._lock:
-            if len(self._rules[account_id]) >= MAX_RULES:
-                raise FaultError(
-                    Problem("", f"is one rule more than the {MAX_RULES} of an account; delete them first")
-                )
-            self._made += 1
-            rule.number = self._made
-            self._rules[account_id].append(rule)
+        rule = self.keeper.add(account_id, read_rule(data, self.operations), most=MAX_RULES)
+        if rule is None:
+            raise FaultError(
+                Problem("", f"is one rule more than the {MAX_RULES} of an account; delete them first")
+            )
         return rule
 
     def add_file(self, account_id: str, path: Path) -> None:
@@ -63,36 +56,31 @@ class Faults:
 
     def has_any(self, account_id: str) -> bool:
         """Whether the account has a rule at all."""
-        return bool(self._rules.get(account_id))
+        return self.keeper.has_any(account_id)
 
     def take(self, account_id: str, asked: RequestInfo) -> Hit | None:
         """What a request gets by the first rule that wants it; the rule is consumed by one.
 
         Reads the request's body if that takes it, before others are kept waiting.
         """
-        with self._lock:
-            wants_body = any(rule.wants_body(asked) for rule in self._rules.get(account_id, ()))
-        if wants_body:
+        rules = self.keeper.rules(account_id)
+        if any(rule.wants_body(asked) for rule in rules):
             asked = replace(asked, body=asked.read_body())
-        with self._lock:
-            handed_out = self._handed_out.get(account_id, Counter())
-            hits = (rule.take(asked, handed_out) for rule in self._rules.get(account_id, ()))
+        fitting = {rule.number for rule in rules if rule.match.fits(asked)}
+        if not fitting:
+            return None
+        with self.keeper.turn(account_id, fitting) as (current, handed_out):
+            hits = (rule.take(asked, handed_out) for rule in current)
             return next((hit for hit in hits if hit is not None), None)
 
     def handed_out(self, account_id: str, what: str) -> None:
         """An account with rules was given another token or URL."""
-        with self._lock:
-            if account_id in self._rules:
-                self._handed_out[account_id][what] += 1
+        self.keeper.hand_out(account_id, what)
 
     def of(self, account_id: str) -> list[dict[str, Any]]:
         """The rules of an account, with how often each was consumed."""
-        with self._lock:
-            return [rule.to_json() for rule in self._rules.get(account_id, ())]
+        return [rule.to_json() for rule in self.keeper.counted(account_id)]
 
     def clear(self, account_id: str) -> None:
-        """No rules any more; what they hold back is let go."""
-        with self._lock:
-            self._handed_out.pop(account_id, None)
-            for rule in self._rules.pop(account_id, ()):
-                rule.freed.set()
+        """No rules any more; what they hold back is let go, whichever server does."""
+        self.keeper.clear(account_id)

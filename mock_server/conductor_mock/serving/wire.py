@@ -8,6 +8,7 @@ import threading
 import time
 from typing import NoReturn
 
+from conductor_mock.faults.fault import Freed
 from conductor_mock.serving.framing import Body, Connection
 from conductor_mock.serving.patience import READ, is_ready
 
@@ -25,10 +26,10 @@ class SocketWire:
         self._connection = connection
         self._body = body
         self._stopping = stopping
-        self._freed = threading.Event()
+        self._freed: Freed = threading.Event()
 
-    def free_with(self, event: threading.Event) -> None:
-        self._freed = event
+    def free_with(self, freed: Freed) -> None:
+        self._freed = freed
 
     def hold_back(self, seconds: float) -> bool:
         """Wait. Ends when the fault is deleted; False when the client goes away or the server stops."""

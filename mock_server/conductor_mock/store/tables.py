@@ -110,6 +110,34 @@ DECLARATIONS = sa.Table(
     sa.Column("md5", sa.Text, primary_key=True),
     sa.Column("path", sa.Text, primary_key=True),
 )
+FAULTS = sa.Table(
+    "faults",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("consumed", sa.BigInteger, nullable=False),
+    sa.Column("memory", sa.Text, nullable=False),
+)
+"""Fault rules of servers that share a database, for as long as one of them runs."""
+
+FAULT_ACCOUNTS = sa.Table(
+    "fault_accounts",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("url", sa.BigInteger, nullable=False),
+)
+"""The accounts that have such rules, and what they were handed out since."""
+
+COUNTERS = sa.Table(
+    "counters",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+"""Numbers that servers of one database count up together."""
 
 KEEPING = tuple(column for table in METADATA.sorted_tables for column in table.c if column.info.get(_KEEPS))
 """The columns that refer to contents: one that none of them names may be removed, and is left out of a copy."""

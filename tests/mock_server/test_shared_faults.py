@@ -1,0 +1,250 @@
+"""Fault rules of servers that share a database: each meets what one server alone would meet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_contracts.contract import load
+from conductor_mock.faults import rules
+from conductor_mock.faults.conditions import RequestInfo
+from conductor_mock.faults.fault import TOKEN, URL
+from conductor_mock.faults.kinds import KINDS
+from conductor_mock.faults.reading import FaultError, read_rule
+from conductor_mock.faults.rules import Faults
+from conductor_mock.faults.shared import SharedKeeper
+from conductor_mock.store.database import Database
+from conductor_mock.store.fault_rows import FaultRows
+
+OPERATIONS = load().operations
+ACCOUNTS = ("one", "other")
+FAULT = {"kind": "status"}
+
+
+@dataclass
+class Servers:
+    """Two that share a database, each with what it remembers of its own."""
+
+    rows: FaultRows
+    pair: tuple[Faults, Faults]
+
+
+@contextmanager
+def sharing() -> Iterator[Servers]:
+    with Database("sqlite://") as database:
+        rows = FaultRows(database)
+        one, other = (Faults(OPERATIONS, SharedKeeper(rows, OPERATIONS)) for _ in range(2))
+        yield Servers(rows, (one, other))
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with sharing() as made:
+        yield made
+
+
+def asked(**fields: Any) -> RequestInfo:
+    return RequestInfo("jobs.list", "GET", "/api/v1/jobs", 1000.0, **{"simulated_s": 1000.0, **fields})
+
+
+FAULTS = st.one_of(
+    st.builds(lambda status: {"kind": "status", "status": status}, st.sampled_from([500, 503])),
+    st.builds(lambda count, simulated: {"kind": "quota", "requests": count, "seconds": 5, "simulated": simulated},
+              st.integers(1, 3), st.booleans()),
+    st.sampled_from([{"kind": "expired_token"}, {"kind": "expired_url"}, {"kind": "stall"}]),
+)  # fmt: skip
+RULES = st.fixed_dictionaries(
+    {"fault": FAULTS},
+    optional={
+        "match": st.sampled_from(
+            [
+                {"operation": "jobs.list"},
+                {"method": "PUT"},
+                {"path": "jobs$"},
+                {"body": {"pointer": "/a", "value": 1}},
+            ]
+        ),
+        "times": st.integers(1, 3),
+        "skip": st.integers(0, 2),
+        "every": st.integers(1, 3),
+        "probability": st.sampled_from([0.5, 1]),
+        "seed": st.integers(1, 9),
+        "until": st.sampled_from(["1970-01-01T00:16:41Z", "2026-01-01T00:00:00Z"]),
+    },
+)
+REQUESTS = st.builds(
+    lambda wall_s, simulated_s, token, signed, body: RequestInfo(
+        "jobs.list", "GET", "/api/v1/jobs", wall_s, simulated_s, has_token=token, has_signature=signed,
+        read_body=lambda: body,
+    ),
+    st.sampled_from([1000.0, 1004.0, 1006.0]), st.sampled_from([1000.0, 1003.0]), st.booleans(), st.booleans(),
+    st.sampled_from([None, ({"a": 1},)]),
+)  # fmt: skip
+STEPS = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(ACCOUNTS), RULES),
+    st.tuples(st.just("take"), st.sampled_from(ACCOUNTS), REQUESTS),
+    st.tuples(st.just("hand_out"), st.sampled_from(ACCOUNTS), st.sampled_from([TOKEN, URL])),
+    st.tuples(st.just("clear"), st.sampled_from(ACCOUNTS), st.none()),
+)
+
+
+@given(st.lists(st.tuples(st.booleans(), STEPS), max_size=30))
+def test_servers_that_share_rules_do_together_what_one_does(story: list[tuple[bool, Any]]) -> None:
+    alone = Faults(OPERATIONS)
+    with sharing() as servers:
+        for second, (what, account, given_) in story:
+            for faults in (alone, servers.pair[second]):
+                if what == "add":
+                    faults.add(account, given_)
+            if what == "take":
+                assert alone.has_any(account) == servers.pair[second].has_any(account)
+                hit = servers.pair[second].take(account, given_)
+                assert alone.take(account, given_) == hit
+            elif what == "hand_out":
+                alone.handed_out(account, given_)
+                servers.pair[second].handed_out(account, given_)
+            elif what == "clear":
+                alone.clear(account)
+                servers.pair[second].clear(account)
+        for account in ACCOUNTS:
+            assert [alone.of(account)] * 2 == [faults.of(account) for faults in servers.pair]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_a_rule_of_every_kind_is_read_by_another_server_as_it_was_asked_for(kind: Any) -> None:
+    match = {
+        "operation": "jobs.create",
+        "method": "post",
+        "path": "^/j",
+        "body": {"pointer": "/a", "value": [None]},
+    }
+    rule = read_rule({"match": match, "fault": {"kind": kind.kind}, "from_byte": 7, "times": 3}, OPERATIONS)
+    again = read_rule(rule.asked_for(), OPERATIONS)
+    assert (again.match, again.fault, again.turns, again.from_byte) == (
+        rule.match,
+        rule.fault,
+        rule.turns,
+        rule.from_byte,
+    )
+
+
+def test_what_one_server_holds_back_is_freed_by_the_other(servers: Servers) -> None:
+    one, other = servers.pair
+    one.add("one", {"fault": {"kind": "stall"}})
+    other.add("other", {"fault": {"kind": "stall"}})
+    hit, second = one.take("one", asked()), one.take("other", asked())
+    assert hit is not None
+    assert second is not None
+    assert not hit.freed.is_set()
+
+    other.clear("one")
+
+    assert hit.freed.is_set()
+    assert not second.freed.is_set(), "it is another account's"
+
+
+def test_a_wait_goes_on_while_the_database_cannot_be_asked(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers.pair
+    one.add("one", {"fault": {"kind": "stall"}})
+    hit = one.take("one", asked())
+    assert hit is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(FaultRows, "is_there", lambda *_: 1 / 0)
+        assert not hit.freed.is_set()
+    other.clear("one")
+    assert hit.freed.is_set()
+
+
+def test_requests_at_two_servers_at_once_share_the_turns_of_a_rule(servers: Servers) -> None:
+    servers.pair[0].add("one", {"fault": FAULT, "times": 10, "every": 2})
+    start = threading.Barrier(4)
+
+    def ask(number: int) -> int:
+        start.wait()
+        return sum(servers.pair[number % 2].take("one", asked()) is not None for _ in range(10))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(ask, range(4))) == 10
+    (rule,) = servers.pair[1].of("one")
+    assert (rule["seen"], rule["consumed"]) == (40, 10)
+
+
+def test_rules_have_a_number_of_their_own_at_every_server(servers: Servers) -> None:
+    one, other = servers.pair
+    numbers = [one.add("one", {"fault": FAULT}).number, other.add("other", {"fault": FAULT}).number]
+    one.clear("one")
+    numbers.append(other.add("one", {"fault": FAULT}).number)
+    assert numbers == [1, 2, 3]
+
+
+def test_the_most_rules_of_an_account_are_counted_at_every_server(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MAX_RULES", 7)
+    for number in range(7):
+        servers.pair[number % 2].add("one", {"fault": FAULT})
+    with pytest.raises(FaultError, match="one rule more than the 7"):
+        servers.pair[0].add("one", {"fault": FAULT})
+    servers.pair[0].add("other", {"fault": FAULT})
+
+
+def test_an_account_without_rules_costs_one_look_at_one_number(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers.pair
+    other.add("other", {"fault": FAULT})
+    assert not one.has_any("one")
+    asked_for: list[str] = []
+
+    def watched(name: str) -> Any:
+        real = getattr(FaultRows, name)
+
+        def method(*arguments: Any) -> Any:
+            asked_for.append(name)
+            return real(*arguments)
+
+        return method
+
+    for name in ("version", "accounts", "read", "is_there", "hand_out"):
+        monkeypatch.setattr(FaultRows, name, watched(name))
+    assert not one.has_any("one")
+    one.handed_out("one", TOKEN)
+    assert asked_for == ["version", "version"]
+
+
+def test_a_request_that_fits_no_rule_writes_nothing(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers.pair
+    other.add("one", {"match": {"method": "PUT"}, "fault": FAULT})
+    monkeypatch.setattr(FaultRows, "turn", lambda *_: pytest.fail("nothing counts"))
+    assert one.take("one", asked()) is None
+
+
+def test_a_rule_of_a_newer_server_is_passed_over(servers: Servers, caplog: pytest.LogCaptureFixture) -> None:
+    one, _ = servers.pair
+    servers.rows.add("one", '{"fault": {"kind": "of_tomorrow"}}', most=9)
+    one.add("one", {"fault": FAULT})
+    hit = one.take("one", asked())
+    assert hit is not None
+    assert hit.rule == 2
+    assert "fault 1, which another server took, means nothing here" in caplog.text
+
+
+def test_the_first_of_the_next_servers_has_no_rules(servers: Servers) -> None:
+    one, other = servers.pair
+    one.add("one", {"fault": FAULT})
+    assert other.has_any("one")
+    servers.rows.forget_all()
+    assert not other.has_any("one")
+    assert one.of("one") == []
