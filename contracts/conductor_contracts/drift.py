@@ -63,20 +63,6 @@ def as_capture(documents: Iterable[Any]) -> list[Interaction]:
     return found
 
 
-def as_capture(documents: Iterable[Any]) -> list[Interaction]:
-    """The exchanges of a capture, of its documents as they were read. Raises InteractionError, with the place."""
-    found: list[Interaction] = []
-    for number, document in enumerate(documents, start=1):
-        place = f"document {number}"
-        if not isinstance(document, Mapping) or not document.keys() >= _PARTS:
-            raise InteractionError(f"{place} is no object with {' and '.join(sorted(_PARTS))}")
-        found.extend(interactions_of(document, place))
-    asked = next((one for one in found if one.source != CAPTURED), None)
-    if asked is not None:
-        raise InteractionError(f"{asked.id!r} says what is to be asked and answered, not what was")
-    return found
-
-
 def never_seen(capture: Sequence[Interaction], contract: Contract | None = None) -> list[str]:
     """Fields of good answers that the contract names and no captured answer of their operation has."""
     contract = contract or load()
