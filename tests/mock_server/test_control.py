@@ -421,6 +421,36 @@ def test_an_account_that_does_not_exist_is_404(shared_fake: Fake, path: str) -> 
     assert (answer.status, list(answer.faults)) == (404, ["account"])
 
 
+def test_a_long_name_of_an_account_that_does_not_exist_is_cut_where_it_is_said(shared_fake: Fake) -> None:
+    names = ("n" * 80, "n" * 81)
+    said = [shared_fake.anonymous().get("/_mock/jobs", query={"account": name}).message for name in names]
+
+    assert said[0] == said[1]
+    assert repr(names[0]) in said[0]
+
+
+@pytest.mark.parametrize("path", ["/_mock/jobs/1", "/_mock/bundle", "/job/1"])
+def test_the_servers_own_account_is_said_to_be_unused_where_one_is_needed_that_is_there(path: str) -> None:
+    with running() as fake:
+        answer = fake.anonymous().get(path)
+
+        assert (answer.status, list(answer.faults)) == (404, ["account"])
+        assert f"the account {fake.service.keys.client_id!r} was never used" in answer.message
+
+
+def test_a_token_for_an_account_that_went_with_its_data_is_404(tmp_path: Path) -> None:
+    """The keys were kept, and with them the token is good."""
+    with running(data_dir=tmp_path) as fake:
+        token = fake.caller("one").token
+    (tmp_path / "conductor.db").unlink()
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.anonymous()
+        caller.token = token
+        answer = caller.get("/_mock/clock")
+
+        assert (answer.status, answer.message) == (404, "the token's account does not exist on this server")
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/_mock/clock"), ("POST", "/_mock/clock"), ("GET", "/_mock/jobs/1")]
 )
