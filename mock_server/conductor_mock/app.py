@@ -81,11 +81,15 @@ def create_app(
     """The server for `settings` (a throw-away one by default). Close it with `close_app`.
 
     `wall` gives wall time in microseconds since the epoch; `give_way` is called between two slices of long work.
-    Raises what `open_service` raises.
+    Raises what `open_service` and `Service.start` raise.
     """
     opened = open_service(settings or Settings(ephemeral=True), wall=wall, give_way=give_way)
-    opened.start()
-    return make_app(opened)
+    try:
+        opened.start()
+        return make_app(opened)
+    except BaseException:
+        opened.close()
+        raise
 
 
 def make_app(opened: Service) -> Flask:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,7 +26,8 @@ from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import Catalogs, ServedCatalog
 from conductor_mock.errors import parameters
 from conductor_mock.execution import setup as execution
-from conductor_mock.execution.driver import Driver, Storage
+from conductor_mock.execution.driver import Storage
+from conductor_mock.execution.driving import Driving
 from conductor_mock.execution.pool import Pool
 from conductor_mock.farm import ids
 from conductor_mock.farm.clock import speed_millionths
@@ -45,6 +47,7 @@ from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
+from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
 from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
@@ -81,7 +84,8 @@ class Service:
     mailer: Mailer | None
     sweeping: Sweeping | None
     wall: WallClock
-    driver: Driver | None
+    driving: Driving | None
+    roles: Roles
     directory: Path
     _resources: ExitStack
     """What is to be given back, the last one first."""
@@ -99,11 +103,8 @@ class Service:
             return self.catalogs.of(account)
 
     def start(self) -> None:
-        """Begin what goes on beside the requests."""
-        if self.mailer is not None:
-            self.mailer.start()
-        if self.sweeping is not None:
-            self.sweeping.start()
+        """Begin what goes on beside the requests. Raises OSError, SQLAlchemyError."""
+        self.roles.start()
 
     def log_lines(self, execution: Execution) -> list[str]:
         """The lines that a run for real has logged so far; only whole ones while it goes on."""
@@ -112,8 +113,8 @@ class Service:
                 return _lines(self.objects.read(from_base64(execution.log)), is_whole=True)
             except FileNotFoundError:  # the account was reset in the meantime
                 return []
-        if execution.log is None and execution.run and self.driver is not None:
-            return _lines(self.driver.logged(execution.run), is_whole=False)
+        if execution.log is None and execution.run and self.driving is not None:
+            return _lines(self.driving.logged(execution.run), is_whole=False)
         return []
 
     def close(self) -> None:
@@ -170,10 +171,12 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         journal = resources.enter_context(
             closing(Journal(directory / "journal.db", most_bytes=settings.max_journal_bytes))
         )
-        driver = None
+        roles = Roles()
+        driving = None
         if pool is not None:
             storage = Storage(accounts, contents, objects, wall)
-            driver = execution.begin(settings, directory, pool, keys, storage)
+            may_start = partial(roles.holds, EXECUTE)
+            driving = execution.driving(settings, directory, pool, keys, storage, may_start=may_start)
         if durable:
             join(database, directory)
             _sweep_after_a_crash(database, directory)
@@ -183,11 +186,12 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         sweeping = None
         if not settings.ephemeral:
             sweeping = Sweeping(database, contents, parts, every_s=settings.sweep_every_s)
-            resources.callback(sweeping.close)
+            roles.when_elected(SWEEP, sweeping.start, sweeping.close)
         if mailer is not None:
-            resources.callback(mailer.close)
-        if driver is not None:
-            resources.callback(driver.close)
+            roles.when_elected(MAIL, mailer.start, mailer.close)
+        if driving is not None:
+            roles.when_elected(EXECUTE, driving.start, driving.stop)
+        resources.callback(roles.close)
         return Service(
             settings=settings,
             contract=contract,
@@ -207,7 +211,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             mailer=mailer,
             sweeping=sweeping,
             wall=wall,
-            driver=driver,
+            driving=driving,
+            roles=roles,
             directory=directory,
             _resources=resources.pop_all(),
         )

@@ -220,6 +220,47 @@ def test_a_restart_neither_repeats_nor_forgets_a_mail(tmp_path: Path, office: Po
     assert [mail["Subject"].partition(": ")[2] for mail in office.mails] == ["sent", "not yet"]
 
 
+@pytest.mark.parametrize("tries", [0, 2])
+def test_a_mail_that_two_servers_want_to_send_at_once_is_sent_by_one(
+    fake: Fake, office: PostOffice, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    caller = fake.caller()
+    end_a_job(caller)
+    account_id = fake.service.accounts.ids()[0]
+    (key,) = keys(_state_of(fake).outbox)
+    statuses = fake.service.mail_statuses
+    if tries:
+        statuses.note(account_id, key, MailStatus("waiting", tries, "it was down"))
+    real = statuses.of
+
+    def read_by_both(account: str) -> Any:
+        known = real(account)
+        with monkeypatch.context() as patched:
+            patched.setattr(type(statuses), "of", lambda *_: known)
+            mailer_for(fake, office.url).deliver()
+        return known
+
+    monkeypatch.setattr(type(statuses), "of", lambda _, account: read_by_both(account))
+    mailer_for(fake, office.url).deliver()
+
+    assert len(office.mails) == 1
+    assert real(account_id) == {key: MailStatus("sent", tries + 1)}
+
+
+def test_a_mailer_that_was_closed_begins_again(fake: Fake, office: PostOffice) -> None:
+    caller = fake.caller()
+    mailer = mailer_for(fake, office.url)
+    mailer.start()
+    mailer.close()
+    end_a_job(caller)
+    mailer.deliver()
+    assert office.mails == [], "it is closed"
+    mailer.start()
+    mailer.deliver()
+    mailer.close()
+    assert len(office.mails) == 1
+
+
 def _state_of(fake: Fake) -> Any:
     with fake.service.accounts.open(fake.service.accounts.ids()[0]) as account:
         return account.state

@@ -33,6 +33,7 @@ FAULT = {"kind": "status"}
 class Servers:
     """Two that share a database, each with what it remembers of its own."""
 
+    database: Database
     rows: FaultRows
     pair: tuple[Faults, Faults]
 
@@ -40,9 +41,9 @@ class Servers:
 @contextmanager
 def sharing() -> Iterator[Servers]:
     with Database("sqlite://") as database:
-        rows = FaultRows(database)
+        rows = FaultRows(database, "a run")
         one, other = (Faults(OPERATIONS, SharedKeeper(rows, OPERATIONS)) for _ in range(2))
-        yield Servers(rows, (one, other))
+        yield Servers(database, rows, (one, other))
 
 
 @pytest.fixture
@@ -241,10 +242,16 @@ def test_a_rule_of_a_newer_server_is_passed_over(servers: Servers, caplog: pytes
     assert "fault 1, which another server took, means nothing here" in caplog.text
 
 
-def test_the_first_of_the_next_servers_has_no_rules(servers: Servers) -> None:
+def test_the_first_of_the_next_run_has_no_rules_and_those_who_join_it_have_its_own(servers: Servers) -> None:
     one, other = servers.pair
     one.add("one", {"fault": FAULT})
+    assert servers.rows.is_first
+    assert not FaultRows(servers.database, "a run").is_first
     assert other.has_any("one")
-    servers.rows.forget_all()
+
+    assert FaultRows(servers.database, "the next").is_first
     assert not other.has_any("one")
     assert one.of("one") == []
+    other.add("one", {"fault": FAULT})
+    assert not FaultRows(servers.database, "the next").is_first
+    assert [rule["id"] for rule in one.of("one")] == [2]

@@ -225,7 +225,9 @@ def test_whatever_fails_of_a_stop_the_data_directory_is_given_back(
     with monkeypatch.context() as patched:
         kinds = {"accounts": Accounts, "journal": Journal, "mailer": Mailer}
         patched.setattr(kinds[failing], "close", lambda _: full())
+        patched.setattr(Mailer, "start", lambda _: None)
         service = open_service(settings)
+        service.start()
         with nullcontext() if failing == "accounts" else pytest.raises(OSError, match="No space"):
             service.close()
     open_service(settings).close()

@@ -62,9 +62,20 @@ class Driver:
     """Runs the tasks of one account for real. Close it."""
 
     def __init__(
-        self, account_id: str, storage: Storage, directory: Path, pool: Pool, limits: Limits
+        self,
+        account_id: str,
+        storage: Storage,
+        directory: Path,
+        pool: Pool,
+        limits: Limits,
+        *,
+        may_start: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take over from an earlier server on `directory`, then begin. Raises OSError."""
+        """Take over from an earlier server on `directory`, then begin. Raises OSError.
+
+        `may_start` is asked before each attempt: a server that is to drive no longer may not know it yet.
+        """
+        self._may_start = may_start
         self._account_id = account_id
         self._storage = storage
         self._folder = leftovers.runs_folder(directory)
@@ -83,19 +94,6 @@ class Driver:
         self._sweeper.start()
         self._thread.start()
 
-    def logged(self, run: str) -> bytes:
-        """What a run under way has logged so far; nothing when there is no such run."""
-        with self._lock:
-            workspace = self._runs.get(run)
-            try:
-                stream = None if workspace is None else workspace.open_log()
-            except OSError:  # the command has taken it away
-                stream = None
-        if stream is None:
-            return b""
-        with stream:
-            return stream.read()
-
     def close(self) -> None:
         """End every run; those tasks start again when the account is next driven. Safe to call twice."""
         with self._lock:
@@ -110,7 +108,6 @@ class Driver:
         for workspace in running:
             workspace.cancel()
         self._threads.shutdown(cancel_futures=True)
-        self._pool.close()
 
     def _drive(self) -> None:
         accounts = self._storage.accounts
@@ -176,7 +173,7 @@ class Driver:
         workspace.note_run(job=active.job, task=active.task, attempt=active.attempt)
         with self._storage.accounts.open(self._account_id) as account, self._lock:
             command = None if self._closing.is_set() else farm.start(account.state, active, run)
-            if command is None:
+            if command is None or not self._may_start():
                 return None
             account.append(command)
             self._runs[run] = workspace  # under the account's lock, as it is looked for

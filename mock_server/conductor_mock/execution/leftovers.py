@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conductor_mock.execution import processes
 from conductor_mock.execution.workspace import Workspace
+from conductor_mock.store.database import DatabaseError, lock_file
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,26 @@ FOLDER = "executions"
 def runs_folder(directory: Path) -> Path:
     """Where the folders of runs lie in a data directory."""
     return directory / FOLDER
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """While it is open, no other process drives runs in this data directory, or ends them.
+
+    Raises DatabaseError when one does.
+    """
+    lock = lock_file(directory / f"{FOLDER}.lock", f"the folder of runs in {directory}")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def end_if_left(directory: Path) -> None:
+    """`end_all`, unless somebody drives them."""
+    if runs_folder(directory).is_dir():
+        with suppress(DatabaseError), held(directory):
+            end_all(directory)
 
 
 def end_all(directory: Path) -> None:

@@ -1,16 +1,18 @@
-"""From settings to a driver, or to the reason why nothing is run for real."""
+"""From settings to what drives, or to the reason why nothing is run for real."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from conductor_mock.auth.unnamed import ID_TOKEN, PROMPT_NONE
 from conductor_mock.execution import leftovers, processes
 from conductor_mock.execution.driver import Driver, Storage
+from conductor_mock.execution.driving import Driving
 from conductor_mock.execution.order import Limits, Sandbox
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
 from conductor_mock.farm import ids
@@ -29,9 +31,10 @@ class ExecutionError(ValueError):
 def prepare(settings: Settings, directory: Path) -> Pool | None:
     """Where runs will happen, or None when tasks are simulated. Raises ExecutionError.
 
-    Whatever an earlier server left running in this data directory is ended in either case.
+    Whatever an earlier server left running in this data directory is ended in either case, but for what another one
+    of several drives.
     """
-    leftovers.end_all(directory)
+    leftovers.end_if_left(directory)
     if not settings.execute:
         if settings.executor is not None:
             raise ExecutionError("--executor says where tasks run: it needs --execute too")
@@ -95,22 +98,38 @@ def _sandbox(settings: Settings, pool: Pool) -> Sandbox | None:
     return None
 
 
-def begin(settings: Settings, directory: Path, pool: Pool, keys: Keys, storage: Storage) -> Driver:
-    """Drive the default account, or the one that is named. Raises ExecutionError, OSError.
+def driving(
+    settings: Settings,
+    directory: Path,
+    pool: Pool,
+    keys: Keys,
+    storage: Storage,
+    *,
+    may_start: Callable[[], bool],
+) -> Driving:
+    """What drives the default account, or the one that is named, once it is started. Raises ExecutionError.
 
     Only that account runs commands: its key is in a file that nobody else reads, or was known before, while anybody who
-    reaches the port could open another one.
+    reaches the port could open another one. `may_start` is asked before each attempt.
     """
+    account_id = _executed(settings, directory, keys, storage)
+    whole = directory.resolve()
+    return Driving(
+        whole, lambda: Driver(account_id, storage, whole, pool, _limits(settings), may_start=may_start)
+    )
+
+
+def _executed(settings: Settings, directory: Path, keys: Keys, storage: Storage) -> str:
+    """The account whose tasks run. Raises ExecutionError."""
     if settings.execute_account not in (None, keys.client_id):
-        account_id = _named(str(settings.execute_account), storage)
-        return Driver(account_id, storage, directory.resolve(), pool, _limits(settings))
+        return _named(str(settings.execute_account), storage)
     account_id = storage.accounts.sign_in(keys.client_id, keys.private_key)
     if not storage.accounts.was_opened_with(account_id, keys.private_key):
         raise ExecutionError(
             f"--execute runs the jobs of the account {keys.client_id!r}, which somebody opened with another key than "
             f"the one in {directory / 'keys.json'}; use another data directory"
         )
-    return Driver(account_id, storage, directory.resolve(), pool, _limits(settings))
+    return account_id
 
 
 def _named(client_id: str, storage: Storage) -> str:

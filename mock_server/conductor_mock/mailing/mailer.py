@@ -64,31 +64,37 @@ class Mailer:
         self._mail_statuses = mail_statuses
         self._wall = wall
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="conductor-mock mailer", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Begin to send by itself; again after a `close`, too. What another server was sending counts as unknown."""
         self._mail_statuses.settle()
+        self._stop = threading.Event()  # a mail that was given up must not go on
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stop,), name="conductor-mock mailer", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
         """Stop once the mail under way is through, or given up."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(LAST_MAIL_S)
 
-    def deliver(self) -> None:
-        """Send every mail of every account that is due; a server that is down ends the round."""
+    def deliver(self, stop: threading.Event | None = None) -> None:
+        """Send every mail of every account that is due; a server that is down ends the round, and so does `stop`."""
+        stop = stop or self._stop
         for account_id in self._accounts.ids():
             for letter, before in self._due(account_id):
-                if self._stop.is_set() or not self._send(account_id, letter, before):
+                if stop.is_set() or not self._send(account_id, letter, before):
                     return
 
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(LOOK_EVERY_S):
             try:
-                self.deliver()
+                self.deliver(stop)
             except Exception:
-                if self._stop.is_set():  # it was given up, and the database is closed
+                if stop.is_set():  # it was given up, and the database is closed
                     return
                 log.exception("the mails of this round were not all sent")
 
@@ -108,7 +114,8 @@ class Mailer:
     def _send(self, account_id: str, letter: Letter, before: MailStatus) -> bool:
         """Try one mail and note what came of it; whether the server could be talked to."""
         tries = before.tries + 1
-        self._mail_statuses.note(account_id, letter.key, MailStatus(SENDING, tries))
+        if not self._mail_statuses.claim(account_id, letter.key, before, MailStatus(SENDING, tries)):
+            return True  # another server has it, which took the role of this one
         up = True
         try:
             after = MailStatus(SENT, tries, self._hand_over(letter))

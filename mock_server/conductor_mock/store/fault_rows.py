@@ -1,7 +1,7 @@
 """Fault rules as rows, for servers that share a database.
 
-They are no state of an account: they belong to the servers that run, and the first of them forgets those of the ones
-before (`forget_all`). So they have no checksums, and no copy needs them.
+They are no state of an account: they belong to a run, the servers that run together, and the first of the next run
+forgets them. So they have no checksums, and no copy needs them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from conductor_mock.store.database import Database, NewRows
-from conductor_mock.store.tables import COUNTERS, FAULT_ACCOUNTS, FAULTS
+from conductor_mock.store.tables import COUNTERS, FAULT_ACCOUNTS, FAULTS, META
 
 Row = tuple[int, str, int, int, str]
 """Number, rule, seen, consumed, memory."""
 
 _VERSION, _NUMBER = "faults", "fault_rules"
+_RUN = "faults_of"
+"""The row of `meta` with the run that the rules belong to."""
 _HANDED_OUT = ("token", "url")
 _AT_ONCE = 500
 _COLUMNS = (FAULTS.c.number, FAULTS.c.rule, FAULTS.c.seen, FAULTS.c.consumed, FAULTS.c.memory)
@@ -31,11 +33,21 @@ class FaultRows:
     PostgreSQL the lock of the row. Whoever adds or deletes takes the version's, and only then that of an account.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, run: str) -> None:
+        """Forget the rules of other runs than `run`; `is_first` says whether this server is the first of it."""
         self._database = database
         with database.write() as connection:
             rows = [{"name": name, "value": 0} for name in (_VERSION, _NUMBER)]
             database.insert_new(connection, NewRows(COUNTERS, rows))
+            _next(connection, _VERSION)  # keeps the others of this run waiting
+            name = META.c.name == _RUN
+            before = connection.execute(sa.select(META.c.value).where(name)).scalar_one_or_none()
+            self.is_first = before != run
+            if self.is_first:
+                connection.execute(META.delete().where(name))
+                connection.execute(META.insert().values(name=_RUN, value=run))
+                connection.execute(FAULT_ACCOUNTS.delete())
+                connection.execute(FAULTS.delete())
 
     def version(self) -> int:
         """A number that is another one whenever a rule was added or deleted."""
@@ -109,13 +121,6 @@ class FaultRows:
             _next(connection, _VERSION)
             connection.execute(FAULT_ACCOUNTS.delete().where(FAULT_ACCOUNTS.c.account == account_id))
             connection.execute(FAULTS.delete().where(FAULTS.c.account == account_id))
-
-    def forget_all(self) -> None:
-        """No rules: those that were are of servers that have ended."""
-        with self._database.write() as connection:
-            _next(connection, _VERSION)
-            connection.execute(FAULT_ACCOUNTS.delete())
-            connection.execute(FAULTS.delete())
 
 
 def _row(number: int, rule: str, seen: int, consumed: int, memory: str) -> Row:

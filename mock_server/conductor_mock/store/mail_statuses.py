@@ -78,6 +78,23 @@ class MailStatuses:
             connection.execute(MAIL_STATUSES.delete().where(*_is(account_id, key)))
             connection.execute(MAIL_STATUSES.insert().values(_row(account_id, key, status)))
 
+    def claim(self, account_id: str, key: Key, before: MailStatus, status: MailStatus) -> bool:
+        """`note`, unless the mail is not as it was any more: whether whoever asks is the one who goes on with it."""
+        row = _row(account_id, key, status)
+        as_it_was = (
+            *_is(account_id, key),
+            MAIL_STATUSES.c.state == before.state,
+            MAIL_STATUSES.c.tries == before.tries,
+        )
+        try:
+            with self._database.write() as connection:
+                if before == MailStatus():  # it has no row
+                    connection.execute(MAIL_STATUSES.insert().values(row))
+                    return True
+                return connection.execute(MAIL_STATUSES.update().where(*as_it_was).values(row)).rowcount == 1
+        except sa.exc.IntegrityError:  # it has one by now
+            return False
+
     def settle(self) -> None:
         """At a start: what was being sent when the server stopped may have arrived, and is not sent again."""
         values = {"state": UNKNOWN, "error": "the server stopped while it was being sent"}

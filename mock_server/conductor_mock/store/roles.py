@@ -88,21 +88,22 @@ class Roles:
         Whatever a role raises, the others are stopped; the first error is raised in the end.
         """
         self._closing.set()
-        errors = []
+        failures: list[Exception] = []
         with self._turn:
             for name in reversed(self._roles):
+                role = self._roles[name]
                 try:
-                    if self._roles[name].is_ours:
-                        self._roles[name].is_ours = False
-                        self._roles[name].stop()
+                    if role.is_ours:
+                        role.is_ours = False
+                        role.stop()
                 except Exception as error:  # noqa: BLE001 - raised below
-                    errors.append(error)
+                    failures.append(error)
                 self._seats.give_back(name)
             self._seats.close()
         if self._thread.is_alive():
             self._thread.join()
-        for error in errors:
-            raise error
+        if failures:
+            raise failures[0]
 
     def _run(self) -> None:
         while not self._closing.wait(self._look_every_s):

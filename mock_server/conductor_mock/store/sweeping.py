@@ -34,29 +34,34 @@ class Sweeping:
         self._parts = parts
         self._every_s = every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="conductor-mock sweeper", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; the first sweep comes after the first wait."""
+        """Begin; the first sweep comes after the first wait. Again after a `close`, too."""
+        self._stop = threading.Event()  # a sweep that was given up must not go on
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stop,), name="conductor-mock sweeper", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
         """Stop, after the sweep under way."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(_LAST_S)
 
-    def sweep(self) -> int:
+    def sweep(self, stop: threading.Event | None = None) -> int:
         """Remove what nothing refers to now; how many files that were. Raises OSError, SQLAlchemyError.
 
         What was of no use when it was looked for may be wanted again, so each is asked about once more, under the lock
-        of whoever could want it.
+        of whoever could want it. `stop` ends it between two contents.
         """
+        stop = stop or self._stop
         check_belongs(self._database, self._parts.directory)
         contents = [to_base64(digest) for digest, _ in unreferenced(self._database, self._parts.directory)]
         count = 0
         for start in range(0, len(contents), _CHUNK):
-            if self._stop.is_set():
+            if stop.is_set():
                 return count
             count += self._contents.collect(contents[start : start + _CHUNK])
         for account_id, upload_id in sorted(
@@ -79,10 +84,10 @@ class Sweeping:
                 return 1
         return 0
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(self._every_s):
             try:
-                count = self.sweep()
+                count = self.sweep(stop)
             except (OSError, SQLAlchemyError) as error:
                 log.warning(
                     "what nothing refers to was not taken away; nothing is lost: %s", first_line(error)
