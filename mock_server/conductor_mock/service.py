@@ -42,7 +42,7 @@ from conductor_mock.store.belonging import NotItsDatabaseError, join
 from conductor_mock.store.checker import Checker, Found, check_directory
 from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
 from conductor_mock.store.journal import Journal
-from conductor_mock.store.keys import Keys, load_or_create
+from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
@@ -146,7 +146,11 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if pool is not None:
             resources.callback(pool.close)
         catalog = _catalog(settings.catalog, strict=settings.strict)
-        keys = load_or_create(directory, durable=durable)
+        keys = (
+            load_or_create_file(settings.keys)
+            if settings.keys
+            else load_or_create(directory, durable=durable)
+        )
         objects = ObjectStore(directory, durable=durable)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)

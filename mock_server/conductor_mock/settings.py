@@ -65,6 +65,8 @@ class Settings:
     """How many proxies in front say in `X-Forwarded-` headers what the client asked for; others are not listened to."""
     faults: Path | None = None
     """A file of fault rules for the default account."""
+    keys: Path | None = None
+    """A file of the signing key and the default API key, instead of those in the data directory; made if missing."""
     honour_keys: bool = True
     """Whether an Idempotency-Key is honoured and announced; the real service does neither."""
     admin_token: str | None = None

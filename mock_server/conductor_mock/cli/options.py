@@ -40,6 +40,11 @@ def server_options(command: F) -> F:
         click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
         click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
         click.option(
+            "--keys",
+            type=LocalPath(path_type=Path, dir_okay=False),
+            help="A file of the signing key and the default API key, for several servers; made if missing.",
+        ),
+        click.option(
             "--speed", type=float, help="Simulated seconds per second; 0 is frozen. [new accounts: 1]"
         ),
         click.option("--seed", type=click.IntRange(min=0), help="Seed of the simulation. [new accounts: 1]"),
@@ -235,6 +240,7 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         data_dir=options["data_dir"],
         ephemeral=options["ephemeral"],
         database_url=options["database_url"],
+        keys=options["keys"],
         speed=options["speed"],
         seed=options["seed"],
         fleet=options["fleet"],

@@ -46,7 +46,7 @@ from conductor_mock.settings import (
     default_data_dir,
 )
 from conductor_mock.store.database import DatabaseError, first_line, is_locked
-from conductor_mock.store.keys import KeysError, load_or_create
+from conductor_mock.store.keys import Keys, KeysError, load_or_create, load_or_create_file
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
@@ -206,14 +206,23 @@ def _keep(port: int | None, ready_file: Path | None) -> None:
     help="The data directory whose server is meant.  [default: yours]",
 )
 @click.option(
+    "--keys", type=LocalPath(path_type=Path, dir_okay=False), help="With --url: the file of its --keys."
+)
+@click.option(
     "--ready-file",
     type=LocalPath(path_type=Path, dir_okay=False),
-    help="The file that 'serve --ready-file' wrote, instead of both.",
+    help="The file that 'serve --ready-file' wrote, instead of all that.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print an object; null is a variable to be unset.")
-def env(url: str | None, data_dir: Path | None, ready_file: Path | None, as_json: bool) -> None:
+def env(
+    url: str | None, data_dir: Path | None, keys: Path | None, ready_file: Path | None, as_json: bool
+) -> None:
     """Print lines that point a shell's clients at the server that runs: eval "$(conductor-mock env)"."""
-    if ready_file is None:
+    if keys is not None and (url is None or data_dir is not None):
+        raise Unusable("--keys has the keys of the server at --url, without a --data-dir: give it with --url")
+    if keys is not None and url is not None and ready_file is None:
+        given = client_environment(url, _keys_in(keys))
+    elif ready_file is None:
         given = _environment_of(url, data_dir or default_data_dir())
     elif url is not None or data_dir is not None:
         raise Unusable("--ready-file tells all that --url and --data-dir do; give it alone")
@@ -225,6 +234,16 @@ def env(url: str | None, data_dir: Path | None, ready_file: Path | None, as_json
     for name, value in merged(os.environ, given).items():
         echo(f"export {name}={shlex.quote(value)}", raw=True)
     echo(f"unset {' '.join(removed(given))}")
+
+
+def _keys_in(path: Path) -> Keys:
+    """The keys in a file of `--keys`, which is there."""
+    if not path.exists():
+        raise Unusable(f"there is no file {path}: the server makes it when it starts")
+    try:
+        return load_or_create_file(path)
+    except (KeysError, OSError) as error:
+        raise Unusable(str(error)) from None
 
 
 def _environment_of(url: str | None, directory: Path) -> dict[str, str]:

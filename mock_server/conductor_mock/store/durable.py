@@ -63,6 +63,13 @@ class NewFile:
         if folders is not None:
             folders.wait_for(target.parent)
 
+    def place_new(self, target: Path) -> None:
+        """Give the file, synced before, a name that nobody has. Raises FileExistsError when somebody has it.
+
+        The name is on disk once its folder is synced.
+        """
+        os.link(self._path, target)  # its name of before goes at the end of the block
+
     def name(self, target: Path, folders: Folders | None = None) -> None:
         """`place`, but for the name being on disk: that is so when the folder was synced."""
         folder = target.parent

@@ -1,4 +1,8 @@
-"""The secrets of one data directory: the signing key and the default API key, made once and kept (mode 0600)."""
+"""The secrets of a server: the signing key and the default API key, made once and kept (mode 0600).
+
+They lie in its data directory, or in a file of `--keys` that several servers have; `shared_keys.py` has those of a
+database.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from conductor_mock.store.durable import private_file, write_private
+from conductor_mock.store.durable import NewFile, fsync_folder, private_file, write_private
 
 DEFAULT_CLIENT_ID = "conductor-mock"
 FILE = "keys.json"
@@ -50,7 +56,7 @@ def is_same(first: str, second: str) -> bool:
 
 
 class KeysError(ValueError):
-    """The file of secrets cannot be read."""
+    """The secrets cannot be used; the text says which, why, and what to do."""
 
 
 _FIELDS = ("signing_key", "client_id", "private_key")
@@ -79,6 +85,74 @@ def load_or_create(directory: Path, *, durable: bool = True) -> Keys:
     return keys
 
 
+def load_or_create_file(path: Path) -> Keys:
+    """The secrets in a file of `--keys`, which is made if it is missing: whole, by one of those who start at once.
+
+    A file that is there is the user's, such as a mounted secret: it is read, and nothing of it is changed. Raises
+    KeysError for a damaged one and for one that others than its owner and its group can read, OSError.
+    """
+    try:
+        return _read_private(path)
+    except FileNotFoundError:
+        pass
+    with NewFile(path.parent, private=True) as file:
+        file.write(text_of(Keys.fresh()).encode("ascii"))
+        file.sync()
+        try:
+            file.place_new(path)
+        except FileExistsError:  # another server was quicker
+            return _read_private(path)
+    fsync_folder(path.parent)
+    return _read_private(path)
+
+
+_OTHERS = stat.S_IRWXO | stat.S_IWGRP
+"""What nobody may have of a file of secrets. A group may read it: orchestrators mount secrets so."""
+
+
+def _read_private(path: Path) -> Keys:
+    """Raises KeysError, OSError."""
+    try:
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise KeysError(f"--keys {path} is no file")
+            if os.name != "nt" and about.st_mode & _OTHERS:
+                raise KeysError(
+                    f"--keys {path} can be read or changed by others (mode {stat.S_IMODE(about.st_mode):04o}), and "
+                    f"whoever has it opens every account: make new ones, or chmod 600 {path}"
+                )
+            text = file.read(_MOST_BYTES).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise _damaged(path, str(error)) from error
+    return _read(path, text)[0]
+
+
+_MOST_BYTES = 1 << 16
+"""Of a file of secrets; ours have some 500."""
+
+
+def text_of(keys: Keys) -> str:
+    """Secrets as they are written down, with their checksum."""
+    return json.dumps(_document(keys))
+
+
+def keys_of(where: str | Path, text: str) -> Keys:
+    """What `text_of` wrote. Raises KeysError that names `where`."""
+    return _read(where, text)[0]
+
+
+def write_keys(directory: Path, keys: Keys, *, durable: bool = True) -> None:
+    """Have a data directory's keys be these, whole or not at all. Raises OSError."""
+    _write(directory / FILE, _document(keys), durable=durable)
+
+
+def load(directory: Path) -> Keys | None:
+    """The secrets of a data directory; None where there are none. Raises KeysError, OSError."""
+    path = directory / FILE
+    return load_or_create(directory) if os.path.lexists(path) else None
+
+
 def check_keys(directory: Path) -> None:
     """Look at the secrets of a data directory, if there are some; nothing is changed. Raises KeysError, OSError."""
     path = directory / FILE
@@ -90,7 +164,7 @@ def check_keys(directory: Path) -> None:
         raise _damaged(path, str(error)) from error
 
 
-def _read(path: Path, text: str) -> tuple[Keys, bool]:
+def _read(path: str | Path, text: str) -> tuple[Keys, bool]:
     """The secrets that a text holds, and whether it has a checksum. Raises KeysError."""
     try:
         data = json.loads(text)
@@ -127,7 +201,7 @@ def _write(path: Path, document: dict[str, str], *, durable: bool = True) -> Non
     write_private(path, json.dumps(document), durable=durable)
 
 
-def _damaged(path: Path, why: str) -> KeysError:
+def _damaged(path: str | Path, why: str) -> KeysError:
     return KeysError(
         f"{path} is damaged ({why}): put a copy of it back, or delete it to have new keys made; the accounts stay, but "
         "clients then need the new key, and tokens and URLs that were handed out are void"
