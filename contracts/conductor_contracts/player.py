@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -21,8 +22,12 @@ from conductor_contracts.matching import MatcherError, differences
 from conductor_contracts.operation import JSON, Operation
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, clip
 from conductor_contracts.templates import TemplateError, fill
+from conductor_contracts.time_limit import OutOfTime, TimeLimit
 
 TIMEOUT_S = 60.0
+"""For one wait for an answer, or for more of it."""
+CLEANUP_S = 10.0
+"""What putting things in order may take when the time is up."""
 CHUNK_BYTES = 64 * 1024
 
 
@@ -37,21 +42,30 @@ def new_text() -> str:
 
 @dataclass(frozen=True)
 class Player:
-    """Plays interactions in one account of one server; ``unique`` gives what is new in each of them."""
+    """Plays interactions in one account of one server; ``unique`` gives what is new in each of them.
+
+    What asks the server raises OutOfTime when the ``limit`` is over, but for `play`.
+    """
 
     base_url: str
     api_key: Mapping[str, str]
     session: requests.Session
     contract: Contract
     unique: Callable[[], str] = new_text
+    limit: TimeLimit = field(default_factory=lambda: TimeLimit(math.inf))
     _tokens: dict[str, str] = field(default_factory=dict)
     _announced: dict[str, str] = field(default_factory=dict)
 
     def play(self, interaction: Interaction) -> list[str]:
-        """Run the steps until one goes wrong, then the cleanup, and say what did; an empty list means nothing."""
+        """Run the steps until one goes wrong, then the cleanup, and say what did; an empty list means nothing.
+
+        Raises VerificationError and OutOfTime where it has no token yet and gets none.
+        """
         values = self._values()
         values.update(_file_values(interaction, values))
         faults = self._run(interaction.steps, "step", values)
+        if self.limit.is_over:
+            self.limit.extend(CLEANUP_S)
         return faults + self._run(interaction.cleanup, "cleanup step", values)
 
     def has_control(self) -> bool:
@@ -88,6 +102,8 @@ class Player:
         """Make a call of the control API. Raises VerificationError."""
         try:
             answer = self._control("POST", path, json=body)
+        except OutOfTime as error:
+            raise OutOfTime(f"POST /_mock/{path} was not answered: {error}") from None
         except requests.RequestException as error:
             raise VerificationError(f"POST /_mock/{path} was not answered ({type(error).__name__})") from None
         if answer.status_code not in (200, 204):
@@ -97,9 +113,12 @@ class Player:
     def _control(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self._token()}"}
         url = f"{self.base_url}/_mock/{path}"
-        return self.session.request(
-            method, url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, **options
-        )
+        return self._request(method, url, headers=headers, **options)
+
+    def _request(self, method: str, url: str, **options: Any) -> requests.Response:
+        """Ask within the limit. A redirect is an answer, and one that no client can follow with a body (trap 26)."""
+        with self.limit.request(TIMEOUT_S) as timeout_s:
+            return self.session.request(method, url, timeout=timeout_s, allow_redirects=False, **options)
 
     def _run(self, steps: tuple[Step, ...], kind: str, values: dict[str, Any]) -> list[str]:
         for number, step in enumerate(steps, start=1):
@@ -115,7 +134,7 @@ class Player:
                 ):
                     _captured(answer, where)  # raises: this one is not there
                 values.update(found)
-            except (MatcherError, TemplateError, VerificationError) as error:
+            except (MatcherError, TemplateError, VerificationError, OutOfTime) as error:
                 return [f"{place}: {error}"]
             except (requests.RequestException, UnicodeError) as error:
                 # Its text may hold the URL, and with it a signature or a secret. UnicodeError: a header or a host
@@ -145,7 +164,7 @@ class Player:
             }
             try:
                 url = f"{self.base_url}/api/oauth_jwt"
-                answer = self.session.get(url, params=query, timeout=TIMEOUT_S, allow_redirects=False)
+                answer = self._request("GET", url, params=query)
                 token = answer.json()["access_token"] if answer.status_code == 200 else None
             except (requests.RequestException, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise VerificationError(
@@ -168,15 +187,12 @@ class Player:
         headers = {"Accept": "application/json", **self._authorization(step, operation)}
         if data is not None:
             headers["Content-Type"] = _kind(request)
-        return self.session.request(
+        return self._request(
             request.method or (operation.method if operation else "GET"),
             fill(request.url, values) if request.url else self.base_url + fill(path, values),
             params=fill(dict(request.query), values),
             headers={**headers, **fill(dict(request.headers), values)},
             data=_chunks(data) if request.chunked and data is not None else data,
-            timeout=TIMEOUT_S,
-            # A redirect is an answer, and one that clients cannot follow with a body (trap 26).
-            allow_redirects=False,
         )
 
     def _operation(self, step: Step) -> Operation | None:

@@ -18,7 +18,7 @@ def outcome_word(outcome: Outcome) -> str:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The report as JSON: ``url``, ``ok``, counts, and for each interaction its outcome."""
+    """The report as JSON: ``url``, ``ok``, ``timed_out``, counts, and for each interaction its outcome."""
     outcomes = [
         {
             "id": one.interaction.id,
@@ -34,7 +34,13 @@ def as_json(report: Report) -> dict[str, Any]:
     counts = {
         word: sum(one["outcome"] == word for one in outcomes) for word in ("passed", "failed", "skipped")
     }
-    return {"url": report.base_url, "ok": report.ok, **counts, "interactions": outcomes}
+    return {
+        "url": report.base_url,
+        "ok": report.ok,
+        "timed_out": report.timed_out,
+        **counts,
+        "interactions": outcomes,
+    }
 
 
 def as_junit(report: Report) -> str:

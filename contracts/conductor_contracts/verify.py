@@ -22,19 +22,27 @@ from conductor_contracts.interactions import (
     Interaction,
     load_interactions,
 )
-from conductor_contracts.player import Player, VerificationError, new_text
+from conductor_contracts.player import CLEANUP_S, Player, VerificationError, new_text
 from conductor_contracts.problems import no_such
+from conductor_contracts.time_limit import OutOfTime, TimeLimit
 
-__all__ = ["Outcome", "Report", "VerificationError", "verify"]
+__all__ = ["OutOfTime", "Outcome", "Report", "VerificationError", "verify"]
+
+TIMEOUT_S = 600.0
+"""What a verification may take in all, if nothing else is said."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one interaction went: passed if there are no faults, unless it was skipped for the reason given."""
+    """How one interaction went: passed if there are no faults, unless it was skipped for the reason given.
+
+    One that was not begun when the time was up is not ``played``; that is its fault.
+    """
 
     interaction: Interaction
     faults: tuple[str, ...] = ()
     skipped: str = ""
+    played: bool = True
 
     @property
     def passed(self) -> bool:
@@ -44,10 +52,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """All outcomes, in the order in which they were run."""
+    """All outcomes, in the order in which they were run, and whether the time was up before all of it was done."""
 
     base_url: str
     outcomes: tuple[Outcome, ...]
+    timed_out: bool = False
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -84,6 +93,7 @@ def verify(
     unique: Callable[[], str] = new_text,
     own_account: bool = True,
     on_outcome: Callable[[Outcome], None] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Report:
     """Replay interactions against the server at ``base_url`` and report how it answered.
 
@@ -97,13 +107,18 @@ def verify(
     On a fake with a control API it all happens in a new account, which is empty again in the end, also when an
     exception ends it: several verifications at once do not see each other, and the account of the key is as it was.
     ``own_account`` False uses that of the key, which then must not be in use.
-    Raises VerificationError if the key gets no usable token, or the new account cannot be emptied.
+    It takes ``timeout_s`` seconds at most, infinitely many for no limit, and CLEANUP_S to put things in order: what is
+    under way then fails, and what was not begun is not played, nor told to ``on_outcome``. A ``session`` of the
+    caller's is waited for up to a minute where it hangs.
+    Raises VerificationError if the key gets no usable token, or the new account cannot be emptied; OutOfTime if the
+    time is up before the first interaction.
     """
     chosen = _choose(load_interactions() if interactions is None else interactions, only)
     own = session is None
-    session = session or _session(base_url)
+    limit = TimeLimit(timeout_s)
+    session = session or _session(base_url, limit)
     try:
-        player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique)
+        player = Player(base_url.rstrip("/"), api_key, session, contract or load(), unique, limit)
         safe_only = safe_only or read_only
         safe = [each for each in chosen if each.safe or not safe_only]
         changing = [each for each in safe if not each.safe or each.requires == CONTROL]
@@ -116,6 +131,11 @@ def verify(
             for interaction in chosen:
                 if interaction.id in reasons:
                     outcome = Outcome(interaction, skipped=reasons[interaction.id])
+                elif limit.is_over:
+                    outcomes.append(
+                        Outcome(interaction, faults=(f"not played: {limit.reason}",), played=False)
+                    )
+                    continue
                 else:
                     outcome = Outcome(interaction, faults=tuple(player.play(interaction)))
                 outcomes.append(outcome)
@@ -124,7 +144,8 @@ def verify(
     finally:
         if own:
             session.close()
-    return Report(base_url, tuple(outcomes))
+    timed_out = limit.was_met or not all(outcome.played for outcome in outcomes)
+    return Report(base_url, tuple(outcomes), timed_out)
 
 
 def _choose(interactions: Collection[Interaction], only: Collection[str] | None) -> list[Interaction]:
@@ -149,9 +170,11 @@ def _account(player: Player, *, own: bool) -> Iterator[Player]:
     try:
         yield player
     except BaseException:
-        with suppress(VerificationError):  # what ended it is what is told
+        player.limit.extend(CLEANUP_S)
+        with suppress(VerificationError, OutOfTime):  # what ended it is what is told
             player.empty()
         raise
+    player.limit.extend(CLEANUP_S)
     player.empty()
 
 
@@ -192,8 +215,10 @@ def _has(player: Player, requirement: str, *, has_control: bool) -> bool:
     return has_control
 
 
-def _session(base_url: str) -> requests.Session:
+def _session(base_url: str, limit: TimeLimit) -> requests.Session:
     session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, limit.adapter())
     # A proxy of the environment cannot reach this machine's loopback.
     session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")
     return session

@@ -14,8 +14,12 @@ import click
 from conductor_contracts.commands.api_key import api_key
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
+from conductor_contracts.problems import count
 from conductor_contracts.reports import as_json, as_junit, outcome_word
-from conductor_contracts.verify import Outcome, VerificationError, verify
+from conductor_contracts.verify import TIMEOUT_S, Outcome, OutOfTime, VerificationError, verify
+
+TIMED_OUT = 124
+"""Exit code where the time was up, that of timeout(1)."""
 
 
 @click.command("verify")
@@ -41,6 +45,14 @@ from conductor_contracts.verify import Outcome, VerificationError, verify
 )
 @click.option("--read-only", is_flag=True, help="Play nothing but questions that change nothing.")
 @click.option("--safe-only", is_flag=True, hidden=True, help="What is done anyhow, by its name of before.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.IntRange(1, 7 * 24 * 3600),
+    default=int(TIMEOUT_S),
+    show_default=True,
+    help="What all of it may take, whatever the server does.",
+)
 @click.option("--json", "print_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--junit",
@@ -54,12 +66,13 @@ def verify_command(
     allow_writes: bool,
     read_only: bool,
     safe_only: bool,
+    timeout: int,
     print_json: bool,
     junit: Path | None,
 ) -> None:
     """Replay the interactions against a server: those that leave nothing behind, if nothing else is said.
 
-    Exits 0 if all pass, 1 if one fails, 2 on bad input.
+    Exits 0 if all pass, 1 if one fails, 2 on bad input, 124 if the time was up first.
     """
     if allow_writes and (read_only or safe_only):
         raise click.UsageError("--allow-writes and --read-only exclude each other")
@@ -73,14 +86,26 @@ def verify_command(
                 safe_only=not allow_writes,
                 read_only=read_only,
                 on_outcome=None if print_json else _show,
+                timeout_s=timeout,
             )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except VerificationError as error:
         raise click.ClickException(str(error)) from None
+    except OutOfTime as error:
+        echo(f"Error: {error}", err=True)
+        raise SystemExit(TIMED_OUT) from None
     if junit:
         _write(junit, as_junit(report))
     echo(json.dumps(as_json(report)) if print_json else report.summary, raw=True)
+    if report.timed_out:
+        left = sum(not outcome.played for outcome in report.outcomes)
+        echo(
+            f"Error: the {timeout} s of --timeout are over; {count(left, 'interaction')} of the "
+            f"{len(report.outcomes)} {'was' if left == 1 else 'were'} not played",
+            err=True,
+        )
+        raise SystemExit(TIMED_OUT)
     if not report.ok:
         raise SystemExit(1)
 
