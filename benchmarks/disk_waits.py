@@ -1,7 +1,7 @@
 """What strace counts while small files are uploaded, of a server that keeps its data and one that throws it away:
-waits for the disk, and sends.
+waits for the disk, and sends; and how long the same takes on a disk on which each wait takes some milliseconds more.
 
-    python benchmarks/disk_waits.py [--files N] [--connections N]
+    python benchmarks/disk_waits.py [--files N] [--connections N] [--slow-files N] [--delay-ms N]
 
 Prints Markdown for docs/figures.md.
 """
@@ -20,14 +20,18 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from processes import Served, served
 
 SIZE = 10_000
-CALLS = ("fsync", "fdatasync", "sendto")
+WAITS = ("fsync", "fdatasync")
+CALLS = (*WAITS, "sendto")
 _PER_REQUEST = 20
 _COUNTED = re.compile(rf"^\d+ +(?:\[pid +\d+\] )?({'|'.join(CALLS)})\(", re.MULTILINE)
 
@@ -106,29 +110,43 @@ def put_all(server: Served, bodies: list[bytes], urls: list[str], connections: i
         thread.join()
 
 
+@contextmanager
+def traced(server: Served, trace: Path, *options: str) -> Iterator[None]:
+    """For the block, strace is at the server."""
+    command = ["strace", "-f", *options, "-o", str(trace), "-p", str(server.process.pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        tracer.stderr.readline()  # it has attached
+        yield
+        tracer.send_signal(signal.SIGINT)
+        tracer.stderr.read()
+
+
 def counted(files: int, connections: int, *options: str) -> Counter[str]:
     """What was called while `files` were put."""
     bodies = [os.urandom(SIZE) for _ in range(files)]
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), *options) as server:
         urls = upload_urls(server, bodies)
         trace = Path(folder) / "trace"
-        command = [
-            "strace",
-            "-f",
-            "-e",
-            f"trace={','.join(CALLS)}",
-            "-o",
-            str(trace),
-            "-p",
-            str(server.process.pid),
-        ]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-            assert tracer.stderr is not None
-            tracer.stderr.readline()  # it has attached
+        with traced(server, trace, "-e", f"trace={','.join(CALLS)}"):
             put_all(server, bodies, urls, connections)
-            tracer.send_signal(signal.SIGINT)
-            tracer.stderr.read()
         return Counter(_COUNTED.findall(trace.read_text()))
+
+
+def took_s(files: int, connections: int, delay_ms: int) -> float:
+    """Seconds in which `files` were put, where each wait for the disk takes so much longer.
+
+    strace is at the server in each case, since it costs something by itself.
+    """
+    bodies = [os.urandom(SIZE) for _ in range(files)]
+    waits = ",".join(WAITS)
+    late = ["-e", f"inject={waits}:delay_exit={delay_ms * 1000}"] if delay_ms else []
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
+        urls = upload_urls(server, bodies)
+        with traced(server, Path(folder) / "trace", "-e", f"trace={waits}", *late):
+            begun = time.perf_counter()
+            put_all(server, bodies, urls, connections)
+            return time.perf_counter() - begun
 
 
 def main() -> None:
@@ -138,12 +156,21 @@ def main() -> None:
     )
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--slow-files", type=int, default=1000, help="on the slow disk; 0: none")
+    parser.add_argument("--delay-ms", type=int, default=5)
     given = parser.parse_args()
     print(f"{given.files} files of {SIZE} bytes over {given.connections} connections, calls per PUT.\n")
     print("| server | fsync | fdatasync | send |\n|---|---|---|---|")
     for name, options in {"keeps its data": (), "throws it away": ("--ephemeral",)}.items():
         calls = counted(given.files, given.connections, *options)
         print(f"| {name} | " + " | ".join(f"{calls[call] / given.files:.2f}" for call in CALLS) + " |")
+    if given.slow_files:
+        print(
+            f"\n{given.slow_files} files, seconds, the better of two.\n\n| each wait takes | seconds |\n|---|---|"
+        )
+        for delay_ms in (0, given.delay_ms):
+            seconds = min(took_s(given.slow_files, given.connections, delay_ms) for _ in range(2))
+            print(f"| {delay_ms} ms more | {seconds:.2f} |")
 
 
 if __name__ == "__main__":

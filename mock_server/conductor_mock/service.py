@@ -52,6 +52,7 @@ from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
+from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
@@ -151,7 +152,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             if settings.keys
             else load_or_create(directory, durable=durable)
         )
-        objects = ObjectStore(directory, durable=durable)
+        objects = TableAndFiles(directory, database, durable=durable)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()

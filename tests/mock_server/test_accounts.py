@@ -25,6 +25,7 @@ from conductor_mock.store import snapshots
 from conductor_mock.store.accounts import CLOSING_S
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.log import Log
+from support.contents import contents_in
 from support.server import SECOND, START_US, ApiCaller, Fake, ManualWall, job_payload, running
 from support.states import image
 
@@ -155,8 +156,8 @@ def test_a_stop_writes_nothing_for_an_account_that_is_as_it_was(tmp_path: Path) 
         fake.caller().submit()
     with running(data_dir=tmp_path) as fake:
         fake.caller().jobs()
-        stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "objects").rglob("*")}
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "objects").rglob("*")} == stored
+        stored = contents_in(tmp_path)
+    assert contents_in(tmp_path) == stored
 
 
 def test_snapshots_that_were_replaced_are_deleted(tmp_path: Path) -> None:
@@ -165,9 +166,8 @@ def test_snapshots_that_were_replaced_are_deleted(tmp_path: Path) -> None:
         with running(wall, data_dir=tmp_path, speed=1) as fake:
             fake.caller().submit()
             wall.step(5)
-    stored = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
 
-    assert len(stored) == 1
+    assert len(contents_in(tmp_path)) == 1
 
 
 def test_a_snapshot_that_fails_does_not_fail_the_job_that_is_already_committed(

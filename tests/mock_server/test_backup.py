@@ -17,9 +17,11 @@ from click.testing import CliRunner
 from conductor_mock.cli import main
 from conductor_mock.store import backup
 from conductor_mock.store.backup import BackedUp, BackUpError, back_up
+from support.contents import change, contents_in
 from support.server import ApiCaller, Fake, candidate, md5_of, running
 
 ROUNDS = 4
+LARGE = b"a content that is a file " * 4000
 
 
 def names_in(folder: Path) -> set[str]:
@@ -106,8 +108,8 @@ def test_a_copy_that_is_taken_under_load_misses_nothing_acknowledged_and_tears_n
                 for path, content in mine:
                     assert stored[path] == md5_of(content)
                     assert copy.service.objects.has(digest(content))
-            for stored_file in (folder / "objects").glob("??/*"):
-                assert digest(stored_file.read_bytes()).hex() == stored_file.name
+        for name, content in contents_in(folder).items():
+            assert digest(content).hex() == name
 
 
 def digest(content: bytes) -> bytes:
@@ -125,7 +127,7 @@ def interrupted(fake: Fake, caller: ApiCaller, monkeypatch: pytest.MonkeyPatch, 
         if len(copies) <= times:
             assert caller.post("/_mock/reset", query={"account": caller.client_id}).status == 204
             if len(copies) < times:
-                caller.upload("/proj/a", f"what reset {len(copies)} takes away".encode())
+                caller.upload("/proj/a", LARGE + b"%d" % len(copies))
 
     monkeypatch.setattr(backup, "_copy_database", then_reset)
     return copies
@@ -134,7 +136,7 @@ def interrupted(fake: Fake, caller: ApiCaller, monkeypatch: pytest.MonkeyPatch, 
 def test_a_reset_in_the_middle_begins_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(data_dir=tmp_path / "data") as fake:
         caller = fake.caller()
-        caller.upload("/proj/a", b"what a reset takes away")
+        caller.upload("/proj/a", LARGE)
         copies = interrupted(fake, caller, monkeypatch, 3)
         made = back_up(tmp_path / "data", tmp_path / "copy")
         assert len(copies) == 4
@@ -146,22 +148,21 @@ def test_one_that_is_reset_for_ever_is_told_and_leaves_nothing(
 ) -> None:
     with running(data_dir=tmp_path / "data") as fake:
         caller = fake.caller()
-        caller.upload("/proj/a", b"what a reset takes away")
+        caller.upload("/proj/a", LARGE)
         interrupted(fake, caller, monkeypatch, 1000)
         with pytest.raises(BackUpError, match="were reset"):
             back_up(tmp_path / "data", tmp_path / "copy")
     assert names_in(tmp_path) == {"data"}
 
 
-def test_a_damaged_content_is_named_and_no_copy_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"a content", LARGE], ids=["in the table", "a file"])
+def test_a_damaged_content_is_named_and_no_copy_is_made(tmp_path: Path, content: bytes) -> None:
     with running(data_dir=tmp_path / "data") as fake:
-        fake.caller().upload("/proj/a", b"a content")
-    name = digest(b"a content").hex()
-    path = tmp_path / "data" / "objects" / name[:2] / name
-    path.write_bytes(b"A content")
+        fake.caller().upload("/proj/a", content)
+    change(tmp_path / "data", digest(content), content.upper())
     said = CliRunner().invoke(main, ["backup", "--data-dir", str(tmp_path / "data"), str(tmp_path / "copy")])
     assert said.exit_code == 2
-    assert str(path) in said.output
+    assert md5_of(content) in said.output or digest(content).hex() in said.output
     assert "damaged" in said.output
     assert names_in(tmp_path) == {"data"}
 
@@ -174,13 +175,14 @@ HOSTILE = ["content", "part", "keys.json"]
 def test_what_is_no_file_is_neither_waited_for_nor_followed(tmp_path: Path, what: str, kind: str) -> None:
     data, secret = tmp_path / "data", tmp_path / "secret"
     secret.write_bytes(b"not for copies")
+    with running(data_dir=data) as fake:
+        fake.caller().upload("/proj/a", LARGE)
     with running(data_dir=data, part_size=8) as fake:
         caller = fake.caller()
-        caller.upload("/proj/a", b"content")
         wanted = candidate("/proj/b", b"0123456789")
         begun = caller.post("/api/v2/files/get_upload_urls", {"upload_files": [wanted]}).json()
         assert caller.put(begun["multiPartURLs"][0]["parts"][0]["url"], b"01234567").status == 200
-    name = digest(b"content").hex()
+    name = digest(LARGE).hex()
     places = {"content": data / "objects" / name[:2] / name, "part": next(data.glob("parts/*/*/*"))}
     path = places.get(what, data / what)
     path.unlink()
@@ -201,20 +203,21 @@ def test_what_is_no_file_is_neither_waited_for_nor_followed(tmp_path: Path, what
 
 @pytest.mark.parametrize("damage", [b"not base64", b"\xff\xfe", b"YQ=="])
 @pytest.mark.parametrize("words", [["backup"], ["prune"], ["prune", "--dry-run"]])
+@pytest.mark.parametrize("content", [b"a content", LARGE], ids=["in the table", "a file"])
 def test_a_row_that_means_no_content_is_a_sentence_and_nothing_goes(
-    tmp_path: Path, damage: bytes, words: list[str]
+    tmp_path: Path, damage: bytes, words: list[str], content: bytes
 ) -> None:
     data = tmp_path / "data"
     with running(data_dir=data) as fake:
-        fake.caller().upload("/proj/a", b"a content")
+        fake.caller().upload("/proj/a", content)
     with closing(sqlite3.connect(data / "conductor.db")) as connection, connection:
         connection.execute("UPDATE holdings SET md5 = CAST(? AS TEXT)", (damage,))
-    before = {path: path.read_bytes() for path in data.glob("objects/*/*")}
+    before = contents_in(data)
     copy = [str(tmp_path / "copy")] if words == ["backup"] else []
     said = CliRunner().invoke(main, [*words, "--data-dir", str(data), *copy])
     assert said.exit_code == 2, said.output
     assert "conductor-mock check" in said.output or "Could not decode" in said.output
-    assert before == {path: path.read_bytes() for path in data.glob("objects/*/*")}
+    assert before == contents_in(data)
     assert names_in(tmp_path) == {"data"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import sqlite3
@@ -22,6 +23,7 @@ from conductor_mock.service import check
 from conductor_mock.settings import Settings
 from conductor_mock.store.aside import note_aside, set_aside
 from conductor_mock.store.database import DatabaseError
+from support.contents import change, contents_in
 from support.everything import files_of, lived, meaning_of, put_back
 from support.server import md5_of, running
 
@@ -140,7 +142,10 @@ def test_a_damaged_command_that_a_snapshot_holds_is_told_and_costs_nothing_else(
 
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-3"}])
 @pytest.mark.parametrize("size", [5, 1_000_000])
-def test_a_damaged_content_is_no_wrong_file(tmp_path: Path, size: int, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_damaged_content_is_no_wrong_file(
+    tmp_path: Path, size: int, headers: dict[str, str], is_file: bool
+) -> None:
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
         caller.submit(output_path="/proj/out")
@@ -148,9 +153,9 @@ def test_a_damaged_content_is_no_wrong_file(tmp_path: Path, size: int, headers: 
         (record,) = caller.get("/downloads/00001").json()["downloads"]
         url = record["files"][0]["url"]
         name = url.split("/objects/")[1].split("/")[1]
-        path = fake.service.objects.path(bytes.fromhex(name))
-        path.chmod(0o600)
-        path.write_bytes(b"x" * size)
+        if is_file:
+            fake.service.objects.checked(bytes.fromhex(name))
+        change(tmp_path, bytes.fromhex(name), b"x" * size)
         got = b""
         client = fake.app.test_client(use_cookies=False)
         response = client.get(url, headers=headers, buffered=False)
@@ -163,24 +168,25 @@ def test_a_damaged_content_is_no_wrong_file(tmp_path: Path, size: int, headers: 
                 got += block
             assert response.status_code == 404
         assert len(got) < size or response.status_code == 404
-        assert (tmp_path / "damaged" / name).exists()
-        assert caller.get(url).status == 404
-
-
-def test_an_upload_that_was_damaged_is_asked_for_again(tmp_path: Path) -> None:
-    with running(data_dir=tmp_path) as fake:
-        caller = fake.caller()
-        caller.upload("/proj/a", b"content")
-        (path,) = (
-            path for path in (tmp_path / "objects").rglob("*") if path.is_file() and path.stat().st_size == 7
+        assert (tmp_path / "damaged" / name).read_bytes() == b"x" * size
+        assert caller.get(url).status == (200 if is_file else 404), (
+            "of a file that was made of it it is there"
         )
-    path.chmod(0o600)
-    path.write_bytes(b"cuntent")
-    assert any(md5_of(b"content") in what for what in damages(tmp_path))
-    damages(tmp_path, repair=True)
+
+
+@pytest.mark.parametrize("content", [b"content", b"content" * 10_000], ids=["in the table", "a file"])
+def test_an_upload_that_was_damaged_is_asked_for_again(tmp_path: Path, content: bytes) -> None:
     with running(data_dir=tmp_path) as fake:
-        fake.caller().upload("/proj/a", b"content")
-        assert path.read_bytes() == b"content"
+        fake.caller().upload("/proj/a", content)
+    md5 = hashlib.md5(content)
+    change(tmp_path, md5.digest(), b"cuntent")
+    assert any(md5_of(content) in what for what in damages(tmp_path))
+    damages(tmp_path, repair=True)
+    assert md5.hexdigest() not in contents_in(tmp_path)
+    assert b"cuntent" in [path.read_bytes() for path in (tmp_path / "damaged").iterdir()]
+    with running(data_dir=tmp_path) as fake:
+        fake.caller().upload("/proj/a", content)
+        assert contents_in(tmp_path)[md5.hexdigest()] == content
     assert damages(tmp_path) == []
 
 
@@ -362,7 +368,7 @@ def found_in(folder: Path) -> list[str]:
 
 def test_any_one_bit_is_found_or_has_no_effect(data: Path, whole: dict[str, bytes]) -> None:
     seen = flips(data, whole, 100)
-    assert seen["found"] > 50, seen
+    assert seen["found"] > 40, seen
 
 
 @pytest.mark.prove

@@ -26,7 +26,7 @@ from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.database import Database
 from conductor_mock.store.log import Log
-from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.table_and_files import TableAndFiles
 from support.states import image
 
 CALLERS = 32
@@ -259,7 +259,7 @@ def test_the_log_on_disk_holds_all_of_it(crowd: tuple[Path, dict[str, Seen]]) ->
 def test_the_state_at_the_end_is_a_replay_of_its_log(crowd: tuple[Path, dict[str, Seen]]) -> None:
     folder, seen = crowd
     with Database(f"sqlite:///{folder / 'conductor.db'}") as database:
-        log = Log(database, ObjectStore(folder))
+        log = Log(database, TableAndFiles(folder, database))
         for key in seen:
             kept, replayed = log.load_snapshot(account_id(key)), replay(log.read(account_id(key)))
             assert kept is not None

@@ -6,12 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from conductor_mock.store.database import Row
+from conductor_mock.store.database import Database, Row, of_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.store.tables import META
+from support.server import md5_of, running
 
 PATIENCE_S = 60
 
@@ -74,6 +79,90 @@ def test_a_commit_that_fails_fails_for_every_row_in_it_and_not_for_the_next() ->
     with pytest.raises(OSError, match="disk full"):
         group.add({"n": 1})
     group.add({"n": 2})
+
+
+def test_what_cannot_be_committed_with_others_fails_alone() -> None:
+    committed: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def commit(numbers: list[int]) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        if 3 in numbers:
+            raise OSError("three is refused")
+        committed.extend(numbers)
+
+    group = GroupCommit(commit)
+    with ThreadPoolExecutor(6) as pool:
+        added = [pool.submit(group.add, 0)]
+        assert begun.wait(PATIENCE_S)
+        added += [pool.submit(group.add, number) for number in range(1, 6)]
+        until(lambda: group.waiting == 5)
+        go_on.set()
+        failed = [number for number, done in enumerate(added) if done.exception(PATIENCE_S)]
+    assert (failed, sorted(committed)) == ([3], [0, 1, 2, 4, 5])
+
+
+def test_a_thread_that_is_to_end_fails_those_who_waited_with_it_and_nobody_after() -> None:
+    committed: list[int] = []
+
+    def commit(numbers: list[int]) -> None:
+        if 1 in numbers:
+            raise KeyboardInterrupt
+        committed.extend(numbers)
+
+    group = GroupCommit(commit)
+    with pytest.raises(KeyboardInterrupt):
+        group.add(1)
+    group.add(2)
+    assert committed == [2]
+
+
+def test_commands_of_several_accounts_and_contents_share_a_transaction(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as fake:
+        callers = [fake.caller(f"account {number}") for number in range(4)]
+        urls = [caller.upload_url("/proj/a", caller.client_id.encode()) for caller in callers]
+        database = fake.service.log._database
+        commits: list[int] = []
+        sa.event.listen(database.engine, "commit", lambda _: commits.append(1))
+        with ThreadPoolExecutor(8) as pool:
+            with database._group._turn:  # somebody commits, and meanwhile all of these come
+                submitted = [pool.submit(caller.submit) for caller in callers]
+                put = [
+                    pool.submit(caller.put, url, caller.client_id.encode())
+                    for caller, url in zip(callers, urls, strict=True)
+                ]
+                until(lambda: database._group.waiting == 8)
+            assert [one.result(PATIENCE_S).status for one in submitted] == [201] * 4
+            assert [one.result(PATIENCE_S).status for one in put] == [200] * 4
+        assert len(commits) == 1
+    with running(data_dir=tmp_path) as fake:
+        for number in range(4):
+            caller = fake.caller(f"account {number}")
+            assert len(caller.jobs()) == 1
+            assert caller.files() == {"/proj/a": md5_of(caller.client_id.encode())}
+
+
+def test_work_that_fails_in_a_transaction_of_several_undoes_nothing_of_the_others(tmp_path: Path) -> None:
+    with Database(of_file(tmp_path / "a.db")) as database:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def note(name: str, connection: sa.Connection) -> None:
+            connection.execute(META.insert().values(name=name, value=""))
+            begun.set()
+            assert go_on.wait(PATIENCE_S)
+
+        names = ["first", "schema", "second"]  # the second of them is there
+        with ThreadPoolExecutor(4) as pool:
+            done = [pool.submit(database.commit_with_others, partial(note, "zeroth"))]
+            assert begun.wait(PATIENCE_S)
+            done += [pool.submit(database.commit_with_others, partial(note, name)) for name in names]
+            until(lambda: database._group.waiting == 3)
+            go_on.set()
+            assert [bool(one.exception(PATIENCE_S)) for one in done] == [False, False, True, False]
+        with database.read() as connection:
+            there = set(connection.execute(sa.select(META.c.name)).scalars())
+        assert {"zeroth", "first", "second"} <= there
 
 
 def test_many_place_at_once_and_one_who_deletes_is_alone() -> None:

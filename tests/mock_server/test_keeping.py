@@ -14,12 +14,14 @@ from conductor_mock.store.backup import back_up
 from conductor_mock.store.belonging import join
 from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.objects import ObjectStore
-from conductor_mock.store.sweeper import sweep, unreferenced
-from conductor_mock.store.tables import DECLARATIONS, KEEPING, METADATA, MULTIPARTS
+from conductor_mock.store.sweeper import sweep, unreferenced, unreferenced_small
+from conductor_mock.store.table_and_files import TableAndFiles
+from conductor_mock.store.tables import DECLARATIONS, KEEPING, METADATA, MULTIPARTS, SMALL_CONTENTS
 from conductor_mock.wire.md5 import to_base64
+from support.contents import contents_in
 
-OTHERS = {DECLARATIONS.c.md5, MULTIPARTS.c.md5}
-"""The md5s of what a client says that it has, and has perhaps not sent."""
+OTHERS = {DECLARATIONS.c.md5, MULTIPARTS.c.md5, SMALL_CONTENTS.c.md5}
+"""The md5s of what a client says that it has, and has perhaps not sent; and those that contents have themselves."""
 CONTENT = b"kept"
 DIGEST = hashlib.md5(CONTENT, usedforsecurity=False).digest()
 
@@ -33,26 +35,27 @@ def value(column: sa.Column[object]) -> object:
     return 1 if issubclass(column.type.python_type, int) else "{}"
 
 
+@pytest.mark.parametrize("is_file", [True, False])
 @pytest.mark.parametrize("column", KEEPING, ids=str)
 def test_a_content_that_any_column_refers_to_stays_and_is_copied(
-    column: sa.Column[str], tmp_path: Path
+    column: sa.Column[str], is_file: bool, tmp_path: Path
 ) -> None:
     served, copy = tmp_path / "served", tmp_path / "copy"
-    store = ObjectStore(served)
     row = {each.name: value(each) for each in column.table.c} | {column.name: to_base64(DIGEST)}
     with Database(of_file(served / "conductor.db")) as database:
+        store = ObjectStore(served) if is_file else TableAndFiles(served, database)
         join(database, served)
         store.put(io.BytesIO(CONTENT), md5=DIGEST, size=len(CONTENT))
         contents = AccountContents(database, store)
         with database.write() as connection:
             connection.execute(column.table.insert().values(row))
 
-        assert list(unreferenced(database, served)) == []
+        assert [*unreferenced(database, served), *unreferenced_small(database)] == []
         assert contents.collect([to_base64(DIGEST)]) == 0
         back_up(served, copy)
-        assert ObjectStore(copy).has(DIGEST)
+        assert contents_in(copy) == {DIGEST.hex(): CONTENT}
 
         with database.write() as connection:
             connection.execute(column.table.delete())
         assert sweep(database, served).contents == 1
-    assert not store.has(DIGEST)
+        assert not store.has(DIGEST)

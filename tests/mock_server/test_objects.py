@@ -34,6 +34,8 @@ from support.bundles import replay, save
 from support.server import Fake, md5_of, running
 
 CONTENT = b"the content of a file"
+LARGE = CONTENT * 10_000
+"""A content that is a file of its own."""
 
 
 def digest(content: bytes) -> bytes:
@@ -420,16 +422,16 @@ def test_a_full_disk_is_507_and_leaves_nothing(
 ) -> None:
     with running(data_dir=tmp_path) as fake:
         caller = fake.caller()
-        url = caller.upload_url("/proj/a.ma", CONTENT)
+        url = caller.upload_url("/proj/a.ma", LARGE)
         with monkeypatch.context() as patch:
             patch.setattr(module, call, full)
-            answer = caller.put(url, CONTENT)
+            answer = caller.put(url, LARGE)
 
         assert answer.status == 507
         assert "the disk of the fake service is full" in answer.message
         assert files_in(tmp_path) == []
         assert caller.files() == {}
-        assert caller.put(url, CONTENT).status == 200  # and the same URL works once there is room
+        assert caller.put(url, LARGE).status == 200  # and the same URL works once there is room
 
 
 def test_nobody_is_told_of_a_content_whose_folder_is_not_on_disk_yet(

@@ -19,6 +19,7 @@ from conductor_mock.store.belonging import FILE, NotItsDatabaseError
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.sweeper import CLEAN
 from support import security_page
+from support.contents import SMALL, small_contents
 from support.server import ApiCaller, candidate, md5_of, running
 
 CONTENT = b"0123456789" * 2
@@ -30,7 +31,10 @@ def files(folder: Path, *names: str) -> dict[str, bytes]:
     found = (
         path for name in names or ("objects", "parts", "incoming") for path in (folder / name).rglob("*")
     )
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found if path.is_file()}
+    there = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found if path.is_file()}
+    if not names or "objects" in names:
+        there |= {SMALL + name: content for name, content in small_contents(folder).items()}
+    return there
 
 
 def begun(caller: ApiCaller, content: bytes = CONTENT) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def test_what_the_wrong_database_does_not_refer_to_is_not_taken_away(
 ) -> None:
     folder, url = tmp_path / "data", f"sqlite:///{tmp_path}/its.db"
     with running(data_dir=folder, database_url=url) as fake:
-        fake.caller().upload("/proj/a", b"acknowledged")
+        fake.caller().upload("/proj/a", b"acknowledged" * 10_000)
         kept = files(folder, "objects", "parts")
     given: dict[str, Any] = {"data_dir": folder}
     if wrong == "another one that was used":

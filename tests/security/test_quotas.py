@@ -18,6 +18,7 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
 from conductor_mock.store.journal import Journal
 from support.bundles import replay, save
+from support.contents import small_contents
 from support.server import Answer, ApiCaller, Fake, candidate, md5_of, running
 
 PART = 8
@@ -32,11 +33,9 @@ def refused(answer: Answer, option: str) -> None:
 def stored(fake: Fake) -> int:
     """Bytes that lie in the store, parts with them, but for what is on its way."""
     folder = fake.service.directory
-    return sum(
-        path.stat().st_size
-        for name in ("objects", "parts", "incoming")
-        for path in (folder / name).rglob("*")
-        if path.is_file()
+    files = [path for name in ("objects", "parts", "incoming") for path in (folder / name).rglob("*")]
+    return sum(path.stat().st_size for path in files if path.is_file()) + sum(
+        map(len, small_contents(folder).values())
     )
 
 

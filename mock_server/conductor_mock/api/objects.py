@@ -18,6 +18,7 @@ from conductor_mock.errors import Refusal, bad_request, not_found
 from conductor_mock.store.objects import (
     DamagedContentError,
     Readable,
+    StoredContent,
     TooLargeError,
     WrongContentError,
     blocks_of,
@@ -128,10 +129,10 @@ def get(account_id: str, md5: str, name: str) -> Response:
     signed.check("GET")
     digest = bytes.fromhex(md5)
     with ExitStack() as held, _told_if_gone(digest, account_id):
-        there = service().objects.path(digest).stat()
-        validators = Validators(md5, int(there.st_mtime))
-        decision = decide(request.method, request.headers.get, validators, there.st_size)
-        _check_decision(decision, validators, there.st_size)
+        there = service().objects.look_up(digest)
+        validators = Validators(md5, there.modified_s)
+        decision = decide(request.method, request.headers.get, validators, there.size)
+        _check_decision(decision, validators, there.size)
         response = Response(status=decision.status)
         response.headers.update(HARMLESS)
         response.set_etag(md5)
@@ -145,9 +146,9 @@ def get(account_id: str, md5: str, name: str) -> Response:
         response.headers["x-goog-hash"] = f"md5={to_base64(digest)}"
         if decision.status == 206:
             last = decision.first + decision.count - 1
-            response.headers["Content-Range"] = f"bytes {decision.first}-{last}/{there.st_size}"
+            response.headers["Content-Range"] = f"bytes {decision.first}-{last}/{there.size}"
         if request.method != "HEAD":
-            response.response = _sent(digest, decision, held)
+            response.response = _sent(there, decision, held)
         response.content_length = decision.count
         response.call_on_close(held.pop_all().close)
     return response
@@ -176,15 +177,14 @@ def _told_if_gone(digest: bytes, account_id: str) -> Iterator[None]:
         ) from None
 
 
-def _sent(digest: bytes, decision: Decision, held: ExitStack) -> Iterator[bytes]:
+def _sent(content: StoredContent, decision: Decision, held: ExitStack) -> Iterator[bytes]:
     """The bytes that are asked for. One that is found to be damaged while it is sent ends before its last block.
 
     A range is read from a content that was checked as a whole.
     """
     if decision.status == 206:
-        file = held.enter_context(service().objects.checked(digest).open("rb"))
-        return _blocks(file, decision.first, decision.count)
-    return last_held_back(blocks_of(held.enter_context(service().objects.open(digest))))
+        return _blocks(held.enter_context(content.open_checked()), decision.first, decision.count)
+    return last_held_back(blocks_of(held.enter_context(content.open())))
 
 
 def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:

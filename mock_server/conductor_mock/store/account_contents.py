@@ -14,8 +14,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from conductor_mock.settings import Quotas
-from conductor_mock.store.database import Database, NewRows, Row
-from conductor_mock.store.group_commit import GroupCommit
+from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.objects import AT_ONCE, NewContent, ObjectStore
 from conductor_mock.store.quotas import StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, KEEPING, OUTPUTS
@@ -66,7 +65,6 @@ class AccountContents:
         self._database = database
         self._objects = objects
         self.stored_bytes = StoredBytes(database, objects.root / "parts", quotas)
-        self._uploads = GroupCommit(self._insert_uploads)
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds: it has its row, and lies in the store.
@@ -81,7 +79,8 @@ class AccountContents:
             for start in range(0, len(asked), _CHUNK):
                 values = {"account": account_id, "md5s": asked[start : start + _CHUNK]}
                 held.update(connection.execute(_HELD, values).scalars())
-        return {md5 for md5 in held if self._objects.has(from_base64(md5))}
+        there = self._objects.those_there({from_base64(md5) for md5 in held})
+        return {to_base64(md5) for md5 in there}
 
     def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:
         """Remember under which paths contents are wanted: `(path, base64 md5)` each."""
@@ -101,17 +100,19 @@ class AccountContents:
         """
         md5 = to_base64(content.md5)
         self.stored_bytes.room_for(account_id, content.size)
+        row = {"account": account_id, "md5": md5, "size": content.size, "t_us": t_us}
+
+        def note(connection: sa.Connection) -> None:
+            content.join(connection)
+            self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, [row]))
+
         try:
             with content.placed():
-                self._uploads.add({"account": account_id, "md5": md5, "size": content.size, "t_us": t_us})
+                self._database.commit_with_others(note)
         except BaseException:
             self.collect([md5])
             raise
         self.stored_bytes.add(account_id, content.size)
-
-    def _insert_uploads(self, rows: list[Row]) -> None:
-        with self._database.write() as connection:
-            self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, rows))
 
     def add_output(self, account_id: str, blocks: Iterable[bytes], *, t_us: int) -> Content:
         """Store what a task made; it is on disk when this returns. Raises QuotaError."""
@@ -119,6 +120,7 @@ class AccountContents:
             content = Content(to_base64(new.md5), new.size, t_us)
             self.stored_bytes.room_for(account_id, new.size)
             with new.placed(), self._database.write() as connection:
+                new.join(connection)
                 self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
         self.stored_bytes.add(account_id, content.size)
         return content
@@ -133,6 +135,8 @@ class AccountContents:
                 stored = [Content(to_base64(one.md5), one.size, t_us) for one in new]
                 self.stored_bytes.room_for(account_id, sum(one.size for one in stored))
                 with self._objects.placed_together(new), self._database.write() as connection:
+                    for one in new:
+                        one.join(connection)
                     self._database.insert_new(connection, _rows(OUTPUTS, account_id, stored))
             self.stored_bytes.add(account_id, sum(one.size for one in stored))
             contents += stored
@@ -243,11 +247,9 @@ class AccountContents:
             return self._delete_unreferenced(md5s)
 
     def _delete_unreferenced(self, md5s: Collection[str]) -> int:
-        count = 0
-        for md5 in self._unreferenced(list(md5s)):
-            self._objects.delete(from_base64(md5))
-            count += 1
-        return count
+        unreferenced = [from_base64(md5) for md5 in self._unreferenced(list(md5s))]
+        self._objects.delete_all(unreferenced)
+        return len(unreferenced)
 
     def _unreferenced(self, md5s: list[str]) -> Iterator[str]:
         with self._database.read() as connection:

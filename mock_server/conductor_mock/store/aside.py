@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conductor_mock.store.durable import fsync_folder, private_folder
+from conductor_mock.store.durable import NewFile, fsync_folder, private_folder
 
 DAMAGED = "damaged"
 """The folder of a data directory for what was found to be damaged."""
@@ -16,12 +16,26 @@ def set_aside(path: Path, folder: Path) -> None:
     if not os.path.lexists(path):
         return
     private_folder(folder)
-    number, target = 1, folder / path.name
+    path.rename(_free(folder / path.name))
+    fsync_folder(folder)
+
+
+def keep_aside(data: bytes, path: Path) -> None:
+    """Write what was no file of its own to a new one, of this name or one like it; on disk when this returns."""
+    private_folder(path.parent)
+    with NewFile(path.parent, private=True) as file:
+        file.write(data)
+        file.sync()
+        file.place(_free(path))
+
+
+def _free(path: Path) -> Path:
+    """A path like this one that nothing lies at."""
+    number, target = 1, path
     while os.path.lexists(target):
         number += 1
-        target = folder / f"{path.name}.{number}"
-    path.rename(target)
-    fsync_folder(folder)
+        target = path.with_name(f"{path.name}.{number}")
+    return target
 
 
 def note_aside(lines: list[str], file: Path) -> None:

@@ -1,8 +1,8 @@
 """A copy of a data directory that may be served meanwhile: the database of one moment, and the contents it refers to.
 
-The database is copied first. Contents never change, and are there before a row refers to them, so whatever the copy
-names can be copied afterwards; only a reset takes contents away, and then all begins again with a later database. The
-copy gets its name when it is whole.
+The database is copied first, small contents with it. The others never change, and are there before a row refers to
+them, so whatever the copy names can be copied afterwards; only a reset takes contents away, and then all begins again
+with a later database. The copy gets its name when it is whole.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from conductor_mock.store.durable import (
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
+from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import DamagedReferenceError, files_in, referenced, sweep
-from conductor_mock.store.tables import LOG, MULTIPARTS
+from conductor_mock.store.tables import LOG, MULTIPARTS, SMALL_CONTENTS
+from conductor_mock.wire.md5 import to_base64
 
 _DATABASE = "conductor.db"
 _ROUNDS = 20
@@ -110,7 +112,7 @@ def _copied(directory: Path, partial: Path) -> BackedUp:
         _copy_database(directory / _DATABASE, partial / _DATABASE)
         try:
             with Database(of_file(partial / _DATABASE)) as database:
-                _copy_contents(directory, store, database)
+                _copy_contents(directory, store, database, besides=_checked_small_contents(database))
                 _copy_parts(directory, partial, database)
                 sweep(database, partial)  # what an earlier round copied and a reset then took away
                 return _counted(partial, database)
@@ -134,11 +136,26 @@ def _copy_database(source: Path, target: Path) -> None:
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _copy_contents(directory: Path, store: ObjectStore, database: Database) -> None:
-    """Raises FileNotFoundError when a content has gone meanwhile."""
+def _checked_small_contents(database: Database) -> set[bytes]:
+    """The contents that came with the database."""
+    there = set()
+    try:
+        for small in SmallContents(database).all():
+            if not small.is_whole:
+                raise BackUpError(
+                    f"the content {to_base64(small.md5)} is damaged; `conductor-mock check` says what it belongs to"
+                )
+            there.add(small.md5)
+    except (TypeError, ValueError) as error:
+        raise DamagedReferenceError(SMALL_CONTENTS.name) from error
+    return there
+
+
+def _copy_contents(directory: Path, store: ObjectStore, database: Database, *, besides: set[bytes]) -> None:
+    """The contents that are files. Raises FileNotFoundError when one has gone meanwhile."""
     source = directory / "objects"
     for md5 in referenced(database):
-        if store.has(md5):
+        if md5 in besides or store.has(md5):
             continue
         name = md5.hex()
         path = source / name[:2] / name
@@ -186,5 +203,6 @@ def _counted(partial: Path, database: Database) -> BackedUp:
     with database.read() as connection:
         accounts = connection.execute(sa.select(sa.func.count(LOG.c.account.distinct()))).scalar_one()
     sizes = [path.stat().st_size for path in (partial / "objects").glob("??/*")]
+    small, small_bytes = SmallContents(database).totals()
     parts = sum(1 for path in (partial / "parts").glob("*/*/*") if path.is_file())
-    return BackedUp(accounts, len(sizes), sum(sizes), parts)
+    return BackedUp(accounts, len(sizes) + small, sum(sizes) + small_bytes, parts)

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store import journal, mail_statuses, schema
-from conductor_mock.store.aside import DAMAGED, note_aside, set_aside
+from conductor_mock.store.aside import DAMAGED, keep_aside, note_aside, set_aside
 from conductor_mock.store.database import Database, Row
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.log import DamagedLogError, chain_of
@@ -35,10 +35,14 @@ from conductor_mock.store.tables import (
     METADATA,
     MULTIPARTS,
     OUTPUTS,
+    SMALL_CONTENTS,
     SNAPSHOTS,
     SUM,
 )
 from conductor_mock.wire.md5 import from_base64, to_base64
+
+_AT_ONCE = 100
+"""Small contents in memory at a time."""
 
 
 @dataclass
@@ -130,12 +134,13 @@ class Checker:
         self._directory = directory
         self._found = found
         self._repair = repair
-        self._whole: set[bytes] = set()
-        """Contents that are there and are what they are named."""
+        self._whole: dict[bytes, int] = {}
+        """Contents that are there and are what they are named, with their bytes."""
 
     def check(self) -> None:
         """Look at everything. Raises OSError and SQLAlchemyError for what cannot be looked at at all."""
         self._check_contents()
+        self._check_small_contents()
         self._check_parts()
         for table in METADATA.sorted_tables:
             if has_sums(table):
@@ -149,11 +154,29 @@ class Checker:
         for digest, path in contents_there(self._directory):
             self._found.count("contents")
             if _md5_of(path) == digest:
-                self._whole.add(digest)
+                self._whole[digest] = path.stat().st_size
             else:
                 self._set_file_aside(
                     f"the content {to_base64(digest)} (objects/{path.parent.name}/{path.name})", path
                 )
+
+    def _check_small_contents(self) -> None:
+        damaged: list[Row] = []
+        with self._lenient() as connection:
+            rows = connection.execution_options(yield_per=_AT_ONCE).execute(sa.select(SMALL_CONTENTS))
+            for row in rows:
+                self._found.count("contents")
+                data = row.bytes
+                if isinstance(data, bytes) and row.md5 == to_base64(_md5_of_bytes(data)):
+                    self._whole[_md5_of_bytes(data)] = len(data)
+                else:
+                    damaged.append(dict(row._mapping))
+        for one in damaged:
+            data = one["bytes"]
+            if self._repair and isinstance(data, bytes):
+                keep_aside(data, self._directory / DAMAGED / f"content-{_md5_of_bytes(data).hex()}")
+            what = f"the content {one['md5']} (in {SMALL_CONTENTS.name}) is not what was stored"
+            self._replace(SMALL_CONTENTS, {**one, "bytes": ""}, what, None)
 
     def _check_parts(self) -> None:
         for path in parts_there(self._directory):
@@ -193,8 +216,7 @@ class Checker:
         if table is MAIL_STATUSES:  # sent or not: nobody knows, so it is not sent again
             return {**row, "state": mail_statuses.UNKNOWN, "error": "", "tries": 0, "next_us": 0}
         if table in (ACCOUNT_CONTENTS, OUTPUTS) and self._is_whole(row["md5"]):
-            name = from_base64(row["md5"]).hex()
-            size = (self._directory / "objects" / name[:2] / name).stat().st_size
+            size = self._whole[from_base64(row["md5"])]
             t_us = row["t_us"] if isinstance(row["t_us"], int) else 0
             return {**row, "size": size, "t_us": t_us}
         if table is MULTIPARTS and upload_id_of(*(row[name] for name in _OF_UPLOADS)) == row["upload_id"]:
@@ -319,6 +341,10 @@ def _is(table: sa.Table, row: Row) -> list[sa.ColumnElement[bool]]:
 
 def _shown(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _md5_of_bytes(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def _md5_of(path: Path) -> bytes:

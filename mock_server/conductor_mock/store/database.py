@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +22,21 @@ from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
 from conductor_mock.store.durable import private_database, private_file
+from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: small contents lie in a table, where version 1 would not find them."""
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
 
 Row = dict[str, Any]
+
+Work = Callable[[sa.Connection], None]
+"""What is to be done in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Database:
         self.backend = parsed.get_backend_name()
         self.shown_url = _shown(parsed)
         self._write_lock = threading.Lock()
+        self._group: GroupCommit[Work] = GroupCommit(self._commit)
         self._inserts: dict[str, sa.Insert] = {}
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
@@ -162,6 +168,7 @@ class Database:
                         f"{SCHEMA_VERSION}); upgrade, or use another data directory"
                     )
             complete(connection)
+            connection.execute(META.update().where(META.c.name == "schema").values(value=str(SCHEMA_VERSION)))
             rows = [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": commits.NAME, "value": "0"}]
             self.insert_new(connection, NewRows(META, rows))
 
@@ -211,6 +218,18 @@ class Database:
                     yield self._writer
                     count = self._commits.next(self._writer)
                 self._commits.committed(count)
+
+    def commit_with_others(self, work: Work) -> None:
+        """Do `work` in a transaction that others who come now may share; on disk when this returns.
+
+        It may be done twice, the first time undone, and fails for reasons of its own only.
+        """
+        self._group.add(work)
+
+    def _commit(self, works: list[Work]) -> None:
+        with self.write() as connection:
+            for work in works:
+                work(connection)
 
     def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""

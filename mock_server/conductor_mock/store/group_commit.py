@@ -1,7 +1,7 @@
-"""Rows of several threads in one commit: whoever finds nobody at it commits for all who wait.
+"""What several threads write, in one commit: whoever finds nobody at it commits for all who wait.
 
-A commit costs about as much for twenty rows as for one, and only one can be under way. Each caller returns when its own
-row is on disk, so nothing is acknowledged earlier than without this.
+A commit costs about as much for twenty as for one, and only one can be under way. Each caller returns when what it
+brought is on disk, so nothing is acknowledged earlier than without this.
 """
 
 from __future__ import annotations
@@ -9,37 +9,41 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from conductor_mock.store.database import Row
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket:
-    """One row on its way, and what came of the commit that it was in."""
+class _Ticket(Generic[T]):
+    """One thing on its way, and what came of the commit that it was in."""
 
-    row: Row
+    what: T
     done: bool = False
     error: BaseException | None = None
 
 
-class GroupCommit:
-    """Hands rows to `commit`, a list at a time."""
+class GroupCommit(Generic[T]):
+    """Hands things to `commit`, a list at a time: all of them are committed when it returns, none when it raises."""
 
-    def __init__(self, commit: Callable[[list[Row]], None]) -> None:
+    def __init__(self, commit: Callable[[list[T]], None]) -> None:
         self._commit = commit
         self._guard = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: list[_Ticket] = []
+        self._waiting: list[_Ticket[T]] = []
 
     @property
     def waiting(self) -> int:
-        """How many rows wait for the next commit."""
+        """How many wait for the next commit."""
         with self._guard:
             return len(self._waiting)
 
-    def add(self, row: Row) -> None:
-        """Return when `row` is committed. Raises what the commit raised, in every thread whose row was in it."""
-        ticket = _Ticket(row)
+    def add(self, what: T) -> None:
+        """Return when `what` is committed. Raises what its commit raised.
+
+        Where several cannot be committed together each is tried alone, so that nobody fails for another's fault.
+        """
+        ticket = _Ticket(what)
         with self._guard:
             self._waiting.append(ticket)
         with self._turn:
@@ -52,12 +56,29 @@ class GroupCommit:
         with self._guard:
             tickets, self._waiting = self._waiting, []
         try:
-            self._commit([ticket.row for ticket in tickets])
-        except BaseException as error:
+            if len(tickets) > 1 and self._is_committed(tickets):
+                return
             for ticket in tickets:
-                ticket.error = error
-            if not isinstance(error, Exception):
-                raise
+                self._commit_one(ticket)
+        except BaseException as error:  # this thread is to end; so nothing more is tried for the others
+            for ticket in tickets:
+                if not ticket.done:
+                    ticket.error = error
+            raise
         finally:
             for ticket in tickets:
                 ticket.done = True
+
+    def _is_committed(self, tickets: list[_Ticket[T]]) -> bool:
+        try:
+            self._commit([ticket.what for ticket in tickets])
+        except Exception:  # noqa: BLE001 - each one is told its own
+            return False
+        return True
+
+    def _commit_one(self, ticket: _Ticket[T]) -> None:
+        try:
+            self._commit([ticket.what])
+        except Exception as error:  # noqa: BLE001 - raised where it was brought
+            ticket.error = error
+        ticket.done = True

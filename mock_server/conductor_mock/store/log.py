@@ -77,10 +77,13 @@ class Log:
         A second record with the same seq is refused.
         """
         with self._stored(account_id, record) as row:
-            with self._database.write() as connection:
+
+            def work(connection: sa.Connection) -> None:
                 for new in rows:
                     self._database.insert_new(connection, new)
                 self._insert(connection, [row], heads.sum_of(connection, account_id, record.seq - 1))
+
+            self._database.commit_with_others(work)
             self._noted.add(_note(row))
 
     def append_all(self, account_id: str, records: Sequence[Record]) -> None:
@@ -126,7 +129,8 @@ class Log:
         """
         needed = {*contents, *bodies_of(rows)}
         with self._objects.lock.shared():  # nobody deletes contents meanwhile
-            gone = [md5 for md5 in needed if not self._objects.has(from_base64(md5))]
+            there = self._objects.those_there({from_base64(md5) for md5 in needed})
+            gone = [md5 for md5 in needed if from_base64(md5) not in there]
             if gone:
                 raise ContentGoneError(gone[0])
             with self._database.write() as connection:
@@ -194,6 +198,7 @@ class Log:
             with content.placed(), self._database.write() as connection:
                 replaced = list(connection.execute(sa.select(SNAPSHOTS.c.body_md5).where(mine)).scalars())
                 connection.execute(SNAPSHOTS.delete().where(mine))
+                content.join(connection)
                 connection.execute(SNAPSHOTS.insert().values(summed(SNAPSHOTS, row)))
         return replaced
 

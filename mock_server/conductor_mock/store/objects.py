@@ -12,12 +12,15 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
+
+import sqlalchemy as sa
 
 from conductor_mock.store.aside import DAMAGED
 from conductor_mock.store.digest import Digest
@@ -68,6 +71,24 @@ class TooLargeError(WrongContentError):
     """A body of more bytes than are taken where none were declared."""
 
 
+def check_count(count: int, size: int | None, most: int | None) -> None:
+    """Refuse a body of so many bytes so far, of `size` declared and `most` taken. Raises WrongContentError."""
+    if size is not None and count > size:
+        raise WrongContentError(f"the body is larger than the declared {size} bytes")
+    if most is not None and count > most:
+        raise TooLargeError(f"the body is larger than {most} bytes, which is all that is taken here")
+
+
+def check_declared(digest: bytes, count: int, md5: bytes | None, size: int | None) -> None:
+    """Refuse a whole body that is not what was declared. Raises WrongContentError."""
+    if size is not None and count != size:
+        raise WrongContentError(f"the body has {count} bytes; {size} were declared")
+    if md5 is not None and digest != md5:
+        raise WrongContentError(
+            f"the md5 of the body is {to_base64(digest)} ({count} bytes); {to_base64(md5)} was declared"
+        )
+
+
 class DamagedContentError(FileNotFoundError):
     """A content that is not what was stored. It was set aside, and is thus not there any more."""
 
@@ -78,11 +99,28 @@ class DamagedContentError(FileNotFoundError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewContent:
+class NewContent(ABC):
     """A content that was read to its end and is not stored yet: its md5 and its bytes."""
 
     md5: bytes
     size: int
+
+    @abstractmethod
+    def placed(self) -> AbstractContextManager[None]:
+        """Store the content for a block in which the caller notes who wants it, and in that transaction calls `join`.
+
+        Until the end of the block nobody deletes the content for want of such a note. When the block raises, the
+        content may stay, since a commit that failed may still have been one.
+        """
+
+    def join(self, connection: sa.Connection) -> None:  # noqa: B027 - most contents have nothing there
+        """Store with a transaction what of the content belongs into the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFileContent(NewContent):
+    """One that is a file: in its place, and on disk, before the block of `placed` begins."""
+
     _file: NewFile
     _store: ObjectStore
 
@@ -96,15 +134,40 @@ class NewContent:
 
     @contextmanager
     def placed(self) -> Iterator[None]:
-        """Store the content: it is in its place, durable, before the block begins.
-
-        In the block the caller notes who wants it; until its end nobody deletes the content for want of such a note.
-        When the block raises, the content stays, since a commit that failed may still have been one.
-        """
         self._file.sync()
         with self._store.lock.shared():
             self._file.place(self._store.path(self.md5), self._store.folders)
             yield
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent(ABC):
+    """A content that is there: its bytes, and the wall time (whole seconds) when it was stored."""
+
+    size: int
+    modified_s: int
+
+    @abstractmethod
+    def open(self) -> IO[bytes]:
+        """To be read from its beginning to its end, as by `ObjectStore.open`."""
+
+    @abstractmethod
+    def open_checked(self) -> IO[bytes]:
+        """To be read from anywhere: it was compared as a whole. Raises FileNotFoundError, DamagedContentError."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFileContent(StoredContent):
+    """One that is a file."""
+
+    _md5: bytes
+    _store: ObjectStore
+
+    def open(self) -> IO[bytes]:
+        return self._store.open(self._md5)
+
+    def open_checked(self) -> IO[bytes]:
+        return self._store.checked(self._md5).open("rb")
 
 
 SYNCING = 32
@@ -147,6 +210,15 @@ class ObjectStore:
         # A job asks about a hundred thousand; to make a Path of each takes three times as long.
         name = md5.hex()
         return os.path.exists(f"{self._objects}{os.sep}{name[:2]}{os.sep}{name}")  # noqa: PTH110
+
+    def those_there(self, md5s: Collection[bytes]) -> set[bytes]:
+        """Those of some contents that are there."""
+        return {md5 for md5 in md5s if self.has(md5)}
+
+    def look_up(self, md5: bytes) -> StoredContent:
+        """What is known of a content without reading it. Raises FileNotFoundError."""
+        there = self.path(md5).stat()
+        return StoredFileContent(there.st_size, int(there.st_mtime), md5, self)
 
     def open(self, md5: bytes) -> IO[bytes]:
         """A stored content to be read from its beginning to its end. Raises FileNotFoundError.
@@ -214,33 +286,24 @@ class ObjectStore:
         with NewFile(self._incoming, durable=self._durable) as file, Digest() as digest:
             for block in blocks:
                 count += len(block)
-                if size is not None and count > size:
-                    raise WrongContentError(f"the body is larger than the declared {size} bytes")
-                if most is not None and count > most:
-                    raise TooLargeError(
-                        f"the body is larger than {most} bytes, which is all that is taken here"
-                    )
+                check_count(count, size, most)
                 digest.update(block)
                 file.write(block)
-            new = NewContent(digest.digest(), count, file, self)
-            if size is not None and count != size:
-                raise WrongContentError(f"the body has {count} bytes; {size} were declared")
-            if md5 is not None and new.md5 != md5:
-                raise WrongContentError(
-                    f"the md5 of the body is {to_base64(new.md5)} ({count} bytes); {to_base64(md5)} was declared"
-                )
-            yield new
+            found = digest.digest()
+            check_declared(found, count, md5, size)
+            yield NewFileContent(found, count, file, self)
 
     @contextmanager
     def placed_together(self, contents: Sequence[NewContent]) -> Iterator[None]:
         """`NewContent.placed` of several contents: the disk is waited for once for all, as far as it can."""
+        files = [content for content in contents if isinstance(content, NewFileContent)]
         with ThreadPoolExecutor(SYNCING, thread_name_prefix="sync") as threads:
-            for _ in threads.map(NewContent.sync, contents):
+            for _ in threads.map(NewFileContent.sync, files):
                 pass
             with self.lock.shared():
-                for content in contents:
+                for content in files:
                     content.name()
-                touched = {self.path(content.md5).parent for content in contents}
+                touched = {self.path(content.md5).parent for content in files}
                 for _ in threads.map(self._sync_names, touched):
                     pass
                 yield
@@ -262,6 +325,11 @@ class ObjectStore:
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""
         self.path(md5).unlink(missing_ok=True)
+
+    def delete_all(self, md5s: Collection[bytes]) -> None:
+        """`delete` of several contents."""
+        for md5 in md5s:
+            self.delete(md5)
 
 
 class _Checked(io.RawIOBase):

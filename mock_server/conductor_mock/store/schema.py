@@ -14,10 +14,13 @@ import sqlalchemy as sa
 from conductor_mock.store import commits
 from conductor_mock.store.aside import DAMAGED, set_aside
 from conductor_mock.store.durable import fsync_folder, private_file
-from conductor_mock.store.tables import HEADS, METADATA, SUM
+from conductor_mock.store.tables import HEADS, METADATA, SMALL_CONTENTS, SUM
 
 _MOST = 20
 """Sentences of SQLite about one file; a damaged page makes hundreds."""
+
+_LATER = (HEADS.name, SMALL_CONTENTS.name)
+"""Tables that databases of before may lack."""
 
 Schema = Mapping[tuple[str, str, str], frozenset[tuple[Any, ...]]]
 
@@ -79,9 +82,11 @@ def rebuild(path: Path) -> int:
             names = [column.name for column in table.c]
             marks = ", ".join("?" * len(names))
             insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - ours
+            are_bytes = [isinstance(column.type, sa.LargeBinary) for column in table.c]
             for row in _readable(old, table.name, names):
                 with suppress(sqlite3.Error, UnicodeDecodeError):
-                    made.execute(insert, [_text(value) for value in row])
+                    values = zip(row, are_bytes, strict=True)
+                    made.execute(insert, [value if is_bytes else _text(value) for value, is_bytes in values])
                     count += 1
         made.commit()
     if not count:
@@ -153,13 +158,13 @@ def _schema(connection: Any) -> Schema:
 def _check_schema(path: Path, connection: sqlite3.Connection, found: Found) -> None:
     """Compare tables, indexes and columns with those that a new database has.
 
-    One of before may lack the columns of checksums, and the ends of logs.
+    One of before may lack the columns of checksums, the ends of logs, and the table of small contents.
     """
     wanted, there = _as_made(), _schema(connection)
     for kind, name, _ in sorted(set(there) - set(wanted)):
         found(f"{path.name} has the {kind} {name!r}, which is none of ours")
     for kind, name, of in sorted(set(wanted) - set(there)):
-        if of != HEADS.name or ("table", of, of) in there:
+        if of not in _LATER or ("table", of, of) in there:
             found(f"{path.name} has no {kind} {name!r}")
     for one in sorted(set(wanted) & set(there)):
         for column in sorted(there[one] ^ wanted[one], key=str):

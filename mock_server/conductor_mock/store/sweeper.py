@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from conductor_contracts.problems import count
 from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database
+from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS
 from conductor_mock.wire.md5 import from_base64
 
@@ -42,7 +43,7 @@ class DamagedReferenceError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many files are of no use, and their bytes: contents, and parts of uploads."""
+    """How much is of no use, and its bytes: contents, and parts of uploads."""
 
     contents: int = 0
     content_bytes: int = 0
@@ -62,19 +63,25 @@ def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swep
     """Remove what nothing refers to, or only count it. Raises OSError (NotItsDatabaseError, too), SQLAlchemyError."""
     check_belongs(database, directory)
     contents = [(path, path.stat().st_size) for _, path in unreferenced(database, directory)]
+    table = SmallContents(database)
+    small = unreferenced_small(database)
     parts = list(useless_parts(database, directory))
     swept = Swept(
-        len(contents), sum(size for _, size in contents), len(parts), sum(size for _, size in parts)
+        len(contents) + len(small),
+        sum(size for _, size in (*contents, *small)),
+        len(parts),
+        sum(size for _, size in parts),
     )
     if not dry_run:
         for path, _ in (*contents, *parts):
             path.unlink(missing_ok=True)
+        table.delete([md5 for md5, _ in small])
         _remove_empty(directory / "parts")
     return swept
 
 
 def contents_there(directory: Path) -> Iterator[tuple[bytes, Path]]:
-    """The contents of a data directory by the md5 that each is named as. What is named otherwise is none of ours."""
+    """The files of contents, by the md5 that each is named as. What is named otherwise is none of ours."""
     for folder in _folders(directory / "objects"):
         for entry in files_in(folder):
             digest = _digest_of(entry.name)
@@ -90,12 +97,21 @@ def parts_there(directory: Path) -> Iterator[Path]:
 
 
 def unreferenced(database: Database, directory: Path) -> Iterator[tuple[bytes, Path]]:
-    """The contents that nothing refers to, by md5."""
+    """The files of contents that nothing refers to, by md5."""
     there = dict(contents_there(directory))
     if there:
         for digest in referenced(database):
             there.pop(digest, None)
     yield from there.items()
+
+
+def unreferenced_small(database: Database) -> list[tuple[bytes, int]]:
+    """The contents of the table that nothing refers to, with their bytes. Raises DamagedReferenceError."""
+    small = SmallContents(database).unreferenced()
+    if small:
+        for _ in referenced(database):  # a row that means no content may have meant one of these
+            pass
+    return small
 
 
 def referenced(database: Database) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database, first_line
 from conductor_mock.store.parts import Parts, UnknownUploadError
-from conductor_mock.store.sweeper import unreferenced, useless_parts
+from conductor_mock.store.sweeper import unreferenced, unreferenced_small, useless_parts
 from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
@@ -51,14 +51,16 @@ class Sweeping:
             self._thread.join(_LAST_S)
 
     def sweep(self, stop: threading.Event | None = None) -> int:
-        """Remove what nothing refers to now; how many files that were. Raises OSError, SQLAlchemyError.
+        """Remove what nothing refers to now; how many contents and parts that were. Raises OSError, SQLAlchemyError.
 
         What was of no use when it was looked for may be wanted again, so each is asked about once more, under the lock
         of whoever could want it. `stop` ends it between two contents.
         """
         stop = stop or self._stop
         check_belongs(self._database, self._parts.directory)
-        contents = [to_base64(digest) for digest, _ in unreferenced(self._database, self._parts.directory)]
+        files = dict(unreferenced(self._database, self._parts.directory))
+        small = dict(unreferenced_small(self._database))
+        contents = [to_base64(digest) for digest in {*files, *small}]
         count = 0
         for start in range(0, len(contents), _CHUNK):
             if stop.is_set():

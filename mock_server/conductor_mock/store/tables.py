@@ -139,6 +139,15 @@ COUNTERS = sa.Table(
 )
 """Numbers that servers of one database count up together."""
 
+SMALL_CONTENTS = sa.Table(
+    "small_contents",
+    METADATA,
+    sa.Column("md5", sa.Text, primary_key=True),
+    sa.Column("stored_s", sa.BigInteger, nullable=False),  # wall time
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+)
+"""Contents up to some size: they come in with the row that keeps them, in one commit. The md5 is their checksum."""
+
 KEEPING = tuple(column for table in METADATA.sorted_tables for column in table.c if column.info.get(_KEEPS))
 """The columns that refer to contents: one that none of them names may be removed, and is left out of a copy."""
 
