@@ -14,12 +14,24 @@ import sqlalchemy as sa
 from conductor_mock.store import commits
 from conductor_mock.store.aside import DAMAGED, set_aside
 from conductor_mock.store.durable import fsync_folder, private_file
-from conductor_mock.store.tables import HEADS, METADATA, SMALL_CONTENTS, SUM
+from conductor_mock.store.tables import (
+    ACCOUNT_CONTENTS,
+    DECLARATIONS,
+    LOG,
+    MAIL_STATUSES,
+    META,
+    METADATA,
+    MULTIPARTS,
+    OUTPUTS,
+    SNAPSHOTS,
+    SUM,
+)
 
 _MOST = 20
 """Sentences of SQLite about one file; a damaged page makes hundreds."""
 
-_LATER = (HEADS.name, SMALL_CONTENTS.name)
+_FIRST = (META, LOG, SNAPSHOTS, ACCOUNT_CONTENTS, OUTPUTS, MULTIPARTS, MAIL_STATUSES, DECLARATIONS)
+_LATER = frozenset(METADATA.tables) - {table.name for table in _FIRST}
 """Tables that databases of before may lack."""
 
 Schema = Mapping[tuple[str, str, str], frozenset[tuple[Any, ...]]]
@@ -158,7 +170,7 @@ def _schema(connection: Any) -> Schema:
 def _check_schema(path: Path, connection: sqlite3.Connection, found: Found) -> None:
     """Compare tables, indexes and columns with those that a new database has.
 
-    One of before may lack the columns of checksums, the ends of logs, and the table of small contents.
+    One of before may lack the columns of checksums, and tables that came later.
     """
     wanted, there = _as_made(), _schema(connection)
     for kind, name, _ in sorted(set(there) - set(wanted)):
