@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
 from conductor.lib.files.digests import Md5
@@ -22,7 +21,7 @@ def hash_file(path: str, check: Callable[[], None] = lambda: None) -> LocalFile:
     written to meanwhile, InvalidPathError if it cannot be read.
     """
     try:
-        with Path(path).open("rb", buffering=0) as stream:
+        with io.FileIO(path) as stream:
             before = LocalFile(path, os.fstat(stream.fileno()))
             md5 = md5_of(stream, before.size, check)
             count, after = stream.tell(), os.fstat(stream.fileno())

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import stat as stat_modes
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
 
 _STAT_NUMBERS = ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size")
-_CONTENT = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 _STAT_TIMES = ("st_atime", "st_mtime", "st_ctime")
 
 
@@ -42,7 +41,7 @@ class LocalFile:
 
     def with_md5(self, md5: str) -> LocalFile:
         """Return this file with its md5."""
-        return replace(self, md5=md5)
+        return LocalFile(self.path, self.stat, md5)
 
     def entry(self) -> dict[str, Any]:
         """Return the file as ``upload_files`` wants it (wire reference 3.2)."""
@@ -54,7 +53,13 @@ class LocalFile:
 
         The time of change (ctime) is left out: a chmod or a new link moves it too.
         """
-        return all(getattr(stat, name) == getattr(self.stat, name) for name in _CONTENT)
+        was = self.stat
+        return (
+            stat.st_mtime_ns == was.st_mtime_ns
+            and stat.st_size == was.st_size
+            and stat.st_ino == was.st_ino
+            and stat.st_dev == was.st_dev
+        )
 
 
 def describe(stat: os.stat_result) -> str:

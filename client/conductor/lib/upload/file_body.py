@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.files.digests import Md5
@@ -40,12 +39,13 @@ class FileBody(io.RawIOBase):
         self._digest = Md5() if check_md5 else None
         self._tell_read = tell_read
         try:
-            self._stream = Path(file.path).open("rb", buffering=0)  # noqa: SIM115 - closed by close
+            self._stream = io.FileIO(file.path)
         except OSError as error:
             raise changed(file, f"{error.strerror}", DURING) from None
         try:
             self.check()
-            self._stream.seek(offset)
+            if offset:
+                self._stream.seek(offset)
             if not length:
                 self._check_md5()
         except BaseException:

@@ -49,12 +49,10 @@ class UploadPlan:
     single: tuple[SinglePart, ...] = ()
     multi: tuple[MultiPart, ...] = ()
 
-    def of(self, path: str) -> UploadPlan:
-        """Return what it says of one file."""
-        return UploadPlan(
-            tuple(part for part in self.single if part.path == path),
-            tuple(parts for parts in self.multi if parts.path == path),
-        )
+    def by_path(self) -> dict[str, UploadPlan]:
+        """Return what it says of each file that it names."""
+        single = {part.path: UploadPlan(single=(part,)) for part in self.single}
+        return {**single, **{parts.path: UploadPlan(multi=(parts,)) for parts in self.multi}}
 
 
 def plan_of(sent: Sent, sizes: Mapping[str, int]) -> UploadPlan:

@@ -134,8 +134,9 @@ class UploadRun:
         return partial(self._planned, self._context.ask(batch), batch)
 
     def _planned(self, plan: UploadPlan, batch: list[LocalFile]) -> None:
+        plans = plan.by_path()
         for file in batch:
-            begin(self._context, file, plan.of(file.path))
+            begin(self._context, file, plans.get(file.path, UploadPlan()))
 
     def _remember(self) -> None:
         self._remembered = self._clock()

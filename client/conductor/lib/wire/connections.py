@@ -12,10 +12,9 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from conductor.lib.wire.heads import plain_head
 from conductor.lib.wire.limits import LEAST_BYTES_PER_SECOND
 
 
@@ -36,6 +35,51 @@ class _Paced(socket.SocketIO):
             if self._clock() - self._begun > allowed:
                 raise socket.timeout(f"only {self._received} bytes came in {allowed:.0f} s")
         return count
+
+
+class _Reader:
+    """What an answer is made of, in the place of its socket: it gives the file that the answer is read from."""
+
+    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
+        self._sock, self._clock = sock, clock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return the file, which keeps the socket open as those do that a socket gives."""
+        self._sock._io_refs += 1  # type: ignore[attr-defined]
+        return io.BufferedReader(_Paced(self._sock, self._clock))
+
+
+WHOLE_BYTES = 256 * 1024
+"""Bodies up to this size are sent together with their head."""
+
+
+class _InOneSend:
+    """A connection that sends a request with a small body, or none, at once instead of head and body one by one.
+
+    Half the calls of the system, and a server that reads the head finds the body there.
+    """
+
+    _held: list[bytes] | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Send a request. Raises what the connection does."""
+        if not (body is None or (isinstance(body, bytes) and len(body) <= WHOLE_BYTES)):
+            super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]
+            return
+        held: list[bytes] = []
+        self._held = held
+        try:
+            super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._held = None
+        super().send(b"".join(held))  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        """Send bytes, or keep them until the request is whole."""
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
 
 
 class OpenConnections:
@@ -74,20 +118,36 @@ class OpenConnections:
 
         class Response(http.client.HTTPResponse):
             def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-                super().__init__(sock, *args, **kwargs)
-                whole = self.fp
-                self.fp = io.BufferedReader(_Paced(sock, noted.clock))
-                sock._io_refs += 1  # type: ignore[attr-defined]  # as makefile does for whom it makes one
-                whole.close()
+                # All that it asks of a socket is a file to read from.
+                super().__init__(_Reader(sock, noted.clock), *args, **kwargs)  # type: ignore[arg-type]
 
-        class Plain(urllib3.connection.HTTPConnection):
+            def begin(self) -> None:
+                if not self._begin_at_once():
+                    super().begin()
+
+            def _begin_at_once(self) -> bool:
+                """Take a head that came whole, and is as nearly all are, without the parser of mails.
+
+                Says whether it was; else nothing was taken, and http.client reads it line by line.
+                """
+                plain = None if self._method == "HEAD" else plain_head(self.fp.peek())  # type: ignore[attr-defined]
+                if plain is None:
+                    return False
+                self.fp.read(plain.size)
+                self.version, self.status, self.reason = 11, plain.status, plain.reason
+                self.code = plain.status
+                self.headers = self.msg = plain.headers
+                self.chunked, self.will_close, self.length = False, False, plain.length
+                return True
+
+        class Plain(_InOneSend, urllib3.connection.HTTPConnection):
             response_class = Response
 
             def connect(self) -> None:
                 super().connect()
                 noted.add(self)
 
-        class Secure(urllib3.connection.HTTPSConnection):
+        class Secure(_InOneSend, urllib3.connection.HTTPSConnection):
             response_class = Response
 
             def connect(self) -> None:
@@ -109,35 +169,3 @@ def _shut_down(connection: urllib3.connection.HTTPConnection) -> None:
         # Of the class itself: that of TLS sockets would end the session under the hands of the thread that uses it.
         with suppress(OSError):  # closed in the meantime
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class Adapter(HTTPAdapter):
-    """The adapter of one session: one connection for each origin, sent through in blocks of ``block_bytes``."""
-
-    def __init__(self, connections: OpenConnections, block_bytes: int) -> None:
-        self._pool_classes = connections.pool_classes
-        self._block_bytes = block_bytes
-        super().__init__(pool_connections=8, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools' manager."""
-        super().init_poolmanager(*args, blocksize=self._block_bytes, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pool_classes
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Return the manager for a proxy."""
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._pool_classes
-        return manager
-
-
-class Session(requests.Session):
-    """A session that knows which origins it holds an idle connection to."""
-
-    def __init__(self, connections: OpenConnections, sent_bytes: int) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.used: set[str] = set()
-        adapter = Adapter(connections, sent_bytes)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.wire.call import Sent
 from conductor.lib.wire.limits import LARGEST
+from conductor.lib.wire.urls import plain_origin
 
 
 def object_of(sent: Sent) -> dict[str, Any]:
@@ -47,6 +48,8 @@ def number(value: object) -> float:
 
 def signed_url(url: object) -> str:
     """Return a URL that the service signed. Raises ValueError for one that is not absolute."""
+    if isinstance(url, str) and plain_origin(url):
+        return url
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         _ = parts.port  # raises for a port that is no number

@@ -15,6 +15,7 @@ from functools import cache
 from urllib.parse import quote, quote_plus, urlsplit
 
 from conductor.lib.wire.operations import known_paths
+from conductor.lib.wire.urls import plain_origin
 from conductor.lib.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 
 HIDDEN = "***"
@@ -63,6 +64,9 @@ def _spellings(secret: str) -> Iterable[str]:
 
 def host_of(url: str) -> str:
     """Return ``scheme://host:port`` of a URL: all of a signed URL that may be shown."""
+    plain = plain_origin(url)
+    if plain:
+        return plain
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

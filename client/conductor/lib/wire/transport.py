@@ -30,7 +30,7 @@ import urllib3
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import ConductorError, ConfigError
 from conductor.lib.wire.call import Call, OpenBody, Sent, Tokens
-from conductor.lib.wire.connections import OpenConnections, Session
+from conductor.lib.wire.connections import WHOLE_BYTES, OpenConnections
 from conductor.lib.wire.limits import ENCODINGS, ERROR_BYTES
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
@@ -38,6 +38,8 @@ from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
 from conductor.lib.wire.refusals import Attempted, error_for, unexpected
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
+from conductor.lib.wire.session import Session
+from conductor.lib.wire.urls import prepare
 from conductor.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -131,14 +133,15 @@ class Transport:
         renewed = False
         doubt = Doubt.NONE
         token = call.tokens.token() if call.tokens else ""
+        origin = host_of(call.url)
         while True:
             attempts, tries = attempts + 1, tries + 1
             self._check_cancelled()
-            outcome, reused = self._attempt(call, token)
+            outcome, reused = self._attempt(call, token, origin)
             progress = Progress(tries, may_renew=bool(token) and not renewed, may_be_stale=reused)
             step = next_step(policy, self._repeatable(call), outcome, progress, self._random, self.now)
             doubt = max(doubt, doubt_of(call.operation, outcome))
-            attempted = _attempted(call, attempts, token, doubt)
+            attempted = _attempted(call, origin, attempts, token, doubt)
             if step.do is Do.RETURN and isinstance(outcome, Answer):
                 if outcome.flaw:
                     raise unexpected(outcome.flaw, outcome, attempted)
@@ -179,10 +182,9 @@ class Transport:
             return replace(call.operation, repeatable=True)
         return call.operation
 
-    def _attempt(self, call: Call, token: str) -> tuple[Answer | Failure, bool]:
+    def _attempt(self, call: Call, token: str, origin: str) -> tuple[Answer | Failure, bool]:
         """Send once. Return the outcome, and whether an idle pooled connection may have carried it."""
-        with self._session_for(call) as session, _opened(call.body) as body:
-            origin = host_of(call.url)
+        with self._session_for(call) as session, _opened(call.body, call.length) as body:
             reused = origin in session.used
             session.used.discard(origin)
             started = time.monotonic()
@@ -219,14 +221,12 @@ class Transport:
             headers["Authorization"] = f"Bearer {token}"
         if call.key:
             headers[IDEMPOTENCY_KEY] = call.key
-        prepared = requests.PreparedRequest()
-        if body is None or isinstance(body, bytes):
-            prepared.prepare(method=call.operation.method, url=call.url, headers=headers, data=body)
-            return prepared
-        prepared.prepare(method=call.operation.method, url=call.url, headers=headers)
-        # Set by hand: requests would choose chunks for an empty stream, and ask the file system for a length.
-        prepared.headers["Content-Length"] = str(call.length)
-        prepared.body = cast("Any", body) if call.length else None
+        # A stream's by hand: requests would choose chunks for an empty one, and ask the file system for a length.
+        length = len(body) if isinstance(body, bytes) else call.length if body is not None else 0
+        if length or call.operation.method != "GET":
+            headers["Content-Length"] = str(length)
+        prepared = prepare(call.operation.method, call.url, headers)
+        prepared.body = cast("Any", body) if length else None
         return prepared
 
     @contextmanager
@@ -245,12 +245,20 @@ class Transport:
 
 
 @contextmanager
-def _opened(body: bytes | OpenBody | None) -> Iterator[bytes | io.RawIOBase | None]:
+def _opened(body: bytes | OpenBody | None, length: int) -> Iterator[bytes | io.RawIOBase | None]:
+    """Give what is to be sent: of a small stream its bytes, all of them, so that head and body are one send."""
     if body is None or isinstance(body, bytes):
         yield body
         return
     with body() as stream:
-        yield stream
+        yield _whole(stream, length) if length <= WHOLE_BYTES else stream
+
+
+def _whole(stream: io.RawIOBase, length: int) -> bytes:
+    content = stream.read(length) or b""
+    while len(content) < length and (more := stream.read(length - len(content))):
+        content += more
+    return content
 
 
 def _received(call: Call, response: requests.Response) -> Answer:
@@ -289,10 +297,10 @@ def _renewed(tokens: Tokens, refused: str) -> str | ConductorError:
         return error
 
 
-def _attempted(call: Call, attempts: int, token: str, doubt: Doubt) -> Attempted:
+def _attempted(call: Call, origin: str, attempts: int, token: str, doubt: Doubt) -> Attempted:
     return Attempted(
         operation=call.operation,
-        host=host_of(call.url),
+        host=origin,
         attempts=attempts,
         about=call.about,
         advice=call.advice,
