@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from conductor.cli import cli
 from conductor.lib.download.records import next_tasks
 from conductor.lib.downloader import Downloader
+from support.contents import remove_all
 from support.control import Control
 from support.disk import md5_of
 from support.farm import Farm, job
@@ -177,8 +178,7 @@ def test_outputs_that_were_reset_meanwhile_are_named(here: Farm, tmp_path: Path)
     with here.client() as client:
         downloader = Downloader(client)
         tasks = next_tasks(client.calls)
-        for path in (here.data / "objects").glob("*/*"):
-            path.unlink()
+        remove_all(here.data)
         report = downloader.download_tasks(tasks)
     assert len(report.problems) == 3
     assert "404" in report.problems[0].reason

@@ -12,6 +12,7 @@ import pytest
 
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.exceptions import FileChangedError, RefusedError
+from support.contents import contents_in
 from support.control import Control
 from support.disk import facts, md5_of, write_tree
 from support.farm import job
@@ -45,7 +46,7 @@ def test_a_file_that_is_spoiled_on_the_way_is_refused_and_no_job_is_made(tmp_pat
         control = Control(server.url)
         assert control.jobs() == []
         assert control.files() == {}
-        stored = {path.read_bytes() for path in (tmp_path / "served" / "data" / "objects").glob("*/*")}
+        stored = set(contents_in(tmp_path / "served" / "data").values())
     assert not {b"// precious\n", b"// Precious\n"} & stored
     message = str(caught.value)
     assert str(scene) in message

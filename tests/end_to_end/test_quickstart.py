@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from support.contents import contents_in
 from support.control import Control
 from support.disk import facts, upload_entry, without_atime, write_tree
 from support.programs import PATIENCE_S, QUICKSTART, Finished, conductor_mock, python, run
@@ -165,9 +166,8 @@ def test_the_recorded_job_has_a_task_for_each_scene_and_no_warning(done: Perform
 
 def test_the_server_holds_every_file_as_it_is_on_disk_and_no_other(done: Performance) -> None:
     assert Control(done.server.url).files() == {str(path): facts(path) for path in done.stage.inputs}
-    objects = done.server.ready_file.parent / "data" / "objects"
-    contents = {path.read_bytes() for path in done.stage.inputs}
-    assert contents <= {path.read_bytes() for path in objects.glob("*/*")}
+    stored = contents_in(done.server.ready_file.parent / "data")
+    assert {path.read_bytes() for path in done.stage.inputs} <= set(stored.values())
 
 
 def test_a_second_run_sends_no_file_again_and_makes_a_second_job(done: Performance) -> None:

@@ -40,3 +40,11 @@ def change(folder: Path, md5: bytes, data: bytes) -> None:
         key = base64.b64encode(md5).decode()
         changed = connection.execute("UPDATE small_contents SET bytes = ? WHERE md5 = ?", (data, key))
         assert changed.rowcount == 1
+
+
+def remove_all(folder: Path) -> None:
+    """Take every content away, as a reset does."""
+    for path in (folder / "objects").glob("*/*"):
+        path.unlink()
+    with closing(sqlite3.connect(folder / "conductor.db", timeout=60)) as connection, connection:
+        connection.execute("DELETE FROM small_contents")

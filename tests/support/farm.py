@@ -17,6 +17,7 @@ from conductor.lib.config import Config
 from conductor.lib.wire.transport import Transport
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
+from support.contents import contents_in
 from support.control import Control
 from support.disk import write_tree
 
@@ -42,8 +43,8 @@ class Farm:
         return patient_client(self.config)
 
     def stored(self) -> set[str]:
-        """The hex md5s of everything that lies in the object store."""
-        return {path.name for path in (self.data / "objects").glob("*/*")}
+        """The hex md5s of everything that is stored."""
+        return set(contents_in(self.data))
 
     def leftovers(self) -> list[Path]:
         """What unfinished uploads left behind."""
