@@ -18,8 +18,7 @@ ENV PATH=/opt/conductor-mock/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001
 VOLUME /data
 EXPOSE 8089
-# Any answer of ours will do: without an admin token the health call itself is refused beyond loopback.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s \
-  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8089, timeout=3); c.request('GET', '/_mock/health'); raise SystemExit(c.getresponse().getheader('X-Conductor-Mock') != '1')"]
+  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8089, timeout=3); c.request('GET', '/_mock/health/ready'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["conductor-mock"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8089", "--data-dir", "/data"]

@@ -112,6 +112,7 @@ def make_app(opened: Service) -> Flask:
     app.before_request(check_query)
     app.before_request(check_coding)
     app.after_request(partial(_announce, headers))
+    app.after_request(partial(_send_elsewhere, opened))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     handle_errors(app)
@@ -160,6 +161,13 @@ class _OneSlash:
 def _announce(headers: Mapping[str, str], response: Response) -> Response:
     response.headers.update(headers)
     response.headers.update(warnings_header())
+    return response
+
+
+def _send_elsewhere(opened: Service, response: Response) -> Response:
+    """Close connections behind their answers before a stop, so that no client begins a request while it happens."""
+    if opened.readiness.is_draining:
+        response.headers["Connection"] = "close"
     return response
 
 

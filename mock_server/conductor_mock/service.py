@@ -47,6 +47,7 @@ from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
+from conductor_mock.store.readiness import Readiness
 from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
 from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
@@ -87,6 +88,7 @@ class Service:
     wall: WallClock
     driving: Driving | None
     roles: Roles
+    readiness: Readiness
     directory: Path
     _resources: ExitStack
     """What is to be given back, the last one first."""
@@ -106,6 +108,7 @@ class Service:
     def start(self) -> None:
         """Begin what goes on beside the requests. Raises OSError, SQLAlchemyError."""
         self.roles.start()
+        self.readiness.begin()
 
     def log_lines(self, execution: Execution) -> list[str]:
         """The lines that a run for real has logged so far; only whole ones while it goes on."""
@@ -197,6 +200,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if driving is not None:
             roles.when_elected(EXECUTE, driving.start, driving.stop)
         resources.callback(roles.close)
+        readiness = Readiness()
+        readiness.needs("the database", database.ask)
         return Service(
             settings=settings,
             contract=contract,
@@ -218,6 +223,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             wall=wall,
             driving=driving,
             roles=roles,
+            readiness=readiness,
             directory=directory,
             _resources=resources.pop_all(),
         )

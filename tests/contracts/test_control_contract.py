@@ -72,11 +72,22 @@ def test_path_parameters_are_those_of_the_path() -> None:
 def test_whose_account_is_meant_can_be_said_wherever_one_is() -> None:
     for operation in OPERATIONS.values():
         names = {one.name for one in operation.parameters if one.place == "query"}
-        assert ("account" in names) == (operation.tag != "contracts"), operation.id
+        is_about_one = operation.tag != "contracts" and operation.authentication != "never"
+        assert ("account" in names) == is_about_one, operation.id
+
+
+def test_what_is_open_to_all_tells_of_nobody_and_changes_nothing() -> None:
+    opened = [one for one in OPERATIONS.values() if one.authentication == "never"]
+    assert [one.id for one in opened] == ["control.health.live", "control.health.ready"]
+    for operation in opened:
+        assert (operation.method, operation.parameters) == ("GET", ())
+        assert set(operation.statuses) == {200, 400, 503}
 
 
 def test_a_write_says_what_it_may_be_refused_for() -> None:
     for operation in OPERATIONS.values():
+        if operation.authentication == "never":
+            continue
         assert {400, 401, 403, 404, 503, 507} <= set(operation.statuses), operation.id
         if operation.method != "GET":
             assert {409, 413, 415} <= set(operation.statuses), operation.id

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
 from conductor_mock.serving.measuring import BOUNDS_S, Measured
+from conductor_mock.store.roles import ROLES
 from conductor_mock.wire.prometheus import CONTENT_TYPE, Family, Sample, exposition
 from support.server import ApiCaller, Fake, candidate, running
 
@@ -72,6 +73,12 @@ def test_requests_are_counted_by_operation_and_status(fake: Fake) -> None:
     assert more("conductor_mock_sent_bytes_total", **JOBS_CREATE) > 0
 
 
+def test_what_a_server_does_for_all_is_told(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path, smtp="smtp://127.0.0.1:9") as fake:
+        told = {role: value(scraped(fake), "conductor_mock_roles", role=role) for role in ROLES}
+        assert told == {"execute": 0, "mail": 1, "sweep": 1}
+
+
 def test_jobs_tasks_and_contents_are_counted_over_all_accounts() -> None:
     with running() as fake:
         one, two = fake.newcomer(), fake.newcomer()
@@ -126,6 +133,7 @@ def test_no_word_of_a_stranger_comes_into_a_label(asked: list[tuple[str, str, st
             assert said.pop("operation", "none") in routes
             assert re.fullmatch(r"[a-z_]+|[1-5]\d\d", said.pop("status", "pending"))
             assert said.pop("le", "+Inf") in {*map(str, BOUNDS_S), "+Inf"}
+            assert said.pop("role", "mail") in ROLES
             assert set(said) <= {"version"}
 
 

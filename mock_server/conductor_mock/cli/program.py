@@ -24,7 +24,7 @@ from conductor_mock.catalog import CatalogError
 from conductor_mock.cli.called import called
 from conductor_mock.cli.child import run_command
 from conductor_mock.cli.data import DATA_COMMANDS
-from conductor_mock.cli.options import server_options, settings_of
+from conductor_mock.cli.options import MAX_TIMEOUT_S, server_options, settings_of
 from conductor_mock.cli.unusable import UNUSABLE, Unusable
 from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.target import read_ready_file
@@ -95,7 +95,16 @@ def main() -> None:
     help="Where to listen; 0 takes a free port.",
 )
 @click.option("--ready-file", type=LocalPath(path_type=Path), help="Written once connections are accepted.")
-def serve(port: int, ready_file: Path | None, host: str, log_format: str, **options: Any) -> None:
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0, max=MAX_TIMEOUT_S),
+    default=0,
+    show_default=True,
+    help="Seconds that it is not ready but answers before it stops, for a balancer to see.",
+)
+def serve(
+    port: int, ready_file: Path | None, drain: float, host: str, log_format: str, **options: Any
+) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
     if ready_file is not None:
@@ -108,6 +117,10 @@ def serve(port: int, ready_file: Path | None, host: str, log_format: str, **opti
         echo(f"conductor-mock {version()} at {server.url}", err=True)
         echo(_hint(server, ready_file, options), err=True)
         signals.next()
+        if drain:
+            server.drain()
+            echo(f"not ready any more; stopping in {drain:g} s, or at the next signal", err=True)
+            signals.next(drain)
         echo("stopping", err=True)
 
 

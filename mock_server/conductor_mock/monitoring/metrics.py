@@ -12,6 +12,7 @@ from conductor_mock.context import service
 from conductor_mock.farm import tasks
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
 from conductor_mock.serving.measuring import measured
+from conductor_mock.store.roles import ROLES
 from conductor_mock.version import version
 from conductor_mock.wire.prometheus import CONTENT_TYPE, Family, Kind, Sample, exposition
 
@@ -24,8 +25,18 @@ metrics.after_request(page_headers)
 def get() -> Response:
     """All families, as Prometheus reads them."""
     about = [_one("conductor_mock_info", "gauge", "The version that runs.", 1, version=version())]
-    families = [*about, *measured().families(), *_of_farms(), *_of_store()]
+    families = [*about, _roles(), *measured().families(), *_of_farms(), *_of_store()]
     return Response(exposition(families), content_type=CONTENT_TYPE)
+
+
+def _roles() -> Family:
+    has = service().roles.held()
+    return Family(
+        "conductor_mock_roles",
+        "gauge",
+        "Whether this server does what one of several does for all.",
+        [Sample(float(name in has), {"role": name}) for name in ROLES],
+    )
 
 
 def _of_farms() -> list[Family]:

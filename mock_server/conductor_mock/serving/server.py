@@ -129,6 +129,10 @@ class Server:
         """Accept connections; returns at once."""
         self._thread.start()
 
+    def drain(self) -> None:
+        """Say that it is not ready, and close connections behind their answers, but go on answering until `stop`."""
+        service_of(self._app).readiness.drain()
+
     def stop(self) -> None:
         """Stop accepting, let requests under way end, close the app's data if it `closes`.
 

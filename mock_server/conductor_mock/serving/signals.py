@@ -112,9 +112,13 @@ class EndingSignals:
         self._reading.close()
         self._writing.close()
 
-    def next(self) -> int:
-        """Wait for the next signal; its number, or 0 for a `wake`."""
-        told = self._reading.recv(1)[0]
+    def next(self, timeout_s: float | None = None) -> int:
+        """Wait for the next signal; its number, or 0 for a `wake` and when so many wall seconds are over."""
+        self._reading.settimeout(timeout_s)
+        try:
+            told = self._reading.recv(1)[0]
+        except TimeoutError:
+            return 0
         self.from_terminal = {_SENT: False, _PRESSED: True}.get(told & ~_NUMBER)
         return told & _NUMBER
 

@@ -193,6 +193,11 @@ class Database:
                 )
         self._commits = commits.Commits(path, count)
 
+    def ask(self) -> None:
+        """Raise OSError or SQLAlchemyError if the database cannot be read now."""
+        with self.read() as connection:
+            connection.execute(sa.select(META.c.name).limit(1)).first()
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection for reading."""

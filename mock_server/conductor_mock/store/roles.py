@@ -20,7 +20,7 @@ from conductor_mock.store.seats import OwnSeats, Seats
 
 log = logging.getLogger(__name__)
 
-EXECUTE, MAIL, SWEEP = "execute", "mail", "sweep"
+ROLES = EXECUTE, MAIL, SWEEP = "execute", "mail", "sweep"
 
 LOOK_EVERY_S = 1.0
 
