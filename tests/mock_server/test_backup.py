@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
+from sqlalchemy.engine import make_url
 
 from conductor_mock.cli import main
 from conductor_mock.store import backup
@@ -258,3 +262,86 @@ def test_a_directory_without_a_database_is_told_how_one_elsewhere_is_copied(tmp_
     assert said.exit_code == 2
     assert "pg_dump" in said.output
     assert names_in(tmp_path) == {"data"}
+
+
+def test_a_database_elsewhere_is_copied_into_the_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/elsewhere/log.db"
+    with running(data_dir=tmp_path / "data", database_url=url) as fake:
+        caller = fake.caller()
+        caller.upload("/proj/a", b"a content")
+        caller.submit()
+        jobs = caller.jobs()
+        said = CliRunner().invoke(
+            main,
+            ["backup", "--data-dir", str(tmp_path / "data"), "--database-url", url, str(tmp_path / "copy")],
+        )
+    assert said.output == f"{tmp_path}/copy: 1 account, 1 content of 9 bytes, 0 parts of uploads\n"
+    with running(data_dir=tmp_path / "copy") as fake:
+        assert fake.caller().jobs() == jobs
+
+
+def test_a_database_that_the_directory_is_not_used_with_any_more_is_not_copied(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path / "before") as fake:
+        fake.caller().upload("/proj/a", b"of before")
+    with running(data_dir=tmp_path / "data", database_url=f"sqlite:///{tmp_path}/log.db") as fake:
+        fake.caller().upload("/proj/a", b"a content")
+    (tmp_path / "before" / "conductor.db").rename(tmp_path / "data" / "conductor.db")
+    said = CliRunner().invoke(main, ["backup", "--data-dir", str(tmp_path / "data"), str(tmp_path / "copy")])
+    assert said.exit_code == 2
+    assert "is not the database that" in said.output
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_postgresql_database_is_copied_and_restored_as_the_command_says(tmp_path: Path) -> None:
+    url = os.environ.get("CONDUCTOR_MOCK_TEST_POSTGRES", "postgresql+psycopg://kim:hunter2@db.example/farm")
+    said = CliRunner().invoke(
+        main, ["backup", "--data-dir", str(tmp_path / "data"), "--database-url", url, str(tmp_path / "copy")]
+    )
+    assert said.exit_code == 2
+    words = [
+        "'pg_dump --format=custom' first",
+        f"then the data directory {tmp_path / 'data'}",
+        "'pg_restore' into an empty database",
+    ]
+    assert [word for word in words if word not in said.output] == []
+    assert "hunter2" not in said.output
+    tools = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))
+    if "CONDUCTOR_MOCK_TEST_POSTGRES" not in os.environ or not tools:
+        pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
+    where = make_url(url).query["host"]
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    names = [f"backup_{os.getpid()}", f"restored_{os.getpid()}"]
+    urls = [make_url(url).set(database=name).render_as_string(hide_password=False) for name in names]
+
+    def tool(name: str, *arguments: str) -> None:
+        subprocess.run(
+            [tools[-1].with_name(name), "--host", where, "--username", "postgres", *arguments], check=True
+        )
+
+    with engine.connect() as connection:
+        for name in names:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        try:
+            with running(data_dir=tmp_path / "data", database_url=urls[0]) as fake:
+                caller = fake.caller()
+                caller.upload("/proj/a", b"a content")
+                caller.submit(job_title="before the copy")
+                jobs, key = caller.jobs(), fake.service.keys
+                tool("pg_dump", "--format=custom", "--file", str(tmp_path / "dump"), names[0])
+                shutil.copytree(tmp_path / "data", tmp_path / "copy")
+                caller.submit(job_title="after it")
+                caller.upload("/proj/b", b"of later")
+            tool("pg_restore", "--dbname", names[1], str(tmp_path / "dump"))
+            with running(data_dir=tmp_path / "copy", database_url=urls[1]) as fake:
+                caller = fake.caller()
+                assert (caller.jobs(), list(caller.files())) == (jobs, ["/proj/a"])
+                assert fake.service.keys == key
+                caller.submit(job_title="it goes on")
+            checked = CliRunner().invoke(
+                main, ["check", "--data-dir", str(tmp_path / "copy"), "--database-url", urls[1]]
+            )
+            assert checked.exit_code == 0, checked.output
+        finally:
+            for name in names:
+                connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    engine.dispose()

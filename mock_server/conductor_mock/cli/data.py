@@ -45,15 +45,17 @@ def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> Non
 
 @click.command()
 @_data_dir
+@_database_url
 @click.argument("folder", type=LocalPath(path_type=Path))
-def backup(data_dir: Path | None, folder: Path) -> None:
+def backup(data_dir: Path | None, database_url: str | None, folder: Path) -> None:
     """Copy a data directory to FOLDER, which is not there yet; a server may use it meanwhile.
 
-    The copy is a data directory itself: serve it, or put it in the place of one that was lost.
+    The copy is a data directory itself: serve it, or put it in the place of one that was lost. A PostgreSQL database is
+    copied with its own tools, and this says how.
     """
     source = (data_dir or default_data_dir()).absolute()
     try:
-        made = back_up(source, folder.absolute())
+        made = back_up(source, folder.absolute(), database_url)
     except BackUpError as error:
         raise Unusable(str(error)) from None
     echo(f"{folder}: {made}")

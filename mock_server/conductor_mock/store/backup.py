@@ -20,7 +20,8 @@ from typing import IO
 import sqlalchemy as sa
 
 from conductor_contracts.problems import count
-from conductor_mock.store.database import Database, DatabaseError, of_file
+from conductor_mock.store.belonging import NotItsDatabaseError, check_belongs
+from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
 from conductor_mock.store.durable import (
     NewFile,
     fsync_folder,
@@ -61,25 +62,29 @@ class BackedUp:
         )
 
 
-def back_up(directory: Path, target: Path) -> BackedUp:
-    """Copy a data directory to `target`, a folder that is not there yet.
+OWN_TOOLS = (
+    "a PostgreSQL database is copied with its own tools: 'pg_dump --format=custom' first, then the data directory {} "
+    "with any that copy files. To restore, 'pg_restore' into an empty database, put the directory back, and serve the two "
+    "with --data-dir and --database-url"
+)
+"""What is to be done where we copy nothing. Contents are there before a row refers to them, so the order matters."""
+
+
+def back_up(directory: Path, target: Path, database_url: str | None = None) -> BackedUp:
+    """Copy a data directory to `target`, a folder that is not there yet, with the SQLite database at a URL or its own.
 
     All that was acknowledged before is in it, what is acknowledged meanwhile may be; it is on disk when this returns.
     Left out are the journal, which is no state, and the folders of tasks that run. Every content is held to its md5.
     Raises BackUpError, OSError, sqlite3.Error, SQLAlchemyError; nothing of the name `target` is there then.
     """
-    if not (directory / _DATABASE).is_file():
-        raise BackUpError(
-            f"there is no {_DATABASE} in {directory}: nothing to copy. A database at a --database-url is copied "
-            "with tools of its own (pg_dump), before its data directory is"
-        )
+    database = _database_file(directory, database_url)
     if os.path.lexists(target):
         raise BackUpError(f"{target} is there already: name a folder that is not")
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Of a name that nobody can foresee: a folder or a link that waits there would get the keys.
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", suffix=".partial", dir=target.parent))
     try:
-        made = _copied(directory, partial)
+        made = _copied(directory, database, partial)
         fsync_folder(partial)
         _name(partial, target)
     except BaseException:
@@ -87,6 +92,24 @@ def back_up(directory: Path, target: Path) -> BackedUp:
         raise
     fsync_folder(target.parent)
     return made
+
+
+def _database_file(directory: Path, url: str | None) -> Path:
+    """The file of the database. Raises BackUpError where there is none."""
+    try:
+        file = directory / _DATABASE if url is None else file_of(url)
+    except DatabaseError as error:
+        raise BackUpError(str(error)) from error
+    if file is None:
+        raise BackUpError(OWN_TOOLS.format(directory))
+    if not file.is_file():
+        raise BackUpError(
+            f"there is no {file}: nothing to copy. Give the --database-url that {directory} is used with; "
+            + OWN_TOOLS.format(directory)
+        )
+    if not directory.is_dir():
+        raise BackUpError(f"there is no data directory {directory}: nothing to copy")
+    return file
 
 
 def _name(partial: Path, target: Path) -> None:
@@ -98,7 +121,7 @@ def _name(partial: Path, target: Path) -> None:
         raise
 
 
-def _copied(directory: Path, partial: Path) -> BackedUp:
+def _copied(directory: Path, file: Path, partial: Path) -> BackedUp:
     if os.path.lexists(directory / KEYS):
         if not (directory / KEYS).is_file():
             raise BackUpError(f"{directory / KEYS} is no file")
@@ -109,9 +132,10 @@ def _copied(directory: Path, partial: Path) -> BackedUp:
         write_private(partial / KEYS, (directory / KEYS).read_text(encoding="ascii"))
     store = ObjectStore(partial)
     for _ in range(_ROUNDS):
-        _copy_database(directory / _DATABASE, partial / _DATABASE)
+        _copy_database(file, partial / _DATABASE)
         try:
             with Database(of_file(partial / _DATABASE)) as database:
+                _check_belongs(database, directory, file)
                 _copy_contents(directory, store, database, besides=_checked_small_contents(database))
                 _copy_parts(directory, partial, database)
                 sweep(database, partial)  # what an earlier round copied and a reset then took away
@@ -124,6 +148,17 @@ def _copied(directory: Path, partial: Path) -> BackedUp:
         f"{directory}: accounts were reset, or contents are missing, each of {_ROUNDS} times that it was copied; "
         "`conductor-mock check` says what is missing"
     )
+
+
+def _check_belongs(database: Database, directory: Path, file: Path) -> None:
+    """Raise BackUpError where the directory is used with another database: this one is of before, or of elsewhere."""
+    try:
+        check_belongs(database, directory)
+    except NotItsDatabaseError as error:
+        raise BackUpError(
+            f"{file} is not the database that {directory} is used with: give its --database-url; "
+            + OWN_TOOLS.format(directory)
+        ) from error
 
 
 def _copy_database(source: Path, target: Path) -> None:
