@@ -308,7 +308,7 @@ def test_a_postgresql_database_is_copied_and_restored_as_the_command_says(tmp_pa
     tools = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))
     if "CONDUCTOR_MOCK_TEST_POSTGRES" not in os.environ or not tools:
         pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
-    where = make_url(url).query["host"]
+    where = str(make_url(url).query["host"])
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     names = [f"backup_{os.getpid()}", f"restored_{os.getpid()}"]
     urls = [make_url(url).set(database=name).render_as_string(hide_password=False) for name in names]

@@ -64,8 +64,8 @@ class BackedUp:
 
 OWN_TOOLS = (
     "a PostgreSQL database is copied with its own tools: 'pg_dump --format=custom' first, then the data directory {} "
-    "with any that copy files. To restore, 'pg_restore' into an empty database, put the directory back, and serve the two "
-    "with --data-dir and --database-url"
+    "with any that copy files. To restore, 'pg_restore' into an empty database, put the directory back, and serve the "
+    "two with --data-dir and --database-url"
 )
 """What is to be done where we copy nothing. Contents are there before a row refers to them, so the order matters."""
 
