@@ -33,6 +33,7 @@ from conductor_mock.farm import ids
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
+from conductor_mock.faults.shared import SharedKeeper
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
@@ -41,6 +42,7 @@ from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.belonging import NotItsDatabaseError, join
 from conductor_mock.store.checker import Checker, Found, check_directory
 from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
+from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
@@ -50,7 +52,9 @@ from conductor_mock.store.parts import Parts
 from conductor_mock.store.readiness import Readiness
 from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
 from conductor_mock.store.schema import is_half_rebuilt
+from conductor_mock.store.seats import seats_in
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
+from conductor_mock.store.shared_keys import shared_keys
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
 from conductor_mock.store.table_and_files import TableAndFiles
@@ -160,9 +164,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         command_log = Log(database, objects)
         command_log.check()
         contract = load_contract()
-        faults = Faults(contract.operations)
-        if settings.faults is not None:
-            faults.add_file(ids.account_id(keys.client_id), settings.faults)
+        faults = _faults(settings, contract, database, keys)
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
         accounts = Accounts(
             command_log,
@@ -179,7 +181,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         journal = resources.enter_context(
             closing(Journal(directory / "journal.db", most_bytes=settings.max_journal_bytes))
         )
-        roles = Roles()
+        roles = Roles(seats_in(database) if database.run else None)
         driving = None
         if pool is not None:
             storage = Storage(accounts, contents, objects, wall)
@@ -321,6 +323,28 @@ def check(settings: Settings, *, repair: bool) -> Found:
                 raise
             found.add(f"the tables cannot be looked at: {first_line(error)}")
     return found
+
+
+def _keys(settings: Settings, directory: Path, database: Database, *, durable: bool) -> Keys:
+    """The secrets of this server, or of all that share its database. Raises KeysError, OSError, SQLAlchemyError."""
+    given = None if settings.keys is None else load_or_create_file(settings.keys)
+    if database.run:
+        return shared_keys(database, database.run, directory, given)
+    return given or load_or_create(directory, durable=durable)
+
+
+def _faults(settings: Settings, contract: Contract, database: Database, keys: Keys) -> Faults:
+    """The rules of this server, or of all that share its database, which the first of them reads from its file.
+
+    Raises FaultError, SQLAlchemyError.
+    """
+    faults, is_first = Faults(contract.operations), True
+    if database.run:
+        rows = FaultRows(database, database.run)
+        faults, is_first = Faults(contract.operations, SharedKeeper(rows, contract.operations)), rows.is_first
+    if settings.faults is not None and is_first:
+        faults.add_file(ids.account_id(keys.client_id), settings.faults)
+    return faults
 
 
 def _take_snapshots(accounts: Accounts) -> None:

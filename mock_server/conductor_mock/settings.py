@@ -101,6 +101,8 @@ class Settings:
     """Accounts whose state is in memory."""
     sweep_every_s: float = SWEEP_EVERY_S
     """Wall seconds between two looks for what nothing refers to."""
+    shared: bool = False
+    """Whether other servers have the same data, each of them with this setting."""
     loopback: bool = True
     """Whether only this machine reaches it: bound to a loopback address, no proxy. If not, the control API wants
     `admin_token`.

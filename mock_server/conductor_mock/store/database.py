@@ -82,6 +82,8 @@ class Database:
         self._write_lock = threading.Lock()
         self._group: GroupCommit[Work] = GroupCommit(self._commit)
         self._inserts: dict[str, sa.Insert] = {}
+        self.run = ""
+        """Which run of servers that share it this is: from the first that came until the last one went."""
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
         self._writer: sa.Connection | None = None
