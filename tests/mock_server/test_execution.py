@@ -289,7 +289,7 @@ def test_waiting_for_a_task_that_does_not_end_is_a_clear_answer(render: Render) 
     answer = render.caller.post("/_mock/clock", {"until": {"job": jid}, "within": 0.1})
 
     assert answer.status == 409
-    assert "after 0.1 s of real time 1 tasks still run for real" in answer.message
+    assert "after 0.1 s of real time 1 task for real did not end yet" in answer.message
     assert render.caller.post("/_mock/clock", {"until": {"job": jid}, "within": -1}).status == 400
     render.act("kill", jid)
 
