@@ -82,8 +82,8 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
             accounts.give_way()
         elif not accounts.changes.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
             raise conflict(
-                f"after {within_s:g} s of real time {count(running, 'task')} for real did not end yet; ask again, or for "
-                "more with 'within'"
+                f"after {within_s:g} s of real time {count(running, 'task')} for real did not end yet; ask again, or "
+                "for more with 'within'"
             )
 
 
