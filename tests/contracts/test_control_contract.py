@@ -277,7 +277,7 @@ def test_an_unknown_parameter_is_told_with_the_near_name() -> None:
     found = OPERATIONS["control.requests.list"].unknown_parameters(["operaton", "method", "zz"])
     assert list(map(str, found)) == [
         "/operaton is no parameter here; did you mean 'operation'?",
-        "/zz is no parameter here; accepted are account, after, limit, method, operation, path",
+        "/zz is no parameter here; accepted are account, after, before, limit, method, operation, path",
     ]
 
 

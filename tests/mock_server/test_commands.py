@@ -18,6 +18,7 @@ from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.requests import followed
 from conductor_mock.commands.target import Target
 from conductor_mock.context import service_of
+from conductor_mock.farm.ids import account_id
 from conductor_mock.inprocess import InProcess, in_process
 from conductor_mock.serving import ready
 from conductor_mock.settings import Settings
@@ -324,6 +325,50 @@ def test_following_ends_in_order(caller: ApiCaller, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("time.sleep", interrupt)
     lines = run("requests", "--follow", "--json").output.splitlines()
     assert [json.loads(line)["operation"] for line in lines][-2:] == ["jobs.create"] * 2
+
+
+ENTRY: dict[str, Any] = {
+    "time": "2026-01-01T00:00:00.000+00:00",
+    "operation": None,
+    "method": "GET",
+    "path": "/a",
+    "query": {},
+    "headers": {},
+    "body": None,
+    "status": 404,
+    "response": None,
+    "warnings": [],
+    "duration_ms": 1,
+}
+
+
+def test_requests_that_are_not_listed_are_counted(
+    caller: ApiCaller, fake: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = service_of(fake.app).journal
+    monkeypatch.setattr(journal, "_keep", 1050)
+    for _ in range(1200):
+        journal.add(account=account_id(caller.client_id), operation=None, entry=ENTRY)
+    forgotten, newest = said("requests").splitlines()[:2]
+    assert newest == "(the newest 1000; --limit 10000 lists more)"
+    number = answered("requests")["forgotten"]
+    assert forgotten == f"({number} requests before these, of whatever operation, had to make room)"
+    assert len(answered("requests", "--limit", "10000")["requests"]) + number == 1203
+    assert said("requests", "--limit", "10").count("/a") == 10
+
+
+def test_a_busy_moment_is_followed_whole(caller: ApiCaller, fake: InProcess) -> None:
+    target = Target(fake.url, None, None, as_json=False)
+
+    def wait(_: float) -> None:
+        for _ in range(1500):
+            service_of(fake.app).journal.add(
+                account=account_id(caller.client_id), operation=None, entry=ENTRY
+            )
+
+    pages = followed(target, {}, wait)
+    next(pages)
+    assert len(next(pages)) == 1500
 
 
 def test_requests_are_listed_and_forgotten(caller: ApiCaller) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_contracts.contract import load_control
 from conductor_contracts.operation import JSON
+from conductor_mock.context import service_of
 from conductor_mock.store.journal import BODY_BYTES, Journal
 from conductor_mock.version import version
 from conductor_mock.wire.masking import MASK, mask_text
@@ -150,7 +151,10 @@ def test_control_calls_are_not_requests_to_the_service(fake: Fake) -> None:
     fake.anonymous().get("/_mock/health")
     fake.anonymous().get("/_mock/nowhere")
 
-    assert fake.anonymous().get("/_mock/requests", query={"account": "*"}).json() == {"requests": []}
+    assert fake.anonymous().get("/_mock/requests", query={"account": "*"}).json() == {
+        "requests": [],
+        "forgotten": 0,
+    }
 
 
 def test_requests_of_one_account_can_be_forgotten(fake: Fake) -> None:
@@ -190,6 +194,59 @@ def test_the_journal_is_bounded(tmp_path: Path) -> None:
 
     assert 200 <= len(found) < 300
     assert found[-1]["path"] == "/999"
+
+
+ACCOUNTS = st.sampled_from(["5001", "5002", None])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.tuples(st.just("clear"), ACCOUNTS), st.tuples(st.integers(1, 150), ACCOUNTS)),
+        max_size=12,
+    )
+)
+def test_the_journal_knows_how_many_of_each_account_had_to_make_room(
+    story: list[tuple[int | str, str | None]],
+) -> None:
+    journal = Journal(None, keep=100)
+    asked = dict.fromkeys(["5001", "5002", None], 0)
+    for what, account in story:
+        if what == "clear":
+            journal.clear(account)
+            asked = {name: 0 if account in (name, None) else number for name, number in asked.items()}
+            continue
+        for _ in range(int(what)):
+            journal.add(account=account, operation=None, entry={"method": "GET", "path": "/"})
+        asked[account] += int(what)
+    kept = {name: len(journal.find(account=name, nobodys=name is None, limit=10_000)) for name in asked}
+    forgotten = {name: journal.forgotten(name) for name in ("5001", "5002")}
+    total = journal.forgotten()
+    journal.close()
+
+    assert {name: asked[name] - kept[name] for name in forgotten} == forgotten
+    assert sum(asked.values()) - sum(kept.values()) == total
+
+
+def test_the_journal_is_read_a_page_at_a_time_and_says_what_it_has_forgotten(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.newcomer()
+        journal = service_of(fake.app).journal
+        journal._keep = 100
+        for _ in range(230):
+            caller.get("/api/v1/jobs")
+        pages = [requests_of(caller, limit="40")]
+        while pages[-1]:
+            pages.append(requests_of(caller, limit="40", before=str(pages[-1][0]["id"])))
+        ids = [entry["id"] for page in reversed(pages) for entry in page]
+        answer = (
+            fake.anonymous().get("/_mock/requests", query={"account": caller.client_id, "limit": "1"}).json()
+        )
+    assert ids == sorted(set(ids))
+    assert (len(answer["requests"]), answer["forgotten"] + len(ids)) == (1, 231)  # one was for the token
+    with running(data_dir=tmp_path) as fake:
+        again = fake.anonymous().get("/_mock/requests", query={"account": caller.client_id}).json()
+    assert again["forgotten"] == answer["forgotten"] > 0
 
 
 @pytest.mark.parametrize("damage", [b"this is no database" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -375,7 +432,10 @@ def test_a_reset_of_everything_resets_every_account(fake: Fake) -> None:
 
     assert one.post("/_mock/reset", query={"account": "*"}).status == 204
 
-    assert fake.anonymous().get("/_mock/requests", query={"account": "*"}).json() == {"requests": []}
+    assert fake.anonymous().get("/_mock/requests", query={"account": "*"}).json() == {
+        "requests": [],
+        "forgotten": 0,
+    }
     assert one.jobs() == other.jobs() == []
 
 

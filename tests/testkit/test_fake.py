@@ -22,12 +22,23 @@ from conductor.lib.exceptions import NotEndedError, RefusedError, TryAgainError
 from conductor.lib.logs import follow_log
 from conductor.lib.waiting import wait_for_jobs
 from conductor_mock.catalog.files import named as named_catalog
+from conductor_mock.context import service_of
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
-from conductor_mock.testkit import AskedOutcome, ControlError, Fake, Job, NearMiss, mock_conductor
-from conductor_mock.testkit.evidence import journal
+from conductor_mock.testkit import (
+    AskedOutcome,
+    ControlError,
+    Fake,
+    ForgottenRequests,
+    Job,
+    NearMiss,
+    control,
+    mock_conductor,
+)
+from conductor_mock.testkit.evidence import SHOWN, journal
 from conductor_mock.testkit.given import body_condition, settings_of
 from conductor_mock.testkit.listing import folded
+from conductor_mock.testkit.places import InMemory
 from support.farm import job as arguments
 from support.farm import without_explanation
 from support.testkit import JOB, submit
@@ -268,6 +279,85 @@ def test_a_mail_is_seen_that_a_job_caused(fake: Fake) -> None:
     fake.clock.until(jid)
     (mail,) = fake.mails
     assert (mail.jid, mail.status, mail.to) == (jid, "success", ("kim@studio.example",))
+
+
+# What the journal has forgotten
+
+
+def ask(fake: Fake, times: int) -> None:
+    """Ask for the job list so often, each time another part of it."""
+    key = {"client_id": fake.account.client_id, "client_secret": fake.account.private_key}
+    answer = requests.get(f"{fake.url}/api/oauth_jwt", params={"grant_type": "client_credentials", **key})
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    for number in range(times):
+        requests.get(f"{fake.url}/api/v1/jobs", params={"filter": f"jid_gt_{number:05}"}, headers=token)
+
+
+def parts(fake: Fake) -> list[str]:
+    return [request.query["filter"][0][-3:] for request in fake.requests("jobs.list")]
+
+
+def test_all_requests_are_told_however_many_the_server_gives_at_once(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "PAGE", 3)
+    ask(fake, 8)
+    requests.get(f"{fake.url}/nothing")
+    assert parts(fake) == [f"{number:03}" for number in range(8)]
+    assert [stray.path for stray in fake.strays] == ["/nothing"]
+    assert fake.forgotten == 0
+
+
+@pytest.fixture
+def forgetful(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """A fake of which a job and many requests are asked, but for the last few forgotten."""
+    assert isinstance(fake._place, InMemory)
+    monkeypatch.setattr(service_of(fake._place.service.app).journal, "_keep", 100)
+    submit()
+    ask(fake, 350)
+    return fake
+
+
+def test_requests_that_the_journal_has_forgotten_are_warned_of(forgetful: Fake) -> None:
+    with pytest.warns(
+        ForgottenRequests, match=f"has forgotten the first {forgetful.forgotten} requests of this"
+    ):
+        kept = parts(forgetful)
+    assert 100 <= len(kept) < 200
+    assert kept[-1] == "349"
+    with pytest.warns(ForgottenRequests):
+        forgetful.assert_called("jobs.list")
+    forgetful.reset()
+    assert forgetful.forgotten == 0
+    forgetful.assert_not_called("jobs.create")
+
+
+@pytest.mark.filterwarnings("ignore::conductor_mock.testkit.ForgottenRequests")
+@pytest.mark.parametrize(
+    "counted",
+    [
+        lambda fake: fake.assert_called("jobs.list", times=len(fake.requests("jobs.list"))),
+        lambda fake: fake.assert_called("jobs.create"),
+        lambda fake: fake.assert_not_called("jobs.create"),
+        lambda fake: fake.assert_exactly_once(),
+        lambda fake: fake.assert_exactly_once(times=1),
+    ],
+)
+def test_what_the_journal_has_forgotten_is_not_counted_as_none(
+    forgetful: Fake, counted: Callable[[Fake], None]
+) -> None:
+    with pytest.raises(AssertionError, match=r"^nobody can tell: the journal has forgotten the first"):
+        counted(forgetful)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_report_counts_what_it_does_not_show(forgetful: Fake) -> None:
+    submit(tasks_data=[{"command": "render", "frames": str(frame)} for frame in range(25)])
+    text = journal(forgetful)
+    with pytest.warns(ForgottenRequests):
+        kept = len(forgetful.requests())
+    assert f"\n({forgetful.forgotten + max(0, kept - SHOWN)} requests before)\n" in text
+    assert "019 pending and 5 more tasks\n" in f"{text}\n"
 
 
 # What was not used, not right, not uploaded

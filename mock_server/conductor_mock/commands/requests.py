@@ -9,17 +9,22 @@ from typing import Any
 
 import click
 
+from conductor_contracts.problems import count
 from conductor_mock.commands.target import Target, target_options
 
 LOOK_AGAIN_S = 1
 """How long to wait before it is asked again for what has come."""
+LIMIT, MOST = 1000, 10_000
+"""So many entries the server lists when nothing is said, and at once at most."""
 
 
 @click.command()
 @click.option("--operation", help="Only requests of this operation, such as jobs.create.")
 @click.option("--method", help="Only requests of this method.")
 @click.option("--path", help="Only requests whose path begins so.")
-@click.option("--limit", type=click.IntRange(1, 10_000), help="At most so many, the newest.  [default: 1000]")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), help=f"At most so many, the newest.  [default: {LIMIT}]"
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on with those that come, until Ctrl-C.")
 @click.option("--clear", is_flag=True, help="Forget them instead.")
 @target_options
@@ -42,7 +47,8 @@ def requests(target: Target, follow: bool, clear: bool, limit: int | None, **fil
                     target.show_line(entry, _lines([entry]))
         return
     answer = target.ask("GET", "requests", query=query)
-    target.show(answer, _lines(answer["requests"]) if answer["requests"] else ["no requests"])
+    lines = _lines(answer["requests"]) if answer["requests"] else ["no requests"]
+    target.show(answer, [*_left_out(answer, limit), *lines])
 
 
 def followed(
@@ -55,7 +61,16 @@ def followed(
         yield entries
         newest = max((entry["id"] for entry in entries), default=newest)
         wait(LOOK_AGAIN_S)
-        entries = target.ask("GET", "requests", query={**query, "after": str(newest)})["requests"]
+        behind = {**query, "after": str(newest), "limit": str(MOST)}
+        entries = target.ask("GET", "requests", query=behind)["requests"]
+
+
+def _left_out(answer: Mapping[str, Any], limit: int | None) -> Iterator[str]:
+    """What is said of requests that are not listed though nobody asked to leave them out."""
+    if answer["forgotten"]:
+        yield f"({count(answer['forgotten'], 'request')} before these, of whatever operation, had to make room)"
+    if limit is None and len(answer["requests"]) == LIMIT:
+        yield f"(the newest {LIMIT}; --limit {MOST} lists more)"
 
 
 def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:

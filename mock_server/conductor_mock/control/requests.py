@@ -19,17 +19,19 @@ LIMIT = 1000
 
 @requests.get("/requests", endpoint="list")
 def list_() -> dict[str, Any]:
-    """What was asked and answered, oldest first: at most `limit` of the newest, or of those behind `after`."""
+    """What was asked and answered, oldest first: at most `limit` of the newest, or of those between two ids."""
     filters = request.args.to_dict()
+    account = _account()
     entries = service().journal.find(
-        account=_account(),
+        account=account,
         method=filters.get("method"),
         path=filters.get("path"),
         operation=_of_the_service(filters.get("operation")),
+        before=int(filters["before"]) if "before" in filters else None,
         after=int(filters.get("after", 0)),
         limit=int(filters.get("limit", LIMIT)),
     )
-    return {"requests": entries}
+    return {"requests": entries, "forgotten": service().journal.forgotten(account)}
 
 
 @requests.delete("/requests")

@@ -39,7 +39,10 @@ CREATE TABLE IF NOT EXISTS requests (
     entry TEXT NOT NULL, sum INTEGER
 );
 CREATE INDEX IF NOT EXISTS by_account ON requests (account, id);
+CREATE TABLE IF NOT EXISTS forgotten (account TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL);
 """
+_NOBODY = ""
+"""In place of an account, in `forgotten`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,25 @@ class Journal:
         self._forget_up_to(last)
 
     def _forget_up_to(self, last: int) -> None:
-        sizes = "SELECT total(length(entry)) FROM requests WHERE id <= ?"
-        self._bytes -= int(self._connection.execute(sizes, (last,)).fetchone()[0])
+        gone = self._connection.execute(
+            "SELECT ifnull(account, ?), count(*), total(length(entry)) FROM requests WHERE id <= ? GROUP BY account",
+            (_NOBODY, last),
+        ).fetchall()
+        self._connection.executemany(
+            "INSERT INTO forgotten (account, number) VALUES (?, ?)"
+            " ON CONFLICT (account) DO UPDATE SET number = number + excluded.number",
+            [(account, number) for account, number, _ in gone],
+        )
+        self._bytes -= int(sum(size for _, _, size in gone))
         self._connection.execute("DELETE FROM requests WHERE id <= ?", (last,))
+
+    def forgotten(self, account: str | None = None) -> int:
+        """How many exchanges of one account, or of all, had to make room for later ones since it was cleared."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT total(number) FROM forgotten WHERE account = ? OR ? IS NULL", (account, account)
+            ).fetchone()
+        return int(row[0])
 
     def find(
         self,
@@ -168,6 +187,9 @@ class Journal:
         with self._lock:
             self._connection.execute(
                 "DELETE FROM requests WHERE account = ? OR ? IS NULL", (account, account)
+            )
+            self._connection.execute(
+                "DELETE FROM forgotten WHERE account = ? OR ? IS NULL", (account, account)
             )
             self._bytes = self._count()
 

@@ -15,7 +15,7 @@ to what a process keeps. The fixtures for pytest are in `conductor_mock.pytest_p
 from __future__ import annotations
 
 from conductor_mock.testkit.control import ControlError
-from conductor_mock.testkit.fake import Fake
+from conductor_mock.testkit.fake import Fake, ForgottenRequests
 from conductor_mock.testkit.mocking import mock_conductor
 from conductor_mock.testkit.outcomes import AskedOutcome, Outcomes
 from conductor_mock.testkit.steering import AskedFault, Catalog, Clock, Faults, Options
@@ -49,6 +49,7 @@ __all__ = [
     "FaultRule",
     "Faults",
     "File",
+    "ForgottenRequests",
     "Job",
     "Mail",
     "NearMiss",

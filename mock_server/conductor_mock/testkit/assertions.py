@@ -42,6 +42,11 @@ class Assertions(ABC):
 
     @property
     @abstractmethod
+    def forgotten(self) -> int:
+        """How many requests of the account are not told any more."""
+
+    @property
+    @abstractmethod
     def strays(self) -> list[Request]:
         """What matched no operation, and nobody knows whose it was."""
 
@@ -49,6 +54,8 @@ class Assertions(ABC):
         """An operation was asked for: so many times, or at least once. Answered or not, refused or not."""
         __tracebackhide__ = True
         asked = self.requests(operation)
+        if times is not None or not asked:
+            self._assert_nothing_forgotten()
         if (times is None and not asked) or (times is not None and len(asked) != times):
             wanted = "at least once" if times is None else count(times, "time")
             raise AssertionError(
@@ -117,6 +124,7 @@ class Assertions(ABC):
         is how many jobs there should be, for whoever submits the same more than once on purpose.
         """
         __tracebackhide__ = True
+        self._assert_nothing_forgotten()
         made: dict[str, list[str]] = defaultdict(list)
         asked = self.requests("jobs.create")
         for request in asked:
@@ -174,6 +182,12 @@ class Assertions(ABC):
                     found.append(f"{error}\n({option}=True for a test that may)")
         return found
 
+    def _assert_nothing_forgotten(self) -> None:
+        __tracebackhide__ = True
+        forgotten = self.forgotten
+        if forgotten:
+            raise AssertionError(f"nobody can tell: {forgotten_words(forgotten)}")
+
     def _assert_no_warnings_of(self, requests: list[Request]) -> None:
         __tracebackhide__ = True
         found = [f"{request}: {text}" for request in requests for text in request.warnings]
@@ -182,6 +196,14 @@ class Assertions(ABC):
 
     def _asked(self) -> str:
         return f"what was asked:\n{_lines(map(str, self.requests())) or '    nothing'}"
+
+
+def forgotten_words(number: int) -> str:
+    """What is said where the journal has forgotten so many requests."""
+    return (
+        f"the journal has forgotten the first {count(number, 'request')} of this account, to make room for later ones "
+        "of whatever account; fake.reset() begins a new one, and a server of its own is not shared"
+    )
 
 
 def _are(number: int, noun: str) -> str:

@@ -12,10 +12,20 @@ from conductor_mock.testkit.values import Account
 
 PATIENCE_S = 60
 """How long an answer may take."""
+PAGE = 1000
+"""So many entries of the journal are asked for at once."""
 
 
 class ControlError(Exception):
     """The fake refused what was asked of it; the text is its reason."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Entries of the journal, oldest first, and how many of the account it has forgotten, whatever was asked for."""
+
+    entries: list[dict[str, Any]]
+    forgotten: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,16 @@ class Control:
             raise ControlError(
                 f"what answers at {self.url} is no fake: its answer to {method} {path} is no JSON"
             ) from None
+
+    def journal(self, **query: str | None) -> Journal:
+        """All that is kept of what fits a query. Raises ControlError."""
+        entries: list[dict[str, Any]] = []
+        while True:
+            before = {"before": str(entries[0]["id"])} if entries else {}
+            answer = self.ask("GET", "requests", limit=str(PAGE), **query, **before)
+            entries = [*answer["requests"], *entries]
+            if len(answer["requests"]) < PAGE:
+                return Journal(entries, answer.get("forgotten", 0))  # of before there was such a number
 
     def read(self, path: str, /, **query: str | None) -> bytes:
         """The bytes that a call under `/_mock/` answers. Raises ControlError."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 from conductor_contracts.problems import count
-from conductor_mock.testkit.fake import Fake
+from conductor_mock.testkit.fake import Fake, ForgottenRequests
 from conductor_mock.testkit.listing import folded
 from conductor_mock.testkit.values import Request
 
 TITLE = "conductor-mock"
 SHOWN = 200
 """So many requests are shown, the last ones."""
+TASKS = 20
+"""So many tasks of a job are shown."""
 
 JOURNAL, BUNDLE = "journal.txt", "account.bundle"
 LONGEST = 120
@@ -23,17 +26,24 @@ LONGEST = 120
 
 def journal(fake: Fake) -> str:
     """What was asked and answered, and what the jobs came to: a line for each."""
-    requests = fake.requests()
-    left_out = [f"({count(len(requests) - SHOWN, 'request')} before)"] if len(requests) > SHOWN else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ForgottenRequests)  # they are counted below
+        requests = fake.requests()
+    before = max(0, len(requests) - SHOWN) + fake.forgotten
+    left_out = [f"({count(before, 'request')} before)"] if before else []
     head = [
         f"account {fake.account.client_id!r} at {fake.url}, {fake.clock.now:%Y-%m-%dT%H:%M:%SZ}",
         *left_out,
     ]
     lines = [*head, *folded(_entry(request) for request in requests[-SHOWN:])]
-    lines += [f"of nobody's: {request}: {request.reason}" for request in fake.strays[-SHOWN:]]
+    strays = fake.strays
+    if len(strays) > SHOWN:
+        lines.append(f"({count(len(strays) - SHOWN, 'request')} of nobody's before)")
+    lines += [f"of nobody's: {request}: {request.reason}" for request in strays[-SHOWN:]]
     for job in fake.jobs:
-        tasks = ", ".join(f"{task.tid} {task.status}" for task in job.tasks[:20])
-        lines.append(f"job {job.jid} {job.status}, {job.description}: {tasks}")
+        tasks = ", ".join(f"{task.tid} {task.status}" for task in job.tasks[:TASKS])
+        more = f" and {count(len(job.tasks) - TASKS, 'more task')}" if len(job.tasks) > TASKS else ""
+        lines.append(f"job {job.jid} {job.status}, {job.description}: {tasks}{more}")
     lines += [str(rule) for rule in (*fake.faults.all, *fake.outcomes.all)]
     return "\n".join(lines)
 

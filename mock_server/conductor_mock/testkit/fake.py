@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conductor_mock.serving.environment import API_KEY, environment_of, removed
-from conductor_mock.testkit.assertions import Assertions
+from conductor_mock.testkit.assertions import Assertions, forgotten_words
 from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.control import Control
 from conductor_mock.testkit.given import known_operation
@@ -25,8 +26,9 @@ from conductor_mock.wire.md5 import to_base64
 if TYPE_CHECKING:
     from conductor_mock.testkit.client import ApiClient
 
-ALL = "10000"
-"""So many entries the journal gives at once."""
+
+class ForgottenRequests(UserWarning):
+    """The journal has forgotten requests of the account, and so not all are told."""
 
 
 class Fake(Assertions):
@@ -91,11 +93,19 @@ class Fake(Assertions):
     def requests(self, operation: str | None = None) -> list[Request]:
         """What was asked, oldest first; only of one operation by its id, such as "jobs.create".
 
+        Warns (ForgottenRequests) where the server, which keeps 10,000 requests of all accounts, had to forget some.
         Raises ValueError for an operation that the contract does not have.
         """
         query = {} if operation is None else {"operation": known_operation(operation)}
-        entries = self._control.ask("GET", "requests", limit=ALL, **query)["requests"]
-        return [Request.of(entry) for entry in entries]
+        journal = self._control.journal(**query)
+        if journal.forgotten:
+            warnings.warn(forgotten_words(journal.forgotten), ForgottenRequests, stacklevel=2)
+        return [Request.of(entry) for entry in journal.entries]
+
+    @property
+    def forgotten(self) -> int:
+        """How many requests of the account `requests` has no longer, since `reset`."""
+        return int(self._control.ask("GET", "requests", limit="1").get("forgotten", 0))
 
     @property
     def strays(self) -> list[Request]:
@@ -105,12 +115,12 @@ class Fake(Assertions):
         """
         if self._begun is None:
             return []
-        own = {entry["id"] for entry in self._control.ask("GET", "requests", limit=ALL)["requests"]}
-        every = self._control.ask("GET", "requests", limit=ALL, account="*")["requests"]
+        after = str(self._begun)
+        own = {entry["id"] for entry in self._control.journal(after=after).entries}
         return [
             Request.of(entry)
-            for entry in every
-            if entry["operation"] is None and entry["id"] > self._begun and entry["id"] not in own
+            for entry in self._control.journal(after=after, account="*").entries
+            if entry["operation"] is None and entry["id"] not in own
         ]
 
     def save_bundle(self, path: str | os.PathLike[str], *, files: bool = True) -> Path:
