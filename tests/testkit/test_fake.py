@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -25,6 +26,7 @@ from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.context import service_of
 from conductor_mock.inprocess import in_process
 from conductor_mock.settings import Settings
+from conductor_mock.store.durable import NewFile
 from conductor_mock.testkit import (
     AskedOutcome,
     ControlError,
@@ -566,6 +568,30 @@ def test_a_bundle_makes_the_account_again(fake: Fake, tmp_path: Path) -> None:
         assert Job.of(job) == fake.job(jid)
         content = requests.get(f"{other.url}/_mock/files/content", params={**ask, "path": scene.as_posix()})
         assert content.content == b"a scene"
+
+
+def test_a_bundle_takes_the_place_of_another_one_whole_or_not_at_all(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "account.bundle"
+    submit()
+    fake.save_bundle(target)
+    first = target.read_bytes()
+    submit()
+    second = fake.save_bundle(target).read_bytes()
+    assert second != first
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NewFile, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            fake.save_bundle(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["account.bundle"]
+    assert target.read_bytes() == second
+    with pytest.raises(IsADirectoryError):
+        fake.save_bundle(tmp_path)
 
 
 def test_a_fault_has_the_conditions_that_the_server_has(fake: Fake) -> None:

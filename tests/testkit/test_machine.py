@@ -123,11 +123,33 @@ class Refused(Calm):
         return posted(self.fake, JobSpec(**{**vars(spec), "instance_type": ""}), retries=1)
 
 
+class Short(Calm):
+    """Names the job by its number."""
+
+    def submit(self, spec: JobSpec) -> int:  # type: ignore[override]
+        return int(super().submit(spec))
+
+
+class Silent(Calm):
+    """Submits, and forgets to say what it became."""
+
+    def submit(self, spec: JobSpec) -> str:
+        super().submit(spec)
+        return None  # type: ignore[return-value]
+
+
+class Whole(Calm):
+    """Returns the answer instead of what it says."""
+
+    def submit(self, spec: JobSpec) -> str:
+        return {"jobid": super().submit(spec)}  # type: ignore[return-value]
+
+
 class Unsaid(ConductorMachine):
     """Says nothing."""
 
 
-@pytest.mark.parametrize("machine", [Good, Calm])
+@pytest.mark.parametrize("machine", [Good, Calm, Short])
 def test_a_good_submitter_passes(machine: type[ConductorMachine]) -> None:
     run_state_machine_as_test(machine, settings=calm)
 
@@ -139,6 +161,12 @@ def test_a_good_submitter_passes(machine: type[ConductorMachine]) -> None:
         (Forgetful, AssertionError, "among its files"),
         (MixedUp, AssertionError, "two submissions became job 00001|is another one than was submitted"),
         (Refused, requests.HTTPError, "400"),
+        (
+            Silent,
+            TypeError,
+            "submit returned None; it is to return the id of the job that it made, such as '00001'",
+        ),
+        (Whole, TypeError, "submit returned {'jobid': '00001'}; it is to return the id"),
         (Unsaid, NotImplementedError, "override submit"),
     ],
 )

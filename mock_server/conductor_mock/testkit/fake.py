@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conductor_mock.serving.environment import API_KEY, environment_of, removed
+from conductor_mock.store.durable import NewFile
 from conductor_mock.testkit.assertions import Assertions, forgotten_words
 from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.control import Control
@@ -124,10 +125,17 @@ class Fake(Assertions):
         ]
 
     def save_bundle(self, path: str | os.PathLike[str], *, files: bool = True) -> Path:
-        """Write the account to a file that `conductor-mock bundle replay` makes it of again, with uploads or not."""
+        """Write the account to a file that `conductor-mock bundle replay` makes it of again, with uploads or not.
+
+        One that is there is replaced, as a test that runs again wants it; whole, or not at all. Only its owner may read
+        it, since payloads hold what people put into them. Raises ControlError and OSError.
+        """
         target = Path(path)
+        content = self._control.read("bundle", files="1" if files else "0")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self._control.read("bundle", files="1" if files else "0"))
+        with NewFile(target.parent, private=True, durable=False) as sink:
+            sink.write(content)
+            sink.place(target)
         return target
 
     # What it does

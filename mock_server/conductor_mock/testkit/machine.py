@@ -87,8 +87,8 @@ class ConductorMachine(RuleBasedStateMachine):
 
     # What a subclass says
 
-    def submit(self, spec: JobSpec) -> str:
-        """Submit a job by the code under test, and return the id that it got (such as "00001")."""
+    def submit(self, spec: JobSpec) -> str | int:
+        """Submit a job by the code under test, and return the id that it got (such as "00001", "1" or 1)."""
         raise NotImplementedError("override submit: hand the job to your submitter and return the job id")
 
     def open(self) -> AbstractContextManager[Fake]:
@@ -121,6 +121,7 @@ class ConductorMachine(RuleBasedStateMachine):
                 raise
             self.model.doubtful.append(spec)
         else:
+            jid = _job_id(jid)
             _must(jid not in self.model.jobs, f"two submissions became job {jid}")
             self.model.jobs[jid] = spec
 
@@ -188,6 +189,17 @@ class ConductorMachine(RuleBasedStateMachine):
 def _must(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
+
+
+def _job_id(submitted: object) -> str:
+    """The id that `submit` returned, with its zeros. Raises TypeError for what is none."""
+    is_id = isinstance(submitted, (str, int)) and not isinstance(submitted, bool)
+    text = str(submitted) if is_id else ""
+    if not (text.isascii() and text.isdigit()):
+        raise TypeError(
+            f"submit returned {submitted!r:.80}; it is to return the id of the job that it made, such as '00001'"
+        )
+    return text.zfill(5)
 
 
 def _differs(job: Job, spec: JobSpec) -> str | None:
