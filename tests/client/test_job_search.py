@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,7 +50,7 @@ def test_a_new_job_of_an_earlier_time_is_neither_found_nor_absent(created: str) 
 
 
 def test_where_it_is_not_known_what_was_there_before_nothing_is_certain_but_an_earlier_time() -> None:
-    query = replace(QUERY, before=None)
+    query = QUERY._replace(before=None)
     assert search([record()], query) == Sighting((), ("00007",))
     assert search([record(created="2023-11-14T22:13:00Z")], query) == Sighting()
 
@@ -81,7 +80,7 @@ def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -
     "name", ["project", "priority", "instance_type", "location", "metadata", "upload_size"]
 )
 def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
-    query = replace(QUERY, payload={**PAYLOAD, "location": "mars", name: "one"})
+    query = QUERY._replace(payload={**PAYLOAD, "location": "mars", name: "one"})
     assert search([record(**{name: "one"})], query).found == "00007"
     assert search([record(**{name: "other"})], query) == Sighting((), ("00007",))
     assert search([record(**{name: None})], query).found == "00007"
@@ -92,7 +91,7 @@ def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
 )
 def test_a_job_is_found_within_its_time_both_ends_included(created: float, certain: bool) -> None:
     assert bool(search([record(created=created)], QUERY).found) == certain
-    unsure = search([record(created=created)], replace(QUERY, before=None))
+    unsure = search([record(created=created)], QUERY._replace(before=None))
     assert bool(unsure.candidates) == (created >= NOON - 10)
 
 
@@ -102,7 +101,7 @@ def test_the_id_may_stand_in_another_field() -> None:
 
 
 def test_a_job_without_a_time_may_be_it_also_where_it_is_not_known_what_was_there() -> None:
-    query = replace(QUERY, before=None)
+    query = QUERY._replace(before=None)
     assert search([record(created=...)], query) == Sighting((), ("00007",))
 
 
@@ -117,12 +116,12 @@ def test_one_that_fits_beside_one_that_may_is_for_a_person_to_decide() -> None:
 
 
 def test_a_job_of_another_submission_is_not_it() -> None:
-    query = replace(QUERY, ours=frozenset({"00007"}))
+    query = QUERY._replace(ours=frozenset({"00007"}))
     assert search([record()], query) == Sighting()
 
 
 def test_without_a_title_nothing_is_certain() -> None:
-    query = replace(QUERY, payload={**PAYLOAD, "job_title": ""})
+    query = QUERY._replace(payload={**PAYLOAD, "job_title": ""})
     assert search([record(), record(jid="00008", title="x")], query) == Sighting((), ("00007", "00008"))
 
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +95,7 @@ def test_a_file_is_kept_only_if_both_of_its_times_lie_farther_back_than_a_clocks
         [file] = make(folder, "a")
         now = 100 * LATER
         times = {"st_mtime_ns": now - written, "st_ctime_ns": now - changed}
-        file = replace(file, stat=os.stat_result(file.stat, times))
+        file = file._replace(stat=os.stat_result(file.stat, times))
         cache = Md5Cache(folder / "cache", now_ns=lambda: now)
         cache.remember([file])
         assert (cache.known([file]) == {file.path: file}) is (min(written, changed) > GRAIN)
@@ -105,7 +104,7 @@ def test_a_file_is_kept_only_if_both_of_its_times_lie_farther_back_than_a_clocks
 def test_a_file_that_was_not_hashed_keeps_nobody_from_being_remembered(tmp_path: Path) -> None:
     hashed, other = make(tmp_path, "a", "b")
     cache = cache_at(tmp_path / "cache", [hashed, other])
-    cache.remember([replace(other, md5=None), hashed])
+    cache.remember([other._replace(md5=None), hashed])
     assert cache.known([hashed, other]) == {hashed.path: hashed}
 
 
@@ -249,6 +248,6 @@ def test_a_path_that_is_no_text_is_not_remembered_and_no_error(tmp_path: Path, n
     cache = Md5Cache(tmp_path / "cache.db", now_ns=lambda: 2**62)
     (tmp_path / "f").write_bytes(b"abc")
     good = hash_file(str(tmp_path / "f"))
-    odd = replace(good, path=f"{tmp_path}/{name}")
+    odd = good._replace(path=f"{tmp_path}/{name}")
     cache.remember([odd, good])
     assert cache.known([odd, good]) == {good.path: good}

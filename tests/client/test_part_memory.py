@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,9 +29,9 @@ def test_the_parts_that_were_sent_are_known_again(tmp_path: Path) -> None:
     ("origin", "plan", "md5"),
     [
         ("http://other.test", PLAN, MD5),
-        (ORIGIN, replace(PLAN, upload_id="up2"), MD5),
-        (ORIGIN, replace(PLAN, part_size=11), MD5),
-        (ORIGIN, replace(PLAN, urls={**PLAN.urls, 3: "http://store.test/3"}), MD5),
+        (ORIGIN, PLAN._replace(upload_id="up2"), MD5),
+        (ORIGIN, PLAN._replace(part_size=11), MD5),
+        (ORIGIN, PLAN._replace(urls={**PLAN.urls, 3: "http://store.test/3"}), MD5),
         (ORIGIN, PLAN, "1B2M2Y8AsgTpgAmY7PhCfg=="),
     ],
     ids=["service", "upload", "size of parts", "number of parts", "content"],
@@ -57,7 +56,7 @@ def test_an_upload_that_is_over_is_forgotten(tmp_path: Path) -> None:
 def test_the_oldest_parts_go_when_there_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cache_file.KEPT, "parts", 10)
     memory = PartMemory(tmp_path / "cache.db", ORIGIN)
-    plan = replace(PLAN, urls={number: f"http://store.test/{number}" for number in range(1, 26)})
+    plan = PLAN._replace(urls={number: f"http://store.test/{number}" for number in range(1, 26)})
     for number in plan.urls:
         memory.remember(plan, MD5, number, str(number))
     assert sorted(memory.etags(plan, MD5)) == list(range(16, 26))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import logging
 import os
@@ -45,7 +44,7 @@ IMPATIENT = 0.05
 
 
 def impatient(operation: Operation) -> Operation:
-    return dataclasses.replace(operation, read_timeout=IMPATIENT)
+    return operation._replace(read_timeout=IMPATIENT)
 
 
 def send(server: RawServer, operation: Operation = PACKAGES_LIST, body: bytes | None = None) -> Sent:

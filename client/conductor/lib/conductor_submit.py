@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +114,8 @@ class Submit:
         cache = self._cache()
         seen_ns = cache.now_ns() if cache else None
         known = cache.known(files) if cache else {}
+        from concurrent.futures import ThreadPoolExecutor  # a submission has its own threads
+
         with ThreadPoolExecutor(self._config.thread_count) as pool:
             new = dict(
                 pool.map(

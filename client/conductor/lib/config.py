@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from conductor.lib.exceptions import ConfigError, Problem
@@ -80,8 +80,7 @@ class Secret(Kind):
         return None
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting that is no argument of a submission."""
 
     name: str

@@ -27,9 +27,8 @@ may have done what was asked, and ``advice``: what to do next.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class Acted(str, Enum):
@@ -75,8 +74,7 @@ class FixInputError(ConductorError):
     advice = "change what was given, then submit again"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with what was given.
 
     ``argument`` is its name with the place inside it (``tasks_data[0].command``), ``given`` a short

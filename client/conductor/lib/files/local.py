@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import stat as stat_modes
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from conductor.lib.exceptions import FileChangedError, InvalidPathError
 
@@ -15,8 +14,7 @@ _STAT_NUMBERS = ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", 
 _STAT_TIMES = ("st_atime", "st_mtime", "st_ctime")
 
 
-@dataclass(frozen=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """A file's path, its stat at one moment, and its md5 (base64) once it is known."""
 
     path: str

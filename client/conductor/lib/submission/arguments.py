@@ -10,8 +10,7 @@ import getpass
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from conductor.lib.exceptions import BadArgumentError, Problem
 from conductor.lib.values.compound import ListOf, MapOf, Metadata, Record
@@ -35,8 +34,7 @@ ALWAYS, IF_GIVEN, NEVER = "always", "if given", "never"
 MACHINE_FLAVORS = ("standard", "highmem", "highcpu", "ultramem")
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of ``Submit``.
 
     ``wire`` is its key in the body of ``POST /jobs/`` (empty for none) and ``sent`` says when it is there.
@@ -59,8 +57,7 @@ class Argument:
         return (self.name, *self.aliases)
 
 
-@dataclass(frozen=True)
-class Sourced:
+class Sourced(NamedTuple):
     """A value and where it came from, in words (``CONDUCTOR_PRIORITY``, a file's path, ...)."""
 
     value: Any

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 # Fields in which the submitter may stand; which of them holds the payload's owner is not known for certain.
 _OWNERS = ("owner", "user", "submittedBy")
@@ -21,8 +20,7 @@ _TRAITS = ("project", "output_path", "location", "instance_type", "priority", "m
 _FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
 
 
-@dataclass(frozen=True)
-class JobQuery:
+class JobQuery(NamedTuple):
     """What is looked for. Times are epoch seconds by the service's clock, with some room on both sides.
 
     ``before`` are ids of the jobs that were listed when the submission began, None where that is not known; ``ours``
@@ -41,8 +39,7 @@ class JobQuery:
         return str(self.payload.get("job_title") or "")
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(NamedTuple):
     """Ids of jobs that are as the one looked for in everything, and of those that may be it."""
 
     certain: tuple[str, ...] = ()

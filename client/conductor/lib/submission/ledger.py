@@ -12,8 +12,8 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from conductor.lib.files.digests import hashed_name
@@ -26,8 +26,7 @@ logger = logging.getLogger(__name__)
 KEPT = 600.0
 
 
-@dataclass(frozen=True)
-class Others:
+class Others(NamedTuple):
     """What may have come of other submissions since one began.
 
     ``made`` are ids of jobs that have their submission; ``unsettled`` says that there may be others.

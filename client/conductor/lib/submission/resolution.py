@@ -6,7 +6,6 @@ The rules are those of wire reference 3.4. Everything that is wrong is reported 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from conductor.lib.exceptions import BadArgumentError, Problem
@@ -15,12 +14,11 @@ from conductor.lib.submission.arguments import ARGUMENTS, BY_NAME, CHOICES, Argu
 from conductor.lib.values.kinds import Spot, Whole, shown
 
 
-@dataclass(frozen=True)
 class Arguments:
     """A submission's arguments, checked: values by documented name, and the names that were given."""
 
-    values: Mapping[str, Any]
-    given: frozenset[str]
+    def __init__(self, values: Mapping[str, Any], given: frozenset[str]) -> None:
+        self.values, self.given = values, given
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]

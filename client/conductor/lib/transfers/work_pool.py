@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -22,12 +21,11 @@ Work = Callable[[], Then]
 GRACE_SECONDS = 0.8
 
 
-@dataclass(frozen=True)
 class _Outcome(Generic[T]):
     """What a piece of work returned, or raised; neither for a call of ``wake``."""
 
-    results: tuple[T, ...] = ()
-    error: BaseException | None = None
+    def __init__(self, results: tuple[T, ...] = (), error: BaseException | None = None) -> None:
+        self.results, self.error = results, error
 
 
 class WorkPool(Generic[T]):

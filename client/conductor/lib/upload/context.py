@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor.lib.cancellation import Cancellation
@@ -17,19 +16,22 @@ if TYPE_CHECKING:
     from conductor.lib.upload.part_memory import PartMemory  # SQLite is only loaded where it is used
 
 
-@dataclass
 class UploadContext:
     """What the files of one upload share. Only the coordinating thread may change it; ``ask`` is a piece of work."""
 
-    calls: Calls
-    project: str | None
-    stop: Cancellation
-    meter: Meter
-    part_memory: PartMemory | None
-    to_send: deque[Work] = field(default_factory=deque)
-    sent: set[str] = field(default_factory=set)
-    bytes_sent: int = 0
-    bytes_resumed: int = 0
+    def __init__(
+        self,
+        calls: Calls,
+        project: str | None,
+        stop: Cancellation,
+        meter: Meter,
+        part_memory: PartMemory | None,
+    ) -> None:
+        self.calls, self.project, self.stop = calls, project, stop
+        self.meter, self.part_memory = meter, part_memory
+        self.to_send: deque[Work] = deque()
+        self.sent: set[str] = set()
+        self.bytes_sent = self.bytes_resumed = 0
 
     def ask(self, files: list[LocalFile]) -> UploadPlan:
         """Ask the service where these files go."""

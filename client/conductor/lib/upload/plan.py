@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from conductor.lib.wire.call import Sent
 from conductor.lib.wire.records import signed_url
@@ -15,12 +14,14 @@ def is_s3_style(url: str) -> bool:
     return "amazonaws" in url or "coreweave" in url
 
 
-@dataclass(frozen=True)
-class SinglePart:
+class SinglePart(NamedTuple):
     """A file that goes up in one piece."""
 
     path: str
-    url: str = field(repr=False)
+    url: str
+
+    def __repr__(self) -> str:
+        return f"SinglePart({self.path!r})"  # the URL is a permission
 
     @property
     def checked(self) -> bool:
@@ -28,22 +29,23 @@ class SinglePart:
         return not is_s3_style(self.url)
 
 
-@dataclass(frozen=True)
-class MultiPart:
+class MultiPart(NamedTuple):
     """A file that goes up in parts of ``part_size`` bytes, the last one shorter. ``urls`` are by part number."""
 
     path: str
     upload_id: str
     part_size: int
-    urls: Mapping[int, str] = field(repr=False)
+    urls: Mapping[int, str]
+
+    def __repr__(self) -> str:
+        return f"MultiPart({self.path!r}, {len(self.urls)} parts of {self.part_size})"
 
     def is_same_upload(self, other: MultiPart) -> bool:
         """Say whether parts that were stored for one count for the other: new URLs alone make no new upload."""
         return (self.upload_id, self.part_size) == (other.upload_id, other.part_size)
 
 
-@dataclass(frozen=True)
-class UploadPlan:
+class UploadPlan(NamedTuple):
     """The files that the service does not have yet."""
 
     single: tuple[SinglePart, ...] = ()

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from conductor.lib.values.kinds import Kind, Spot, Text, shown
 
 
-@dataclass(frozen=True)
 class ListOf(Kind):
     """A list of one kind. ``separator`` splits a text from the environment that is no JSON."""
 
-    item: Kind
-    at_least: int = 0
-    separator: str = ","
+    def __init__(self, item: Kind, at_least: int = 0, separator: str = ",") -> None:
+        self.item, self.at_least, self.separator = item, at_least, separator
 
     @property
     def accepts(self) -> str:
@@ -38,12 +35,11 @@ class ListOf(Kind):
         return [part.strip() for part in text.split(self.separator) if part.strip()]
 
 
-@dataclass(frozen=True)
 class MapOf(Kind):
     """An object with any names and values of one kind."""
 
-    key: Kind
-    value: Kind
+    def __init__(self, key: Kind, value: Kind) -> None:
+        self.key, self.value = key, value
 
     @property
     def accepts(self) -> str:
@@ -66,12 +62,11 @@ class MapOf(Kind):
         return _json(text)
 
 
-@dataclass(frozen=True)
 class Record(Kind):
     """An object with known fields."""
 
-    fields: Mapping[str, Kind]
-    required: tuple[str, ...] = ()
+    def __init__(self, fields: Mapping[str, Kind], required: tuple[str, ...] = ()) -> None:
+        self.fields, self.required = fields, required
 
     @property
     def accepts(self) -> str:
@@ -98,11 +93,11 @@ class Record(Kind):
         return _json(text)
 
 
-@dataclass(frozen=True)
 class Metadata(Kind):
     """Names and values as text; truth values and numbers are cast (wire reference 3.6)."""
 
-    warn: Callable[[str], None] = field(compare=False)
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
 
     @property
     def accepts(self) -> str:

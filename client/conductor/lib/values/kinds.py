@@ -10,8 +10,7 @@ import os
 import re
 import reprlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from conductor.lib.exceptions import Problem
 from conductor.lib.files.digests import is_md5
@@ -33,8 +32,7 @@ def shown(value: object) -> str:
     return renderer.repr(value)
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """A place in what was given: the argument with the way into it, and where its problems are collected."""
 
     argument: str
@@ -75,13 +73,13 @@ class Kind:
         return text
 
 
-@dataclass(frozen=True)
 class Text(Kind):
     """Text, which JSON and the service's paths can hold: no NUL, no lone surrogate."""
 
-    what: str = "text"
-    blank: bool = True
-    fits: Callable[[str], bool] | None = None
+    def __init__(
+        self, what: str = "text", blank: bool = True, fits: Callable[[str], bool] | None = None
+    ) -> None:
+        self.what, self.blank, self.fits = what, blank, fits
 
     @property
     def accepts(self) -> str:
@@ -101,11 +99,11 @@ class Text(Kind):
         return self.fits is None or self.fits(text)
 
 
-@dataclass(frozen=True)
 class VariableValue(Text):
     """The value of an environment variable: text, or a whole number, which is sent as one (wire reference 12.1)."""
 
-    what: str = "text or a whole number"
+    def __init__(self, what: str = "text or a whole number", blank: bool = True) -> None:
+        super().__init__(what, blank)
 
     def check(self, value: Any, spot: Spot) -> Any:
         """Return the value as it is."""
@@ -148,7 +146,6 @@ def md5() -> Text:
     return Text("base64 of the 16 bytes of an md5, such as '1B2M2Y8AsgTpgAmY7PhCfg=='", False, is_md5)
 
 
-@dataclass(frozen=True)
 class Flag(Kind):
     """True or False."""
 
@@ -176,12 +173,11 @@ class Flag(Kind):
         return text
 
 
-@dataclass(frozen=True)
 class Whole(Kind):
     """A whole number in a range, given as a number or as digits (the vendor's command line sends digits)."""
 
-    least: int = 0
-    most: int | None = None
+    def __init__(self, least: int = 0, most: int | None = None) -> None:
+        self.least, self.most = least, most
 
     @property
     def accepts(self) -> str:
@@ -203,7 +199,6 @@ class Whole(Kind):
         return number
 
 
-@dataclass(frozen=True)
 class Frames(Kind):
     """A frame list (see ``frames``), or one frame as a number."""
 
@@ -226,7 +221,6 @@ class Frames(Kind):
         return None
 
 
-@dataclass(frozen=True)
 class PathText(Kind):
     """A path on this machine: text or an ``os.PathLike`` of text, ``~`` for a home. What is there is seen later."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from conductor.lib.exceptions import ConductorError
 from conductor.lib.wire.operations import Operation
@@ -40,8 +40,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One request to be made, as often as it takes. Made by ``calls`` alone.
 
     ``body`` is bytes, or a function that opens a new stream of ``length`` bytes for every attempt. ``into``
@@ -51,20 +50,22 @@ class Call:
     """
 
     operation: Operation
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | OpenBody | None = field(default=None, repr=False)
+    url: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes | OpenBody | None = None
     length: int = 0
-    into: Sink | None = field(default=None, repr=False)
+    into: Sink | None = None
     tokens: Tokens | None = None
     about: str = ""
     advice: str = ""
     key: str = ""
     once: bool = False
 
+    def __repr__(self) -> str:
+        return f"Call({self.operation.id}, about={self.about!r})"  # the URL may be a permission
 
-@dataclass(frozen=True)
-class Sent:
+
+class Sent(NamedTuple):
     """An answer together with the call that it answers, so that a reader can complain about it."""
 
     answer: Answer

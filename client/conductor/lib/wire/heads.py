@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _END = b"\r\n\r\n"
 _STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2}) ([ -~]*)")
@@ -15,8 +15,7 @@ _MAX_DIGITS = 18
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-@dataclass(frozen=True)
-class PlainHead:
+class PlainHead(NamedTuple):
     """The head of an answer whose body has ``length`` bytes, on a connection that stays. ``size``: of the head."""
 
     status: int

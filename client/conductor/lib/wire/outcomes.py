@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 import urllib3
@@ -17,15 +16,17 @@ from conductor.lib.wire.redaction import scrub, scrub_urls
 _SHOWN = 600
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A response, wholly read unless ``flaw`` says why not. Header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
-    content: bytes = field(repr=False)
+    content: bytes
     attempts: int = 1
     flaw: str = ""
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.content)} bytes)"
 
     def json(self) -> Any:
         """Return the body as JSON. Raises ValueError if it is not, or has a number out of range."""
@@ -74,8 +75,7 @@ class FailureKind(Enum):
     INVALID = "request could not be made"
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A request without an answer. ``text`` is safe to show."""
 
     kind: FailureKind

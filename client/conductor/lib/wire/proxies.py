@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
-@dataclass(frozen=True)
-class Proxies:
+class Proxies(NamedTuple):
     """Proxies by scheme, and the hosts that do without.
 
     Loopback never goes through a proxy, whatever the environment says: a fake on this machine cannot be
     reached from anywhere else.
     """
 
-    by_scheme: Mapping[str, str] = field(default_factory=dict)
+    by_scheme: Mapping[str, str] = MappingProxyType({})
     without: tuple[str, ...] = ()
 
     @classmethod

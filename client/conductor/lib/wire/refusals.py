@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from conductor.lib.exceptions import (
     Acted,
@@ -24,8 +24,7 @@ from conductor.lib.wire.retry import Doubt, not_acted_on
 _CREDENTIALS = "the key is read from CONDUCTOR_API_KEY, or from the file that CONDUCTOR_API_KEY_PATH names"
 
 
-@dataclass(frozen=True)
-class Attempted:
+class Attempted(NamedTuple):
     """The call that failed: what it was, about what, to which host, how often it was sent.
 
     ``advice`` says what to look at where repeating may do harm. ``doubt`` is what all attempts

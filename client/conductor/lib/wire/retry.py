@@ -22,10 +22,10 @@ then the second request makes no second job. ``submission`` says what is done wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from conductor.lib.wire.backoff import growing
 from conductor.lib.wire.operations import Operation
@@ -34,8 +34,7 @@ from conductor.lib.wire.outcomes import Answer, Failure, FailureKind
 HOPELESS = frozenset({501, 505, 507})
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how long. Times are in seconds.
 
     The wait before retry n (from 0) is drawn evenly from 0 to ``base * 2**n``, at most ``cap``, so that many
@@ -62,8 +61,7 @@ class Do(Enum):
     FAIL = "raise"
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What to do, and how many seconds to wait first. ``counts`` is False for a repeat that uses up no attempt."""
 
     do: Do
@@ -71,8 +69,7 @@ class Step:
     counts: bool = True
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """What was done so far: ``tries`` used up, and whether a renewal or an immediate repeat is still open."""
 
     tries: int

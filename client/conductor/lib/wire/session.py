@@ -97,9 +97,8 @@ class Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """Return the answer, with its headers as urllib3 holds them, no cookies, and no guess at an encoding."""
         headers: Any = getattr(resp, "headers", {})
-        if not hasattr(
-            headers, "getlist"
-        ):  # those of urllib3 are as good for whoever reads, and there already
+        # Those of urllib3 are as good for whoever reads, and there already.
+        if not hasattr(headers, "getlist"):
             headers = CaseInsensitiveDict(headers)
         response = requests.Response()
         response.status_code = getattr(resp, "status", 0)

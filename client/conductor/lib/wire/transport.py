@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -129,7 +128,7 @@ class Transport:
         it, nor in its context.
         """
         attempts = tries = 0
-        policy = replace(self._retry, attempts=1) if call.once else self._retry
+        policy = self._retry._replace(attempts=1) if call.once else self._retry
         renewed = False
         doubt = Doubt.NONE
         token = call.tokens.token() if call.tokens else ""
@@ -179,7 +178,7 @@ class Transport:
     def _repeatable(self, call: Call) -> Operation:
         """Return the operation, as a repeatable one where its key makes it so."""
         if call.key and self.honours_keys(call.url):
-            return replace(call.operation, repeatable=True)
+            return call.operation._replace(repeatable=True)
         return call.operation
 
     def _attempt(self, call: Call, token: str, origin: str) -> tuple[Answer | Failure, bool]:
