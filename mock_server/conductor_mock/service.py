@@ -47,14 +47,20 @@ from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
+from conductor_mock.store.membership import Membership
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.ownership import NotToBeSharedError
 from conductor_mock.store.parts import Parts
+from conductor_mock.store.read_write_lock import Shared
 from conductor_mock.store.readiness import Readiness
 from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
 from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.seats import seats_in
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.shared_keys import shared_keys
+from conductor_mock.store.shared_wall import FILE as WALL_FILE
+from conductor_mock.store.shared_wall import SharedWall
+from conductor_mock.store.sharing import OptionsTaken
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
 from conductor_mock.store.table_and_files import TableAndFiles
@@ -146,20 +152,24 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     with ExitStack() as resources:
-        directory = _open_directory(settings, resources)
+        member = _join_directory(settings, resources) if settings.shared else None
+        is_first = member is None or member.is_first
+        directory = _open_directory(settings, resources) if member is None else _directory(settings)
         url = settings.database_url or of_file(directory / "conductor.db")
         durable = not settings.ephemeral
-        database = resources.enter_context(Database(url, durable=durable))
+        if member is not None:
+            wall = resources.enter_context(
+                closing(SharedWall(directory / WALL_FILE, wall, begins=member.is_first))
+            )
+        database = resources.enter_context(Database(url, durable=durable, shared=settings.shared))
+        locks = database.locks
         pool = execution.prepare(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
         catalog = _catalog(settings.catalog, strict=settings.strict)
-        keys = (
-            load_or_create_file(settings.keys)
-            if settings.keys
-            else load_or_create(directory, durable=durable)
-        )
-        objects = TableAndFiles(directory, database, durable=durable)
+        keys = _keys(settings, directory, database, durable=durable)
+        shared = None if locks is None else Shared(locks, is_first)
+        objects = TableAndFiles(directory, database, durable=durable, shared=shared)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()
@@ -175,6 +185,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             most_open=settings.max_open_accounts,
             wall=wall,
             give_way=give_way,
+            locks=locks,
+            options_taken=None if locks is None else OptionsTaken(database, options.digest()),
         )
         mail_statuses = MailStatuses(database)
         mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
@@ -188,9 +200,11 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             may_start = partial(roles.holds, EXECUTE)
             driving = execution.driving(settings, directory, pool, keys, storage, may_start=may_start)
         if durable:
-            join(database, directory)
-            _sweep_after_a_crash(database, directory)
-            resources.callback(_say_clean, directory)
+            if is_first:
+                join(database, directory)
+                _sweep_after_a_crash(database, directory)
+            if member is None:
+                resources.callback(_say_clean, directory)
             resources.callback(_take_snapshots, accounts)
         parts = Parts(database, directory, durable=durable)
         sweeping = None
@@ -204,6 +218,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         resources.callback(roles.close)
         readiness = Readiness()
         readiness.needs("the database", database.ask)
+        if member is not None:
+            _share(member, directory)
         return Service(
             settings=settings,
             contract=contract,
@@ -239,19 +255,54 @@ def _check(settings: Settings) -> None:
         raise SettingsError(str(parameters(problems)[0]))
 
 
+def _directory(settings: Settings) -> Path:
+    """Where data lies that is kept, or that others throw away. Absolute: SQLite takes a name that begins with `file:`
+    for a URL.
+    """
+    return (settings.data_dir or default_data_dir()).absolute()
+
+
+def _join_directory(settings: Settings, resources: ExitStack) -> Membership:
+    """Be one of the servers that share the data directory. Raises DatabaseError."""
+    directory = _directory(settings)
+    member = Membership(directory)
+    resources.callback(member.release)
+    resources.push(partial(_leave, member, directory))
+    _check_folders(directory)
+    return member
+
+
+def _leave(member: Membership, directory: Path, kind: type[BaseException] | None, *_: object) -> None:
+    with suppress(OSError):  # the next start looks through the directory then
+        if member.leave(is_clean=kind is None):
+            (directory / CLEAN).touch(0o600)
+
+
+def _share(member: Membership, directory: Path) -> None:
+    try:
+        member.share()
+    except NotToBeSharedError:
+        raise DatabaseError(
+            f"the data directory {directory} is in use by another conductor-mock server"
+        ) from None
+
+
 def _open_directory(settings: Settings, resources: ExitStack) -> Path:
     """The directory of a server's data, which is ours alone from now on; a throw-away one goes in the end."""
     if settings.ephemeral:
         directory = Path(tempfile.mkdtemp(prefix="conductor-mock-"))
         resources.callback(shutil.rmtree, directory, ignore_errors=True)
     else:
-        # Absolute: SQLite takes a name that begins with `file:` for a URL.
-        directory = (settings.data_dir or default_data_dir()).absolute()
+        directory = _directory(settings)
     resources.callback(lock_file(directory / "lock", f"the data directory {directory}").release)
+    _check_folders(directory)
+    return directory
+
+
+def _check_folders(directory: Path) -> None:
     for name in FOLDERS:
         if os.path.lexists(directory / name) and not (directory / name).is_dir():
             raise DatabaseError(f"cannot use the data directory {directory}: {name} in it is no folder")
-    return directory
 
 
 def _sweep_after_a_crash(database: Database, directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from hypothesis.stateful import (
 )
 
 from support.farm_model import ACTIONS, ON_TASKS, Job, Model, Task
-from support.server import ApiCaller, ManualWall, job_file, job_payload, running
+from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, running
+from support.workers import any_of, workers
 
 SCENE = b"the scene"
 LOCATIONS = st.sampled_from(["", "london"])
@@ -220,7 +222,8 @@ class Farm(RuleBasedStateMachine):
     def restart(self, crash: bool) -> None:
         """Stop the server, or let it end without a last snapshot, and start it again."""
         if crash:
-            self.fake.crash()
+            for fake in self.fakes:
+                fake.crash()
         self.server.close()
         self._start()
 
@@ -258,9 +261,15 @@ class Farm(RuleBasedStateMachine):
 
     def _start(self) -> None:
         self.server = contextlib.ExitStack()
-        self.fake = self.server.enter_context(running(self.wall, data_dir=self.folder))
-        self.caller: ApiCaller = self.fake.caller()
+        self.fakes = self._servers()
+        self.caller = self._caller()
         self._upload_the_scene()
+
+    def _servers(self) -> list[Fake]:
+        return [self.server.enter_context(running(self.wall, data_dir=self.folder))]
+
+    def _caller(self) -> ApiCaller:
+        return self.fakes[0].caller()
 
     def _upload_the_scene(self) -> None:
         self.caller.upload("/f", SCENE)
@@ -298,6 +307,31 @@ class Farm(RuleBasedStateMachine):
         return f"d{self._jid(job)}-{index:03d}-{task.attempts}"
 
 
+class FarmOfTwo(Farm):
+    """The same account on two servers that share their data: each call goes to one of them, whichever comes."""
+
+    def __init__(self) -> None:
+        self.chance = random.Random(1)
+        super().__init__()
+
+    @initialize(seed=st.integers(0, 1 << 16))
+    def take_turns(self, seed: int) -> None:
+        self.chance.seed(seed)
+
+    @rule(number=st.integers(0, 1))
+    def one_forgets(self, number: int) -> None:
+        """One server is killed and comes again: what it had in memory is gone, and the other one goes on."""
+        self.fakes[number].crash()
+
+    def _servers(self) -> list[Fake]:
+        return self.server.enter_context(workers(self.folder, self.wall))
+
+    def _caller(self) -> ApiCaller:
+        caller = any_of(self.fakes)
+        caller.chance = self.chance
+        return caller
+
+
 def machine_of(share: int, steps: int) -> settings:
     """Settings of a machine that takes a share of the examples of the profile: an example is a whole story."""
     default = settings.default
@@ -308,6 +342,16 @@ def machine_of(share: int, steps: int) -> settings:
 @pytest.mark.slow
 def test_the_server_and_the_model_show_the_same() -> None:
     run_state_machine_as_test(Farm, settings=machine_of(4, 25))
+
+
+@pytest.mark.slow
+def test_two_servers_on_the_same_data_and_the_model_show_the_same() -> None:
+    run_state_machine_as_test(FarmOfTwo, settings=machine_of(4, 25))
+
+
+@pytest.mark.prove
+def test_two_servers_on_the_same_data_and_the_model_show_the_same_in_many_stories() -> None:
+    run_state_machine_as_test(FarmOfTwo, settings=settings(max_examples=150, stateful_step_count=40))
 
 
 @pytest.mark.prove

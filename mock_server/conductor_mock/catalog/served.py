@@ -35,10 +35,14 @@ class HasCatalog(Protocol):
     """An open account, as far as it concerns catalogues.
 
     `catalog_seq` is the command that gave it a catalogue of its own, if one did; `catalog_document` reads that.
+    `opened_us` tells the account from what it was before it was reset.
     """
 
     @property
     def account_id(self) -> str: ...
+
+    @property
+    def opened_us(self) -> int: ...
 
     @property
     def catalog_seq(self) -> int | None: ...
@@ -51,22 +55,23 @@ class Catalogs:
 
     def __init__(self, default: Catalog) -> None:
         self.default = _shipped() if default is shipped() else ServedCatalog.of(default)
-        self._own: dict[str, tuple[int, ServedCatalog]] = {}
+        self._own: dict[str, tuple[tuple[int, int], ServedCatalog]] = {}
 
     def of(self, account: HasCatalog) -> ServedCatalog:
         """What an account is offered."""
         seq = account.catalog_seq
         if seq is None:
             return self.default
+        key = (account.opened_us, seq)
         own = self._own.get(account.account_id)
-        if own is None or own[0] != seq:
+        if own is None or own[0] != key:
             document = account.catalog_document()
             for other in list(self._own)[
                 : len(self._own) - MOST_OWN + 1
             ]:  # they are made again when asked for
                 self._own.pop(other, None)
             own = self._own[account.account_id] = (
-                seq,
+                key,
                 ServedCatalog.of(Catalog.from_document(document or {})),
             )
         return own[1]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import sqlalchemy as sa
 
 from conductor_mock.farm.commands import CatalogReplaced, Command, JobCreated
 from conductor_mock.farm.fold import follow
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State
 from conductor_mock.store.database import NewRows
+from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.log import Log
 
 
@@ -34,7 +38,8 @@ class Account:
         record = Record(self.state.seq + 1, self.state.now_us, command)
         self.in_doubt = True
         follow(self.state, record)
-        self._log.append(self.state.account_id, record, *rows)
+        with self._unless_moved():
+            self._log.append(self.state.account_id, record, *rows)
         self.in_doubt = False
 
     def append_all(self, commands: Sequence[Command]) -> None:
@@ -46,8 +51,21 @@ class Account:
         for command in commands:
             records.append(Record(self.state.seq + 1, self.state.now_us, command))
             follow(self.state, records[-1])
-        self._log.append_all(self.state.account_id, records)
+        with self._unless_moved():
+            self._log.append_all(self.state.account_id, records)
         self.in_doubt = False
+
+    @contextmanager
+    def _unless_moved(self) -> Iterator[None]:
+        """Raises MovedLogError where somebody else has appended, which only a lock that was lost allows."""
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            raise MovedLogError(self.account_id) from error
+
+    @property
+    def opened_us(self) -> int:
+        return self.state.opened_us
 
     @property
     def catalog_seq(self) -> int | None:

@@ -64,7 +64,9 @@ class AccountContents:
     def __init__(self, database: Database, objects: ObjectStore, quotas: Quotas = NO_OTHER) -> None:
         self._database = database
         self._objects = objects
-        self.stored_bytes = StoredBytes(database, objects.root / "parts", quotas)
+        self.stored_bytes = StoredBytes(
+            database, objects.root / "parts", quotas, is_shared=database.locks is not None
+        )
 
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds: it has its row, and lies in the store.

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import sqlalchemy as sa
 
@@ -26,9 +26,11 @@ from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
 from conductor_mock.store.database import first_line
 from conductor_mock.store.keys import Keys, is_same, key_sha256
+from conductor_mock.store.locks import Level, Locks
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.quotas import check_count
 from conductor_mock.store.server_options import ServerOptions
+from conductor_mock.store.sharing import AccountLocks, OptionsTaken
 from conductor_mock.store.slots import Slot, Slots, Time
 from conductor_mock.store.snapshots import Snapshots
 from conductor_mock.store.turns import GiveWay, give_way
@@ -68,8 +70,13 @@ class Accounts:
         most_open: int = MOST_OPEN,
         wall: WallClock = wall_us,
         give_way: GiveWay = give_way,
+        locks: Locks | None = None,
+        options_taken: OptionsTaken | None = None,
     ) -> None:
-        """`keys` are the server's own. `give_way` is called between two slices of long work, while no lock is held."""
+        """`keys` are the server's own. `give_way` is called between two slices of long work, while no lock is held.
+        `locks` keep out the other servers on the same data, `options_taken` says what was done for all of them; None
+        where there are none.
+        """
         self._log = log
         self._contents = contents
         self._server_options = server_options
@@ -78,21 +85,31 @@ class Accounts:
         self._most_open = most_open
         self._wall = wall
         self.give_way = give_way
-        self.changes = Changes()
-        self._slots = Slots()
-        self._snapshots = Snapshots(log, contents)
+        self._locks = locks
+        self._options_taken = options_taken
+        self.changes = Changes(None if locks is None else log.end)
+        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end))
+        self._snapshots = Snapshots(log, contents, is_shared=locks is not None)
         self._guard = threading.Lock()
         self._known = set(log.accounts())
         self._names: dict[str, str] = {}
 
     def knows(self, account_id: str) -> bool:
-        """Whether the account was opened on this server."""
+        """Whether the account was opened on this server, or on another one with the same data."""
         with self._guard:
-            return account_id in self._known
+            if account_id in self._known or self._locks is None:
+                return account_id in self._known
+        if not self._log.has(account_id):
+            return False
+        with self._guard:  # an account that was there stays
+            self._known.add(account_id)
+        return True
 
     def ids(self) -> list[str]:
         """The ids of all accounts, in order."""
+        new = () if self._locks is None else self._log.accounts()
         with self._guard:
+            self._known.update(new)
             return sorted(self._known)
 
     def in_memory(self) -> list[str]:
@@ -131,7 +148,7 @@ class Accounts:
     def now_us(self, account_id: str) -> int:
         """The account's simulated time, without its lock unless it was not used before. Raises UnknownAccountError."""
         known = self._slots.time(account_id)
-        if known is not None:
+        if known is not None and (self._locks is None or self._slots.is_current(account_id)):
             return known.at(self._wall())
         with self.open(account_id) as account:
             return account.state.now_us
@@ -155,9 +172,10 @@ class Accounts:
             if not self.knows(account_id):
                 if is_own and not fits_own:
                     raise WrongKeyError(client_id)
-                if not is_own:
-                    self._room_for_one_more()
-                self._create(slot, client_id, account_id, key)
+                with nullcontext() if self._locks is None else self._locks.hold(Level.CONTENTS, "accounts"):
+                    if not is_own:
+                        self._room_for_one_more()
+                    self._create(slot, client_id, account_id, key)
         with self._present(account_id) as (_, state):
             if not fits_own and not is_same(state.key_sha256, key):
                 raise WrongKeyError(client_id)
@@ -177,7 +195,7 @@ class Accounts:
         """The account as new: no jobs, no files, its log begun again. Raises UnknownAccountError."""
         with self._present(account_id) as (slot, state):
             first = self._server_options.opening(state.client_id, state.key_sha256, self._wall())
-            slot.state = None  # until the log is known to have begun again
+            slot.state = slot.end = None  # until the log is known to have begun again
             bodies = self._log.restart(account_id, first)
             slot.state = follow(None, first)
             self._snapshots.begin(slot, slot.state)
@@ -233,7 +251,7 @@ class Accounts:
         """Forget the states in memory, as a crash does: nothing is written, the next use reads snapshot and log."""
         for account_id in self._slots.ids():
             with self._slots.hold(account_id) as slot:
-                slot.state = slot.time = None
+                slot.state = slot.behind = slot.time = None
 
     def close(self, *, now: Callable[[], float] = time.monotonic) -> None:
         """A clean stop: the accounts that were used get snapshots, those first whose replay is the longest.
@@ -263,7 +281,7 @@ class Accounts:
         wall_now: int | None = None
         while True:
             with self._slots.hold(account_id) as slot:
-                state = slot.state = slot.state or self._load(slot, account_id)
+                state = slot.state = slot.state or self._caught_up(slot) or self._load(slot, account_id)
                 wall_now = self._wall() if wall_now is None else wall_now
                 if advance(state, max(state.now_us, state.clock.at(wall_now)), CATCH_UP):
                     if slot.is_fresh:
@@ -273,6 +291,20 @@ class Accounts:
                 self._snapshots.take_if_due(slot, state)
             self.give_way()
 
+    def _caught_up(self, slot: Slot) -> State | None:
+        """The state of before with what other servers have written since; None where it is to be read anew.
+
+        That is so where the log was begun again, or where a wall clock has gone back that several servers read.
+        """
+        state, end = slot.behind, slot.end
+        slot.behind = None
+        if state is None or end is None:
+            return None
+        records = self._log.since(state.account_id, end)
+        if records is None or (records and records[0].t_us < state.now_us):
+            return None
+        return replay(records, state)
+
     def _load(self, slot: Slot, account_id: str) -> State:
         if not self.knows(account_id):
             raise UnknownAccountError(account_id)
@@ -280,21 +312,27 @@ class Accounts:
         state = replay(self._log.read(account_id, after=slot.snapshot_seq), snapshot)
         if state is None:
             raise UnknownAccountError(account_id)
+        slot.end = None
         slot.is_fresh = True
         return state
 
     def _take_up_options(self, slot: Slot, state: State) -> None:
         """Append what differs between the options of this server and those of the log (design, rule 1)."""
+        taken = self._options_taken
+        if taken is not None and taken.has(state.account_id):
+            slot.is_fresh = False
+            return
         slot.state = None  # until what differs is committed
         account = Account(self._log, state)
         for command in self._server_options.differences(state, self._wall()):
             account.append(command)
+        if taken is not None:
+            taken.note(state.account_id)
         slot.state, slot.is_fresh = state, False
 
     def _room_for_one_more(self) -> None:
         """Raise QuotaError where there are as many accounts as there may be."""
-        with self._guard:
-            there = len(self._known)
+        there = len(self.ids())
         check_count(
             "the accounts of this server are",
             there,
@@ -324,7 +362,7 @@ class Accounts:
         new = replay(records)
         assert new is not None  # noqa: S101 - a history begins with account.opened
         rows = self._log.rows_of(account_id, records)
-        slot.state = None  # until the log is known to hold the history
+        slot.state = slot.end = None  # until the log is known to hold the history
         try:
             bodies = self._log.replace(account_id, rows, contents=contents, also=also)
         except BaseException:

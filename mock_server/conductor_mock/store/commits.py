@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 NAME = "commits"
 """The name of its row in `meta`."""
 _SET = "UPDATE meta SET value = ? WHERE name = 'commits'"
+_COUNT = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'commits'"
+_COUNTED = "SELECT value FROM meta WHERE name = 'commits'"
 
 
 def file_of(database: Path) -> Path:
@@ -52,20 +54,25 @@ def counted(connection: sa.Connection) -> int:
 class Commits:
     """The count of one SQLite database, whose transactions come one after the other."""
 
-    def __init__(self, path: Path, count: int) -> None:
-        """`count` is what the database says."""
+    def __init__(self, path: Path, count: int | None, *, is_shared: bool = False) -> None:
+        """`count` is what the database says; None where others count already. With `is_shared` only it knows."""
         private_file(path)
-        self._count = count
+        self._is_shared = is_shared
+        self._count = count or 0
         self._file = path.open("r+b", buffering=0)
-        self.committed(count)
+        if count is not None:
+            self.committed(count)
 
     def next(self, connection: sa.Connection) -> int:
         """Count a transaction before its commit."""
+        if self._is_shared:
+            connection.exec_driver_sql(_COUNT)
+            return int(connection.exec_driver_sql(_COUNTED).scalar_one())
         connection.exec_driver_sql(_SET, (str(self._count + 1),))
         return self._count + 1
 
     def committed(self, count: int) -> None:
-        """The transaction with this number is on disk."""
+        """The transaction with this number is on disk, and no other one was begun yet."""
         self._count = count
         try:
             self._file.seek(0)

@@ -1,15 +1,17 @@
 """The database of one server: SQLite by default, any PostgreSQL or SQLite URL for a shared one.
 
-One process owns a database at a time; the second is told so by name instead of waiting (design, rule 3).
+One process owns a database at a time; the second is told so by name instead of waiting (design, rule 3). Or several
+servers share it, if each of them was told to: the first one prepares it alone, then there are locks between them.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,8 @@ from sqlalchemy.engine import make_url
 from conductor_mock.store import commits, schema
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
+from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
+from conductor_mock.store.ownership import NotToBeSharedError, Ownership, SharedOwnership
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
 
@@ -32,6 +36,9 @@ SCHEMA_VERSION = 2
 """2: small contents lie in a table, where version 1 would not find them."""
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
+
+_RUN = "run"
+"""The row of `meta` with the name of the present run of servers."""
 
 Row = dict[str, Any]
 
@@ -67,10 +74,12 @@ def file_of(url: str | sa.URL) -> Path | None:
 class Database:
     """An engine, the right to write to it, and the tables above."""
 
-    def __init__(self, url: str | sa.URL, *, durable: bool = True, counts: bool = True) -> None:
+    def __init__(
+        self, url: str | sa.URL, *, durable: bool = True, counts: bool = True, shared: bool = False
+    ) -> None:
         """Open the database at a SQLAlchemy URL, as a text or made by `of_file`, and take ownership of it.
 
-        Raises DatabaseError.
+        Raises DatabaseError. With `shared` it belongs to all servers that share it; `locks` are those between them.
         A SQLite one that is not `durable` does not wait for the disk: it is thrown away with its server. One that
         `counts` its transactions says so when the last ones are gone (`commits.py`).
         """
@@ -82,6 +91,10 @@ class Database:
         self._write_lock = threading.Lock()
         self._group: GroupCommit[Work] = GroupCommit(self._commit)
         self._inserts: dict[str, sa.Insert] = {}
+        self._shared = shared
+        self._owned_by_all: Ownership | None = None
+        self.locks: Locks | None = None
+        """The locks between the servers that share the database; None for one that has it alone."""
         self.run = ""
         """Which run of servers that share it this is: from the first that came until the last one went."""
         self._file_lock: filelock.BaseFileLock | None = None
@@ -90,13 +103,21 @@ class Database:
         self._counted_file: Path | None = None
         self._commits: commits.Commits | None = None
         self.engine = self._connect(parsed)
+        owned = self._ownership()
         try:
             if self.backend == "sqlite":
                 # To take one from the pool and give it back costs as much as a commit.
                 self._writer = self.engine.connect()
             self._check_version()
+            if owned is not None:
+                self._begin_to_share(owned)
             if durable and counts:
                 self._count_from_here()
+            if owned is not None and owned.is_first:
+                owned.share()
+        except NotToBeSharedError:
+            self.close()
+            raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server") from None
         except OSError as error:
             self.close()
             raise self._cannot_open(parsed, error) from error
@@ -106,6 +127,10 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def _ownership(self) -> Ownership | None:
+        """What it has with other servers, if it shares."""
+        return self._owned_by_all
 
     def _cannot_open(self, url: sa.URL, error: BaseException) -> DatabaseError:
         reason = first_line(error)
@@ -121,13 +146,14 @@ class Database:
             elif url.database and url.database != ":memory:":
                 file = _one_file(Path(url.database), self.shown_url)
                 # The file and not its name: links give it several, and each would have a lock of its own.
-                self._file_lock = lock_file(file.with_name(file.name + ".lock"), self.shown_url)
-                schema.finish_rebuild(file)
+                self._own_file(file)
                 private_database(file)
                 self._counted_file = commits.file_of(file)
                 engine = sa.create_engine(
                     url.set(database=str(file)), connect_args={"check_same_thread": False, "timeout": 60}
                 )
+            elif self._shared:
+                raise DatabaseError(f"{self.shown_url} is in memory, where no other server finds it")
             else:
                 engine = sa.create_engine(
                     url, connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
@@ -139,6 +165,27 @@ class Database:
             sa.event.listen(engine, "connect", self._tune_sqlite)
             return engine
         return self._owned(engine, self._held)
+
+    def _own_file(self, file: Path) -> None:
+        """Take the lock of a SQLite file; what a repair has left half done is finished by whoever has it alone."""
+        path = file.with_name(file.name + ".lock")
+        if not self._shared:
+            self._file_lock = lock_file(path, self.shown_url)
+            schema.finish_rebuild(file)
+            return
+        self._owned_by_all = share_file(path, self.shown_url)
+        if self._owned_by_all.is_first:
+            schema.finish_rebuild(file)
+        self.locks = FileLocks(file.with_name(file.name + ".locks"))
+
+    def _begin_to_share(self, owned: Ownership) -> None:
+        """Begin a run of servers that share the database, or join the one that there is."""
+        name = META.c.name == _RUN
+        with self.write() as connection:
+            if owned.is_first:
+                connection.execute(META.delete().where(name))
+                connection.execute(META.insert().values(name=_RUN, value=secrets.token_hex(8)))
+            self.run = str(connection.execute(sa.select(META.c.value).where(name)).scalar_one())
 
     def _owned(self, engine: sa.Engine, held: sa.Connection | None) -> sa.Engine:
         """A PostgreSQL engine, once the lock of its database is held by the connection that was kept for it."""
@@ -179,6 +226,9 @@ class Database:
         path = self._counted_file
         if path is None:
             return
+        if self._owned_by_all is not None and not self._owned_by_all.is_first:
+            self._commits = commits.Commits(path, None, is_shared=True)
+            return
         with self.read() as connection:
             count = commits.counted(connection)
         try:
@@ -193,7 +243,7 @@ class Database:
                     self.shown_url,
                     lost,
                 )
-        self._commits = commits.Commits(path, count)
+        self._commits = commits.Commits(path, count, is_shared=self._shared)
 
     def ask(self) -> None:
         """Raise OSError or SQLAlchemyError if the database cannot be read now."""
@@ -213,7 +263,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: on disk when the block ends, undone when it raises. One at a time."""
-        with self._write_lock:
+        with self._write_lock, self._turn_to_write():
             if self._writer is None:
                 with self.engine.begin() as connection:
                     yield connection
@@ -237,6 +287,12 @@ class Database:
         with self.write() as connection:
             for work in works:
                 work(connection)
+
+    def _turn_to_write(self) -> AbstractContextManager[None]:
+        """Among the servers that share a SQLite file: its own way to wait is to look again, and again later."""
+        if self.locks is None or self.backend != "sqlite":
+            return nullcontext()
+        return self.locks.hold(Level.COMMIT)
 
     def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
@@ -263,6 +319,10 @@ class Database:
             self.engine.dispose()
         if self._file_lock is not None:
             self._file_lock.release()
+        if self.locks is not None:
+            self.locks.close()
+        if self._owned_by_all is not None:
+            self._owned_by_all.release()
 
     def __enter__(self) -> Database:
         return self
@@ -312,6 +372,20 @@ def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     except OSError as error:
         raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
     return lock
+
+
+def share_file(path: Path, shown: str) -> SharedOwnership:
+    """Take the lock beside a database or directory with others that share it. Raises DatabaseError."""
+    if not is_supported():
+        raise DatabaseError(f"{shown} can be shared on Linux only, which has the locks for it")
+    try:
+        return SharedOwnership(path)
+    except NotToBeSharedError:
+        raise DatabaseError(
+            f"{shown} is in use by another conductor-mock server, which shares it with nobody"
+        ) from None
+    except OSError as error:
+        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
 
 
 _WANTED = "wanted such as sqlite:////path/conductor.db or postgresql+psycopg://user@host:5432/database"

@@ -14,6 +14,8 @@ from types import TracebackType
 
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+_REMEMBERED = 4096
+"""Folders that are known to be on disk."""
 
 
 class NewFile:
@@ -86,8 +88,11 @@ class NewFile:
 class Folders:
     """Folders of one owner that come to be while several threads write to them."""
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, is_shared: bool = False) -> None:
+        """`is_shared`: other processes make folders there, too, and nobody knows how far they are with it."""
         self._durable = durable
+        self._is_shared = is_shared
+        self._synced: set[Path] = set()
         self._making = threading.Lock()
         self._unsynced: set[Path] = set()
         """Those being made: they can be seen already, and a power cut may still undo them."""
@@ -107,6 +112,12 @@ class Folders:
 
     def wait_for(self, path: Path) -> None:
         """Return when the name of a folder that can be seen is on disk."""
+        if self._is_shared and self._durable and path not in self._synced:
+            for folder in (path.parent, path.parent.parent):  # those of contents and of parts lie no deeper
+                fsync_folder(folder)
+            if len(self._synced) >= _REMEMBERED:
+                self._synced.clear()
+            self._synced.add(path)
         if path in self._unsynced:
             with self._making:  # whoever makes it has it
                 return

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 from conductor_mock.store.tables import HEADS, LOG, SUM
 
 _SUM = sa.select(LOG.c[SUM]).where(LOG.c.account == sa.bindparam("account"), LOG.c.seq == sa.bindparam("seq"))
 _NOTED = sa.select(HEADS.c.seq).where(HEADS.c.account == sa.bindparam("account"))
-_MOVE = HEADS.update().where(HEADS.c.account == sa.bindparam("whose")).values(seq=sa.bindparam("end"))
+_MOVE = (
+    HEADS.update()
+    .where(HEADS.c.account == sa.bindparam("whose"), HEADS.c.seq < sa.bindparam("end"))
+    .values(seq=sa.bindparam("end"))
+)
+_END = (
+    sa.select(LOG.c.seq, LOG.c[SUM])
+    .where(LOG.c.account == sa.bindparam("account"))
+    .order_by(LOG.c.seq.desc())
+    .limit(1)
+)
 _BEGIN = HEADS.insert()
 """Made once: to make them takes longer than to run them."""
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a log ends. Its checksum is made of all before it: two logs with the same end are the same log."""
+
+    seq: int
+    sum: str | None
+
+
+class MovedLogError(OSError):
+    """Another server has written to a log whose lock this one had lost."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            errno.ESTALE, f"the lock of account {account_id} was lost, and another server has it; ask again"
+        )
+
+
+def end_of(connection: sa.Connection, account_id: str) -> End | None:
+    """Where a log ends now; None where there is none."""
+    row = connection.execute(_END, {"account": account_id}).one_or_none()
+    return None if row is None else End(*row)
+
+
 def sum_of(connection: sa.Connection, account_id: str, seq: int) -> str | None:
-    """The checksum of a command, which the next one is chained to; None for one that is not there, or has none."""
-    return connection.execute(_SUM, {"account": account_id, "seq": seq}).scalar_one_or_none()
+    """The checksum of a command, which the next one is chained to; None for one that has none, and before the first.
+
+    Raises MovedLogError where it is not there any more.
+    """
+    row = connection.execute(_SUM, {"account": account_id, "seq": seq}).one_or_none()
+    if row is None and seq:
+        raise MovedLogError(account_id)
+    return None if row is None else str(row[0]) if row[0] is not None else None
 
 
 def noted(connection: sa.Connection, account_id: str) -> int:
@@ -24,6 +66,6 @@ def noted(connection: sa.Connection, account_id: str) -> int:
 
 
 def move(connection: sa.Connection, account_id: str, seq: int) -> None:
-    """Note the end that a log has after this transaction."""
+    """Note the end that a log has after this transaction. IntegrityError where somebody else has come as far."""
     if not connection.execute(_MOVE, {"whose": account_id, "end": seq}).rowcount:
         connection.execute(_BEGIN, {"account": account_id, "seq": seq})

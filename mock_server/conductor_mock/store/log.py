@@ -18,6 +18,7 @@ from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector, heads
 from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
+from conductor_mock.store.heads import End
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.sums import chained, fits, row_sum, summed
 from conductor_mock.store.tables import HEADS, LOG, META, SNAPSHOTS, SUM
@@ -155,6 +156,20 @@ class Log:
         for row in checked:
             yield self._record(row)
 
+    def end(self, account_id: str) -> End | None:
+        """Where the log of an account ends on disk; None where there is none."""
+        with self._database.read() as connection:
+            return heads.end_of(connection, account_id)
+
+    def since(self, account_id: str, end: End) -> list[Record] | None:
+        """The commands behind an end that was known; None where the log was begun again. Raises as `read`."""
+        query = sa.select(LOG.c[SUM]).where(LOG.c.account == account_id, LOG.c.seq == end.seq)
+        with self._database.read() as connection:
+            there = connection.execute(query).one_or_none()
+        if there is None or there[0] != end.sum:
+            return None
+        return list(self.read(account_id, after=end.seq))
+
     def read_one(self, account_id: str, seq: int) -> Record:
         """One command of an account. Raises KeyError, DamagedLogError."""
         query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq.in_([seq - 1, seq]))
@@ -201,6 +216,12 @@ class Log:
                 content.join(connection)
                 connection.execute(SNAPSHOTS.insert().values(summed(SNAPSHOTS, row)))
         return replaced
+
+    def snapshot_seq(self, account_id: str) -> int:
+        """The command that the last snapshot of an account holds, whoever took it; 0 where there is none."""
+        query = sa.select(SNAPSHOTS.c.seq).where(SNAPSHOTS.c.account == account_id)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one_or_none() or 0
 
     def load_snapshot(self, account_id: str) -> State | None:
         """The last snapshot of an account, if there is one. Raises DamagedLogError."""

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from conductor_mock.store.aside import DAMAGED
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
-from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock, Shared
 from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
@@ -183,11 +183,13 @@ class ObjectStore:
     whoever deletes contents that nothing refers to.
     """
 
-    def __init__(self, root: Path, *, durable: bool = True) -> None:
-        """One that is not `durable` is thrown away with its server, and waits for no disk."""
+    def __init__(self, root: Path, *, durable: bool = True, shared: Shared | None = None) -> None:
+        """One that is not `durable` is thrown away with its server, and waits for no disk. `shared` is for one that
+        other servers use too.
+        """
         self.root = root
-        self.lock = ReadWriteLock()
-        self.folders = Folders(durable=durable)
+        self.lock = ReadWriteLock() if shared is None else OutsideReadWriteLock(shared.locks)
+        self.folders = Folders(durable=durable, is_shared=shared is not None)
         self._durable = durable
         self._objects = root / "objects"
         self._incoming = root / "incoming"
@@ -197,8 +199,9 @@ class ObjectStore:
         """Contents that `checked` has read, as they were then: inode, size, time of the last write."""
         private_folder(self._objects)
         private_folder(self._incoming)
-        for leftover in self._incoming.iterdir():  # a crash left these; only one process owns the directory
-            leftover.unlink()
+        if shared is None or shared.is_first:
+            for leftover in self._incoming.iterdir():  # a crash left these; nobody else has the directory yet
+                leftover.unlink()
 
     def path(self, md5: bytes) -> Path:
         """Where the content with this digest lies, or would."""

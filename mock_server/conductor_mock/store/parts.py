@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, private_folder
+from conductor_mock.store.locks import Level
 from conductor_mock.store.objects import Readable, WrongContentError, blocks_of
 from conductor_mock.store.tables import MULTIPARTS
 
@@ -76,7 +77,7 @@ class Parts:
         self.directory = root
         self._root = root / "parts"
         self._incoming = root / "incoming"
-        self._folders = Folders(durable=durable)
+        self._folders = Folders(durable=durable, is_shared=database.locks is not None)
         if self._root.exists():
             private_folder(self._root)
         self._guard = threading.Lock()
@@ -87,7 +88,8 @@ class Parts:
         """For the block, nobody else puts a part of this upload in place, makes it whole or removes it."""
         with self._guard:
             lock = self._turns.setdefault(upload.upload_id, threading.Lock())
-        with lock:
+        locks = self._database.locks
+        with lock, nullcontext() if locks is None else locks.hold(Level.UPLOAD, upload.upload_id):
             yield
 
     def begin(self, account_id: str, *, md5: str, size: int, part_size: int) -> Multipart:

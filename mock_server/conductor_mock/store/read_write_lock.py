@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from conductor_mock.store.locks import Level, Locks
 
 
 class ReadWriteLock:
@@ -58,4 +62,89 @@ class ReadWriteLock:
         finally:
             with self._changed:
                 self._deleting = False
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a store has that several servers use: the locks between them, and whether this one is the first."""
+
+    locks: Locks
+    is_first: bool
+
+
+LONGEST_SHARE_S = 0.05
+"""How long the threads of a process go on to share a lock that another process may wait for."""
+
+
+class OutsideReadWriteLock:
+    """`ReadWriteLock` for several processes: the threads of one share it together, and give it back now and then."""
+
+    def __init__(self, locks: Locks, *, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._locks = locks
+        self._seconds = seconds
+        self._changed = threading.Condition()
+        self._sharing = 0
+        self._is_taking = False
+        self._since_s = 0.0
+        self._outside = ExitStack()
+        self._deleting = threading.Lock()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many of this process wait to delete."""
+        with self._changed:
+            return self._waiting
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """For the block, nobody deletes, here or elsewhere."""
+        self._join()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """For the block, nobody places and nobody else deletes, here or elsewhere."""
+        with self._changed:
+            self._waiting += 1
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._deleting)
+                held.enter_context(self._locks.hold(Level.CONTENTS))
+            finally:
+                with self._changed:
+                    self._waiting -= 1
+            yield
+
+    def _join(self) -> None:
+        with self._changed:
+            while self._is_taking or (self._sharing and not self._may_go_on()):
+                self._changed.wait()
+            if self._sharing:
+                self._sharing += 1
+                return
+            self._is_taking = True
+        try:
+            self._outside.enter_context(self._locks.share(Level.CONTENTS))
+        except BaseException:
+            with self._changed:
+                self._is_taking = False
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            self._is_taking, self._sharing, self._since_s = False, 1, self._seconds()
+            self._changed.notify_all()
+
+    def _may_go_on(self) -> bool:
+        return not self._waiting and self._seconds() - self._since_s < LONGEST_SHARE_S
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._sharing -= 1
+            if not self._sharing:
+                self._outside.close()
                 self._changed.notify_all()

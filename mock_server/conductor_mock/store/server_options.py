@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from conductor_mock.farm import ids
@@ -37,6 +38,10 @@ class ServerOptions:
     execute: int = 0
     """Tasks that run for real at once, in the one account that may: `execute_account`."""
     execute_account: str = ""
+
+    def digest(self) -> str:
+        """What tells these options from others; the version of the simulation is among them."""
+        return hashlib.sha256(repr((SIMULATION_VERSION, self)).encode()).hexdigest()[:16]
 
     def execute_of(self, account_id: str) -> int:
         """How many tasks of an account run for real at once; 0 are simulated."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
 
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.state import State
+from conductor_mock.store.heads import End
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,8 @@ class Time:
 
     clock: Anchor
     reached_us: int
-    changes: tuple[int, int] = (0, 0)
-    """How many commands there were, and how much the farm has done by itself since it was read."""
+    changes: tuple[object, object] = (0, 0)
+    """How many commands there were, and how much the farm has done by itself; what others have made of them."""
     due_us: int | None = None
     """When it does more by itself, at the earliest."""
     is_busy: bool = False
@@ -36,7 +40,8 @@ class Slot:
     `is_fresh` says that the state was just read: the options of this server are still to be taken up. `snapshot_seq` is
     the command that the last snapshot holds, `snapshot_happened` how much had happened then (`State.happened`), and
     `snapshot_due` how much will have when the next one is due. `time` may be read without the lock: it is committed,
-    and replaced as a whole. `held` is how often its lock is held.
+    and replaced as a whole. `held` is how often its lock is held. Where other servers have the account too, `end` is
+    where its log ended when the state was what it says, and `behind` a state of then: others have written since.
     """
 
     lock: threading.RLock
@@ -47,12 +52,29 @@ class Slot:
     snapshot_due: int = 0
     held: int = 0
     time: Time | None = None
+    end: End | None = None
+    behind: State | None = None
+
+
+class Outside(Protocol):
+    """What keeps the servers apart that have the same accounts."""
+
+    def hold(self, account_id: str) -> AbstractContextManager[None]:
+        """For the block, no other server has the account."""
+
+    def try_hold(self, account_id: str) -> AbstractContextManager[bool]:
+        """`hold` without waiting; whether it is held."""
+
+    def end(self, account_id: str) -> End | None:
+        """Where the account's log ends, whoever wrote it."""
 
 
 class Slots:
     """The slots of one server, made when an account is first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, outside: Outside | None = None) -> None:
+        """`outside` is None for a server that has its accounts alone."""
+        self._outside = outside
         self._guard = threading.Lock()
         self._slots: dict[str, Slot] = {}
         self._open: dict[str, None] = {}
@@ -65,7 +87,7 @@ class Slots:
             slot = self._slots.get(account_id)
             if slot is None:
                 slot = self._slots[account_id] = Slot(threading.RLock())
-        with slot.lock:
+        with slot.lock, self._held_outside(account_id, slot):
             slot.held += 1
             try:
                 yield slot
@@ -87,10 +109,50 @@ class Slots:
             return
         try:
             # The lock lets its own thread in again, which is in the middle of something then.
-            yield None if slot.held else (account_id, slot)
+            if slot.held:
+                yield None
+            elif self._outside is None:
+                yield account_id, slot
+            else:
+                with self._outside.try_hold(account_id) as held:
+                    if held:
+                        self._look(self._outside, account_id, slot)
+                        slot.behind = None
+                    yield (account_id, slot) if held else None
         finally:
             self._used(account_id, slot)
             slot.lock.release()
+
+    @contextmanager
+    def _held_outside(self, account_id: str, slot: Slot) -> Iterator[None]:
+        """For the block no other server has the account, and what the slot has of it is what its log says."""
+        outside = self._outside
+        if outside is None or slot.held:
+            yield
+            return
+        with outside.hold(account_id):
+            self._look(outside, account_id, slot)
+            try:
+                yield
+            finally:
+                if slot.state is not None:
+                    slot.behind = None
+                    if slot.end is None or slot.end.seq != slot.state.seq:
+                        slot.end = self._end_after(outside, account_id, slot)
+
+    def _look(self, outside: Outside, account_id: str, slot: Slot) -> None:
+        """See whether others have written to the log since."""
+        end = outside.end(account_id)
+        if slot.state is not None and end != slot.end:
+            slot.behind, slot.state = slot.state, None
+
+    def _end_after(self, outside: Outside, account_id: str, slot: Slot) -> End | None:
+        """Where the log ends after what was written here; where that cannot be known, the state is read again."""
+        try:
+            return outside.end(account_id)
+        except (OSError, sa.exc.SQLAlchemyError):
+            slot.state = None
+            return None
 
     def _used(self, account_id: str, slot: Slot) -> None:
         """The account's lock is about to be given back."""
@@ -109,6 +171,13 @@ class Slots:
         with self._guard:
             slot = self._slots.get(account_id)
         return None if slot is None else slot.time
+
+    def is_current(self, account_id: str) -> bool:
+        """Whether no other server has written to the account since its time was noted here."""
+        with self._guard:
+            slot = self._slots.get(account_id)
+        end = None if slot is None else slot.end
+        return end is not None and self._outside is not None and self._outside.end(account_id) == end
 
     def ids(self) -> list[str]:
         """The accounts that have a slot."""

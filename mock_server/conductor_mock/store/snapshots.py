@@ -24,9 +24,11 @@ are more, so that taking snapshots never costs more than the events themselves."
 class Snapshots:
     """The snapshots of one server's accounts. Call it with the lock of the account's slot."""
 
-    def __init__(self, commands: Log, contents: AccountContents) -> None:
+    def __init__(self, commands: Log, contents: AccountContents, *, is_shared: bool = False) -> None:
+        """`is_shared`: other servers take snapshots of the same accounts."""
         self._log = commands
         self._contents = contents
+        self._is_shared = is_shared
 
     def load(self, slot: Slot, account_id: str) -> State | None:
         """The state of the last snapshot, if there is one. Raises DamagedLogError.
@@ -55,10 +57,20 @@ class Snapshots:
         if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY and state.happened < slot.snapshot_due:
             return
         try:
-            self.take(slot, state)
+            if not self._was_taken_elsewhere(slot, state):
+                self.take(slot, state)
         except (OSError, sa.exc.SQLAlchemyError):  # the commands are safe; the next one tries again
             slot.snapshot_due = _next_due(state)
             log.exception("no snapshot of account %s could be taken", state.account_id)
+
+    def _was_taken_elsewhere(self, slot: Slot, state: State) -> bool:
+        """Whether another server has taken one since the last that is known of here, which then counts as ours."""
+        seq = self._log.snapshot_seq(state.account_id) if self._is_shared else 0
+        if seq <= slot.snapshot_seq:
+            return False
+        slot.snapshot_seq, slot.snapshot_happened = seq, state.happened
+        slot.snapshot_due = _next_due(state)
+        return True
 
     def take_if_moved(self, slot: Slot, state: State) -> None:
         """Take one unless the last one is of this very moment of the log, from which a replay is as good."""

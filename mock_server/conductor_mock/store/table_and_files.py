@@ -26,6 +26,7 @@ from conductor_mock.store.objects import (
     check_count,
     check_declared,
 )
+from conductor_mock.store.read_write_lock import Shared
 from conductor_mock.store.small_contents import SMALL_BYTES, Small, SmallContents
 from conductor_mock.wire.md5 import to_base64
 
@@ -67,8 +68,10 @@ class TableAndFiles(ObjectStore):
     made, are read as well, before the table is.
     """
 
-    def __init__(self, root: Path, database: Database, *, durable: bool = True) -> None:
-        super().__init__(root, durable=durable)
+    def __init__(
+        self, root: Path, database: Database, *, durable: bool = True, shared: Shared | None = None
+    ) -> None:
+        super().__init__(root, durable=durable, shared=shared)
         self.small = SmallContents(database)
         self._database = database
 

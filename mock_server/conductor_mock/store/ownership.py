@@ -1,0 +1,83 @@
+"""The right to a file or a folder that several servers share. The first one has it alone until all is prepared."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from conductor_mock.store.durable import private_file
+
+PREPARING_S = 10.0
+"""How long one who comes waits for the first one to have prepared what they share."""
+_LOOK_EVERY_S = 0.05
+
+
+class NotToBeSharedError(Exception):
+    """A server has it for itself alone."""
+
+
+class Ownership(Protocol):
+    """What several servers have together, and the first of them alone until it shares."""
+
+    is_first: bool
+
+    def share(self) -> None:
+        """All is prepared: let the others in. Raises NotToBeSharedError for one who took it at this very moment."""
+
+    def release(self) -> None:
+        """Give it back. Safe to call twice."""
+
+
+class SharedOwnership:
+    """A lock file that is shared, or for the first one its own until `share`. The kernel gives it back at the end.
+
+    It keeps out whoever wants the file alone by `lock_file` of `database.py`, and is kept out by it.
+    """
+
+    def __init__(
+        self, path: Path, *, pause: Callable[[float], None] = time.sleep, patience_s: float = PREPARING_S
+    ) -> None:
+        """Raises NotToBeSharedError, OSError."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file(path)
+        self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self.is_first = self._take(fcntl.LOCK_EX)
+            if not self.is_first:
+                self._join(pause, round(patience_s / _LOOK_EVERY_S))
+        except BaseException:
+            self.release()
+            raise
+
+    def _join(self, pause: Callable[[float], None], looks: int) -> None:
+        while not self._take(fcntl.LOCK_SH):
+            if not looks:
+                raise NotToBeSharedError
+            looks -= 1
+            pause(_LOOK_EVERY_S)
+
+    def share(self) -> None:
+        """See `Ownership`."""
+        if not self._take(fcntl.LOCK_SH):
+            raise NotToBeSharedError
+
+    def is_last(self) -> bool:
+        """Whether nobody else has it; nobody else gets it then, until it is released."""
+        return self._take(fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        """Give it back. Safe to call twice."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def _take(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self._handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
