@@ -193,11 +193,14 @@ def test_a_journal_that_takes_nothing_changes_no_answer(
     def fail(*_: object, **__: object) -> NoReturn:
         raise sqlite3.OperationalError("database or disk is full")
 
+    assert len(fake.service.journal.find()) == 1
     with monkeypatch.context() as patch:
-        patch.setattr(type(fake.service.journal), "add", fail)
+        patch.setattr(type(fake.service.journal), "_insert", fail)
         assert caller.submit().status == 201
+        assert len(fake.service.journal.find()) == 1
 
     assert len(caller.jobs()) == 1
+    assert len(fake.service.journal.find()) == 2, "the next ones are taken again"
     (said,) = [
         one for one in caplog.records if "the journal took no entry for POST /jobs/" in one.getMessage()
     ]

@@ -36,7 +36,7 @@ from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, merged, removed
 from conductor_mock.serving.init import work_below_init
 from conductor_mock.serving.limit import end_process, ends_within
-from conductor_mock.serving.log_lines import JsonLines, TextLines
+from conductor_mock.serving.log_lines import BatchedLines, JsonLines, TextLines
 from conductor_mock.serving.server import AddressError, Server, write_ready_file
 from conductor_mock.serving.signals import EndingSignals, ended_in_order
 from conductor_mock.settings import (
@@ -364,7 +364,7 @@ def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> s
 
 
 def _set_up_logging(form: str, level: int = logging.INFO) -> None:
-    handler = logging.StreamHandler()
+    handler = BatchedLines(sys.stderr)
     handler.setFormatter(
         JsonLines() if form == "json" else TextLines("%(asctime)s %(levelname)s %(message)s")
     )

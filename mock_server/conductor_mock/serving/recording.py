@@ -1,10 +1,10 @@
-"""One journal entry per request to the service, made when its answer is known."""
+"""One journal entry per request to the service: noted when its answer is known, formed when it is written."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, cast
@@ -17,7 +17,6 @@ from conductor_mock.service import Service
 from conductor_mock.store.journal import Body
 from conductor_mock.wire.masking import mask_headers, mask_query, mask_text
 
-log = logging.getLogger(__name__)
 access = logging.getLogger("conductor_mock.access")
 
 _ANSWER_BYTES = 4096
@@ -46,51 +45,87 @@ def _finish(opened: Service, response: Response) -> Response:
         else (request.view_args or {}).get("account_id") or g.get("account_id")
     )
     near: NearMiss | None = g.get("near_miss")
-    entry = _entry(response, opened.wall(), near)
-    try:
-        opened.journal.add(account=account, operation=entry["operation"], entry=entry)
-    except sqlite3.Error as error:  # what was done stays done and is answered so
-        # In a line, not in a traceback: on a full disk each request would write one.
-        log.warning("the journal took no entry for %s %s: %s", request.method, request.path, error)
-    access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, entry["duration_ms"])
-    for warning in entry["warnings"]:
+    exchange = _noted(response, opened.wall(), near)
+    opened.journal.add(
+        account=account, operation=exchange.operation, entry=exchange.entry, size=exchange.size
+    )
+    access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, exchange.duration_ms)
+    for warning in exchange.warnings:
         access.warning("%s %s: %s", request.method, request.path, warning)
-    if near is not None and not entry["warnings"]:
+    if near is not None and not exchange.warnings:
         access.warning("%s %s: %s", request.method, request.path, near.difference)
     return response
 
 
-def _entry(response: Response, wall_us: int, near: NearMiss | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """What was asked and answered, as it is until somebody writes it down."""
+
+    wall_us: int
+    operation: str | None
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: list[tuple[str, str]]
+    body: bytes | dict[str, Any] | None
+    status: int
+    answer: bytes | None
+    fault: dict[str, Any] | None
+    near: NearMiss | None
+    warnings: list[str]
+    duration_ms: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of its bodies."""
+        return (len(self.body) if isinstance(self.body, bytes) else 0) + len(self.answer or b"")
+
+    def entry(self) -> dict[str, Any]:
+        """For the journal, without secrets."""
+        time_ = datetime.fromtimestamp(self.wall_us / 1_000_000, timezone.utc)
+        return {
+            "time": time_.isoformat(timespec="milliseconds"),
+            "operation": self.operation,
+            "method": self.method,
+            "path": mask_text(self.path),
+            "query": mask_query(self.query),
+            "headers": mask_headers(self.headers),
+            "body": Body.of(self.body).to_json() if isinstance(self.body, bytes) else self.body,
+            "status": self.status,
+            "response": _body_of_answer(self.answer),
+            **({} if self.fault is None else {"fault": self.fault}),
+            **({} if self.near is None else {"near_miss": self.near.to_json()}),
+            "warnings": self.warnings,
+            "duration_ms": self.duration_ms,
+        }
+
+
+def _noted(response: Response, wall_us: int, near: NearMiss | None) -> _Exchange:
     hit = g.get("fault")
-    fault = {} if hit is None else {"fault": {"id": hit.rule, "kind": hit.kind}}
-    return {
-        "time": datetime.fromtimestamp(wall_us / 1_000_000, timezone.utc).isoformat(timespec="milliseconds"),
-        "operation": request.endpoint,
-        "method": request.method,
-        "path": mask_text(request.path),
-        "query": mask_query(request.args.to_dict(flat=False)),
-        "headers": mask_headers(request.headers.items()),
-        "body": _request_body(),
-        "status": response.status_code,
-        "response": _response_body(response),
-        **fault,
-        **({} if near is None else {"near_miss": near.to_json()}),
-        "warnings": warnings(),
-        "duration_ms": round((time.perf_counter() - g.started) * 1000, 3),
-    }
+    return _Exchange(
+        wall_us=wall_us,
+        operation=request.endpoint,
+        method=request.method,
+        path=request.path,
+        query=request.args.to_dict(flat=False),
+        headers=list(request.headers.items()),
+        body=_request_body(),
+        status=response.status_code,
+        answer=None if response.direct_passthrough or response.is_streamed else response.get_data(),
+        fault=None if hit is None else {"id": hit.rule, "kind": hit.kind},
+        near=near,
+        warnings=list(warnings()),
+        duration_ms=round((time.perf_counter() - g.started) * 1000, 3),
+    )
 
 
-def _request_body() -> dict[str, Any] | None:
+def _request_body() -> bytes | dict[str, Any] | None:
     if "raw_body" in g:
-        return Body.of(cast(bytes, g.raw_body)).to_json() if g.raw_body else None
-    stored = g.get("stored")  # a streamed body is known by its md5 and size
-    return cast("dict[str, Any] | None", stored)
+        return cast(bytes, g.raw_body) or None
+    return cast("dict[str, Any] | None", g.get("stored"))  # a streamed body is known by its md5 and size
 
 
-def _response_body(response: Response) -> dict[str, Any] | None:
-    if response.direct_passthrough or response.is_streamed:
-        return None
-    data = response.get_data()
-    if len(data) > _ANSWER_BYTES:
+def _body_of_answer(data: bytes | None) -> dict[str, Any] | None:
+    if data is not None and len(data) > _ANSWER_BYTES:
         return {"text": None, "size": len(data), "sha256": None, "whole": False}
     return Body.of(data).to_json() if data else None

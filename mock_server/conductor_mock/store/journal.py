@@ -1,6 +1,7 @@
 """The journal: what was asked and what was answered, for people and tests to look at.
 
-It lies in a file of its own, is not synced and is bounded: losing its tail loses no state. Secrets never reach it.
+It lies in a file of its own, is not synced and is bounded: losing its tail loses no state. Secrets never reach it. One
+thread writes, so no answer waits for it; whoever reads sees every request that was answered before.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ import hashlib
 import json
 import logging
 import sqlite3
-import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conductor_mock.settings import MAX_JOURNAL_BYTES
+from conductor_mock.store.batches import Batches
 from conductor_mock.store.durable import private_database
 from conductor_mock.wire.masking import mask_text
 
@@ -28,6 +30,9 @@ KEEP = 10_000
 
 _SPARE = 20
 """Where there are too many bytes, a twentieth of what is allowed goes too: not every request has to remove some."""
+
+_LOOK_EVERY = 100
+"""Requests after which those are forgotten that are too many."""
 
 _SUMMED = "account, operation, method, path, entry"
 ROW = f"id, {_SUMMED}, sum"
@@ -65,16 +70,29 @@ class Body:
         return {"text": self.text, "size": self.size, "sha256": self.sha256, "whole": self.size <= BODY_BYTES}
 
 
+Entry = Mapping[str, Any]
+
+_OF_AN_ENTRY = 2000
+"""About how many bytes an entry keeps in memory until it is written, bodies aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedIn:
+    """One exchange on its way to the file."""
+
+    account: str | None
+    operation: str | None
+    form: Callable[[], Entry]
+
+
 class Journal:
     """The last requests of every account in one SQLite file (or in memory with `path` None)."""
 
     def __init__(self, path: Path | None, *, keep: int = KEEP, most_bytes: int = MAX_JOURNAL_BYTES) -> None:
         self._keep = keep
         self._most = most_bytes
-        self._lock = threading.Lock()
         self._connection = _open(path)
-        self.added = 0
-        """How many exchanges were added since the start; to be read without a lock."""
+        self._batches: Batches[_HandedIn] = Batches("conductor-mock journal", self._write)
         self._bytes = self._count()
         self._last = self._newest()
         if path is not None and path.stat().st_size > 2 * (most_bytes + self._bytes):
@@ -91,26 +109,80 @@ class Journal:
     def _count(self) -> int:
         return int(self._connection.execute("SELECT total(length(entry)) FROM requests").fetchone()[0])
 
-    def add(self, *, account: str | None, operation: str | None, entry: Mapping[str, Any]) -> None:
-        """Keep one exchange. `entry` is JSON with at least `method` and `path`, secrets already masked."""
-        text = json.dumps(entry)
-        with self._lock:
-            newest = self._last + 1
-            row = (newest, account, operation, entry["method"], entry["path"], text)
-            self._connection.execute(
-                f"INSERT INTO requests ({ROW}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - fixed names
-                (*row, _sum(*row)),
+    @property
+    def added(self) -> int:
+        """How many exchanges were added since the start; takes no lock."""
+        return self._batches.handed_in
+
+    def add(
+        self,
+        *,
+        account: str | None,
+        operation: str | None,
+        entry: Entry | Callable[[], Entry],
+        size: int = 0,
+    ) -> None:
+        """Keep one exchange, soon. `entry` is JSON with at least `method` and `path`, secrets already masked, or what
+        forms that when it is written; `size` are the bytes of bodies that it keeps in memory until then.
+
+        One that cannot be written is told in the log.
+        """
+        form = entry if callable(entry) else lambda: entry
+        self._batches.hand_in(_HandedIn(account, operation, form), _OF_AN_ENTRY + size)
+
+    def _write(self, handed: list[_HandedIn]) -> None:
+        entries = [(one, one.form()) for one in handed]
+        try:
+            with self._transaction():
+                self._insert(entries)
+        except sqlite3.Error as error:  # what was done stays done and was answered so
+            # In a line, not in a traceback: on a full disk each batch would write one.
+            last = entries[-1][1]
+            log.warning(
+                "the journal took no entry for %s %s and %d before it: %s",
+                last["method"],
+                last["path"],
+                len(entries) - 1,
+                error,
             )
-            self._last = newest
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        before = self._last, self._bytes
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._last, self._bytes = before
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _insert(self, entries: Sequence[tuple[_HandedIn, Entry]]) -> None:
+        newest = self._newest()
+        if newest > self._last:  # another process writes to the file, too
+            sizes = "SELECT total(length(entry)) FROM requests WHERE id > ?"
+            self._bytes += int(self._connection.execute(sizes, (self._last,)).fetchone()[0])
+        first, rows = newest + 1, []
+        for number, (one, entry) in enumerate(entries, first):
+            text = json.dumps(entry)
+            row = (number, one.account, one.operation, entry["method"], entry["path"], text)
+            rows.append((*row, _sum(*row)))
             self._bytes += len(text)
-            self.added += 1
-            if newest % 100 == 0:
-                self._forget_up_to(newest - self._keep)
-            if self._bytes > self._most:
-                self._make_room()
+        self._connection.executemany(
+            f"INSERT INTO requests ({ROW}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - fixed names
+            rows,
+        )
+        self._last = newest + len(rows)
+        if self._last // _LOOK_EVERY != newest // _LOOK_EVERY:
+            self._forget_up_to(self._last - self._keep)
+        if self._bytes > self._most:
+            self._make_room()
 
     def _make_room(self) -> None:
         """Forget the oldest entries, so that what is left is less than is allowed."""
+        self._bytes = self._count()  # another process may have made room
         wanted = self._bytes - self._most + self._most // _SPARE
         last = 0
         for number, size in self._connection.execute("SELECT id, length(entry) FROM requests ORDER BY id"):
@@ -169,13 +241,13 @@ class Journal:
             where.append("id > ?")
             values.append(after)
         sql = f"SELECT {ROW} FROM requests WHERE " + " AND ".join(["1 = 1", *where])  # noqa: S608 - fixed names
-        with self._lock:
+        with self._batches.settled():
             rows = self._connection.execute(sql + " ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
         return [{"id": row[0], **json.loads(row[5])} for row in reversed(rows) if is_whole(row)]
 
     def one(self, number: int, *, account: str) -> dict[str, Any] | None:
         """The exchange of this id, if it is kept and of this account, or of nobody."""
-        with self._lock:
+        with self._batches.settled():
             row = self._connection.execute(
                 f"SELECT {ROW} FROM requests WHERE id = ? AND (account = ? OR account IS NULL)",  # noqa: S608 - fixed names
                 (number, account),
@@ -184,7 +256,7 @@ class Journal:
 
     def clear(self, account: str | None = None) -> None:
         """Forget one account's exchanges, or all of them."""
-        with self._lock:
+        with self._batches.settled():
             self._connection.execute(
                 "DELETE FROM requests WHERE account = ? OR ? IS NULL", (account, account)
             )
@@ -194,7 +266,9 @@ class Journal:
             self._bytes = self._count()
 
     def close(self) -> None:
-        with self._lock:
+        """Write what was handed in, and give the file back."""
+        self._batches.close()
+        with self._batches.settled():
             self._connection.close()
 
 
