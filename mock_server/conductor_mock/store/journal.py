@@ -206,7 +206,7 @@ class Journal:
 
     def forgotten(self, account: str | None = None) -> int:
         """How many exchanges of one account, or of all, had to make room for later ones since it was cleared."""
-        with self._lock:
+        with self._batches.settled():
             row = self._connection.execute(
                 "SELECT total(number) FROM forgotten WHERE account = ? OR ? IS NULL", (account, account)
             ).fetchone()
