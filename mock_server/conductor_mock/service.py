@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_contracts.contract import Contract, load_control
 from conductor_contracts.contract import load as load_contract
-from conductor_mock.auth.attempts import Attempts
+from conductor_mock.auth.attempts import Attempts, OwnTries
 from conductor_mock.auth.signing import Signer
 from conductor_mock.auth.tokens import Tokens
 from conductor_mock.catalog import Catalog
@@ -58,6 +58,7 @@ from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.seats import seats_in
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.shared_keys import shared_keys
+from conductor_mock.store.shared_tries import SharedTries
 from conductor_mock.store.shared_wall import FILE as WALL_FILE
 from conductor_mock.store.shared_wall import SharedWall
 from conductor_mock.store.sharing import OptionsTaken
@@ -227,7 +228,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             keys=keys,
             tokens=Tokens(keys.signing_key, settings.token_ttl_s),
             signer=Signer(keys.signing_key),
-            admin_attempts=Attempts(),
+            admin_attempts=Attempts(SharedTries(database) if database.run else OwnTries()),
             objects=objects,
             contents=contents,
             parts=parts,

@@ -138,6 +138,13 @@ COUNTERS = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 """Numbers that servers of one database count up together."""
+WRONG_TRIES = sa.Table(
+    "wrong_tries",
+    METADATA,
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("wrong", sa.BigInteger, nullable=False),
+)
+"""Wrong tries of the admin token at servers that share a database, in the last minute."""
 
 SMALL_CONTENTS = sa.Table(
     "small_contents",
