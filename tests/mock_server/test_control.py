@@ -25,8 +25,11 @@ STUDIO = {"account": "studio"}
 CALLS = [
     (one.method, one.path.format(jid="00001", tid="000"), next(iter(one.request_media_types), JSON))
     for one in load_control().operations.values()
+    if one.authentication != "never"
 ]
-"""Every call that there is, with the Content-Type that it wants."""
+"""Every call that there is, with the Content-Type that it wants, but for those that are open to all."""
+OPEN = {"control.health.live": {"status": "alive"}, "control.health.ready": {"status": "ready"}}
+"""Those, and all that they say: balancers know no name of this machine, and no token."""
 
 
 def requests_of(caller: ApiCaller, **query: str) -> list[dict[str, Any]]:
@@ -609,6 +612,18 @@ def test_a_write_without_the_content_type_that_forms_cannot_send_is_refused(
     for method, path, _ in CALLS:
         if method != "GET":
             assert guarded(shared_fake, method, path, {}, content_type) == 415, (method, path)
+
+
+def test_the_calls_that_are_open_to_all_say_one_word_and_grant_nothing() -> None:
+    operations = load_control().operations.values()
+    assert {one.id for one in operations if one.authentication == "never"} == set(OPEN)
+    with running(loopback=False, admin_token="admin") as fake:
+        for one in operations:
+            if one.id in OPEN:
+                headers = {"Host": "evil.example", "Origin": "http://evil.example"}
+                answer = fake.anonymous().get(one.path, headers=headers)
+                assert (answer.status, answer.json()) == (200, OPEN[one.id])
+                assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
 def test_a_preflight_is_not_granted_to_another_host(shared_fake: Fake) -> None:
