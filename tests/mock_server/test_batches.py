@@ -90,6 +90,22 @@ def test_what_cannot_be_written_is_told_and_the_next_is_written(caplog: pytest.L
     assert "a test: what was to be written is lost" in caplog.text
 
 
+def test_where_no_thread_is_to_be_had_whoever_hands_in_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    written: list[int] = []
+    batches: Batches[int] = Batches("a test", written.extend, gather_s=FOR_EVER_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        batches.hand_in(1, 1)
+        assert written == [1]
+    batches.hand_in(2, 1)
+    assert written == [1], "there is a thread now, which lets things come together"
+    batches.close()
+    assert written == [1, 2]
+
+
 def test_what_comes_after_the_end_is_written_at_once() -> None:
     written: list[int] = []
     batches: Batches[int] = Batches("a test", written.extend)

@@ -32,10 +32,10 @@ from conductor.lib.login.api_keys import ApiKey
 from conductor.lib.login.credentials import TokenStore
 from conductor.lib.upload.claims import next_claim
 from conductor.lib.upload.plan import plan_of
-from conductor.lib.wire import limits
+from conductor.lib.wire import limits, operations
 from conductor.lib.wire.call import Call
 from conductor.lib.wire.connections import OpenConnections
-from conductor.lib.wire.operations import JOBS_CREATE, OPERATIONS, PACKAGES_LIST, PROJECTS_LIST
+from conductor.lib.wire.operations import OPERATIONS
 from support import security_page
 from support.client_world import URL, make_client, make_transport, md5_of
 from support.fake_outputs import FakeOutputs, here
@@ -177,22 +177,23 @@ def chunked(blocks: Iterator[bytes], *headers: str) -> Step:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of an answer as low as a test can reach without a wait."""
-    for operation in (PACKAGES_LIST, PROJECTS_LIST, JOBS_CREATE):
-        monkeypatch.setitem(operation.__dict__, "answer_bytes", limits.MEBIBYTE)
+    for name in ("PACKAGES_LIST", "PROJECTS_LIST", "JOBS_CREATE"):
+        limited = getattr(operations, name)._replace(answer_bytes=limits.MEBIBYTE)
+        monkeypatch.setattr(operations, name, limited)
 
 
 @pytest.mark.usefixtures("small")
 def test_an_endless_answer_is_given_up_at_its_limit() -> None:
     with RawServer([[chunked(itertools.repeat(b" " * 65536))]]) as server, make_transport() as transport:
         with pytest.raises(UnexpectedAnswerError, match="more than 1048576 bytes"):
-            transport.send(Call(PACKAGES_LIST, f"{server.url}/x"))
+            transport.send(Call(operations.PACKAGES_LIST, f"{server.url}/x"))
         assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("small")
 def test_of_a_job_whose_answer_has_no_end_nothing_is_claimed() -> None:
     with RawServer([[chunked(itertools.repeat(b" " * 65536))]]) as server, make_transport() as transport:
-        call = Call(JOBS_CREATE, f"{server.url}/jobs/", body=b"{}")
+        call = Call(operations.JOBS_CREATE, f"{server.url}/jobs/", body=b"{}")
         # The status of the scripted answer is one that jobs.create does not know; the body is what matters.
         with pytest.raises(ConductorError) as caught:
             transport.send(call)
@@ -213,7 +214,7 @@ def test_an_endless_error_is_cut_off(tmp_path: Path) -> None:
         make_transport() as transport,
         pytest.raises(ConductorError, match="no no") as caught,
     ):
-        transport.send(Call(PACKAGES_LIST, f"{server.url}/x"))
+        transport.send(Call(operations.PACKAGES_LIST, f"{server.url}/x"))
     assert len(str(caught.value)) < 1000
 
 
@@ -223,7 +224,7 @@ def refused(step: Step, because: str) -> None:
         make_transport() as transport,
         pytest.raises(UnexpectedAnswerError, match=because),
     ):
-        transport.send(Call(PACKAGES_LIST, f"{server.url}/x"))
+        transport.send(Call(operations.PACKAGES_LIST, f"{server.url}/x"))
 
 
 def bomb(mebibytes: int, pack: str) -> bytes:

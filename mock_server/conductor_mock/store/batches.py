@@ -68,12 +68,21 @@ class Batches(Generic[T]):
             self.handed_in += 1
             is_full = len(self._waiting) > self._most or self._bytes > MOST_BYTES
             if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-        if is_full or self._closing.is_set():
+                self._thread = self._started()
+            is_alone = self._thread is None
+        if is_full or is_alone or self._closing.is_set():
             self.settle()
         elif not self._there.is_set():
             self._there.set()
+
+    def _started(self) -> threading.Thread | None:
+        """The thread that writes; None where no more are to be had: whoever hands in then writes, and tries again."""
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return None
+        return thread
 
     def settle(self) -> None:
         """Return when all is written that was handed in before."""
