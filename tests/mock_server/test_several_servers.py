@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 import requests
 
+from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
+from conductor_mock.settings import Settings
 from conductor_mock.store.keys import KeysError, load_or_create_file
+from support.balancer import Balancer
 from support.execution import EXECUTING, Render, eventually
 from support.post import post_office
-from support.served import PATIENCE_S
-from support.server import ApiCaller, Fake, ManualWall, running
+from support.served import PATIENCE_S, token
+from support.server import ApiCaller, Fake, ManualWall, job_payload, running
 
 pytest.importorskip("conductor_mock.store.membership", reason="servers do not share their data yet")
 
@@ -202,3 +206,57 @@ def test_a_task_runs_at_one_server_and_again_at_the_next_when_that_one_ends(tmp_
         assert job["status"] == "success"
         assert [attempt["outcome"] for attempt in job["tasks"][0]["attempts"]] == ["stopped", "success"]
         assert len(started.read_text().split()) == 2, "nothing ran twice at a time, and nothing a third time"
+
+
+@pytest.mark.slow
+def test_a_rolling_restart_behind_a_balancer_loses_no_request(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, shared=True, speed=0)
+    over = Event()
+    answers: list[int] = []
+
+    with ExitStack() as stack, Balancer() as balancer:
+        servers = [Server(create_app(settings), grace_s=5) for _ in range(2)]
+        stack.callback(lambda: [server.stop() for server in servers])
+        for server in servers:
+            server.start()
+            balancer.ports.append(server.port)
+        key = json.loads(servers[0].environment()["CONDUCTOR_API_KEY"])
+        with requests.Session() as asking:
+            bearer = {"Authorization": f"Bearer {token(asking, balancer.url, key)}"}
+
+        def client() -> None:
+            with requests.Session() as session:
+                session.headers.update(bearer)
+                while not over.is_set():
+                    posted = session.post(f"{balancer.url}/jobs/", json=job_payload(), timeout=PATIENCE_S)
+                    listed = session.get(f"{balancer.url}/api/v1/jobs?limit=1", timeout=PATIENCE_S)
+                    answers.extend((posted.status_code, listed.status_code))
+
+        clients = [Thread(target=client) for _ in range(3)]
+        stack.callback(over.set)
+        for one in clients:
+            one.start()
+        for place in (0, 1, 0):
+            server, before = servers[place], len(answers)
+            eventually(lambda before=before: len(answers) >= before + 6)
+            server.drain()
+            others = balancer.forwarded.total() - balancer.forwarded[server.port]
+            eventually(
+                lambda server=server, others=others: (
+                    balancer.forwarded.total() - balancer.forwarded[server.port] > others
+                )
+            )
+            eventually(lambda server=server: balancer.is_idle(server.port))
+            server.stop()
+            balancer.ports.remove(server.port)
+            servers[place] = Server(create_app(settings), grace_s=5)
+            servers[place].start()
+            balancer.ports.append(servers[place].port)
+        over.set()
+        for one in clients:
+            one.join(PATIENCE_S)
+        assert set(answers) == {200, 201}
+        made = requests.get(
+            f"{balancer.url}/api/v1/jobs?limit=1000", headers=bearer, timeout=PATIENCE_S
+        ).json()
+        assert len(made["data"]) == answers.count(201), "none is lost, and none is there twice"
