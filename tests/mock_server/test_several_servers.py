@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,12 +14,12 @@ from typing import Any
 import pytest
 import requests
 
-from conductor_mock.app import create_app
+from conductor_mock.app import close_app, create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from conductor_mock.store.keys import KeysError, load_or_create_file
 from support.balancer import Balancer
-from support.execution import EXECUTING, Render, eventually
+from support.execution import EXECUTING, Render, eventually, is_running
 from support.post import post_office
 from support.served import PATIENCE_S, token
 from support.server import ApiCaller, Fake, ManualWall, job_payload, running
@@ -197,8 +198,7 @@ def test_a_task_runs_at_one_server_and_again_at_the_next_when_that_one_ends(tmp_
         eventually(lambda: started.exists() and len(started.read_text().split()) == 1)
         (pid,) = map(int, started.read_text().split())
         first.close()
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+        assert not is_running(pid)
         eventually(lambda: other.service.roles.held() == ["sweep", "execute"])
         eventually(lambda: len(started.read_text().split()) == 2)
         go_on.touch()
@@ -260,3 +260,51 @@ def test_a_rolling_restart_behind_a_balancer_loses_no_request(tmp_path: Path) ->
             f"{balancer.url}/api/v1/jobs?limit=1000", headers=bearer, timeout=PATIENCE_S
         ).json()
         assert len(made["data"]) == answers.count(201), "none is lost, and none is there twice"
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from conductor_mock.app import close_app, create_app
+from conductor_mock.context import service_of
+from conductor_mock.settings import Settings
+
+directory = Path(sys.argv[1])
+app = create_app(
+    Settings(data_dir=directory, shared=True, speed=0, execute=True, execute_slots=2, execute_sandbox="none")
+)
+print(*service_of(app).roles.held(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_task_of_a_server_that_is_killed_is_lost_and_runs_again_at_another(tmp_path: Path) -> None:
+    data, started, go_on = tmp_path / "data", tmp_path / "started", tmp_path / "go_on"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(data)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert killed.stdout is not None
+    with killed, ExitStack() as stack:
+        stack.callback(killed.kill)
+        assert killed.stdout.readline() == "sweep execute\n"
+        app = create_app(Settings(data_dir=data, shared=True, speed=0, **EXECUTING))
+        stack.callback(close_app, app)
+        other = Fake(app, ManualWall())
+        render = Render(other, other.default_caller(), data, "none")
+        assert other.service.roles.held() == []
+        command = f"echo tried; echo $$ >> {started}; while [ ! -e {go_on} ]; do sleep 0.05; done"
+        jid = render.start(command)
+        render.until_said(jid, "tried")
+        (pid,) = map(int, started.read_text().split())
+        assert is_running(pid)
+        killed.kill()
+        killed.wait()
+
+        eventually(lambda: other.service.roles.held() == ["sweep", "execute"])
+        assert not is_running(pid), "it is ended before another one runs in its place"
+        eventually(lambda: len(started.read_text().split()) == 2)
+        go_on.touch()
+        assert render.until_ended(jid)["status"] == "success"
+        render.until_outcomes(jid, ["lost", "success"])
+        assert len(started.read_text().split()) == 2
