@@ -518,6 +518,7 @@ def test_what_cannot_be_served_is_a_clear_message_and_exit_2(
     data = ("--port", "0", "--data-dir", str(tmp_path / "data"))
 
     assert "exclude each other" in refused_start(*data, "--ephemeral")
+    assert "exclude each other" in refused_start("--shared", "--ephemeral")
     assert "exclude each other" in refused_start(
         "--ephemeral", "--database-url", f"sqlite:///{tmp_path / 'x.db'}"
     )

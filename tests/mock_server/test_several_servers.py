@@ -21,7 +21,7 @@ from conductor_mock.store.keys import KeysError, load_or_create_file
 from support.balancer import Balancer
 from support.execution import EXECUTING, Render, eventually, is_running
 from support.post import post_office
-from support.served import PATIENCE_S, token
+from support.served import PATIENCE_S, run_cli, served, token
 from support.server import ApiCaller, Fake, ManualWall, job_payload, running
 
 pytest.importorskip("conductor_mock.store.membership", reason="servers do not share their data yet")
@@ -308,3 +308,19 @@ def test_a_task_of_a_server_that_is_killed_is_lost_and_runs_again_at_another(tmp
         assert render.until_ended(jid)["status"] == "success"
         render.until_outcomes(jid, ["lost", "success"])
         assert len(started.read_text().split()) == 2
+
+
+@pytest.mark.slow
+def test_servers_that_are_started_with_the_option_share_and_one_without_it_is_refused(tmp_path: Path) -> None:
+    with served(tmp_path, "--shared") as one:
+        with served(tmp_path / "other", "--data-dir", str(tmp_path / "data"), "--shared") as other:
+            assert one.api_key == other.api_key
+            with one.session() as session:
+                posted = session.post(f"{one.url}/jobs/", json=job_payload(), timeout=PATIENCE_S)
+                assert posted.status_code == 201
+                listed = session.get(f"{other.url}/api/v1/jobs", timeout=PATIENCE_S).json()
+                assert [job["jid"] for job in listed["data"]] == [posted.json()["jobid"]]
+            alone = run_cli("serve", "--port", "0", "--data-dir", str(tmp_path / "data"))
+            assert (alone.returncode, "is in use by another" in alone.stderr) == (2, True)
+            assert other.end() == 0
+        assert one.end() == 0

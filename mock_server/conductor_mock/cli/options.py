@@ -40,6 +40,11 @@ def server_options(command: F) -> F:
         click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
         click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
         click.option(
+            "--shared",
+            is_flag=True,
+            help="Other servers have the same data, each of them with this option.",
+        ),
+        click.option(
             "--keys",
             type=LocalPath(path_type=Path, dir_okay=False),
             help="A file of the signing key and the default API key, for several servers; made if missing.",
@@ -235,12 +240,17 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         raise Unusable(
             "--ephemeral and --database-url exclude each other: the files of its log would be lost"
         )
+    if options["ephemeral"] and options["shared"]:
+        raise Unusable(
+            "--ephemeral and --shared exclude each other: others would lose what this one throws away"
+        )
     loopback = host in ("localhost", "::1") or host.startswith("127.")
     return Settings(
         data_dir=options["data_dir"],
         ephemeral=options["ephemeral"],
         database_url=options["database_url"],
         keys=options["keys"],
+        shared=options["shared"],
         speed=options["speed"],
         seed=options["seed"],
         fleet=options["fleet"],
