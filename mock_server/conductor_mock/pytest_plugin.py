@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - nobody loads plug-ins
 
 if TYPE_CHECKING:
     from conductor_mock.testkit import Fake
-    from conductor_mock.testkit.places import Place
+    from conductor_mock.testkit.places import InMemory, Place
 
 T = TypeVar("T")
 
@@ -120,15 +120,38 @@ def conductor_mock(request: pytest.FixtureRequest) -> Iterator[Fake]:
     yield from _given(request, opened_alone, allowed)
 
 
+@pytest.fixture(scope="session")
+def _conductor_mock_in_process() -> Iterator[InMemory]:
+    """The server in this process of the session, which answers while a test has an account of it."""
+    from conductor_mock.inprocess.fake import closed_in_process
+    from conductor_mock.testkit.places import InMemory
+
+    with closed_in_process() as service:
+        yield InMemory(service)
+
+
 @pytest.fixture
 def conductor_in_process(request: pytest.FixtureRequest) -> Iterator[Fake]:
     """A fake service in this process, for whatever uses the requests library; variables and home point at it."""
+    from conductor_mock.testkit.beginning import OF_AN_ACCOUNT, Beginning
     from conductor_mock.testkit.mocking import opened
+    from conductor_mock.testkit.serving import account_in_process
 
     options, allowed, vendor_waits = _options(request)
-    yield from _given(
-        request, lambda stack: stack.enter_context(opened(options, vendor_waits=vendor_waits)), allowed
-    )
+    if options.keys() <= set(OF_AN_ACCOUNT):
+        place = request.getfixturevalue("_conductor_mock_in_process")
+
+        def opened_account(stack: ExitStack) -> Fake:
+            beginning = Beginning.of(options)
+            return stack.enter_context(account_in_process(place, beginning, vendor_waits=vendor_waits))
+
+        yield from _given(request, opened_account, allowed)
+        return
+
+    def opened_alone(stack: ExitStack) -> Fake:
+        return stack.enter_context(opened(options, vendor_waits=vendor_waits))
+
+    yield from _given(request, opened_alone, allowed)
 
 
 def _options(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bool], bool]:

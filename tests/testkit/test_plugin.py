@@ -243,6 +243,82 @@ def test_without_the_extra_one_sentence_says_what_to_install(missing: str) -> No
         assert finished.returncode == 0, finished.stderr
 
 
+SHARED = """
+import datetime, os
+import pytest, requests
+from conductor_mock.testkit import mock_conductor
+from test_testkit_helpers import submit
+
+URL = "http://this-process-only.conductor-mock.test"
+APPS = []
+
+@pytest.mark.xfail(strict=True)
+def test_leaves_a_mess(conductor_in_process, request):
+    APPS.append(request.getfixturevalue("_conductor_mock_in_process").service.app)
+    conductor_in_process.clock.advance(1000)
+    conductor_in_process.options.change(seed=99)
+    conductor_in_process.faults.add(kind="status", status=503, times=None)
+    conductor_in_process.outcomes.add("failed")
+    conductor_in_process.stop()
+    requests.get(URL)
+
+def test_between_two_of_them_nobody_answers():
+    assert len(APPS) == 1
+    assert "CONDUCTOR_URL" not in os.environ
+    with pytest.raises(requests.ConnectionError):
+        requests.get(URL)
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_account_is_new_whatever_another_test_left(conductor_in_process, request, number):
+    assert APPS == [request.getfixturevalue("_conductor_mock_in_process").service.app]
+    fake = conductor_in_process
+    assert (fake.jobs, fake.files, fake.requests(), fake.strays, fake.faults.all) == ([], [], [], [], [])
+    assert fake.options.now.seed != 99 and fake.clock.speed == 0
+    assert submit() == "00001"
+    with mock_conductor() as other:
+        assert other.jobs == []
+        assert submit() == "00001"
+        assert len(other.jobs) == 1
+    assert submit() == "00002"
+    with fake.serve() as url:
+        assert requests.get(url + "/_mock/health").ok
+    fake.clock.until_idle()
+    assert [job.status for job in fake.jobs] == ["success", "success"]
+
+@pytest.mark.conductor_mock(strict=True, allow_invalid=True)
+def test_a_server_of_its_own_where_an_account_does_not_do(conductor_in_process, request):
+    with pytest.raises(requests.HTTPError):
+        submit(frobnicate=1)
+
+@pytest.mark.parametrize("name", ["conductor_mock", "conductor_in_process"])
+@pytest.mark.parametrize("library", ["freezegun", "time_machine"])
+@pytest.mark.parametrize("year", [2035, 2020, 2035])
+def test_in_another_time(request, name, library, year):
+    when = datetime.datetime(year, 5, 17, 12, tzinfo=datetime.timezone.utc)
+    module = pytest.importorskip(library)
+    with module.freeze_time(when) if library == "freezegun" else module.travel(when, tick=False):
+        fake = request.getfixturevalue(name)
+        assert fake.clock.now.year == year
+        jid = submit()
+        fake.clock.until(jid)
+        fake.assert_job(jid, status="success")
+        with fake.client() as client:
+            assert [job["jid"] for job in client.list_jobs()] == [jid]
+
+@pytest.mark.parametrize("name", ["conductor_mock", "conductor_in_process"])
+def test_in_this_time_again(request, name):
+    fake = request.getfixturevalue(name)
+    assert abs(fake.clock.now - datetime.datetime.now(datetime.timezone.utc)) < datetime.timedelta(hours=1)
+    assert submit() == "00001"
+"""
+
+
+@pytest.mark.slow
+def test_the_tests_of_a_session_share_a_server_and_nothing_else(tmp_path: Path) -> None:
+    shown = run_suite(tmp_path, SHARED, "-p", "no:randomly").stdout
+    assert re.search(r"^19 passed, 1 xfailed in", shown, re.MULTILINE), shown
+
+
 UNENDED = r"""
 import os, pytest
 

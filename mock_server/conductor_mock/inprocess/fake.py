@@ -157,9 +157,16 @@ def in_process(settings: Settings | None = None, *, wall: WallClock = wall_us) -
     hosts are refused with `requests.ConnectionError`, unless a mock of the user's answers them. `wall` gives wall time
     in microseconds since the epoch. Raises what `open_service` raises.
     """
+    with closed_in_process(settings, wall=wall) as fake:
+        fake.start()
+        yield fake
+
+
+@contextmanager
+def closed_in_process(settings: Settings | None = None, *, wall: WallClock = wall_us) -> Iterator[InProcess]:
+    """The same, which answers nobody before its `start`, and may be started and stopped again and again."""
     app = create_app(_settings(settings or Settings()), wall=wall)
     fake = InProcess(app)
-    fake.start()
     try:
         yield fake
     finally:

@@ -40,10 +40,9 @@ class Assertions(ABC):
     def requests(self, operation: str | None = None) -> list[Request]:
         """What was asked, oldest first."""
 
-    @property
     @abstractmethod
-    def forgotten(self) -> int:
-        """How many requests of the account are not told any more."""
+    def _journal(self, operation: str | None = None) -> tuple[list[Request], int]:
+        """What was asked, oldest first, and how many requests of the account are not told any more."""
 
     @property
     @abstractmethod
@@ -53,9 +52,9 @@ class Assertions(ABC):
     def assert_called(self, operation: str, times: int | None = None) -> None:
         """An operation was asked for: so many times, or at least once. Answered or not, refused or not."""
         __tracebackhide__ = True
-        asked = self.requests(operation)
+        asked, forgotten = self._journal(operation)
         if times is not None or not asked:
-            self._assert_nothing_forgotten()
+            _assert_none_forgotten(forgotten)
         if (times is None and not asked) or (times is not None and len(asked) != times):
             wanted = "at least once" if times is None else count(times, "time")
             raise AssertionError(
@@ -104,7 +103,11 @@ class Assertions(ABC):
     def assert_no_invalid_requests(self) -> None:
         """Every request matched an operation and was as the contract has it; those that met a fault aside."""
         __tracebackhide__ = True
-        asked = (*self.requests(), *self.strays)
+        self._assert_none_invalid_of(self.requests())
+
+    def _assert_none_invalid_of(self, requests: list[Request]) -> None:
+        __tracebackhide__ = True
+        asked = (*requests, *self.strays)
         found = [f"{request}: {request.reason}" for request in asked if request.is_invalid]
         if found:
             raise AssertionError(f"there {_are(len(found), 'invalid request')}:\n{_lines(found)}")
@@ -124,9 +127,9 @@ class Assertions(ABC):
         is how many jobs there should be, for whoever submits the same more than once on purpose.
         """
         __tracebackhide__ = True
-        self._assert_nothing_forgotten()
+        asked, forgotten = self._journal("jobs.create")
+        _assert_none_forgotten(forgotten)
         made: dict[str, list[str]] = defaultdict(list)
-        asked = self.requests("jobs.create")
         for request in asked:
             identity = request.key or request.sha256
             if identity is None:  # a fault came before its body was read
@@ -166,7 +169,7 @@ class Assertions(ABC):
         requests = self.requests()
         checks = {
             "allow_unused": (allow_unused, self.assert_rules_used),
-            "allow_invalid": (allow_invalid, self.assert_no_invalid_requests),
+            "allow_invalid": (allow_invalid, lambda: self._assert_none_invalid_of(requests)),
             # What is said of an invalid request is said with it, and allowed with it.
             "allow_warnings": (
                 allow_warnings,
@@ -182,12 +185,6 @@ class Assertions(ABC):
                     found.append(f"{error}\n({option}=True for a test that may)")
         return found
 
-    def _assert_nothing_forgotten(self) -> None:
-        __tracebackhide__ = True
-        forgotten = self.forgotten
-        if forgotten:
-            raise AssertionError(f"nobody can tell: {forgotten_words(forgotten)}")
-
     def _assert_no_warnings_of(self, requests: list[Request]) -> None:
         __tracebackhide__ = True
         found = [f"{request}: {text}" for request in requests for text in request.warnings]
@@ -196,6 +193,12 @@ class Assertions(ABC):
 
     def _asked(self) -> str:
         return f"what was asked:\n{_lines(map(str, self.requests())) or '    nothing'}"
+
+
+def _assert_none_forgotten(number: int) -> None:
+    __tracebackhide__ = True
+    if number:
+        raise AssertionError(f"nobody can tell: {forgotten_words(number)}")
 
 
 def forgotten_words(number: int) -> str:

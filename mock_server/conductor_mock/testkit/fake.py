@@ -97,11 +97,15 @@ class Fake(Assertions):
         Warns (ForgottenRequests) where the server, which keeps 10,000 requests of all accounts, had to forget some.
         Raises ValueError for an operation that the contract does not have.
         """
+        asked, forgotten = self._journal(operation)
+        if forgotten:
+            warnings.warn(forgotten_words(forgotten), ForgottenRequests, stacklevel=2)
+        return asked
+
+    def _journal(self, operation: str | None = None) -> tuple[list[Request], int]:
         query = {} if operation is None else {"operation": known_operation(operation)}
         journal = self._control.journal(**query)
-        if journal.forgotten:
-            warnings.warn(forgotten_words(journal.forgotten), ForgottenRequests, stacklevel=2)
-        return [Request.of(entry) for entry in journal.entries]
+        return [Request.of(entry) for entry in journal.entries], journal.forgotten
 
     @property
     def forgotten(self) -> int:
@@ -117,12 +121,10 @@ class Fake(Assertions):
         if self._begun is None:
             return []
         after = str(self._begun)
-        own = {entry["id"] for entry in self._control.journal(after=after).entries}
-        return [
-            Request.of(entry)
-            for entry in self._control.journal(after=after, account="*").entries
-            if entry["operation"] is None and entry["id"] not in own
-        ]
+        every = self._control.journal(after=after, account="*").entries
+        odd = [entry for entry in every if entry["operation"] is None]
+        own = {entry["id"] for entry in self._control.journal(after=after).entries} if odd else set()
+        return [Request.of(entry) for entry in odd if entry["id"] not in own]
 
     def save_bundle(self, path: str | os.PathLike[str], *, files: bool = True) -> Path:
         """Write the account to a file that `conductor-mock bundle replay` makes it of again, with uploads or not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -54,8 +55,8 @@ def settings_of(options: Mapping[str, Any], *more: str) -> Settings:
     """The settings of these names. Raises TypeError for another, with what was probably meant of them and `more`, and
     for a value of another type than the setting has.
     """
-    known = [one.name for one in fields(Settings)]
-    types = get_type_hints(Settings)
+    types = _types()
+    known = list(types)
     for name, value in options.items():
         if name not in known:
             raise TypeError(f"there is no option {name!r}{advice(name, [*known, *more])}")
@@ -68,6 +69,13 @@ def settings_of(options: Mapping[str, Any], *more: str) -> Settings:
             words = " or ".join(WORDS.get(one, f"a {one.__name__}") for one in accepted)
             raise TypeError(f"{name} must be {words}, not {value!r}")
     return Settings(**options)
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    """The settings, each with its type."""
+    hints = get_type_hints(Settings)
+    return {one.name: hints[one.name] for one in fields(Settings)}
 
 
 def _is(value: Any, accepted: type) -> bool:

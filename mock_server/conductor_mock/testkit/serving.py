@@ -1,4 +1,6 @@
-"""A fake on a socket in a test's hands: for programs that are started, and for clients without the requests library."""
+"""Accounts of servers that are there, in a test's hands: on a socket, for programs that are started and clients without
+the requests library, or in this process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from conductor_mock.testkit.beginning import Beginning
 from conductor_mock.testkit.fake import Fake
 from conductor_mock.testkit.given import settings_of
 from conductor_mock.testkit.mocking import new_account, pointed_at
-from conductor_mock.testkit.places import Place, listening
+from conductor_mock.testkit.places import InMemory, Place, listening
 
 
 @contextmanager
@@ -32,3 +34,16 @@ def account_of(
     finally:
         fake.start()
         fake.empty()
+
+
+@contextmanager
+def account_in_process(
+    place: InMemory, beginning: Beginning | None = None, *, vendor_waits: bool = False
+) -> Iterator[Fake]:
+    """A new account of a server of this process, which answers for the length of the block."""
+    place.service.start()
+    try:
+        with account_of(place, beginning, vendor_waits=vendor_waits) as fake:
+            yield fake
+    finally:
+        place.service.stop()
