@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 from contextlib import closing
@@ -131,3 +132,42 @@ def test_an_answer_whose_head_comes_in_pieces_is_read_as_one_that_came_at_once()
         sent = [transport.send(Call(PACKAGES_LIST, f"{server.url}/x")) for _ in range(3)]
     assert [one.json() for one in sent] == [[1], [1], {}]
     assert [request.connection for request in server.requests] == [0, 0, 0]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["Accept", "X-A", "range", "Host"]),
+        st.text(st.sampled_from("aé\r\n\t:@ \x00"), max_size=4),
+        max_size=4,
+    ),
+    st.one_of(st.none(), st.just(b"abc")),
+)
+def test_a_head_says_what_http_client_would_write_and_refuses_what_it_refuses(
+    fields: dict[str, str], body: bytes | None
+) -> None:
+    def written(kind: type[Noting]) -> object:
+        connection = kind("a")
+        try:
+            connection.request("PUT", "/x", body, fields)
+        except (ValueError, UnicodeError) as error:
+            return type(error)
+        head, _, rest = b"".join(connection.sent).partition(b"\r\n\r\n")
+        line, *lines = head.split(b"\r\n")
+        return line, sorted(lines), rest
+
+    assert written(NotingWhole) == written(Noting)
+
+
+class Noting(http.client.HTTPConnection):
+    """A connection that sends nothing, and notes it."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.sent: list[bytes] = []
+
+    def send(self, data: Any) -> None:
+        self.sent.append(data)
+
+
+class NotingWhole(_InOneSend, Noting):
+    pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import logging
 import os
@@ -44,7 +45,7 @@ IMPATIENT = 0.05
 
 
 def impatient(operation: Operation) -> Operation:
-    return operation._replace(read_timeout=IMPATIENT)
+    return dataclasses.replace(operation, read_timeout=IMPATIENT)
 
 
 def send(server: RawServer, operation: Operation = PACKAGES_LIST, body: bytes | None = None) -> Sent:

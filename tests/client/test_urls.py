@@ -63,6 +63,7 @@ def test_signed_urls_are_plain(url: str) -> None:
 @given(any_url, st.dictionaries(st.sampled_from(["Accept", "Range", "X-Y"]), st.text(max_size=3)))
 @example(SIGNED[0], {"Accept": " a"})
 @example("http://a/", {"Range": "b\r\nC: d"})
+@example("http://a/", {"Range": "b\nC: d"})
 @example("http://a:80?x", {})
 @example("http://u:p@a/b#c?d", {"Accept": "*/*"})
 def test_a_request_is_prepared_and_asked_for_as_requests_does(url: str, headers: dict[str, str]) -> None:

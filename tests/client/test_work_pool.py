@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
+from conductor.lib.transfers.work_pool import SEVERAL, SmallWork, Then, Work, WorkPool, several, work_through
 
 
 def test_one_worker_works_in_the_calling_thread() -> None:
@@ -132,3 +136,22 @@ def test_a_thread_that_was_not_started_any_more_is_not_waited_for(monkeypatch: p
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt), WorkPool[int](2) as pool:
         pool.give(lambda: 1)
+
+
+@given(st.lists(st.booleans(), max_size=30), st.integers(1, 9))
+def test_small_pieces_that_follow_each_other_are_handed_out_together_and_none_is_lost(
+    small: list[bool], workers: int
+) -> None:
+    done: list[int] = []
+    waiting: deque[Work] = deque(
+        (SmallWork if is_small else partial)(lambda number: partial(done.append, number), number)
+        for number, is_small in enumerate(small)
+    )
+    while waiting:
+        left = len(waiting)
+        piece = several(waiting, workers)
+        taken = range(len(small) - left, len(small) - len(waiting))
+        assert len(taken) == 1 or all(small[number] for number in taken)
+        assert len(taken) <= max(1, min(SEVERAL, -(-left // workers)))
+        piece()()
+    assert done == list(range(len(small)))

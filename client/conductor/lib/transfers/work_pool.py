@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -16,9 +17,40 @@ Then = Callable[[], None]
 Work = Callable[[], Then]
 """A piece of work, done by any thread. It returns what the coordinating thread is to do with its result."""
 
+SEVERAL = 5
+"""So many small pieces are handed out as one at most: taking a result wakes the thread that coordinates."""
+
 # How long threads that were told to stop are waited for. One that hangs in what nobody can break off, such as a look-up
 # of a name, is left behind: it does nothing more when it comes back, and does not keep the process alive.
 GRACE_SECONDS = 0.8
+
+
+class SmallWork(partial[Then]):
+    """A piece of work that is done in less time than it takes to hand it out and to take its result."""
+
+
+def several(waiting: deque[Work], workers: int) -> Work:
+    """Take the next piece from what waits, with the small ones that follow a small one.
+
+    No more than SEVERAL, and no more than each worker's share. What was done before one that fails is lost with it.
+    """
+    share = min(SEVERAL, -(-len(waiting) // workers))
+    pieces = [waiting.popleft()]
+    while len(pieces) < share and isinstance(pieces[-1], SmallWork) and isinstance(waiting[0], SmallWork):
+        pieces.append(waiting.popleft())
+    if len(pieces) == 1:
+        return pieces[0]
+
+    def work() -> Then:
+        results = [piece() for piece in pieces]
+
+        def then() -> None:
+            for result in results:
+                result()
+
+        return then
+
+    return work
 
 
 class _Outcome(Generic[T]):
@@ -37,7 +69,7 @@ class WorkPool(Generic[T]):
 
     def __init__(self, workers: int, *, inline: bool | None = None) -> None:
         self._inline: deque[T] | None = deque() if (workers == 1 if inline is None else inline) else None
-        self._workers = workers
+        self.workers = workers
         self._limit = 1 if self._inline is not None else 2 * workers
         self._threads: list[threading.Thread] = []
         self._todo: SimpleQueue[Callable[[], T] | None] = SimpleQueue()
@@ -77,7 +109,7 @@ class WorkPool(Generic[T]):
             self._inline.append(work())
             return
         self._todo.put(work)
-        if len(self._threads) < min(self._workers, self.pending):
+        if len(self._threads) < min(self.workers, self.pending):
             thread = threading.Thread(target=self._work, name=f"conductor-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()

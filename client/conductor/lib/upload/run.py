@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from conductor.lib.exceptions import FileChangedError
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile
-from conductor.lib.transfers.work_pool import Then, Work, WorkPool, work_through
+from conductor.lib.transfers.work_pool import Then, Work, WorkPool, several, work_through
 from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.plan import UploadPlan
 from conductor.lib.upload.single import begin
@@ -83,7 +83,7 @@ class UploadRun:
     def _next_work(self, pool: WorkPool[Then]) -> Work | None:
         """Return what is furthest along of what is to be done, None if nothing is at the moment."""
         if self._context.to_send:
-            return self._context.to_send.popleft()
+            return several(self._context.to_send, pool.workers)
         if self._batch_is_ready(pool):
             batch = [self._to_ask.popleft() for _ in range(min(BATCH_FILES, len(self._to_ask)))]
             return partial(self._ask, batch)

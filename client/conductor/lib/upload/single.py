@@ -6,12 +6,15 @@ from functools import partial
 
 from conductor.lib.exceptions import FileChangedError, RefusedError
 from conductor.lib.files.local import LocalFile
-from conductor.lib.transfers.work_pool import Then
+from conductor.lib.transfers.work_pool import SmallWork, Then
 from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.file_body import FileBody
 from conductor.lib.upload.multipart import MultipartUpload
 from conductor.lib.upload.plan import SinglePart, UploadPlan
 from conductor.lib.upload.refusals import explained, may_have_expired
+
+# Sent in less time than it takes to hand out a piece of work and to take its result.
+SMALL_BYTES = 64 * 1024
 
 
 def begin(upload: UploadContext, file: LocalFile, plan: UploadPlan, *, again: bool = False) -> None:
@@ -36,7 +39,8 @@ class SingleUpload:
 
     def begin(self, plan: SinglePart, *, again: bool = False) -> None:
         """Send the file; ``again`` if its first URL was refused."""
-        self._upload.to_send.append(partial(self._put, plan, again=again))
+        kind = SmallWork if self._file.size <= SMALL_BYTES else partial
+        self._upload.to_send.append(kind(self._put, plan, again=again))
 
     def _put(self, plan: SinglePart, *, again: bool) -> Then:
         upload, file = self._upload, self._file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import threading
 import time
@@ -53,6 +54,10 @@ WHOLE_BYTES = 256 * 1024
 """Bodies up to this size are sent together with their head."""
 
 
+# A name and a value that need no other look before they are written.
+_PLAIN_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*\r\n")
+
+
 class _InOneSend:
     """A connection that sends a request with a small body, or none, at once instead of head and body one by one.
 
@@ -60,6 +65,7 @@ class _InOneSend:
     """
 
     _held: list[bytes] | None = None
+    _fields: list[str]
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         """Send a request. Raises what the connection does."""
@@ -67,12 +73,27 @@ class _InOneSend:
             super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]
             return
         held: list[bytes] = []
-        self._held = held
+        self._held, self._fields = held, []
         try:
             super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]
         finally:
             self._held = None
-        super().send(b"".join(held))  # type: ignore[misc]
+        head = held[0][:-2] + "".join(self._fields).encode("ascii") + b"\r\n" if self._fields else held[0]
+        super().send(b"".join([head, *held[1:]]))  # type: ignore[misc]
+
+    def putheader(self, header: str | bytes, *values: Any) -> None:
+        """Add a field to the head. Raises ValueError for one that is none."""
+        if (
+            self._held is not None
+            and len(values) == 1
+            and isinstance(header, str)
+            and isinstance(values[0], str)
+        ):
+            field = f"{header}: {values[0]}\r\n"
+            if _PLAIN_FIELD.fullmatch(field):
+                self._fields.append(field)
+                return
+        super().putheader(header, *values)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
         """Send bytes, or keep them until the request is whole."""

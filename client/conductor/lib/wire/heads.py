@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from email.policy import Compat32
 from typing import NamedTuple
 
 _END = b"\r\n\r\n"
@@ -13,6 +14,17 @@ _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~](?:[ -~\t]*[!
 _MAX_FIELDS = 100
 _MAX_DIGITS = 18
 _WITHOUT_BODY = frozenset({204, 304})
+
+
+class _AsItIs(Compat32):
+    """For texts that hold nothing which a reader of them could be misled by."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Return the value."""
+        return value
+
+
+_AS_IT_IS = _AsItIs()
 
 
 class PlainHead(NamedTuple):
@@ -38,7 +50,7 @@ def plain_head(received: bytes) -> PlainHead | None:
     status = _STATUS.fullmatch(lines[0])
     if status is None or len(lines) > _MAX_FIELDS or int(status[1]) in _WITHOUT_BODY:
         return None
-    headers = http.client.HTTPMessage()
+    headers = http.client.HTTPMessage(policy=_AS_IT_IS)
     length = -1
     for line in lines[1:]:
         field = _FIELD.fullmatch(line)

@@ -7,8 +7,8 @@ nothing that the first one did not. ``calls`` has a method for each.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
 from conductor.lib.wire.limits import LISTING_BYTES, SMALL_ANSWER_BYTES
 
@@ -23,7 +23,8 @@ class Origin(Enum):
     SIGNED = "the URL that an earlier answer gave"
 
 
-class Operation(NamedTuple):
+@dataclass(frozen=True)
+class Operation:
     """One operation of the protocol.
 
     ``path`` is the contract's, with names in braces for what a request fills in; empty where the service hands out the

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -178,7 +179,7 @@ class Transport:
     def _repeatable(self, call: Call) -> Operation:
         """Return the operation, as a repeatable one where its key makes it so."""
         if call.key and self.honours_keys(call.url):
-            return call.operation._replace(repeatable=True)
+            return replace(call.operation, repeatable=True)
         return call.operation
 
     def _attempt(self, call: Call, token: str, origin: str) -> tuple[Answer | Failure, bool]:
