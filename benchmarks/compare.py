@@ -2,6 +2,9 @@
 
     python benchmarks/compare.py [--quick] [--rounds 3] [--only NAME]
 
+The floor beside them is the same submission by a bare loop over http.client (`bare_loop.py`): one connection, one thing
+after another, nothing checked, nothing tried again. Of the large file it is one md5 pass and one bare PUT.
+
 Both submit the same files, one after the other, to the same served fake, each as an account of its own; every
 submission is a process of its own, so its start counts, and each client uses as many threads as it does by default.
 Figures are medians of the rounds, which alternate between the two. Prints Markdown for docs/figures.md.
@@ -26,6 +29,8 @@ from peers import Client, median, parsed, print_head, print_row, vendor, wall_of
 from processes import MIB, Cost, costs_of, make_files, served
 
 BLOCK = MIB
+FLOOR = "floor"
+LARGE = 32 * MIB
 SUBMIT = """
 import sys
 from {package} import conductor_submit
@@ -75,9 +80,15 @@ def account(environment: dict[str, str], name: str) -> dict[str, str]:
     return {**environment, "CONDUCTOR_API_KEY": json.dumps(key)}
 
 
+def bare_loop(files: Path, home: Path, environment: dict[str, str]) -> Cost:
+    """The same by the least that does it."""
+    script = Path(__file__).with_name("bare_loop.py")
+    return costs_of([sys.executable, "-I", str(script), str(files)], environment, home)
+
+
 def measure(case: Case, clients: list[Client], rounds: int, folder: Path) -> dict[str, list[Cost]]:
-    """The costs of a case for each client, by name; each round is of a fresh fake and fresh homes."""
-    costs: dict[str, list[Cost]] = {client.name: [] for client in clients}
+    """The costs of a case for each client, by name, and FLOOR; each round is of a fresh fake and fresh homes."""
+    costs: dict[str, list[Cost]] = {FLOOR: [], **{client.name: [] for client in clients}}
     files = make_files(folder / "files", case.count, case.size)
     for number in range(rounds):
         place = folder / str(number)
@@ -88,6 +99,10 @@ def measure(case: Case, clients: list[Client], rounds: int, folder: Path) -> dic
                 home = place / f"home-{client.package}"
                 cost = submit(client, files, home, own)
                 costs[client.name].append(submit(client, files, home, own) if case.again else cost)
+            if case.size < LARGE:
+                own, home = account(server.environment, FLOOR), place / "home-floor"
+                cost = bare_loop(files, home, own)
+                costs[FLOOR].append(bare_loop(files, home, own) if case.again else cost)
         shutil.rmtree(place)
     shutil.rmtree(files)
     return costs
@@ -151,7 +166,7 @@ def main() -> None:
     options = parsed(__doc__)
     rounds = 1 if options.quick else options.rounds
     ours, theirs = Client("this client", Path(sys.executable), "conductor.lib"), vendor()
-    print_head("submission", theirs, rounds)
+    print_head("submission", theirs, rounds, floor=True)
     walls: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="conductor-compare-") as name:
         for number, case in enumerate(QUICK if options.quick else CASES):
@@ -160,7 +175,7 @@ def main() -> None:
                 folder.mkdir()
                 costs = measure(case, [ours, theirs], rounds, folder)
                 walls[case.title] = median(costs[ours.name], wall_of)
-                print_row(case.title, costs[ours.name], costs[theirs.name])
+                print_row(case.title, costs[ours.name], costs[theirs.name], costs[FLOOR])
         large = (QUICK if options.quick else CASES)[-1]
         if large.title in walls:
             files = make_files(Path(name) / "large", 1, large.size)

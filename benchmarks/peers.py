@@ -59,20 +59,25 @@ def parsed(description: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def print_head(what: str, theirs: Client, rounds: int) -> None:
-    """Where and when, and the head of the table."""
+def print_head(what: str, theirs: Client, rounds: int, *, floor: bool = False) -> None:
+    """Where and when, and the head of the table; `floor` for two more columns."""
     print(
         f"{datetime.now(timezone.utc).date()}, {os.cpu_count()} cores, {platform.system()}, "
         f"Python {platform.python_version()}, {theirs.name}, median of {rounds}, load {os.getloadavg()[0]:.1f}\n"
     )
-    print(f"| {what} | wall s | theirs | ratio | CPU s | theirs | ratio | peak MiB | theirs | ratio |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    more = ("| floor wall s | floor CPU s |", "---|---|") if floor else ("|", "")
+    print(
+        f"| {what} | wall s | theirs | ratio | CPU s | theirs | ratio | peak MiB | theirs | ratio {more[0]}"
+    )
+    print(f"|---|---|---|---|---|---|---|---|---|---|{more[1]}")
 
 
-def print_row(title: str, ours: list[Cost], theirs: list[Cost]) -> None:
+def print_row(title: str, ours: list[Cost], theirs: list[Cost], floor: list[Cost] | None = None) -> None:
     """One line of the table."""
     cells = [title]
     for figure, digits in ((wall_of, 2), (cpu_of, 2), (peak_of, 0)):
         mine, other = median(ours, figure), median(theirs, figure)
         cells += [f"{mine:.{digits}f}", f"{other:.{digits}f}", f"**{other / mine:.1f}**"]
+    if floor:
+        cells += [f"{median(floor, wall_of):.2f}", f"{median(floor, cpu_of):.2f}"]
     print(f"| {' | '.join(cells)} |", flush=True)
