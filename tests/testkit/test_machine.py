@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -145,11 +146,28 @@ class Whole(Calm):
         return {"jobid": super().submit(spec)}  # type: ignore[return-value]
 
 
+class OfPaths(Good):
+    """Makes its commands of the paths of the files."""
+
+    def expected(self, spec: JobSpec) -> JobSpec:
+        return replace(spec, tasks=((f"render {' '.join(spec.files)}", "1-3"),))
+
+    def submit(self, spec: JobSpec) -> str:
+        return super().submit(self.expected(spec))
+
+
+class OfOtherPaths(OfPaths):
+    """Promises that, and makes them of something else."""
+
+    def submit(self, spec: JobSpec) -> str:
+        return Good.submit(self, spec)
+
+
 class Unsaid(ConductorMachine):
     """Says nothing."""
 
 
-@pytest.mark.parametrize("machine", [Good, Calm, Short])
+@pytest.mark.parametrize("machine", [Good, Calm, Short, OfPaths])
 def test_a_good_submitter_passes(machine: type[ConductorMachine]) -> None:
     run_state_machine_as_test(machine, settings=calm)
 
@@ -167,6 +185,7 @@ def test_a_good_submitter_passes(machine: type[ConductorMachine]) -> None:
             "submit returned None; it is to return the id of the job that it made, such as '00001'",
         ),
         (Whole, TypeError, "submit returned {'jobid': '00001'}; it is to return the id"),
+        (OfOtherPaths, AssertionError, "another one than was submitted: its tasks are"),
         (Unsaid, NotImplementedError, "override submit"),
     ],
 )

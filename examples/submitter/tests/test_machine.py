@@ -1,52 +1,51 @@
-"""Many stories of submissions, faults and time, each held to a model of three lines."""
+"""Many stories of submissions, faults and time, each held to the model of the kit: one job of each submission."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-import submitter
-from conductor_mock.testkit import mock_conductor
-from submitter import Shot, submit
-
-SHOT = Shot.of_file(Path(submitter.__file__).parent / "shot.json")
+from conductor.lib.exceptions import ConductorError
+from conductor_contracts.strategies import file_trees
+from conductor_mock.testkit.machine import ConductorMachine, JobSpec
+from submitter import Shot, arguments, submit
 
 
-class Submissions(RuleBasedStateMachine):
-    """The model is the titles, in the order in which they were submitted."""
+class Submissions(ConductorMachine):
+    """The stories of the kit, about shots: the first file of a job is its scene, the others are textures."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.stack = ExitStack()
-        self.fake = self.stack.enter_context(mock_conductor())
-        self.client = self.stack.enter_context(self.fake.client())
-        self.titles: list[str] = []
+    errors = (ConductorError,)
 
-    @rule(chunk=st.integers(1, 12))
-    def submit(self, chunk: int) -> None:
-        title = f"shot {len(self.titles)}"
-        submit(replace(SHOT, title=title, chunk=chunk), self.client)
-        self.titles.append(title)
+    def specs(self) -> st.SearchStrategy[JobSpec]:
+        lengths = st.integers(1, 12).map(lambda last: (("render", f"1-{last}"),))
+        files = file_trees(min_files=1, max_files=2, max_bytes=20)
+        return st.builds(JobSpec, st.just("sh010"), lengths, files)
 
-    @rule(kind=st.sampled_from(["lost_answer", "reset", "status"]))
-    def bad_luck(self, kind: str) -> None:
-        self.fake.faults.add("jobs.create", kind)
+    def expected(self, spec: JobSpec) -> JobSpec:
+        tasks = arguments(shot_of(spec))["tasks_data"]
+        return replace(spec, tasks=tuple((task["command"], task["frames"]) for task in tasks))
 
-    @rule(seconds=st.integers(1, 600))
-    def time_passes(self, seconds: int) -> None:
-        self.fake.clock.advance(seconds)
+    def submit(self, spec: JobSpec) -> str:
+        with self.fake.client() as client:
+            return submit(shot_of(spec), client)
 
-    @invariant()
-    def every_submission_is_one_job(self) -> None:
-        assert [job.payload["job_title"] for job in self.fake.jobs] == self.titles
 
-    def teardown(self) -> None:
-        self.stack.close()
+def shot_of(spec: JobSpec) -> Shot:
+    scene, *textures = map(Path, spec.files)
+    ((_, frames),) = spec.tasks
+    return Shot(
+        spec.title,
+        scene,
+        tuple(textures),
+        Path(spec.output_path),
+        first=1,
+        last=int(frames.removeprefix("1-")),
+        chunk=5,
+        machine=spec.instance_type,
+    )
 
 
 TestSubmissions = Submissions.TestCase
