@@ -57,8 +57,8 @@ def main() -> None:
             headers = {"Content-MD5": asked[path][0], "Content-Type": "application/octet-stream"}
             exchange("PUT", f"{url.path}?{url.query}", Path(path).read_bytes(), **headers)
         entries += [
-            {"md5": entry["hash"], "destination": path, "st_size": entry["size"]}
-            for path, entry in asked.items()
+            {"md5": md5, "destination": path, "st_size": size}
+            for path, (md5, size) in asked.items()
         ]
     job = {
         "job_title": "benchmark", "project": "default", "instance_type": "n1-standard-4", "local_upload": True,

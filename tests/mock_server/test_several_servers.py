@@ -216,7 +216,12 @@ def test_a_rolling_restart_behind_a_balancer_loses_no_request(tmp_path: Path) ->
 
     with ExitStack() as stack, Balancer() as balancer:
         servers = [Server(create_app(settings), grace_s=5) for _ in range(2)]
-        stack.callback(lambda: [server.stop() for server in servers])
+
+        def stop_all() -> None:
+            for server in servers:
+                server.stop()
+
+        stack.callback(stop_all)
         for server in servers:
             server.start()
             balancer.ports.append(server.port)
@@ -236,17 +241,21 @@ def test_a_rolling_restart_behind_a_balancer_loses_no_request(tmp_path: Path) ->
         stack.callback(over.set)
         for one in clients:
             one.start()
-        for place in (0, 1, 0):
-            server, before = servers[place], len(answers)
-            eventually(lambda before=before: len(answers) >= before + 6)
+
+        def elsewhere(server: Server) -> int:
+            return balancer.forwarded.total() - balancer.forwarded[server.port]
+
+        def emptied(server: Server) -> None:
+            before = len(answers)
+            eventually(lambda: len(answers) >= before + 6)
             server.drain()
-            others = balancer.forwarded.total() - balancer.forwarded[server.port]
-            eventually(
-                lambda server=server, others=others: (
-                    balancer.forwarded.total() - balancer.forwarded[server.port] > others
-                )
-            )
-            eventually(lambda server=server: balancer.is_idle(server.port))
+            others = elsewhere(server)
+            eventually(lambda: elsewhere(server) > others)
+            eventually(lambda: balancer.is_idle(server.port))
+
+        for place in (0, 1, 0):
+            server = servers[place]
+            emptied(server)
             server.stop()
             balancer.ports.remove(server.port)
             servers[place] = Server(create_app(settings), grace_s=5)

@@ -19,7 +19,7 @@ from support.server import ApiCaller, Fake, ManualWall, job_file, running
 PATIENCE_S = 40
 """How long a test waits for another process before it calls it dead; nothing is measured with it."""
 
-EXECUTING = {"execute": True, "execute_slots": 2, "execute_sandbox": "none"}
+EXECUTING: dict[str, Any] = {"execute": True, "execute_slots": 2, "execute_sandbox": "none"}
 
 NO_SANDBOX = probe(Sandbox())
 """Why there can be no sandbox on this machine; empty where there can."""

@@ -6,10 +6,11 @@ import json
 import logging
 import os
 import shlex
+import socket
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ from conductor_mock.serving.environment import client_environment, merged, remov
 from conductor_mock.serving.init import work_below_init
 from conductor_mock.serving.limit import end_process, ends_within
 from conductor_mock.serving.log_lines import BatchedLines, JsonLines, TextLines
-from conductor_mock.serving.server import AddressError, Server, write_ready_file
+from conductor_mock.serving.server import AddressError, Announced, Server, bind, write_ready_file
 from conductor_mock.serving.signals import EndingSignals, ended_in_order
 from conductor_mock.settings import (
     DEFAULT_PORT,
     NoHomeError,
+    Settings,
     SettingsError,
     default_data_dir,
 )
@@ -50,6 +52,11 @@ from conductor_mock.store.keys import Keys, KeysError, load_or_create, load_or_c
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
+from conductor_mock.workers.link import Link
+from conductor_mock.workers.parent import Workers, WorkersError
+from conductor_mock.workers.serving import directory_of, together, work
+
+MOST_WORKERS = 64
 
 GRACE_S = 5
 """How long a stop waits for requests under way."""
@@ -102,16 +109,33 @@ def main() -> None:
     show_default=True,
     help="Seconds that it is not ready but answers before it stops, for a balancer to see.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=1,
+    show_default=True,
+    help="Processes behind the port, each of which serves any account.",
+)
 def serve(
-    port: int, ready_file: Path | None, drain: float, host: str, log_format: str, **options: Any
+    port: int,
+    ready_file: Path | None,
+    drain: float,
+    workers: int,
+    host: str,
+    log_format: str,
+    **options: Any,
 ) -> None:
     """Serve the fake until SIGTERM or Ctrl-C."""
     _set_up_logging(log_format)
     if ready_file is not None:
         _clear_ready(ready_file)
+    settings = settings_of(host, options)
+    if workers > 1:
+        _serve_together(workers, settings, (host, port), ready_file, drain, options)
+        return
     with (
         EndingSignals() as signals,
-        _serving(_open_server(host, port, options)) as server,
+        _serving(_open_server(settings, host, port)) as server,
         _announced(server, ready_file),
     ):
         echo(f"conductor-mock {version()} at {server.url}", err=True)
@@ -137,7 +161,7 @@ def run(command: Sequence[str], host: str, log_format: str, **options: Any) -> N
         options["ephemeral"] = True
     with (
         EndingSignals(asks_sender=True) as signals,
-        _serving(_open_server(host, 0, options)) as server,
+        _serving(_open_server(settings_of(host, options), host, 0)) as server,
         _announced(server, None),
     ):
         code = run_command(command, server.environment(), signals)
@@ -278,8 +302,51 @@ def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
     return client_environment(url, keys)
 
 
-def _open_server(host: str, port: int, options: Mapping[str, Any]) -> Server:
-    settings = settings_of(host, options)
+def _serve_together(
+    count: int,
+    settings: Settings,
+    address: tuple[str, int],
+    ready_file: Path | None,
+    drain: float,
+    options: Mapping[str, Any],
+) -> None:
+    """Serve with so many workers until a signal ends them."""
+    try:
+        bound = bind(*address)
+    except AddressError as error:
+        raise Unusable(str(error)) from None
+    with directory_of(settings) as shared, EndingSignals() as signals:
+
+        def open_server(own: Settings) -> AbstractContextManager[Server]:
+            return _serving(_open_server(own, *address, bound=bound))
+
+        def be_worker(link: Link) -> int:
+            try:
+                work(link, shared, open_server, drain_s=drain)
+            except click.ClickException as error:
+                error.show()
+                return error.exit_code
+            return 0
+
+        workers = Workers(count, be_worker, signals, end_s=END_S + GRACE_S + drain)
+        try:
+            with together(workers, shared) as server:
+                if server is None:
+                    return
+                with _announced(server, ready_file):
+                    echo(f"conductor-mock {version()} at {server.url}, {count} workers", err=True)
+                    echo(_hint(server, ready_file, options), err=True)
+                    workers.watch()
+                    echo("stopping", err=True)
+        except WorkersError as error:
+            if error.code == UNUSABLE:  # it has said why
+                sys.exit(UNUSABLE)
+            raise Unusable(str(error)) from None
+        except DatabaseError as error:
+            raise Unusable(str(error)) from None
+
+
+def _open_server(settings: Settings, host: str, port: int, *, bound: socket.socket | None = None) -> Server:
     try:
         app = create_app(settings, give_way=give_way_sparingly)  # this process is ours alone
     except (
@@ -300,7 +367,7 @@ def _open_server(host: str, port: int, options: Mapping[str, Any]) -> Server:
     except OSError as error:
         raise Unusable(f"cannot use the data directory: {error}") from None
     try:
-        return Server(app, host=host, port=port, grace_s=GRACE_S)
+        return Server(app, host=host, port=port, grace_s=GRACE_S, bound=bound)
     except AddressError as error:
         close_app(app)
         raise Unusable(str(error)) from None
@@ -334,7 +401,7 @@ def _clear_ready(path: Path) -> None:
 
 
 @contextmanager
-def _announced(server: Server, ready_file: Path | None) -> Iterator[None]:
+def _announced(server: Announced, ready_file: Path | None) -> Iterator[None]:
     """As long as it is open, the ready files say that the server runs: its own, and the one that was asked for."""
     paths = [server.directory / ready.OWN_FILE, *([] if ready_file is None else [ready_file])]
     try:
@@ -350,7 +417,7 @@ def _announced(server: Server, ready_file: Path | None) -> Iterator[None]:
                 ready.clear(path, pid=os.getpid())
 
 
-def _hint(server: Server, ready_file: Path | None, options: dict[str, Any]) -> str:
+def _hint(server: Announced, ready_file: Path | None, options: Mapping[str, Any]) -> str:
     """How clients come to the right environment."""
     if ready_file is not None:
         arguments = ["--ready-file", str(ready_file)]

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from conductor_mock.serving.events import LOOK_S, EventStreams, Stream, due
 from conductor_mock.serving.framing import Listener, refusal
@@ -48,8 +48,17 @@ class PatientListener(Listener):
     """A listener on a socket, with limits to what its clients may take."""
 
     def __init__(
-        self, address: tuple[str, int], app: App, limits: Limits, threads: int, **options: Any
+        self,
+        address: tuple[str, int],
+        app: App,
+        limits: Limits,
+        threads: int,
+        *,
+        bound: socket.socket | None = None,
+        **options: Any,
     ) -> None:
+        """`bound` is a socket that other processes accept from, too; None: it binds one of its own."""
+        self._bound = bound
         super().__init__(address, app, timeout=IDLE_S, **options)
         self._limits = limits
         self.requests = Threads(threads, CONTROL_THREADS, self._put)
@@ -58,7 +67,17 @@ class PatientListener(Listener):
         """Bind, and start the threads."""
         super().prepare()
         self._connections.close()  # type: ignore[has-type]  # nothing waits on it yet
-        self._connections = Waiting(self, self.requests, self._limits)
+        # Who takes few leaves some to the others.
+        at_once = _ACCEPTED_AT_ONCE if self._bound is None else 1
+        self._connections = Waiting(self, self.requests, self._limits, at_once)
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        """A socket at the address, or the one that there is."""
+        if self._bound is None:
+            return cast(socket.socket, super().bind(family, type, proto))
+        self.socket = self._bound
+        self.bind_addr = self.resolve_real_bind_addr(self._bound)  # type: ignore[no-untyped-call]
+        return self._bound
 
     def _put(self, connection: Served) -> None:
         self.put_conn(connection)
@@ -80,7 +99,8 @@ class Waiting:
     can_add_keepalive_connection = True
     """Another one makes room."""
 
-    def __init__(self, server: Listener, threads: Threads, limits: Limits) -> None:
+    def __init__(self, server: Listener, threads: Threads, limits: Limits, at_once: int) -> None:
+        self._at_once = at_once
         self._server, self._threads = server, threads
         self._limits = replace(limits, connections=min(limits.connections, _descriptors()))
         self._socket = server.socket
@@ -228,7 +248,7 @@ class Waiting:
             self._selector.unregister(connection.socket)
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from flask import Flask
 
@@ -50,10 +51,18 @@ class Server:
     """The app on a socket, served by threads of this process."""
 
     def __init__(
-        self, app: Flask, *, host: str = "127.0.0.1", port: int = 0, grace_s: int = 0, closes: bool = True
+        self,
+        app: Flask,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        grace_s: int = 0,
+        closes: bool = True,
+        bound: socket.socket | None = None,
     ) -> None:
         """Bind to `host:port` (0: a free port). `grace_s` is how long a stop waits for requests under way; it closes
-        the app's data too, unless that goes on without it (`closes`).
+        the app's data too, unless that goes on without it (`closes`). With `bound` it serves a socket that
+        others serve, too, at whatever address that has.
 
         Raises AddressError.
         """
@@ -61,15 +70,15 @@ class Server:
         self._closes = closes
         self._stopping = threading.Event()
         self._grace_s = grace_s
-        if not host:
-            raise AddressError("--host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses")
-        if host == "localhost":  # it may mean ::1, and clients use the other
-            host = "127.0.0.1"
+        host = numeric(host)
+        if bound is not None:
+            host, port = bound.getsockname()[:2]
         self._server = PatientListener(
             (host, port),
             Drain(app.wsgi_app, self._wire),
             Limits.of(service_of(app).settings),
             THREADS,
+            bound=bound,
             request_queue_size=BACKLOG,
             shutdown_timeout=grace_s,
             server_name="127.0.0.1",
@@ -100,13 +109,7 @@ class Server:
         starting.start()
         starting.join()
         for problem in problems:
-            if isinstance(problem, OSError):
-                raise AddressError(f"cannot listen on {shown}: {_why(problem)}") from problem
-            if isinstance(problem, UnicodeError):  # a label of a name is empty or too long
-                raise AddressError(f"cannot listen on {shown}: it is no host name") from problem
-            if isinstance(problem, (OverflowError, RuntimeError)):  # no port; no more threads
-                raise AddressError(f"cannot listen on {shown}: {problem}") from problem
-            raise problem
+            raise _address_error(shown, problem) from problem
 
     @property
     def port(self) -> int:
@@ -163,7 +166,58 @@ class Server:
         self.stop()
 
 
-def write_ready_file(path: Path, server: Server) -> None:
+def numeric(host: str) -> str:
+    """The host to bind for one that was asked for. Raises AddressError."""
+    if not host:
+        raise AddressError("--host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses")
+    return "127.0.0.1" if host == "localhost" else host  # it may mean ::1, and clients use the other
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens at `host:port`, for several processes that accept from it. Raises AddressError."""
+    host = numeric(host)
+    shown = f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, proto, _, address = found[0]
+        sock = Listener.prepare_socket(address, family, kind, proto, nodelay=True, ssl_adapter=None)
+        try:
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except BaseException:
+            sock.close()
+            raise
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise _address_error(shown, error) from error
+    return cast(socket.socket, sock)
+
+
+def _address_error(shown: str, problem: Exception) -> Exception:
+    """What a problem with an address is, in words; one that is none is itself."""
+    if isinstance(problem, socket.gaierror):
+        return AddressError(f"cannot listen on {shown}: {problem.strerror or problem}")
+    if isinstance(problem, OSError):
+        return AddressError(f"cannot listen on {shown}: {_why(problem)}")
+    if isinstance(problem, UnicodeError):  # a label of a name is empty or too long
+        return AddressError(f"cannot listen on {shown}: it is no host name")
+    if isinstance(problem, (OverflowError, RuntimeError)):  # no port; no more threads
+        return AddressError(f"cannot listen on {shown}: {problem}")
+    return problem
+
+
+class Announced(Protocol):
+    """What a ready file tells of."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def directory(self) -> Path: ...
+
+    def environment(self) -> dict[str, str]: ...
+
+
+def write_ready_file(path: Path, server: Announced) -> None:
     """Tell whoever waits that the socket accepts connections. A regular file is written whole or not at all, 0600."""
     document = {"url": server.url, "pid": os.getpid(), "version": version(), "env": server.environment()}
     ready.write(path, document)

@@ -112,6 +112,18 @@ class EndingSignals:
         self._reading.close()
         self._writing.close()
 
+    def fileno(self) -> int:
+        """What is ready to be read when there is a next one."""
+        return self._reading.fileno()
+
+    def forget(self) -> None:
+        """In a process that was forked off: signals are no more told to the one that it comes from."""
+        signal.set_wakeup_fd(-1)
+        for number in self._before:
+            signal.signal(number, signal.SIG_DFL)
+        self._reading.close()
+        self._writing.close()
+
     def next(self, timeout_s: float | None = None) -> int:
         """Wait for the next signal; its number, or 0 for a `wake` and when so many wall seconds are over."""
         self._reading.settimeout(timeout_s)

@@ -1,0 +1,196 @@
+"""The process that starts workers, starts one again that dies, and ends them all when it is to end.
+
+It serves nothing and has no threads, so that a worker can be forked off at any time: the modules are imported once for
+all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from conductor_mock.serving.signals import ENDING, EndingSignals
+from conductor_mock.workers.link import Link
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Link], int]
+"""What a worker does, until a signal ends it; its exit code."""
+
+MOST_DEATHS = 10
+WITHIN_S = 60.0
+"""So many deaths of workers in that time are too many: the next one would die, too."""
+
+
+class WorkersError(Exception):
+    """The workers cannot go on; the text says why, `code` is that of the one that could not begin."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    pid: int
+    up: int
+    """Where it tells that it is ready, and that it is gone."""
+    told: dict[str, Any] | None = None
+    read: bytes = b""
+
+
+class Workers:
+    """So many workers. In the main thread of a process that has no other one; close it."""
+
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        signals: EndingSignals,
+        *,
+        end_s: float,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`end_s` is how long workers that were told to end may take."""
+        self._count = count
+        self._work = work
+        self._signals = signals
+        self._end_s = end_s
+        self._seconds = seconds
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(signals, selectors.EVENT_READ)
+        self._there: dict[int, _Worker] = {}
+        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._down, self._alive = os.pipe()  # whose other end no worker has: it ends with us
+
+    def start(self) -> dict[str, Any] | None:
+        """Start the first worker, which prepares what all share, then the others; what the first one tells of itself.
+
+        None where a signal came first. Raises WorkersError for one that could not begin.
+        """
+        first = self._fork(0)
+        if not self._wait_until(lambda: first.told is not None, may_die=False):
+            return None
+        for number in range(1, self._count):
+            self._fork(number)
+        if not self._wait_until(self._all_ready, may_die=False):
+            return None
+        return first.told
+
+    def watch(self) -> None:
+        """Start workers again that die, until a signal comes. Raises WorkersError where too many do."""
+        self._wait_until(lambda: False, may_die=True)
+
+    def pids(self) -> list[int]:
+        """The processes of the workers, in their order."""
+        return [worker.pid for worker in sorted(self._there.values(), key=lambda worker: worker.number)]
+
+    def close(self) -> None:
+        """End all workers, in order; those that do not end in time are killed."""
+        self._selector.unregister(self._signals)  # what comes now changes nothing
+        for worker in self._there.values():
+            self._send(worker, signal.SIGTERM)
+        until_s = self._seconds() + self._end_s
+        while self._there:
+            left_s = until_s - self._seconds()
+            if left_s <= 0:
+                log.warning("%d workers did not end in %g s, and are killed", len(self._there), self._end_s)
+                for worker in self._there.values():
+                    self._send(worker, signal.SIGKILL)
+                left_s = self._end_s
+            for key, _ in self._selector.select(left_s):
+                if isinstance(key.data, _Worker) and self._read(key.data):
+                    self._bury(key.data)
+        self._selector.close()
+        os.close(self._alive)
+        os.close(self._down)
+
+    def _all_ready(self) -> bool:
+        return len(self._there) == self._count and all(worker.told for worker in self._there.values())
+
+    def _wait_until(self, holds: Callable[[], bool], *, may_die: bool) -> bool:
+        """Look after the workers until it holds (True) or a signal came (False)."""
+        while not holds():
+            for key, _ in self._selector.select():
+                worker = key.data
+                if worker is None:
+                    self._signals.next()
+                    return False
+                if self._read(worker):
+                    self._gone(worker, self._bury(worker), may_die=may_die)
+        return True
+
+    def _gone(self, worker: _Worker, code: int, *, may_die: bool) -> None:
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        what = f"worker {worker.number} (process {worker.pid}) {how}"
+        if not may_die:
+            raise WorkersError(f"{what} before it was ready", code if code > 0 else 128 - code)
+        now_s = self._seconds()
+        if len(self._deaths) == MOST_DEATHS and now_s - self._deaths[0] < WITHIN_S:
+            message = f"{what}, and {MOST_DEATHS} others did in the last {WITHIN_S:g} s; no more are started"
+            raise WorkersError(message, 1)
+        self._deaths.append(now_s)
+        log.warning("%s; another one is started in its place", what)
+        self._fork(worker.number)
+
+    def _fork(self, number: int) -> _Worker:
+        read, write = os.pipe()
+        # A signal that comes in between would be told to the parent, by the child.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            pid = os.fork()
+            if not pid:
+                self._be_worker(Link(number, write, self._down), read, mask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(write)
+        worker = self._there[number] = _Worker(number, pid, read)
+        self._selector.register(read, selectors.EVENT_READ, worker)
+        return worker
+
+    def _be_worker(self, link: Link, read: int, mask: set[int | signal.Signals]) -> NoReturn:
+        """The child's whole life: it never comes back into the parent's."""
+        code = 1
+        try:
+            self._signals.forget()
+            self._selector.close()
+            for handle in (read, self._alive, *(worker.up for worker in self._there.values())):
+                os.close(handle)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            code = self._work(link)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+        except BaseException:
+            log.exception("worker %d is defective", link.number)
+        finally:
+            logging.shutdown()
+            os._exit(code)
+
+    def _read(self, worker: _Worker) -> bool:
+        """Take what a worker tells; whether it is gone."""
+        data = os.read(worker.up, 1 << 16)
+        worker.read += data
+        if worker.told is None and worker.read.endswith(b"\n"):
+            worker.told = json.loads(worker.read)
+        return not data
+
+    def _bury(self, worker: _Worker) -> int:
+        self._selector.unregister(worker.up)
+        os.close(worker.up)
+        del self._there[worker.number]
+        _, status = os.waitpid(worker.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def _send(self, worker: _Worker, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, number)
