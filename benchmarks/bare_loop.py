@@ -56,10 +56,7 @@ def main() -> None:
             path, url = record["filePath"], urlsplit(record["preSignedURL"])
             headers = {"Content-MD5": asked[path][0], "Content-Type": "application/octet-stream"}
             exchange("PUT", f"{url.path}?{url.query}", Path(path).read_bytes(), **headers)
-        entries += [
-            {"md5": md5, "destination": path, "st_size": size}
-            for path, (md5, size) in asked.items()
-        ]
+        entries += [{"md5": md5, "destination": path, "st_size": size} for path, (md5, size) in asked.items()]
     job = {
         "job_title": "benchmark", "project": "default", "instance_type": "n1-standard-4", "local_upload": True,
         "tasks_data": [{"command": "true", "frames": "1"}], "output_path": "/tmp/output", "upload_files": entries,

@@ -15,9 +15,12 @@ import responses
 
 from conductor.lib.cancellation import Cancellation, CancelledError
 from conductor.lib.exceptions import BusyError, FileChangedError, RefusedError
+from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
 from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
+from conductor.lib.transfers.work_pool import SEVERAL
+from conductor.lib.upload import run
 from conductor.lib.uploader import Uploader, UploadReport
 from conductor.lib.wire.call import Call
 from conductor.lib.wire.operations import OBJECTS_PUT
@@ -47,6 +50,72 @@ def upload(
     with make_client(tmp_path, threads=threads) as client:
         uploader = Uploader(client, cache=cache, progress=progress, cancellation=cancellation)
         return uploader.upload(files)
+
+
+# Order
+
+
+def many(tmp_path: Path, count: int) -> list[LocalFile]:
+    return write(tmp_path, {f"{number:03}": str(number).encode() for number in range(count)})
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_first_file_is_there_before_the_last_one_is_hashed(
+    tmp_path: Path, service: FakeService, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[int] = []
+
+    def hash_noted(path: str, check: Callable[[], None]) -> LocalFile:
+        there.append(len(service.bodies))
+        return hash_file(path, check)
+
+    monkeypatch.setattr(run, "hash_file", hash_noted)
+    upload(tmp_path, many(tmp_path, 300), threads=threads)
+    assert there[0] == 0
+    assert there[-1] > 0
+    assert len(service.bodies) == 300
+
+
+def test_while_one_file_is_being_sent_all_others_are_hashed_asked_for_and_sent(
+    tmp_path: Path, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = many(tmp_path, 130)
+    first, others = threading.Event(), threading.Event()
+    put = service._put
+
+    def put_slowly(request: requests.PreparedRequest) -> Reply:
+        if not first.is_set():
+            first.set()
+            assert others.wait(PATIENCE_S), "the others waited for the one that is being sent"
+            return put(request)
+        reply = put(request)
+        # Up to SEVERAL small ones are one piece of work with the first.
+        if len(service.bodies) >= len(files) - SEVERAL:
+            others.set()
+        return reply
+
+    monkeypatch.setattr(service, "_put", put_slowly)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        service.install(mock)
+        upload(tmp_path, files, threads=2)
+    assert len(service.bodies) == len(files)
+
+
+def test_no_more_threads_send_than_there_are_files_or_were_asked_for(
+    tmp_path: Path, service: FakeService
+) -> None:
+    senders: set[int] = set()
+    put = service._put
+
+    def noted(request: requests.PreparedRequest) -> Reply:
+        senders.add(threading.get_ident())
+        return put(request)
+
+    service._put = noted  # type: ignore[method-assign]
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        service.install(mock)
+        upload(tmp_path, many(tmp_path, 90), threads=3)
+    assert 1 <= len(senders) <= 3
 
 
 # Progress

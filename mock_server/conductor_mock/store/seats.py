@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +26,11 @@ log = logging.getLogger(__name__)
 _CLASS = 0x53656174
 """The first of the two keys of our advisory locks; the other one is made of the seat's name."""
 
-_KEEP_ALIVE = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
+_KEEP_ALIVE: Mapping[str, int] = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
 """Seconds, seconds and tries after which PostgreSQL takes a machine that says nothing for gone; hours by default."""
 
 
