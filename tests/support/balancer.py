@@ -34,6 +34,14 @@ class Balancer:
         with self._lock:
             return not self._under_way[port]
 
+    def forwarded_elsewhere(self, port: int) -> int:
+        """Requests that other servers have answered."""
+        return self.forwarded.total() - self.forwarded[port]
+
+    def has_gone_on_without(self, port: int, before: int) -> bool:
+        """Whether other servers have answered more than `before`."""
+        return self.forwarded_elsewhere(port) > before
+
     def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """Status and body of a server that says it is ready."""
         ports = list(self.ports)
