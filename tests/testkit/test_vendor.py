@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType
@@ -91,6 +92,30 @@ def test_only_its_own_waits_are_shortened(
     exec("time.sleep(5)", theirs)
     assert slept == [expected, 0.001, 5, 5]
     assert time.sleep is own
+
+
+@pytest.mark.parametrize(
+    ("module", "ended_by", "is_told"),
+    [
+        (f"{PACKAGE}.worker", "exit()", False),
+        (f"{PACKAGE}.worker", "raise SystemExit(1)", False),
+        (f"{PACKAGE}.worker", "1 / 0", True),
+        (f"{PACKAGE}s.worker", "raise SystemExit", True),
+    ],
+)
+def test_a_thread_of_its_own_may_end_by_exit(
+    monkeypatch: pytest.MonkeyPatch, module: str, ended_by: str, is_told: bool
+) -> None:
+    """As pytest has it, which tells of every exception that ends a thread."""
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    own = threading.excepthook
+    with mock_conductor():
+        thread = threading.Thread(target=exec, args=(ended_by, {"__name__": module}))
+        thread.start()
+        thread.join()
+    assert bool(told) is is_told
+    assert threading.excepthook is own
 
 
 def test_a_fake_is_as_new_when_nothing_of_the_vendor_is_imported() -> None:

@@ -2,17 +2,20 @@
 
 `ciocore` reads its configuration once in a process, and with it the account; what it fetched of the catalogue it keeps
 too (wire reference 0.4 and 1.8 say where from). It also waits at fixed places, which is shortened here: its threads
-look whether there is something to do a few times a second instead of every few seconds.
+look whether there is something to do a few times a second instead of every few seconds. They end by `exit()`, which
+Python takes for an end and pytest for a failure that it warns of: here it is an end.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, SupportsIndex
 
 PACKAGE = "ciocore"
@@ -45,11 +48,12 @@ def kept(*, waits: bool) -> Iterator[None]:
     To be entered before variables and home are changed, so that what was imported in the block is as those say.
     """
     before = {module: {name: getattr(module, name) for name, _ in names} for module, names in _loaded()}
-    end = _nothing if waits else _shorten()
+    ends = [_let_threads_exit(), _nothing if waits else _shorten()]
     try:
         yield
     finally:
-        end()
+        for end in ends:
+            end()
         for module, names in _loaded():
             for name, fresh in names:
                 setattr(module, name, before[module][name] if module in before else fresh())
@@ -77,9 +81,8 @@ def _shorten() -> Callable[[], None]:
     own = time.sleep
 
     def sleep(seconds: float | SupportsIndex) -> None:
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        is_theirs = caller == PACKAGE or caller.startswith(f"{PACKAGE}.")
-        own(min(float(seconds), SHORT_S) if is_theirs else seconds)
+        is_short = _is_theirs(sys._getframe(1))
+        own(min(float(seconds), SHORT_S) if is_short else seconds)
 
     time.sleep = sleep
 
@@ -88,6 +91,30 @@ def _shorten() -> Callable[[], None]:
             time.sleep = own
 
     return end
+
+
+def _let_threads_exit() -> Callable[[], None]:
+    """Let a thread of the client's end by SystemExit, as Python does whatever is told of threads; what ends it."""
+    own = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        frames = (frame for frame, _ in traceback.walk_tb(args.exc_traceback))
+        if args.exc_type is not SystemExit or not any(map(_is_theirs, frames)):
+            own(args)
+
+    threading.excepthook = hook
+
+    def end() -> None:
+        if threading.excepthook is hook:
+            threading.excepthook = own
+
+    return end
+
+
+def _is_theirs(frame: FrameType) -> bool:
+    """Whether it is code of the client's that runs in a frame."""
+    module = frame.f_globals.get("__name__", "")
+    return bool(module == PACKAGE or module.startswith(f"{PACKAGE}."))
 
 
 def _nothing() -> None:
