@@ -442,6 +442,22 @@ def test_search_finds_jobs_requests_and_packages(fake: Fake) -> None:
     assert "Nothing of" in page(caller, "/search", q="no such thing")
 
 
+def test_a_search_says_what_it_leaves_out(fake: Fake) -> None:
+    caller = fake.newcomer()
+    for number in range(21):
+        caller.submit(job_title=f"lamp {number}")
+    found = page(caller, "/search", q="lamp")
+    assert "Left out here: 1 more job." in found
+    assert "looked at" not in found
+    assert "Left out here: 1 more request." in page(caller, "/search", q="jobs.create")
+    assert "Left out" not in page(caller, "/search", q="lamp 20")
+    for _ in range(1000):
+        caller.get("/api/v1/projects")
+    found = page(caller, "/search", q="jobs.create")
+    assert "Nothing of" in found
+    assert "Of the requests the newest 1000 were looked at." in found
+
+
 def test_requests_are_filtered_and_paged(fake: Fake) -> None:
     caller = fake.newcomer()
     caller.submit()
