@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +27,7 @@ from conductor_mock.faults.rules import Faults
 from conductor_mock.faults.shared import SharedKeeper
 from conductor_mock.store.database import Database
 from conductor_mock.store.fault_rows import FaultRows
+from conductor_mock.store.tables import METADATA
 
 OPERATIONS = load().operations
 ACCOUNTS = ("one", "other")
@@ -255,3 +260,45 @@ def test_the_first_of_the_next_run_has_no_rules_and_those_who_join_it_have_its_o
     other.add("one", {"fault": FAULT})
     assert not FaultRows(servers.database, "the next").is_first
     assert [rule["id"] for rule in one.of("one")] == [2]
+
+
+def test_requests_at_two_servers_of_a_postgresql_share_the_turns_of_a_rule_and_wait_for_each_other_in_one_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = os.environ.get("CONDUCTOR_MOCK_TEST_POSTGRES")
+    if not url:
+        pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
+    monkeypatch.setattr(Database, "_owned", lambda _, engine, __: engine)  # the second one is let in
+    place = Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"
+    with filelock.FileLock(place), Database(url) as first, Database(url) as second:
+        run = os.urandom(8).hex()
+        pair = [
+            Faults(OPERATIONS, SharedKeeper(FaultRows(database, run), OPERATIONS))
+            for database in (first, second)
+        ]
+        pair[0].add("one", {"fault": FAULT, "times": 20, "every": 2})
+        start = threading.Barrier(4)
+
+        def ask(number: int) -> int:
+            start.wait()
+            server, hits = pair[number % 2], 0
+            for turn in range(20):
+                hits += server.take("one", asked()) is not None
+                server.handed_out("one", TOKEN)
+                server.add(f"other {number}", {"fault": FAULT})
+                if turn % 5 == 0:
+                    server.clear(f"other {number}")
+            return hits
+
+        with ThreadPoolExecutor(4) as threads:
+            assert sum(threads.map(ask, range(4))) == 20
+        (rule,) = pair[1].of("one")
+        assert (rule["seen"], rule["consumed"]) == (80, 20)
+        numbers = [
+            rule["id"]
+            for account in ("one", *(f"other {n}" for n in range(4)))
+            for rule in pair[0].of(account)
+        ]
+        assert len(numbers) == len(set(numbers))
+        FaultRows(first, "the next run")
+        METADATA.drop_all(first.engine)
