@@ -131,6 +131,15 @@ def test_state_of_a_module_is_seen(line: str) -> None:
     assert len(list(state_of(line))) == 1
 
 
+def test_a_server_starts_without_what_only_some_requests_need() -> None:
+    program = "import sys; import conductor_mock.app, conductor_mock.cli.program; print(*sorted(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(finished.stdout.split())
+
+    assert "conductor_mock.outputs.drawing" in loaded
+    assert not loaded & {"PIL", "distributed", "psycopg", "sqlalchemy.dialects.postgresql"}
+
+
 def test_importing_the_server_does_nothing() -> None:
     """No file, no thread, no log handler."""
     program = (

@@ -6,7 +6,6 @@ import io
 from dataclasses import dataclass
 
 from flask import Response, request
-from PIL import Image
 
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
@@ -24,15 +23,6 @@ MOST_BYTES = 32 << 20
 MOST_PIXELS = 40_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM")
 """What is opened: an output of a real run is whatever its command wrote."""
-
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-"""How Pillow says that it cannot read something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +81,9 @@ def _drawn(drawing: Drawing, number: int) -> bytes | None:
 
 def small(data: bytes, size: tuple[int, int] = SIZE) -> bytes | None:
     """A picture as a PNG of at most this size; None for what cannot be read as one, or is too large."""
+    from PIL import Image  # only here: a server starts without it
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     buffer = io.BytesIO()
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -98,6 +91,6 @@ def small(data: bytes, size: tuple[int, int] = SIZE) -> bytes | None:
                 return None
             image.thumbnail(size)
             image.convert("RGB").save(buffer, "PNG", compress_level=2)
-    except _UNREADABLE:
+    except (OSError, ValueError, SyntaxError, *bombs):  # how Pillow says that it cannot read something
         return None
     return buffer.getvalue()

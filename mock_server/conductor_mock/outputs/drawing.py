@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from conductor_mock.farm.state import Job, State
 from conductor_mock.outputs.names import OutputName, output_names
-from conductor_mock.outputs.pictures import Caption, picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,8 @@ def names_of(drawing: Drawing) -> list[OutputName]:
 
 def draw_output(drawing: Drawing, name: OutputName) -> bytes:
     """The bytes of one of a task's outputs."""
+    from conductor_mock.outputs.pictures import Caption, picture  # only here: a server starts without Pillow
+
     caption = Caption(
         drawing.account_id,
         drawing.seed,

@@ -27,6 +27,7 @@ from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
 from conductor_mock.store.ownership import NotToBeSharedError, Ownership, SharedOwnership
+from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
 
@@ -90,7 +91,7 @@ class Database:
         self.shown_url = _shown(parsed)
         self._write_lock = threading.Lock()
         self._group: GroupCommit[Work] = GroupCommit(self._commit)
-        self._inserts: dict[str, sa.Insert] = {}
+        self._inserts: dict[str, Prepared] = {}
         self._shared = shared
         self._owned_by_all: Ownership | None = None
         self.locks: Locks | None = None
@@ -297,13 +298,15 @@ class Database:
     def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
         """Insert the rows whose key is not there yet; the others are left as they are."""
         if new.rows:
-            connection.execute(self._insert_ignoring(new.table), [summed(new.table, row) for row in new.rows])
+            statement = self._insert_ignoring(new.table, connection.dialect)
+            statement.run(connection, [summed(new.table, row) for row in new.rows])
 
-    def _insert_ignoring(self, table: sa.Table) -> sa.Insert:
+    def _insert_ignoring(self, table: sa.Table, dialect: sa.Dialect) -> Prepared:
         """The statement for a table, made once: to make it takes about as long as to run it."""
         statement = self._inserts.get(table.name)
         if statement is None:
-            statement = self._inserts[table.name] = _insert_ignoring(self.backend, table)
+            made = _insert_ignoring(self.backend, table)
+            statement = self._inserts[table.name] = Prepared(made, dialect)
         return statement
 
     def close(self) -> None:

@@ -52,7 +52,9 @@ class FaultRows:
     def version(self) -> int:
         """A number that is another one whenever a rule was added or deleted."""
         with self._database.read() as connection:
-            if self._database.backend == "postgresql":  # one statement is a transaction: no BEGIN, no ROLLBACK
+            if (
+                self._database.backend == "postgresql"
+            ):  # one statement is a transaction: no BEGIN, no ROLLBACK
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             return int(connection.execute(_ASKED).scalar_one())
 
