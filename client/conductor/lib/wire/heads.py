@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from email.policy import Compat32
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _END = b"\r\n\r\n"
 _STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2}) ([ -~]*)")
@@ -16,7 +15,11 @@ _MAX_DIGITS = 18
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class _AsItIs(Compat32):
+# The one that HTTPMessage has; email.policy, which names it, loads as much as all of this library's wire.
+_Policy: Any = type(http.client.HTTPMessage().policy)
+
+
+class _AsItIs(_Policy):  # type: ignore[misc]
     """For texts that hold nothing which a reader of them could be misled by."""
 
     def header_fetch_parse(self, name: str, value: str) -> str:
