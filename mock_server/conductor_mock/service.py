@@ -37,10 +37,15 @@ from conductor_mock.faults.shared import SharedKeeper
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
+from conductor_mock.store import bucket_belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.belonging import NotItsDatabaseError, join
+from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_sweeper import sweep_bucket
 from conductor_mock.store.checker import Checker, Found, check_directory
+from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.journal import Journal
@@ -48,7 +53,6 @@ from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.membership import Membership
-from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.ownership import NotToBeSharedError
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.read_write_lock import Shared
@@ -86,7 +90,7 @@ class Service:
     tokens: Tokens
     signer: Signer
     admin_attempts: Attempts
-    objects: ObjectStore
+    objects: ContentStore
     contents: AccountContents
     parts: Parts
     log: Log
@@ -170,7 +174,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = _keys(settings, directory, database, durable=durable)
         shared = None if locks is None else Shared(locks, is_first)
-        objects = TableAndFiles(directory, database, durable=durable, shared=shared)
+        objects = _contents_store(settings, directory, database, shared)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()
@@ -210,7 +214,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         parts = Parts(database, directory, durable=durable)
         sweeping = None
         if not settings.ephemeral:
-            sweeping = Sweeping(database, contents, parts, every_s=settings.sweep_every_s)
+            bucket = objects if isinstance(objects, BucketObjects) else None
+            sweeping = Sweeping(database, contents, parts, bucket, every_s=settings.sweep_every_s)
             roles.when_elected(SWEEP, sweeping.start, sweeping.close)
         if mailer is not None:
             roles.when_elected(MAIL, mailer.start, mailer.close)
@@ -219,6 +224,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         resources.callback(roles.close)
         readiness = Readiness()
         readiness.needs("the database", database.ask)
+        if isinstance(objects, BucketObjects):
+            readiness.needs("the object store", objects.check)
         if member is not None:
             _share(member, directory)
         return Service(
@@ -246,6 +253,39 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             directory=directory,
             _resources=resources.pop_all(),
         )
+
+
+def _contents_store(
+    settings: Settings, directory: Path, database: Database, shared: Shared | None
+) -> ContentStore:
+    """Where contents lie: in the data directory, or in a bucket of the database's own. Raises as `open_service`."""
+    bucket = open_bucket(settings, directory, shared)
+    if bucket is None:
+        bucket_belonging.check_local(database)
+        return TableAndFiles(directory, database, durable=not settings.ephemeral, shared=shared)
+    try:
+        bucket_belonging.join(database, bucket)
+    except BucketError as error:
+        raise SettingsError(f"--objects {bucket.bucket.location}: {error}") from None
+    return bucket
+
+
+def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) -> BucketObjects | None:
+    """The bucket of these settings, if they name one; `root` is a folder of this server's own, or is `shared`, too.
+
+    Raises SettingsError.
+    """
+    if settings.objects is None:
+        return None
+    if settings.ephemeral:
+        raise SettingsError(
+            "--objects keeps contents, and --ephemeral throws the rest away: leave one of them out"
+        )
+    try:
+        bucket = Bucket(Location.parse(settings.objects), settings.objects_endpoint)
+    except LocationError as error:
+        raise SettingsError(f"--objects {error}") from None
+    return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes, shared=shared)
 
 
 def _check(settings: Settings) -> None:
@@ -344,8 +384,10 @@ def prune(settings: Settings, *, dry_run: bool) -> Swept:
             raise DatabaseError(f"there is no {file}: give the --database-url that {directory} was used with")
         # It counts no transactions: what a server is to be told of a lost tail must not be taken back.
         database = resources.enter_context(Database(url, counts=False))
+        bucket = open_bucket(settings, directory)
         try:
-            return sweep(database, directory, dry_run=dry_run)
+            swept = sweep(database, directory, dry_run=dry_run)
+            return swept if bucket is None else swept + sweep_bucket(database, bucket, dry_run=dry_run)
         except NotItsDatabaseError as error:
             raise DatabaseError(first_line(error)) from error
 
@@ -369,7 +411,12 @@ def check(settings: Settings, *, repair: bool) -> Found:
         try:
             # It counts no transactions: what a server is told of a lost tail must not be taken back by looking.
             database = resources.enter_context(Database(url, counts=repair))
-            Checker(database, directory, found, repair=repair).check()
+            bucket = open_bucket(settings, directory)
+            if bucket is None:
+                bucket_belonging.check_local(database)
+            else:
+                bucket_belonging.check_belongs(database, bucket)
+            Checker(database, directory, found, repair=repair, bucket=bucket).check()
         except (DatabaseError, SQLAlchemyError) as error:
             if not found.damages:
                 raise

@@ -17,6 +17,7 @@ LEAST_RATE = 1024
 MOST_OPEN = 1000
 SWEEP_EVERY_S = 3600
 MAX_JOURNAL_BYTES = 64 * MIB
+MAX_FETCHED_BYTES = 10 * GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Settings:
     data_dir: Path | None = None
     ephemeral: bool = False
     database_url: str | None = None
+    objects: str | None = None
+    """`s3://BUCKET/PREFIX`, where contents lie instead of in the data directory."""
+    objects_endpoint: str | None = None
+    """The URL of the store that has the bucket; None is AWS_ENDPOINT_URL, or AWS."""
+    max_fetched_bytes: int = MAX_FETCHED_BYTES
+    """Of contents in a bucket, kept on this machine for tasks that run for real."""
     speed: float | None = None
     seed: int | None = None
     fleet: int | None = None

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEPENDENCIES = (ROOT / "docs" / "background.md").read_text(encoding="utf-8").partition("\n## Why two")[0]
-EXTRAS_IN_WORDS = ("blender", "dask", "examples", "postgres", "dev")
+EXTRAS_IN_WORDS = ("blender", "dask", "examples", "postgres", "s3", "dev")
 """Extras that the page has in sentences, not in the table."""
 
 

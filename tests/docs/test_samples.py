@@ -23,8 +23,8 @@ CODE = re.compile(r"^```(\w+)$", re.M)
 NOT_RUN = {("ciocore.md", "python"): "tests/testkit/test_vendor.py"}
 """Samples that are not whole, and what is run in their place."""
 
-WITHOUT_SAMPLES = ("README.md", "install.md", "run-it-elsewhere.md", "studio.md")
-"""Pages of commands, which `test_wheel.py`, `test_packaging.py` and `test_several_servers.py` run."""
+WITHOUT_SAMPLES = ("README.md", "bucket.md", "install.md", "run-it-elsewhere.md", "studio.md")
+"""Pages of commands, which `test_bucket.py`, `test_wheel.py`, `test_packaging.py` and `test_several_servers.py` run."""
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-W", "error")
 

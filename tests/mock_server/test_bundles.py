@@ -24,6 +24,7 @@ from conductor_mock.farm import tasks
 from conductor_mock.farm.commands import OptionsChanged
 from conductor_mock.farm.fold import SIMULATION_VERSION
 from support.bundles import join, parts_of, replay, save, with_commands, with_lines, with_manifest
+from support.contents import contents_in
 from support.golden import FOLDER, replayed
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, md5_of, running
 
@@ -235,9 +236,8 @@ def jobs_of(fake: Fake, account_id: str) -> list[int]:
 
 
 def stored(fake: Fake) -> set[str]:
-    """The names of everything in the object store."""
-    root = fake.service.objects.path(b"\0" * 16).parent.parent
-    return {path.name for path in root.glob("*/*")}
+    """The hex md5s of everything that is stored."""
+    return set(contents_in(fake.service.directory))
 
 
 def test_a_bundle_of_another_account_than_was_named_is_refused(fake: Fake, other: Fake) -> None:

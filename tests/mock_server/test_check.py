@@ -23,6 +23,7 @@ from conductor_mock.service import check
 from conductor_mock.settings import Settings
 from conductor_mock.store.aside import note_aside, set_aside
 from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.objects import ObjectStore
 from support.contents import change, contents_in
 from support.everything import files_of, lived, meaning_of, put_back
 from support.server import md5_of, running
@@ -154,6 +155,7 @@ def test_a_damaged_content_is_no_wrong_file(
         url = record["files"][0]["url"]
         name = url.split("/objects/")[1].split("/")[1]
         if is_file:
+            assert isinstance(fake.service.objects, ObjectStore)
             fake.service.objects.checked(bytes.fromhex(name))
         change(tmp_path, bytes.fromhex(name), b"x" * size)
         got = b""

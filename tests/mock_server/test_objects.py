@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store import durable
 from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database
 from conductor_mock.store.durable import NewFile
 from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
@@ -360,7 +361,7 @@ class CountingLock(ReadWriteLock):
             self.alone_count -= 1
 
 
-def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ObjectStore, reset: Callable[[], None]) -> None:
+def reset_in_between(monkeypatch: pytest.MonkeyPatch, store: ContentStore, reset: Callable[[], None]) -> None:
     """Let `reset` come as late as it can before the next transaction: when nothing keeps it from deleting."""
     write = Database.write
     lock = store.lock = CountingLock()

@@ -85,8 +85,10 @@ def test_a_content_of_any_size_is_there_whole_until_it_is_deleted(
     assert store.read(md5) == content
     with there.open() as file:
         assert b"".join(last_held_back(blocks(file.read(), each))) == content
-    with there.open_checked() as file:
+    with store.open_checked(md5) as file:
         file.seek(first)
+        assert file.read(100) == content[first : first + 100]
+    with there.open_part(first, 100) as file:
         assert file.read(100) == content[first : first + 100]
     assert store.path(md5).exists() == (size > SMALL_BYTES), "a small one is no file"
     assert store.checked(md5).read_bytes() == content
@@ -170,7 +172,12 @@ def test_nobody_sees_a_small_content_before_its_commit(tmp_path: Path) -> None:
 def test_a_damaged_small_content_is_set_aside_and_stored_anew_when_it_comes_again(tmp_path: Path) -> None:
     with opened(tmp_path) as (store, contents, _):
         md5 = digest(b"content")
-        for read in (store.read, store.checked, lambda md5: store.look_up(md5).open_checked()):
+        for read in (
+            store.read,
+            store.checked,
+            store.open_checked,
+            lambda md5: store.look_up(md5).open_part(0, 1),
+        ):
             with store.write([b"content"]) as new:
                 contents.add_upload(ACCOUNT, new, t_us=1)
             change(tmp_path, md5, b"cuntent")
@@ -178,7 +185,7 @@ def test_a_damaged_small_content_is_set_aside_and_stored_anew_when_it_comes_agai
                 read(md5)
             assert contents.held(ACCOUNT, [md5_of(b"content")]) == set(), "so it is asked for"
         kept = sorted(path.name for path in (tmp_path / "damaged").iterdir())
-        assert kept == [md5.hex(), f"{md5.hex()}.2", f"{md5.hex()}.3"]
+        assert kept == [md5.hex(), *(f"{md5.hex()}.{number}" for number in (2, 3, 4))]
         assert {path.read_bytes() for path in (tmp_path / "damaged").iterdir()} == {b"cuntent"}
 
 

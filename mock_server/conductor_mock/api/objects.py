@@ -15,10 +15,9 @@ from conductor_mock.api.conditional import Decision, Validators, decide
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
+from conductor_mock.store.content_store import Readable, StoredContent
 from conductor_mock.store.objects import (
     DamagedContentError,
-    Readable,
-    StoredContent,
     TooLargeError,
     WrongContentError,
     blocks_of,
@@ -91,7 +90,7 @@ def store_upload(
     current = service()
     with current.objects.receive(stream, md5=md5, size=size, most=most) as content:
         current.contents.add_upload(account_id, content, t_us=current.accounts.now_us(account_id))
-    return content.size
+    return int(content.size)
 
 
 @objects.put("/objects/<account_id>/parts/<upload_id>/<int:number>")
@@ -180,16 +179,16 @@ def _told_if_gone(digest: bytes, account_id: str) -> Iterator[None]:
 def _sent(content: StoredContent, decision: Decision, held: ExitStack) -> Iterator[bytes]:
     """The bytes that are asked for. One that is found to be damaged while it is sent ends before its last block.
 
-    A range is read from a content that was checked as a whole.
+    Of a range nothing else is read where reading costs (`StoredContent.open_part`).
     """
     if decision.status == 206:
-        return _blocks(held.enter_context(content.open_checked()), decision.first, decision.count)
+        file = held.enter_context(content.open_part(decision.first, decision.count))
+        return _blocks(file, decision.count)
     return last_held_back(blocks_of(held.enter_context(content.open())))
 
 
-def _blocks(file: IO[bytes], first: int, count: int) -> Iterator[bytes]:
-    """`count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
-    file.seek(first)
+def _blocks(file: IO[bytes], count: int) -> Iterator[bytes]:
+    """The next `count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
     while block := file.read(min(_BLOCK, count)):
         count -= len(block)
         yield block

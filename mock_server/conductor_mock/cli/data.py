@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
+from conductor_mock.cli.options import F, objects_options
 from conductor_mock.cli.unusable import Unusable
 from conductor_mock.service import check as check_data
+from conductor_mock.service import open_bucket
 from conductor_mock.service import prune as prune_data
-from conductor_mock.settings import Settings, default_data_dir
+from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError
 
@@ -27,18 +30,34 @@ _database_url = click.option(
 )
 
 
+def _objects(command: F) -> F:
+    for option in reversed(objects_options()):
+        command = option(command)
+    return command
+
+
 @click.command()
 @_data_dir
 @_database_url
+@_objects
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> None:
+def prune(
+    data_dir: Path | None,
+    database_url: str | None,
+    objects: str | None,
+    objects_endpoint: str | None,
+    dry_run: bool,
+) -> None:
     """Remove what nothing refers to from a data directory that no server uses: contents, parts of uploads.
 
     A server does the same when it starts after a crash.
     """
     try:
-        swept = prune_data(Settings(data_dir=data_dir, database_url=database_url), dry_run=dry_run)
-    except DatabaseError as error:
+        settings = Settings(
+            data_dir=data_dir, database_url=database_url, objects=objects, objects_endpoint=objects_endpoint
+        )
+        swept = prune_data(settings, dry_run=dry_run)
+    except (DatabaseError, SettingsError) as error:
         raise Unusable(str(error)) from None
     echo(f"{'would remove' if dry_run else 'removed'} {swept}")
 
@@ -46,17 +65,27 @@ def prune(data_dir: Path | None, database_url: str | None, dry_run: bool) -> Non
 @click.command()
 @_data_dir
 @_database_url
+@_objects
 @click.argument("folder", type=LocalPath(path_type=Path))
-def backup(data_dir: Path | None, database_url: str | None, folder: Path) -> None:
+def backup(
+    data_dir: Path | None,
+    database_url: str | None,
+    objects: str | None,
+    objects_endpoint: str | None,
+    folder: Path,
+) -> None:
     """Copy a data directory to FOLDER, which is not there yet; a server may use it meanwhile.
 
-    The copy is a data directory itself: serve it, or put it in the place of one that was lost. A PostgreSQL database is
-    copied with its own tools, and this says how.
+    The copy is a data directory itself: serve it, or put it in the place of one that was lost. Contents in a bucket
+    are fetched into it. A PostgreSQL database is copied with its own tools, and this says how.
     """
     source = (data_dir or default_data_dir()).absolute()
     try:
-        made = back_up(source, folder.absolute(), database_url)
-    except BackUpError as error:
+        settings = Settings(objects=objects, objects_endpoint=objects_endpoint)
+        with TemporaryDirectory(prefix="conductor-mock-") as passing:
+            bucket = open_bucket(settings, Path(passing))
+            made = back_up(source, folder.absolute(), database_url, bucket)
+    except (BackUpError, SettingsError) as error:
         raise Unusable(str(error)) from None
     echo(f"{folder}: {made}")
 
@@ -64,17 +93,27 @@ def backup(data_dir: Path | None, database_url: str | None, folder: Path) -> Non
 @click.command()
 @_data_dir
 @_database_url
+@_objects
 @click.option(
     "--repair", is_flag=True, help="Set aside what is damaged, so that a server goes on with the rest."
 )
-def check(data_dir: Path | None, database_url: str | None, repair: bool) -> None:
+def check(
+    data_dir: Path | None,
+    database_url: str | None,
+    objects: str | None,
+    objects_endpoint: str | None,
+    repair: bool,
+) -> None:
     """Look through a data directory that no server uses for what is not as it was written.
 
     Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
     """
     try:
-        found = check_data(Settings(data_dir=data_dir, database_url=database_url), repair=repair)
-    except DatabaseError as error:
+        settings = Settings(
+            data_dir=data_dir, database_url=database_url, objects=objects, objects_endpoint=objects_endpoint
+        )
+        found = check_data(settings, repair=repair)
+    except (DatabaseError, SettingsError) as error:
         raise Unusable(str(error)) from None
     for what in found.damages:
         echo(f"{'repaired' if what in found.repaired else 'damaged'}: {what}")

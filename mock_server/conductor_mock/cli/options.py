@@ -16,6 +16,7 @@ from conductor_mock.settings import (
     HEAD_TIMEOUT_S,
     LEAST_RATE,
     MAX_CONNECTIONS,
+    MAX_FETCHED_BYTES,
     MAX_JOURNAL_BYTES,
     MIB,
     MOST_OPEN,
@@ -39,6 +40,14 @@ def server_options(command: F) -> F:
         ),
         click.option("--ephemeral", is_flag=True, help="Keep data in a throw-away folder."),
         click.option("--database-url", help="A SQLAlchemy URL (SQLite or PostgreSQL) for the command log."),
+        *objects_options(),
+        click.option(
+            "--max-fetched-bytes",
+            type=click.IntRange(min=0),
+            default=MAX_FETCHED_BYTES,
+            show_default=True,
+            help="Bytes of contents in a bucket that are kept here for tasks that run.",
+        ),
         click.option(
             "--shared",
             is_flag=True,
@@ -228,6 +237,22 @@ def server_options(command: F) -> F:
     return command
 
 
+def objects_options() -> list[Callable[[F], F]]:
+    """The options that say in which bucket contents lie."""
+    return [
+        click.option(
+            "--objects",
+            metavar="s3://BUCKET/PREFIX",
+            help="Keep contents of files in a bucket, instead of in the data directory.",
+        ),
+        click.option(
+            "--objects-endpoint",
+            metavar="URL",
+            help="The store that has the bucket. [AWS_ENDPOINT_URL, or AWS]",
+        ),
+    ]
+
+
 def _quota(name: str, default: int, help_: str) -> Callable[[F], F]:
     return click.option(name, type=click.IntRange(min=1), default=default, show_default=True, help=help_)
 
@@ -251,6 +276,9 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         database_url=options["database_url"],
         keys=options["keys"],
         shared=options["shared"],
+        objects=options["objects"],
+        objects_endpoint=options["objects_endpoint"],
+        max_fetched_bytes=options["max_fetched_bytes"],
         speed=options["speed"],
         seed=options["seed"],
         fleet=options["fleet"],

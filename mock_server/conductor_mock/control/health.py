@@ -18,7 +18,8 @@ health = Blueprint("health", __name__)
 
 @health.get("/health")
 def get() -> dict[str, Any]:
-    """That it does, its version, and the simulated time of the account that is meant (`account=*`: of each)."""
+    """That it does and can store contents, its version, the simulated time of the account (`account=*`: of each)."""
+    service().objects.check()
     return {"status": "ok", "version": version(), "now": _now()}
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -34,6 +35,7 @@ from conductor_mock.farm.values import OutputFile
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
+from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.objects import ObjectStore, blocks_of
 from conductor_mock.store.wall import WallClock
 from conductor_mock.wire.md5 import from_base64
@@ -54,7 +56,7 @@ class Storage:
 
     accounts: Accounts
     contents: AccountContents
-    objects: ObjectStore
+    objects: ContentStore
     wall: WallClock
 
 
@@ -187,7 +189,8 @@ class Driver:
         if order is None:
             return Report(None)
         try:
-            return self._pool.executor.submit(runner.run, order).result()
+            opening = (self._open_source,) if self._pool.in_process else ()
+            return self._pool.executor.submit(runner.run, order, *opening).result()
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, its run is gone
             return Report(Outcome.LOST, reason=f"its executor gave it up ({type(error).__name__})")
 
@@ -219,15 +222,24 @@ class Driver:
         return made
 
     def _source(self, path: str, md5: str | None) -> str | None:
-        """Where the content of a job's file lies."""
+        """Where the content of a job's file is to be had: its path for others, its digest for this process."""
         if md5 is None:  # a daemon brought it, and said which it was
             md5 = self._storage.contents.held_md5(self._account_id, path)
         if md5 is None or not self._storage.contents.held(self._account_id, [md5]):
             return None
+        digest = from_base64(md5)
+        if self._pool.in_process:
+            return digest.hex()
+        objects = self._storage.objects
+        if not isinstance(objects, ObjectStore):
+            return None
         try:
-            return str(self._storage.objects.checked(from_base64(md5)))
+            return str(objects.checked(digest))
         except FileNotFoundError:  # it was damaged, and is set aside
             return None
+
+    def _open_source(self, source: str) -> IO[bytes]:
+        return self._storage.objects.open_checked(bytes.fromhex(source))
 
     def _report(self, active: farm.Active, workspace: Workspace, report: Report) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""

@@ -36,7 +36,10 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file of the job: where it goes below the run's folder, where its content lies, its permission bits."""
+    """A file of the job: where it goes below the run's folder, where its content is to be had, its permission bits.
+
+    `source` means something to whoever opens it (`workspace.OpenSource`).
+    """
 
     target: str
     source: str

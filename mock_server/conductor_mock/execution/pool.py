@@ -34,6 +34,8 @@ class Pool:
     close: Callable[[], None]
     probe: Callable[[Sandbox], str]
     sandbox: Sandbox | None = None
+    in_process: bool = False
+    """Whether runs happen in this process, and open contents in its store."""
 
 
 def open_pool(url: str | None, slots: int | None) -> Pool:
@@ -46,7 +48,7 @@ def open_pool(url: str | None, slots: int | None) -> Pool:
 
 def _local(slots: int) -> Pool:
     executor = ThreadPoolExecutor(slots, thread_name_prefix="run")
-    return Pool(executor, slots, executor.shutdown, sandbox.probe)
+    return Pool(executor, slots, executor.shutdown, sandbox.probe, in_process=True)
 
 
 def _dask(url: str, slots: int | None) -> Pool:

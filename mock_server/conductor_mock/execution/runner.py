@@ -24,7 +24,7 @@ from conductor_mock.execution.collection import CollectionError
 from conductor_mock.execution.folders import LinkError
 from conductor_mock.execution.order import MIB, Order, Report
 from conductor_mock.execution.processes import Process
-from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
+from conductor_mock.execution.workspace import OpenSource, Workspace, WorkspaceError, open_path, why
 from conductor_mock.farm.statuses import Outcome
 from conductor_mock.wire.masking import mask_variable
 
@@ -43,7 +43,7 @@ _CANCELLED = "cancelled"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
-def run(order: Order) -> Report:
+def run(order: Order, open_source: OpenSource = open_path) -> Report:
     """Run a task to its end. Never raises: what goes wrong is a report too."""
     workspace = Workspace(order.folder)
     try:
@@ -51,7 +51,7 @@ def run(order: Order) -> Report:
             return Report(Outcome.LOST, reason="whoever ran it is gone")
         workspace.open()
         with workspace.log.open("ab", buffering=0) as file:
-            return _Run(order, workspace, _Log(file, order.limits.log)).report()
+            return _Run(order, workspace, _Log(file, order.limits.log), open_source).report()
     except (WorkspaceError, CollectionError) as error:
         return Report(Outcome.FAILED, reason=str(error))
     except OSError as error:
@@ -97,8 +97,9 @@ class _Log:
 class _Run:
     """A run under way."""
 
-    def __init__(self, order: Order, workspace: Workspace, log: _Log) -> None:
+    def __init__(self, order: Order, workspace: Workspace, log: _Log, open_source: OpenSource) -> None:
         self._order = order
+        self._open_source = open_source
         self._limits = order.limits
         self._workspace = workspace
         self._log = log
@@ -115,7 +116,7 @@ class _Run:
         for name, value in sorted(order.environment.items()):
             if name != processes.MARK:
                 self._log.note(f"{name}={mask_variable(name, value)}")
-        workspace.fill(order)
+        workspace.fill(order, self._open_source)
         self._log.note(f"$ {order.command}")
         before = collection.look(workspace.root, order.output) if order.output else {}
         self._base, _ = self._size()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,15 @@ DEFAULT_MODE = 0o644
 BLOCK = 1 << 20
 MOST_FACTS = 1 << 16
 """Bytes of `run.json` that are read."""
+
+
+OpenSource = Callable[[str], IO[bytes]]
+"""Opens what `Input.source` says."""
+
+
+def open_path(source: str) -> IO[bytes]:
+    """The source of an input that is the path of a file."""
+    return open(source, "rb")  # noqa: PTH123 - a text
 
 
 class WorkspaceError(Exception):
@@ -142,7 +152,7 @@ class Workspace:
         finally:
             os.close(root)
 
-    def fill(self, order: Order) -> None:
+    def fill(self, order: Order, open_source: OpenSource = open_path) -> None:
         """Put everything in place that the command wants to find, in the folder that is open. Raises WorkspaceError."""
         root = self.root
         for name in ("home", "tmp", "files", "drives"):
@@ -152,7 +162,7 @@ class Workspace:
             *above, name = file.target.split("/")
             try:
                 with folders.below(root, above, make=True) as folder:
-                    _copy(file, folder, name)
+                    _copy(file, folder, name, open_source)
             except (OSError, ValueError) as error:
                 raise WorkspaceError(f"{file.target} could not be put in place: {why(error)}") from error
         try:
@@ -178,9 +188,9 @@ class Workspace:
             os.close(parent)
 
 
-def _copy(file: Input, folder: int, name: str) -> None:
+def _copy(file: Input, folder: int, name: str, open_source: OpenSource) -> None:
     target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    with os.fdopen(target, "wb") as written, open(file.source, "rb") as content:  # noqa: PTH123 - beside the other
+    with os.fdopen(target, "wb") as written, open_source(file.source) as content:
         shutil.copyfileobj(content, written, BLOCK)
         os.fchmod(written.fileno(), file.mode)
 

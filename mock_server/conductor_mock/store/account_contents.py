@@ -14,10 +14,12 @@ from itertools import islice
 import sqlalchemy as sa
 
 from conductor_mock.settings import Quotas
+from conductor_mock.store.content_store import ContentStore, NewContent
 from conductor_mock.store.database import Database, NewRows
-from conductor_mock.store.objects import AT_ONCE, NewContent, ObjectStore
+from conductor_mock.store.objects import AT_ONCE
 from conductor_mock.store.quotas import StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, KEEPING, OUTPUTS
+from conductor_mock.store.trouble import UnavailableError
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 NO_OTHER = Quotas()
@@ -61,7 +63,7 @@ class Inventory:
 class AccountContents:
     """The contents of one server's object store, seen by account."""
 
-    def __init__(self, database: Database, objects: ObjectStore, quotas: Quotas = NO_OTHER) -> None:
+    def __init__(self, database: Database, objects: ContentStore, quotas: Quotas = NO_OTHER) -> None:
         self._database = database
         self._objects = objects
         self.stored_bytes = StoredBytes(
@@ -71,7 +73,7 @@ class AccountContents:
     def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
         """Those of some base64 md5s whose content this account holds: it has its row, and lies in the store.
 
-        One that is gone, or was set aside as damaged, is thus asked for again.
+        One that was set aside as damaged is thus asked for again.
         """
         held: set[str] = set()
         if not md5s:
@@ -81,7 +83,7 @@ class AccountContents:
             for start in range(0, len(asked), _CHUNK):
                 values = {"account": account_id, "md5s": asked[start : start + _CHUNK]}
                 held.update(connection.execute(_HELD, values).scalars())
-        there = self._objects.those_there({from_base64(md5) for md5 in held})
+        there = self._objects.still_there({from_base64(md5) for md5 in held})
         return {to_base64(md5) for md5 in there}
 
     def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:
@@ -111,6 +113,8 @@ class AccountContents:
         try:
             with content.placed():
                 self._database.commit_with_others(note)
+        except UnavailableError:  # what it stored after all is for the sweeper
+            raise
         except BaseException:
             self.collect([md5])
             raise

@@ -21,6 +21,9 @@ import sqlalchemy as sa
 
 from conductor_contracts.problems import count
 from conductor_mock.store.belonging import NotItsDatabaseError, check_belongs
+from conductor_mock.store.bucket_belonging import check_belongs as check_bucket_belongs
+from conductor_mock.store.bucket_belonging import check_local, forget_bucket
+from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
 from conductor_mock.store.durable import (
     NewFile,
@@ -70,8 +73,12 @@ OWN_TOOLS = (
 """What is to be done where we copy nothing. Contents are there before a row refers to them, so the order matters."""
 
 
-def back_up(directory: Path, target: Path, database_url: str | None = None) -> BackedUp:
+def back_up(
+    directory: Path, target: Path, database_url: str | None = None, bucket: BucketObjects | None = None
+) -> BackedUp:
     """Copy a data directory to `target`, a folder that is not there yet, with the SQLite database at a URL or its own.
+
+    Contents in a `bucket` are fetched from it: the copy is served without one.
 
     All that was acknowledged before is in it, what is acknowledged meanwhile may be; it is on disk when this returns.
     Left out are the journal, which is no state, and the folders of tasks that run. Every content is held to its md5.
@@ -84,7 +91,7 @@ def back_up(directory: Path, target: Path, database_url: str | None = None) -> B
     # Of a name that nobody can foresee: a folder or a link that waits there would get the keys.
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", suffix=".partial", dir=target.parent))
     try:
-        made = _copied(directory, database, partial)
+        made = _copied(directory, database, partial, bucket)
         fsync_folder(partial)
         _name(partial, target)
     except BaseException:
@@ -121,7 +128,7 @@ def _name(partial: Path, target: Path) -> None:
         raise
 
 
-def _copied(directory: Path, file: Path, partial: Path) -> BackedUp:
+def _copied(directory: Path, file: Path, partial: Path, bucket: BucketObjects | None) -> BackedUp:
     if os.path.lexists(directory / KEYS):
         if not (directory / KEYS).is_file():
             raise BackUpError(f"{directory / KEYS} is no file")
@@ -136,7 +143,11 @@ def _copied(directory: Path, file: Path, partial: Path) -> BackedUp:
         try:
             with Database(of_file(partial / _DATABASE)) as database:
                 _check_belongs(database, directory, file)
-                _copy_contents(directory, store, database, besides=_checked_small_contents(database))
+                if bucket is None:
+                    check_local(database)
+                    _copy_contents(directory, store, database, besides=_checked_small_contents(database))
+                else:
+                    _fetch_contents(bucket, store, database)
                 _copy_parts(directory, partial, database)
                 sweep(database, partial)  # what an earlier round copied and a reset then took away
                 return _counted(partial, database)
@@ -201,6 +212,17 @@ def _copy_contents(directory: Path, store: ObjectStore, database: Database, *, b
                 raise BackUpError(
                     f"{path} is damaged ({error}); `conductor-mock check` says what it belongs to"
                 ) from error
+
+
+def _fetch_contents(bucket: BucketObjects, store: ObjectStore, database: Database) -> None:
+    """Raises FileNotFoundError when a content has gone meanwhile. The copy is no longer of the bucket."""
+    check_bucket_belongs(database, bucket)
+    for md5 in referenced(database):
+        if store.has(md5):
+            continue
+        with bucket.open(md5) as stream, store.receive(stream, md5=md5) as content, content.placed():
+            pass
+    forget_bucket(database)
 
 
 def _copy_parts(directory: Path, partial: Path, database: Database) -> None:

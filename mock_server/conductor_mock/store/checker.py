@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from conductor_mock.store import journal, mail_statuses, schema
 from conductor_mock.store.aside import DAMAGED, keep_aside, note_aside, set_aside
+from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.database import Database, Row
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.log import DamagedLogError, chain_of
@@ -129,7 +130,17 @@ def _check_database_file(file: Path, *, repair: bool, found: Found) -> None:
 class Checker:
     """Looks at the tables of a database, and the files that they speak of."""
 
-    def __init__(self, database: Database, directory: Path, found: Found, *, repair: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        found: Found,
+        *,
+        repair: bool,
+        bucket: BucketObjects | None = None,
+    ) -> None:
+        """`bucket` is where contents lie, if they are not in the directory."""
+        self._bucket = bucket
         self._database = database
         self._directory = directory
         self._found = found
@@ -151,6 +162,9 @@ class Checker:
     # Files
 
     def _check_contents(self) -> None:
+        if self._bucket is not None:
+            self._check_bucket(self._bucket)
+            return
         for digest, path in contents_there(self._directory):
             self._found.count("contents")
             if _md5_of(path) == digest:
@@ -177,6 +191,17 @@ class Checker:
                 keep_aside(data, self._directory / DAMAGED / f"content-{_md5_of_bytes(data).hex()}")
             what = f"the content {one['md5']} (in {SMALL_CONTENTS.name}) is not what was stored"
             self._replace(SMALL_CONTENTS, {**one, "bytes": ""}, what, None)
+
+    def _check_bucket(self, bucket: BucketObjects) -> None:
+        for digest, found in bucket.listed():
+            self._found.count("contents")
+            if bucket.is_whole(digest):
+                self._whole[digest] = found.size
+                continue
+            if self._repair:
+                bucket.set_aside(digest)
+            what = f"the content {to_base64(digest)} in {bucket.bucket.location} is not what was stored"
+            self._found.add(what, repaired=self._repair)
 
     def _check_parts(self) -> None:
         for path in parts_there(self._directory):

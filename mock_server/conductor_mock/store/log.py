@@ -17,9 +17,9 @@ from conductor_mock.farm.fold import SIMULATION_VERSION
 from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector, heads
+from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
 from conductor_mock.store.heads import End
-from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.sums import chained, fits, row_sum, summed
 from conductor_mock.store.tables import HEADS, LOG, META, SNAPSHOTS, SUM
 from conductor_mock.wire.md5 import from_base64, to_base64
@@ -48,7 +48,7 @@ class DamagedLogError(Exception):
 class Log:
     """The log and the snapshots of every account in one database."""
 
-    def __init__(self, database: Database, objects: ObjectStore) -> None:
+    def __init__(self, database: Database, objects: ContentStore) -> None:
         self._database = database
         self._objects = objects
         self._noted: set[str] = set()  # kinds in use whose row in `meta` is known to be there

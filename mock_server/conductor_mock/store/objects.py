@@ -12,17 +12,15 @@ import logging
 import os
 import tempfile
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-import sqlalchemy as sa
+from typing import IO, Any
 
 from conductor_mock.store.aside import DAMAGED
+from conductor_mock.store.content_store import ContentStore, NewContent, Readable, StoredContent
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock, Shared
@@ -34,12 +32,6 @@ BLOCK = 1 << 18
 
 _REMEMBERED = 10_000
 """Contents that `ObjectStore.checked` need not read again."""
-
-
-class Readable(Protocol):
-    """What a body is read from."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def blocks_of(stream: Readable) -> Iterator[bytes]:
@@ -89,6 +81,30 @@ def check_declared(digest: bytes, count: int, md5: bytes | None, size: int | Non
         )
 
 
+def taken(
+    blocks: Iterable[bytes],
+    keep: Callable[[bytes], object],
+    *,
+    md5: bytes | None,
+    size: int | None,
+    most: int | None,
+) -> tuple[bytes, int]:
+    """Hand blocks to `keep`, as long as they can be what is declared: the md5 and bytes of them all.
+
+    Raises WrongContentError for another md5 or size, TooLargeError for more than `most` bytes.
+    """
+    count = 0
+    with Digest() as taking:
+        for block in blocks:
+            count += len(block)
+            check_count(count, size, most)
+            taking.update(block)
+            keep(block)
+        digest = taking.digest()
+    check_declared(digest, count, md5, size)
+    return digest, count
+
+
 class DamagedContentError(FileNotFoundError):
     """A content that is not what was stored. It was set aside, and is thus not there any more."""
 
@@ -96,25 +112,6 @@ class DamagedContentError(FileNotFoundError):
         super().__init__(
             f"the content {to_base64(md5)} was damaged on the disk of the server and is set aside"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NewContent(ABC):
-    """A content that was read to its end and is not stored yet: its md5 and its bytes."""
-
-    md5: bytes
-    size: int
-
-    @abstractmethod
-    def placed(self) -> AbstractContextManager[None]:
-        """Store the content for a block in which the caller notes who wants it, and in that transaction calls `join`.
-
-        Until the end of the block nobody deletes the content for want of such a note. When the block raises, the
-        content may stay, since a commit that failed may still have been one.
-        """
-
-    def join(self, connection: sa.Connection) -> None:  # noqa: B027 - most contents have nothing there
-        """Store with a transaction what of the content belongs into the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +138,6 @@ class NewFileContent(NewContent):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredContent(ABC):
-    """A content that is there: its bytes, and the wall time (whole seconds) when it was stored."""
-
-    size: int
-    modified_s: int
-
-    @abstractmethod
-    def open(self) -> IO[bytes]:
-        """To be read from its beginning to its end, as by `ObjectStore.open`."""
-
-    @abstractmethod
-    def open_checked(self) -> IO[bytes]:
-        """To be read from anywhere: it was compared as a whole. Raises FileNotFoundError, DamagedContentError."""
-
-
-@dataclass(frozen=True, slots=True)
 class StoredFileContent(StoredContent):
     """One that is a file."""
 
@@ -166,8 +147,10 @@ class StoredFileContent(StoredContent):
     def open(self) -> IO[bytes]:
         return self._store.open(self._md5)
 
-    def open_checked(self) -> IO[bytes]:
-        return self._store.checked(self._md5).open("rb")
+    def open_part(self, first: int, count: int) -> IO[bytes]:
+        file = self._store.open_checked(self._md5)
+        file.seek(first)
+        return file
 
 
 SYNCING = 32
@@ -176,12 +159,8 @@ AT_ONCE = 128
 """Files that are written beside each other before any gets its name."""
 
 
-class ObjectStore:
-    """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start.
-
-    `lock` is held, shared, from the moment a content gets its name until something refers to it, and alone by
-    whoever deletes contents that nothing refers to.
-    """
+class ObjectStore(ContentStore):
+    """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start."""
 
     def __init__(self, root: Path, *, durable: bool = True, shared: Shared | None = None) -> None:
         """One that is not `durable` is thrown away with its server, and waits for no disk. `shared` is for one that
@@ -230,11 +209,6 @@ class ObjectStore:
         """
         return io.BufferedReader(_Checked(self, md5, self.path(md5).open("rb", buffering=0)), BLOCK)
 
-    def read(self, md5: bytes) -> bytes:
-        """A stored content, whole. Raises FileNotFoundError, DamagedContentError."""
-        with self.open(md5) as file:
-            return file.read()
-
     def checked(self, md5: bytes) -> Path:
         """Where a content lies that is what was stored. Raises FileNotFoundError, DamagedContentError.
 
@@ -254,6 +228,10 @@ class ObjectStore:
                 self._seen.clear()
             self._seen[md5] = seen
         return path
+
+    def open_checked(self, md5: bytes) -> IO[bytes]:
+        """The file of `checked`, open. Raises as that does."""
+        return self.checked(md5).open("rb")
 
     def set_aside(self, md5: bytes) -> None:
         """Move a damaged content to where nobody takes it for one, for people to look at."""
@@ -285,16 +263,9 @@ class ObjectStore:
         """A content made of blocks, in constant memory; it is stored if the block of the statement places it, else
         nothing stays behind. `md5`, `size` and `most` are as in `receive`. Raises OSError when the disk refuses.
         """
-        count = 0
-        with NewFile(self._incoming, durable=self._durable) as file, Digest() as digest:
-            for block in blocks:
-                count += len(block)
-                check_count(count, size, most)
-                digest.update(block)
-                file.write(block)
-            found = digest.digest()
-            check_declared(found, count, md5, size)
-            yield NewFileContent(found, count, file, self)
+        with NewFile(self._incoming, durable=self._durable) as file:
+            digest, count = taken(blocks, file.write, md5=md5, size=size, most=most)
+            yield NewFileContent(digest, count, file, self)
 
     @contextmanager
     def placed_together(self, contents: Sequence[NewContent]) -> Iterator[None]:
@@ -319,11 +290,6 @@ class ObjectStore:
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
         return tempfile.TemporaryFile(dir=self._incoming)
-
-    def put(self, stream: Readable, *, md5: bytes, size: int) -> None:
-        """Store a content that nothing refers to yet. Raises as `receive` does."""
-        with self.receive(stream, md5=md5, size=size) as content, content.placed():
-            return
 
     def delete(self, md5: bytes) -> None:
         """Forget a content. The caller holds `lock` alone and knows that nothing refers to it."""

@@ -55,12 +55,23 @@ class Swept:
         """Of both."""
         return self.content_bytes + self.part_bytes
 
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(
+            self.contents + other.contents,
+            self.content_bytes + other.content_bytes,
+            self.parts + other.parts,
+            self.part_bytes + other.part_bytes,
+        )
+
     def __str__(self) -> str:
         return f"{count(self.contents, 'content')} and {count(self.parts, 'part')}, {self.bytes:,} bytes"
 
 
 def sweep(database: Database, directory: Path, *, dry_run: bool = False) -> Swept:
-    """Remove what nothing refers to, or only count it. Raises OSError (NotItsDatabaseError, too), SQLAlchemyError."""
+    """Remove what nothing refers to, or only count it. Raises OSError (NotItsDatabaseError, too), SQLAlchemyError.
+
+    Contents in a bucket are not looked at: they are not of one directory (`bucket_sweeper.py`).
+    """
     check_belongs(database, directory)
     contents = [(path, path.stat().st_size) for _, path in unreferenced(database, directory)]
     table = SmallContents(database)

@@ -7,9 +7,12 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from conductor_mock.store import bucket_belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.belonging import check_belongs
-from conductor_mock.store.database import Database, first_line
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_sweeper import unreferenced_in
+from conductor_mock.store.database import Database, DatabaseError, first_line
 from conductor_mock.store.parts import Parts, UnknownUploadError
 from conductor_mock.store.sweeper import unreferenced, unreferenced_small, useless_parts
 from conductor_mock.wire.md5 import to_base64
@@ -27,11 +30,19 @@ class Sweeping:
     """Removes what nothing refers to, every so many seconds, until it is closed."""
 
     def __init__(
-        self, database: Database, contents: AccountContents, parts: Parts, *, every_s: float
+        self,
+        database: Database,
+        contents: AccountContents,
+        parts: Parts,
+        bucket: BucketObjects | None = None,
+        *,
+        every_s: float,
     ) -> None:
+        """`bucket` is where contents lie, if it is not the directory of the parts."""
         self._database = database
         self._contents = contents
         self._parts = parts
+        self._bucket = bucket
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,10 +69,8 @@ class Sweeping:
         """
         stop = stop or self._stop
         check_belongs(self._database, self._parts.directory)
-        files = dict(unreferenced(self._database, self._parts.directory))
-        small = dict(unreferenced_small(self._database))
-        contents = [to_base64(digest) for digest in {*files, *small}]
-        count = 0
+        contents = self._unreferenced()
+        count = 0 if self._bucket is None else self._bucket.forget_abandoned()
         for start in range(0, len(contents), _CHUNK):
             if stop.is_set():
                 return count
@@ -74,6 +83,14 @@ class Sweeping:
         ):
             count += self._forget(account_id, upload_id)
         return count
+
+    def _unreferenced(self) -> list[str]:
+        if self._bucket is None:
+            files = dict(unreferenced(self._database, self._parts.directory))
+            small = dict(unreferenced_small(self._database))
+            return [to_base64(digest) for digest in {*files, *small}]
+        bucket_belonging.check_belongs(self._database, self._bucket)
+        return [to_base64(digest) for digest, _ in unreferenced_in(self._database, self._bucket)]
 
     def _forget(self, account_id: str, upload_id: str) -> int:
         try:
@@ -90,7 +107,7 @@ class Sweeping:
         while not stop.wait(self._every_s):
             try:
                 count = self.sweep(stop)
-            except (OSError, SQLAlchemyError) as error:
+            except (OSError, SQLAlchemyError, DatabaseError) as error:
                 log.warning(
                     "what nothing refers to was not taken away; nothing is lost: %s", first_line(error)
                 )

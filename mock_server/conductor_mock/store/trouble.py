@@ -14,6 +14,11 @@ import sqlalchemy as sa
 
 from conductor_mock.store.database import first_line
 
+
+class UnavailableError(OSError):
+    """What keeps contents does not work now; the text says why, for everybody to read."""
+
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Nothing more is taken; what was refused may be taken once there is room."""
 
@@ -50,6 +55,8 @@ def reason(error: BaseException) -> str | None:
         return _of_database(error.orig)
     if isinstance(error, sqlite3.Error):
         return _of_database(error)
+    if isinstance(error, UnavailableError):
+        return str(error)
     if not isinstance(error, OSError) or isinstance(error, ConnectionError):
         return None
     if error.errno in _OF_FILES:

@@ -1,0 +1,110 @@
+"""Which database the contents of a bucket's prefix belong to, as `belonging.py` says it of a directory.
+
+Several servers use one prefix, if they use one database too. One of another database would take away what the rows of
+the first refer to, so it does not start. The database names itself first, then the prefix is claimed in that name, then
+the database notes that it was: whoever is killed in between is no stranger afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from contextlib import suppress
+from itertools import islice
+
+import sqlalchemy as sa
+
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.database import Database, DatabaseError, NewRows
+from conductor_mock.store.sweeper import referenced
+from conductor_mock.store.tables import META
+
+NAME = "objects"
+"""The row of `meta` with the name of the database."""
+CLAIMED = "objects/claimed"
+"""The row that is there once a prefix has that name, too."""
+FILE = "belongs"
+"""What has it below the prefix."""
+_LONGEST = 64
+_TRIED = 20
+"""Contents that are looked for where nothing says whose the prefix is."""
+
+
+def check_local(database: Database) -> None:
+    """Raise DatabaseError when the contents of a database lie in a bucket, and not in the data directory."""
+    if _noted(database, CLAIMED) is not None:
+        raise DatabaseError(
+            f"the contents of {database.shown_url} lie in a bucket: give its --objects s3://BUCKET/PREFIX"
+        )
+
+
+def check_belongs(database: Database, objects: BucketObjects) -> None:
+    """Raise DatabaseError unless a prefix is the one of a database. Nothing is written. Raises BucketError."""
+    name = _of_bucket(objects)
+    if name is None or name != _noted(database, NAME):
+        raise _not_its_own(database, objects)
+
+
+def forget_bucket(database: Database) -> None:
+    """Note in a copy of a database that its contents lie beside it, and belong to nobody else's prefix."""
+    with database.write() as connection:
+        connection.execute(META.delete().where(META.c.name.in_([NAME, CLAIMED])))
+
+
+def join(database: Database, objects: BucketObjects) -> None:
+    """Note that a database and a prefix are used together. Raises DatabaseError when they are not; BucketError."""
+    name = _noted(database, NAME) or _note(database, NAME, secrets.token_hex(16))
+    if _of_bucket(objects) is None:
+        if _noted(database, CLAIMED) is not None:
+            raise DatabaseError(
+                f"{objects.bucket.location} has no file '{FILE}': it is another place than {database.shown_url} was "
+                "used with, or was emptied; give the right --objects"
+            )
+        _check_copied(database, objects)
+        body = name.encode("ascii")
+        with suppress(FileExistsError):  # another server of this database, or of another, was quicker
+            objects.bucket.put(FILE, body, md5=hashlib.md5(body, usedforsecurity=False).digest(), is_new=True)
+    if _of_bucket(objects) != name:
+        raise _not_its_own(database, objects)
+    _note(database, CLAIMED, name)
+
+
+def _not_its_own(database: Database, objects: BucketObjects) -> DatabaseError:
+    return DatabaseError(
+        f"{objects.bucket.location} was not used with {database.shown_url}, but with another database or with none: "
+        "give the right --database-url or --data-dir, or another prefix"
+    )
+
+
+def _check_copied(database: Database, objects: BucketObjects) -> None:
+    """Raise DatabaseError when the contents that a database refers to are elsewhere."""
+    for md5 in islice(referenced(database), _TRIED):
+        if not objects.has(md5):
+            raise DatabaseError(
+                f"{database.shown_url} refers to contents that are not in {objects.bucket.location}: its data "
+                "directory has them. Save its accounts as bundles, and replay them at a server with --objects and a "
+                "new data directory"
+            )
+
+
+def _noted(database: Database, row: str) -> str | None:
+    with database.read() as connection:
+        value = connection.execute(sa.select(META.c.value).where(META.c.name == row)).scalar_one_or_none()
+    return None if value is None else str(value)
+
+
+def _note(database: Database, row: str, value: str) -> str:
+    """What the row says from now on: `value`, unless it says something already."""
+    if _noted(database, row) is None:
+        with database.write() as connection:
+            database.insert_new(connection, NewRows(META, [{"name": row, "value": value}]))
+    return _noted(database, row) or value
+
+
+def _of_bucket(objects: BucketObjects) -> str | None:
+    try:
+        body = objects.bucket.get(FILE)
+    except FileNotFoundError:
+        return None
+    with body:
+        return objects.bucket.read(body, _LONGEST).decode("ascii", "replace")

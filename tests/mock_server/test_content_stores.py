@@ -1,0 +1,259 @@
+"""What every store of contents promises, of the folder and of the bucket alike."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.bucket_objects import BucketObjects, name_of
+from conductor_mock.store.content_store import ContentStore
+from conductor_mock.store.database import Database
+from conductor_mock.store.objects import BLOCK, DamagedContentError, ObjectStore, WrongContentError
+from support.buckets import store_in_bucket
+from support.server import md5_of
+
+CONTENT = b"the content of a file"
+STORES: dict[str, Callable[[Path], ContentStore]] = {"folder": ObjectStore, "bucket": store_in_bucket}
+
+both = pytest.mark.parametrize("kind", STORES)
+
+
+def digest(content: bytes) -> bytes:
+    return hashlib.md5(content).digest()
+
+
+def new_store(kind: str) -> ContentStore:
+    """An empty store for one example, in the home folder that the test was given."""
+    folder = Path.home() / os.urandom(8).hex()
+    folder.mkdir()
+    return STORES[kind](folder)
+
+
+def keep(store: ContentStore, content: bytes) -> bytes:
+    store.put(io.BytesIO(content), md5=digest(content), size=len(content))
+    return digest(content)
+
+
+def damage(store: ContentStore, md5: bytes, content: bytes) -> None:
+    """Let something else lie where a content does."""
+    if isinstance(store, BucketObjects):
+        store.bucket.put(name_of(md5), content, md5=digest(content))
+    else:
+        assert isinstance(store, ObjectStore)
+        store.path(md5).write_bytes(content)
+
+
+POOL = [b"", b"a", CONTENT, bytes(range(256)) * 40, b"x" * (BLOCK + 1)]
+NUMBERS = st.integers(0, len(POOL) - 1)
+
+
+class Stores(RuleBasedStateMachine):
+    """A store beside what ought to be in it."""
+
+    kind = "folder"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = new_store(self.kind)
+        self.there: set[bytes] = set()
+
+    @rule(numbers=st.lists(NUMBERS, min_size=1, max_size=3))
+    def put(self, numbers: list[int]) -> None:
+        contents = [POOL[number] for number in numbers]
+        with ExitStack() as received:
+            new = [received.enter_context(self.store.write([one])) for one in contents]
+            with self.store.placed_together(new):
+                self.there.update(contents)
+
+    @rule(number=NUMBERS)
+    def give_up(self, number: int) -> None:
+        content = POOL[number]
+        with self.store.receive(io.BytesIO(content), md5=digest(content), size=len(content)) as new:
+            assert (new.md5, new.size) == (digest(content), len(content))
+
+    @rule(numbers=st.lists(NUMBERS, max_size=3))
+    def delete(self, numbers: list[int]) -> None:
+        contents = [POOL[number] for number in numbers]
+        with self.store.lock.alone():
+            self.store.delete_all([digest(content) for content in contents])
+        self.there.difference_update(contents)
+
+    @rule(number=NUMBERS, at=st.integers(0, 9), count=st.integers(1, 400))
+    def read(self, number: int, at: int, count: int) -> None:
+        content = POOL[number]
+        md5 = digest(content)
+        if content not in self.there:
+            with pytest.raises(FileNotFoundError):
+                self.store.read(md5)
+            with pytest.raises(FileNotFoundError):
+                self.store.open_checked(md5)
+            return
+        assert self.store.read(md5) == content
+        with self.store.open_checked(md5) as file:
+            assert file.read() == content
+        if at < len(content):
+            with self.store.look_up(md5).open_part(at, count) as file:
+                assert file.read(count) == content[at : at + count]
+
+    @rule(number=NUMBERS, other=st.binary(max_size=9))
+    def find_damaged(self, number: int, other: bytes) -> None:
+        content = POOL[number]
+        if content not in self.there or other == content:
+            return
+        damage(self.store, digest(content), other)
+        with pytest.raises(DamagedContentError):
+            self.store.read(digest(content))
+        self.there.remove(content)
+
+    @invariant()
+    def is_what_it_ought_to_be(self) -> None:
+        digests = {digest(content): content for content in POOL}
+        assert {digests[md5] for md5 in digests if self.store.has(md5)} == self.there
+        for content in self.there:
+            assert self.store.look_up(digest(content)).size == len(content)
+        stored = self.store.still_there([digest(content) for content in self.there])
+        assert {digests[md5] for md5 in stored} == self.there
+        assert list((self.store.root / "incoming").iterdir()) == []
+
+
+@both
+def test_a_store_holds_what_was_put_and_not_taken_away(kind: str) -> None:
+    machine = type("StoresOfAKind", (Stores,), {"kind": kind})
+    few = settings(max_examples=20 if kind == "folder" else 5, stateful_step_count=12)
+    run_state_machine_as_test(machine, settings=few)
+
+
+@both
+@settings(max_examples=10)
+@given(content=st.binary(max_size=64), data=st.data())
+def test_one_flipped_bit_is_refused_and_nothing_is_stored(
+    kind: str, content: bytes, data: st.DataObject
+) -> None:
+    flipped = bytearray(content or b"\0")
+    bit = data.draw(st.integers(0, len(flipped) * 8 - 1))
+    flipped[bit // 8] ^= 1 << (bit % 8)
+    store = new_store(kind)
+
+    with pytest.raises(WrongContentError), store.receive(io.BytesIO(bytes(flipped)), md5=digest(content)):
+        raise AssertionError("it was received")
+
+    assert not store.has(digest(content))
+    assert not store.has(digest(bytes(flipped)))
+
+
+@both
+def test_a_body_that_is_too_long_is_not_read_to_its_end(kind: str) -> None:
+    body = io.BytesIO(bytes(10 * BLOCK))
+
+    received = new_store(kind).receive(body, md5=digest(b""), size=5)
+    with pytest.raises(WrongContentError, match="larger than the declared 5"), received:
+        raise AssertionError("it was received")
+
+    assert body.tell() == BLOCK
+
+
+@both
+def test_nobody_deletes_while_a_content_has_its_name_and_no_row(kind: str) -> None:
+    store = new_store(kind)
+    with ThreadPoolExecutor(1) as pool:
+        with store.write([CONTENT]) as new, new.placed():
+            deleting = pool.submit(delete_alone, store, new.md5)
+            while not store.lock.waiting:
+                assert not deleting.done()
+            assert store.has(new.md5)
+        deleting.result()
+    assert not store.has(digest(CONTENT))
+
+
+def delete_alone(store: ContentStore, md5: bytes) -> None:
+    with store.lock.alone():
+        store.delete(md5)
+
+
+@both
+def test_a_content_that_was_set_aside_is_asked_for_again_and_can_be_sent_again(kind: str) -> None:
+    store = new_store(kind)
+    many = [keep(store, b"%d" % number) for number in range(8)]
+    damage(store, many[0], b"something else")
+    with pytest.raises(DamagedContentError, match="was damaged"):
+        store.read(many[0])
+
+    assert store.still_there(many) == set(many[1:])
+    assert store.still_there(many[:1]) == set()
+    keep(store, b"0")
+    assert store.still_there(many) == set(many)
+
+
+@contextmanager
+def contents(kind: str) -> Iterator[tuple[ContentStore, AccountContents]]:
+    store = new_store(kind)
+    with Database(f"sqlite:///{store.root / 'conductor.db'}") as database:
+        yield store, AccountContents(database, store)
+
+
+def put(store: ContentStore, held: AccountContents, account: str, content: bytes) -> None:
+    with store.receive(io.BytesIO(content), md5=digest(content), size=len(content)) as received:
+        held.add_upload(account, received, t_us=0)
+
+
+@both
+def test_forgetting_an_account_deletes_what_nobody_else_holds(kind: str) -> None:
+    with contents(kind) as (store, held):
+        for account in ("5001", "5002"):
+            put(store, held, account, b"shared")
+        put(store, held, "5001", b"mine")
+        made = held.add_outputs("5001", [b"%d" % number for number in range(20)], t_us=0)
+        held.forget("5001")
+
+        assert not store.has(digest(b"mine"))
+        assert not any(store.has(digest(b"%d" % number)) for number in range(len(made)))
+        assert store.read(digest(b"shared")) == b"shared"
+        assert held.held("5002", [md5_of(b"shared")]) == {md5_of(b"shared")}
+
+
+@both
+def test_a_content_on_its_way_survives_that_another_account_forgets_it(kind: str) -> None:
+    with contents(kind) as (store, held):
+        put(store, held, "5001", CONTENT)
+        with store.receive(io.BytesIO(CONTENT), md5=digest(CONTENT)) as received:
+            held.forget("5001")
+            held.add_upload("5002", received, t_us=0)
+
+        assert store.read(digest(CONTENT)) == CONTENT
+        assert held.held("5002", [md5_of(CONTENT)]) == {md5_of(CONTENT)}
+
+
+@both
+def test_contents_that_come_and_go_in_parallel_are_never_lost(kind: str) -> None:
+    with contents(kind) as (store, held):
+        start = threading.Barrier(2)
+
+        def come_and_go() -> None:
+            start.wait()
+            for _ in range(8):
+                put(store, held, "5001", CONTENT)
+                held.forget("5001")
+
+        def come() -> None:
+            start.wait()
+            for number in range(8):
+                put(store, held, f"6{number:03}", CONTENT)
+                assert store.read(digest(CONTENT)) == CONTENT
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(come_and_go), pool.submit(come)]:
+                done.result()
+
+        assert store.read(digest(CONTENT)) == CONTENT
