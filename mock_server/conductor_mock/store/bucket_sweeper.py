@@ -1,7 +1,8 @@
 """What nothing refers to in a bucket that several servers use: what has been there long enough to have a row by now.
 
-A content gets its row a moment after its name, from whichever server it came to. The lock of this server says nothing
-of the others, so what is younger than `GRACE_S` is left, by the store's own clock.
+A content gets its row a moment after its name, from whichever server it came to. Servers that share their data share
+the lock, too, under which each content is asked about once more; a server whose lock was lost with its machine may
+still be writing, so what is younger than `GRACE_S` is left besides, by the store's own clock.
 """
 
 from __future__ import annotations
