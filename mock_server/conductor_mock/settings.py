@@ -18,6 +18,7 @@ MOST_OPEN = 1000
 SWEEP_EVERY_S = 3600
 MAX_JOURNAL_BYTES = 64 * MIB
 MAX_FETCHED_BYTES = 10 * GIB
+EXECUTOR_FOLDER = "/var/tmp/conductor-mock"  # noqa: S108 - each worker looks whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class Settings:
     """Where mails of ended jobs are sent, `smtp://[user:password@]host[:port]`; None keeps them in the outbox alone."""
     execute: bool = False
     executor: str | None = None
+    executor_url: str | None = None
+    """Where its workers reach this server, if they do not share its disk."""
+    executor_folder: str = EXECUTOR_FOLDER
+    """Where such workers keep the folders of runs."""
     execute_slots: int | None = None
     execute_timeout_s: float = 3600
     execute_max_output: int = 10 * 1024 * MIB

@@ -11,11 +11,15 @@ from conductor_contracts.contract import load as load_contract
 from conductor_contracts.interactions import load_interactions
 from conductor_contracts.verify import verify
 from conductor_mock.api.signed import S3_PREFIX
+from conductor_mock.auth.signing import OUTPUTS_PREFIX
 from conductor_mock.inprocess import in_process
 from support.server import Fake
 
 OURS = ("consent", "control", "metrics", "pages", "static")
 """Blueprints beside the protocol."""
+
+OTHER_SPELLINGS = (S3_PREFIX, OUTPUTS_PREFIX)
+"""Prefixes of paths that mean an operation that has another path, too."""
 
 
 def routes_of(fake: Fake, *, control: bool) -> dict[str, tuple[str, str]]:
@@ -23,7 +27,7 @@ def routes_of(fake: Fake, *, control: bool) -> dict[str, tuple[str, str]]:
     served = {}
     for rule in fake.app.url_map.iter_rules():
         of = rule.endpoint.partition(".")[0]
-        if (of == "control" if control else of not in OURS) and not rule.rule.startswith(S3_PREFIX):
+        if (of == "control" if control else of not in OURS) and not rule.rule.startswith(OTHER_SPELLINGS):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             assert rule.endpoint not in served, "two paths"
             served[rule.endpoint] = (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))

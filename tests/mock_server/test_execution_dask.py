@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.execution import PATIENCE_S, eventually, executing, is_running, needs_sandbox
+from support.cluster import clustered
+from support.execution import eventually, executing, is_running, needs_sandbox
 
 pytest.importorskip("distributed", reason="needs pip install 'conductor-mock[dask]'")
-
-CLUSTER = """\
-import sys
-from distributed import LocalCluster
-if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
-        print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
-"""
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
     """The address of a cluster in processes of its own, as `--executor` takes it."""
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    program = folder / "cluster.py"
-    program.write_text(CLUSTER)
-    with ExitStack() as stack:
-        said = stack.enter_context((folder / "said").open("wb"))
-        process = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, str(program)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                cwd=folder,
-                text=True,
-            )
-        )
-        try:
-            assert process.stdout is not None
-            address = process.stdout.readline().strip()
-            assert address.startswith("tcp://"), (folder / "said").read_text()
-            yield address.replace("tcp://", "dask://")
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(PATIENCE_S)
+    with clustered(tmp_path / "cluster") as address:
+        yield address
 
 
 @pytest.mark.slow

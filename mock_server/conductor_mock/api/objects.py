@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request
 from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
 from conductor_mock.api.conditional import Decision, Validators, decide
-from conductor_mock.auth.signing import Grant
+from conductor_mock.auth.signing import OUTPUTS_PREFIX, Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
 from conductor_mock.store.content_store import Readable, StoredContent
@@ -55,6 +55,7 @@ def media_type(name: str) -> str:
 
 @objects.put("/objects/<account_id>/<md5>")
 @objects.put(f"{signed.S3_PREFIX}/objects/<account_id>/<md5>")
+@objects.put(f"{OUTPUTS_PREFIX}/objects/<account_id>/<md5>")
 def put(account_id: str, md5: str) -> Response:
     """Store the body if it is what the URL was signed for: this md5 and this size, no other.
 
@@ -70,7 +71,8 @@ def put(account_id: str, md5: str) -> Response:
         service().contents.stored_bytes.room_for(account_id, grant.size or request.content_length or 0)
         if most is not None and (request.content_length or 0) > most:
             raise _too_large(f"the body has {request.content_length} bytes", most)
-        count = store_upload(account_id, request.stream, md5=digest, size=grant.size, most=most)
+        store = store_output if request.path.startswith(OUTPUTS_PREFIX) else store_upload
+        count = store(account_id, request.stream, md5=digest, size=grant.size, most=most)
     except TooLargeError:
         raise _too_large("the body is larger", service().settings.max_unsized_bytes) from None
     except WrongContentError as error:
@@ -90,6 +92,16 @@ def store_upload(
     current = service()
     with current.objects.receive(stream, md5=md5, size=size, most=most) as content:
         current.contents.add_upload(account_id, content, t_us=current.accounts.now_us(account_id))
+    return int(content.size)
+
+
+def store_output(
+    account_id: str, stream: Readable, *, md5: bytes, size: int | None, most: int | None = None
+) -> int:
+    """`store_upload` of what a task of the account made, wherever it ran."""
+    current = service()
+    with current.objects.receive(stream, md5=md5, size=size, most=most) as content:
+        current.contents.keep_output(account_id, content, t_us=current.accounts.now_us(account_id))
     return int(content.size)
 
 

@@ -7,7 +7,7 @@ import re
 from flask import request
 
 from conductor_contracts.problems import Problem
-from conductor_mock.auth.signing import Grant, SignatureError
+from conductor_mock.auth.signing import Grant, SignatureError, content_path
 from conductor_mock.context import base_url, now_s, service
 from conductor_mock.errors import forbidden, not_found
 from conductor_mock.faults.fault import URL
@@ -35,7 +35,7 @@ def part_url(account_id: str, upload_id: str, number: int, size: int, *, s3: boo
 def download_url(account_id: str, md5: str, name: str) -> str:
     """Where to GET a content. Its last segment is a file name: the companion saves under it (wire reference 2.19)."""
     plain = _PLAIN.sub("_", name.rpartition("/")[2]).strip(".") or "file"
-    return _url(account_id, "GET", f"/objects/{account_id}/{from_base64(md5).hex()}/{plain[:120]}", None)
+    return _url(account_id, "GET", content_path(account_id, from_base64(md5), plain[:120]), None)
 
 
 def check(method: str) -> Grant:

@@ -11,6 +11,19 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+OUTPUTS_PREFIX = "/outputs"
+"""In front of the path under which what a task made is brought; else a content is an upload."""
+
+
+def content_path(account_id: str, md5: bytes, name: str) -> str:
+    """The path of a content that is fetched. Its last segment is a file name."""
+    return f"/objects/{account_id}/{md5.hex()}/{name}"
+
+
+def output_path(account_id: str, md5: bytes) -> str:
+    """The path under which an output is brought."""
+    return f"{OUTPUTS_PREFIX}/objects/{account_id}/{md5.hex()}"
+
 
 class SignatureError(Exception):
     """A URL that is refused; the text says why."""

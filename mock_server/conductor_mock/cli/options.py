@@ -13,6 +13,7 @@ from conductor_mock.cli.unusable import Unusable
 from conductor_mock.commands.clock import finite
 from conductor_mock.settings import (
     CLIENT_TIMEOUT_S,
+    EXECUTOR_FOLDER,
     HEAD_TIMEOUT_S,
     LEAST_RATE,
     MAX_CONNECTIONS,
@@ -177,6 +178,15 @@ def server_options(command: F) -> F:
         click.option("--execute", is_flag=True, help="Run the tasks of the default account for real, here."),
         click.option("--executor", metavar="dask://HOST:PORT", help="Run them on a Dask cluster instead."),
         click.option(
+            "--executor-url", metavar="URL", help="Where its workers reach this server, without its disk."
+        ),
+        click.option(
+            "--executor-folder",
+            default=EXECUTOR_FOLDER,
+            show_default=True,
+            help="Where such workers keep the folders of tasks.",
+        ),
+        click.option(
             "--execute-slots", type=click.IntRange(min=1), help="Tasks that run at once. [one per processor]"
         ),
         click.option(
@@ -306,6 +316,8 @@ def settings_of(host: str, options: Mapping[str, Any]) -> Settings:
         smtp=options["smtp"],
         execute=options["execute"],
         executor=options["executor"],
+        executor_url=options["executor_url"],
+        executor_folder=options["executor_folder"],
         execute_slots=options["execute_slots"],
         execute_timeout_s=options["execute_timeout"],
         execute_max_output=options["execute_max_output"],

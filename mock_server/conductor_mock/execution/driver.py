@@ -25,6 +25,7 @@ from conductor_mock.execution.collection import Made
 from conductor_mock.execution.environment import EnvironmentProblemError
 from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
+from conductor_mock.execution.remote import Remote
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
@@ -38,7 +39,7 @@ from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.objects import ObjectStore, blocks_of
 from conductor_mock.store.wall import WallClock
-from conductor_mock.wire.md5 import from_base64
+from conductor_mock.wire.md5 import from_base64, to_base64
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +71,16 @@ class Driver:
         directory: Path,
         pool: Pool,
         limits: Limits,
+        remote: Remote | None = None,
         *,
         may_start: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take over from an earlier server on `directory`, then begin. Raises OSError.
 
-        `may_start` is asked before each attempt: a server that is to drive no longer may not know it yet.
+        `remote` are workers that share no disk with this server. `may_start` is asked before each attempt: one that
+        is to drive no longer may not know it yet.
         """
+        self._remote = remote
         self._may_start = may_start
         self._account_id = account_id
         self._storage = storage
@@ -108,7 +112,7 @@ class Driver:
         with self._lock:
             running = list(self._runs.values())
         for workspace in running:
-            workspace.cancel()
+            self._cancel(workspace)
         self._threads.shutdown(cancel_futures=True)
 
     def _drive(self) -> None:
@@ -134,7 +138,7 @@ class Driver:
             new = [active for active in current if not active.run and active not in self._queued]
             self._queued.update(new)
         for workspace in over:
-            workspace.cancel()
+            self._cancel(workspace)
         for active in new:
             self._threads.submit(self._attempt, active)
         return timeout_s
@@ -149,10 +153,12 @@ class Driver:
                 self._queued.discard(active)
             if started is None:
                 return
-            report = self._run(started, workspace)
+            order, report = self._run(started, workspace)
+            if self._remote is not None:
+                self._keep_log(self._remote, workspace)
             if report.outcome == Outcome.LOST:  # what it started outlives whoever ran it
                 leftovers.end_one(workspace)
-            self._report(started, workspace, report)
+            self._report(started, workspace, report, order)
         except Exception:  # a defect must not leave the task running for ever, nor stop the others
             log.exception("run %s of job %d came to no end of its own", run, active.job)
             self._end(
@@ -166,6 +172,20 @@ class Driver:
                 self._runs.pop(run, None)
                 workspace.close()
             self._remove(workspace)
+            if self._remote is not None:
+                self._remote.end(run)
+
+    def _cancel(self, workspace: Workspace) -> None:
+        workspace.cancel()
+        if self._remote is not None:
+            self._remote.cancel(workspace.folder.name)
+
+    def _keep_log(self, remote: Remote, workspace: Workspace) -> None:
+        """Bring the log of a run here, as much of it as there is."""
+        with workspace.log.open("ab") as file:
+            while block := remote.read_log(workspace.folder.name, file.tell()):
+                file.write(block)
+                file.flush()
 
     def _start(self, active: farm.Active, workspace: Workspace) -> farm.Active | None:
         """Log that an attempt starts, before anything is spawned; None when it is not wanted any more."""
@@ -181,14 +201,17 @@ class Driver:
             self._runs[run] = workspace  # under the account's lock, as it is looked for
         return farm.Active(active.job, active.task, active.attempt, run)
 
-    def _run(self, active: farm.Active, workspace: Workspace) -> Report:
+    def _run(self, active: farm.Active, workspace: Workspace) -> tuple[Order | None, Report]:
         try:
             order = self._order(active, workspace)
         except (WorkspaceError, EnvironmentProblemError) as error:
-            return Report(Outcome.FAILED, reason=str(error))
-        if order is None:
-            return Report(None)
+            return None, Report(Outcome.FAILED, reason=str(error))
+        return order, Report(None) if order is None else self._run_order(order)
+
+    def _run_order(self, order: Order) -> Report:
         try:
+            if self._remote is not None:
+                return self._remote.run(order)
             opening = (self._open_source,) if self._pool.in_process else ()
             return self._pool.executor.submit(runner.run, order, *opening).result()
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, its run is gone
@@ -200,8 +223,9 @@ class Driver:
                 return None
             command = account.state.jobs[active.job].tasks[active.task].command
             made = self._recipe(account, active.job)
+        place = workspace if self._remote is None else self._remote.workspace(active.run)
         return made.order(
-            workspace, command, run=active.run, source=self._source, server=os.environ, limits=self._limits
+            place, command, run=active.run, source=self._source, server=os.environ, limits=self._limits
         )
 
     def _recipe(self, account: Account, number: int) -> recipe.Recipe:
@@ -222,7 +246,9 @@ class Driver:
         return made
 
     def _source(self, path: str, md5: str | None) -> str | None:
-        """Where the content of a job's file is to be had: its path for others, its digest for this process."""
+        """Where the content of a job's file is to be had: its path, its digest for this process, or both its digest and
+        its URL for workers without this disk.
+        """
         if md5 is None:  # a daemon brought it, and said which it was
             md5 = self._storage.contents.held_md5(self._account_id, path)
         if md5 is None or not self._storage.contents.held(self._account_id, [md5]):
@@ -230,6 +256,8 @@ class Driver:
         digest = from_base64(md5)
         if self._pool.in_process:
             return digest.hex()
+        if self._remote is not None:
+            return f"{digest.hex()} {self._remote.links.to_fetch(digest)}"
         objects = self._storage.objects
         if not isinstance(objects, ObjectStore):
             return None
@@ -241,7 +269,7 @@ class Driver:
     def _open_source(self, source: str) -> IO[bytes]:
         return self._storage.objects.open_checked(bytes.fromhex(source))
 
-    def _report(self, active: farm.Active, workspace: Workspace, report: Report) -> None:
+    def _report(self, active: farm.Active, workspace: Workspace, report: Report, order: Order | None) -> None:
         """Store what a run left, then say how it ended; what nobody wants any more is dropped."""
         outcome, reason = report.outcome, report.reason
         if outcome is None and self._closing.is_set():
@@ -258,7 +286,11 @@ class Driver:
         outputs: tuple[OutputFile, ...] = ()
         if outcome == Outcome.SUCCESS and report.made:
             try:
-                outputs = self._store(workspace, output_path, report.made, now_us)
+                if self._remote is not None and order is not None:
+                    self._remote.bring(order, report)
+                    outputs = _outputs_of(report)
+                else:
+                    outputs = self._store(workspace, output_path, report.made, now_us)
             except OSError as error:
                 outcome, reason = Outcome.FAILED, f"its outputs could not be stored: {why(error)}"
         self._end(
@@ -359,12 +391,22 @@ class Driver:
             if self._closing.is_set():
                 return
             self._remove(workspace)
+            if self._remote is not None:
+                self._remote.end(workspace.folder.name)
 
     def _remove(self, workspace: Workspace) -> None:
         try:
             workspace.remove()
         except OSError as error:
             log.warning("the folder of a run could not be removed: %s", error)
+
+
+def _outputs_of(report: Report) -> tuple[OutputFile, ...]:
+    """What was made elsewhere, and brought."""
+    return tuple(
+        OutputFile(made.path, to_base64(md5), size)
+        for made, (md5, size) in zip(report.made, report.contents, strict=True)
+    )
 
 
 def _noted(workspace: Workspace) -> farm.Active | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conductor_mock.execution import leftovers
 from conductor_mock.execution.driver import Driver
+from conductor_mock.execution.remote import Remote
 from conductor_mock.execution.workspace import Workspace
 
 _RUN = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -17,8 +18,11 @@ _RUN = re.compile(r"[0-9a-f]{16}", re.ASCII)
 class Driving:
     """Drives from `start` to `stop`, which may come in turns."""
 
-    def __init__(self, directory: Path, drive: Callable[[], Driver]) -> None:
-        """`directory` is the server's data directory, in which `drive` takes over and begins."""
+    def __init__(self, directory: Path, drive: Callable[[], Driver], remote: Remote | None = None) -> None:
+        """`directory` is the server's data directory, in which `drive` takes over and begins; `remote` are workers
+        without it.
+        """
+        self._remote = remote
         self._directory = directory
         self._drive = drive
         self._driving = ExitStack()
@@ -39,4 +43,6 @@ class Driving:
         """What a run under way in this directory has logged so far; nothing when there is no such run here."""
         if not _RUN.fullmatch(run):
             return b""
+        if self._remote is not None:
+            return self._remote.read_log(run, 0)
         return Workspace(leftovers.runs_folder(self._directory) / run).read_log() or b""

@@ -72,3 +72,7 @@ class Report:
     exit_code: int | None = None
     reason: str = ""
     made: tuple[Made, ...] = ()
+    contents: tuple[tuple[bytes, int], ...] = ()
+    """Of what was made elsewhere, in its order: md5s and bytes."""
+    worker: str = ""
+    """Which worker has it."""

@@ -36,6 +36,8 @@ class Pool:
     sandbox: Sandbox | None = None
     in_process: bool = False
     """Whether runs happen in this process, and open contents in its store."""
+    client: Any = None
+    """The cluster's client, if there is one."""
 
 
 def open_pool(url: str | None, slots: int | None) -> Pool:
@@ -75,4 +77,4 @@ def _dask(url: str, slots: int | None) -> Pool:
         said: dict[str, str] = client.run(sandbox.probe, wanted)
         return next((f"on the worker {worker}: {problem}" for worker, problem in said.items() if problem), "")
 
-    return Pool(executor, slots or threads, client.close, probe)
+    return Pool(executor, slots or threads, client.close, probe, client=client)

@@ -8,13 +8,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from conductor_mock.auth.signing import Signer
 from conductor_mock.auth.unnamed import ID_TOKEN, PROMPT_NONE
 from conductor_mock.execution import leftovers, processes
 from conductor_mock.execution.driver import Driver, Storage
 from conductor_mock.execution.driving import Driving
+from conductor_mock.execution.links import Links
 from conductor_mock.execution.order import Limits, Sandbox
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
+from conductor_mock.execution.remote import Remote
 from conductor_mock.farm import ids
 from conductor_mock.settings import Settings
 from conductor_mock.store.keys import Keys
@@ -39,6 +43,7 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
         if settings.executor is not None:
             raise ExecutionError("--executor says where tasks run: it needs --execute too")
         return None
+    _check_sharing(settings)
     if not settings.loopback:
         _check_reached(settings)
     if not processes.is_supported():
@@ -59,6 +64,27 @@ def prepare(settings: Settings, directory: Path) -> Pool | None:
     except BaseException:
         pool.close()
         raise
+
+
+def _check_sharing(settings: Settings) -> None:
+    """Refuse what workers could not get at. Raises ExecutionError."""
+    if settings.executor_url is not None:
+        if settings.executor is None:
+            raise ExecutionError("--executor-url is for the workers of --executor: name them too")
+        parts = urlsplit(settings.executor_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc or parts.query:
+            raise ExecutionError(
+                f"--executor-url must be where workers reach this server, http://HOST:PORT, got "
+                f"{settings.executor_url[:80]!r}"
+            )
+        if not _PLAIN.fullmatch(settings.executor_folder) or not settings.executor_folder.startswith("/"):
+            raise ExecutionError(
+                "--executor-folder must be an absolute path of letters, digits and _./+@%-, which stands in commands"
+            )
+    elif settings.executor is not None and settings.objects is not None:
+        raise ExecutionError(
+            "--objects leaves no contents on the disk that workers share: give --executor-url, so that they fetch them"
+        )
 
 
 def _check_reached(settings: Settings) -> None:
@@ -114,9 +140,12 @@ def driving(
     """
     account_id = _executed(settings, directory, keys, storage)
     whole = directory.resolve()
-    return Driving(
-        whole, lambda: Driver(account_id, storage, whole, pool, _limits(settings), may_start=may_start)
-    )
+    remote = _remote(settings, account_id, pool, keys, storage)
+
+    def drive() -> Driver:
+        return Driver(account_id, storage, whole, pool, _limits(settings), remote, may_start=may_start)
+
+    return Driving(whole, drive, remote)
 
 
 def _executed(settings: Settings, directory: Path, keys: Keys, storage: Storage) -> str:
@@ -130,6 +159,15 @@ def _executed(settings: Settings, directory: Path, keys: Keys, storage: Storage)
             f"the one in {directory / 'keys.json'}; use another data directory"
         )
     return account_id
+
+
+def _remote(settings: Settings, account_id: str, pool: Pool, keys: Keys, storage: Storage) -> Remote | None:
+    """The workers that share no disk with this server, if they are such."""
+    if settings.executor_url is None:
+        return None
+    origin = settings.executor_url.rstrip("/")
+    links = Links(Signer(keys.signing_key), origin, account_id, settings.url_ttl_s, storage.wall)
+    return Remote(pool.client, pool.executor, Path(settings.executor_folder), links)
 
 
 def _named(client_id: str, storage: Storage) -> str:

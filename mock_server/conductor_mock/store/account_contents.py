@@ -123,11 +123,15 @@ class AccountContents:
     def add_output(self, account_id: str, blocks: Iterable[bytes], *, t_us: int) -> Content:
         """Store what a task made; it is on disk when this returns. Raises QuotaError."""
         with self._objects.write(blocks) as new:
-            content = Content(to_base64(new.md5), new.size, t_us)
-            self.stored_bytes.room_for(account_id, new.size)
-            with new.placed(), self._database.write() as connection:
-                new.join(connection)
-                self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
+            return self.keep_output(account_id, new, t_us=t_us)
+
+    def keep_output(self, account_id: str, new: NewContent, *, t_us: int) -> Content:
+        """Store a content that a task made; it is on disk when this returns. Raises QuotaError."""
+        content = Content(to_base64(new.md5), new.size, t_us)
+        self.stored_bytes.room_for(account_id, new.size)
+        with new.placed(), self._database.write() as connection:
+            new.join(connection)
+            self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
         self.stored_bytes.add(account_id, content.size)
         return content
 
