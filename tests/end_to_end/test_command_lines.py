@@ -19,6 +19,7 @@ from conductor.commands import failures, printing, wait
 from conductor.lib import exceptions
 from conductor_contracts import groups
 from conductor_contracts.cli import main as contracts
+from conductor_contracts.commands.verify import TIMED_OUT
 from conductor_mock.cli import main as mock
 from conductor_mock.cli.unusable import UNUSABLE
 from conductor_mock.commands.clock import HoldsError
@@ -156,7 +157,7 @@ def test_the_table_of_exit_codes_has_those_of_the_code_and_no_other() -> None:
         "conductor-mock": shared
         | signals
         | {UNUSABLE, HoldsError.exit_code, RefusedError.exit_code, UnreachableError.exit_code},
-        "conductor-contracts": shared | signals,
+        "conductor-contracts": shared | signals | {TIMED_OUT},
     }
 
 
