@@ -55,7 +55,7 @@ def upload_urls(server: Served, bodies: list[bytes]) -> list[str]:
             {
                 "path": f"/proj/{number:06d}.bin",
                 "hash": base64.b64encode(hashlib.md5(body).digest()).decode(),
-                "size": SIZE,
+                "size": len(body),
             }
             for number, body in enumerate(bodies[start : start + _PER_REQUEST], start)
         ]
