@@ -40,7 +40,7 @@ from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store import bucket_belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.belonging import NotItsDatabaseError, join
+from conductor_mock.store.belonging import NotItsDatabaseError, is_the_directory_of, join
 from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_sweeper import sweep_bucket
@@ -64,7 +64,7 @@ from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.shared_keys import shared_keys
 from conductor_mock.store.shared_tries import SharedTries
 from conductor_mock.store.shared_wall import FILE as WALL_FILE
-from conductor_mock.store.shared_wall import SharedWall
+from conductor_mock.store.shared_wall import DatabaseWall, SharedWall
 from conductor_mock.store.sharing import OptionsTaken
 from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
@@ -162,12 +162,18 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         directory = _open_directory(settings, resources) if member is None else _directory(settings)
         url = settings.database_url or of_file(directory / "conductor.db")
         durable = not settings.ephemeral
+        given = wall
         if member is not None:
             wall = resources.enter_context(
                 closing(SharedWall(directory / WALL_FILE, wall, begins=member.is_first))
             )
         database = resources.enter_context(Database(url, durable=durable, shared=settings.shared))
         locks = database.locks
+        if database.backend == "postgresql" and settings.shared:
+            if settings.objects is None:
+                _check_shared(database, directory)
+            if given is wall_us:
+                wall = DatabaseWall(database)
         pool = execution.prepare(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
@@ -207,6 +213,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if durable:
             if is_first:
                 join(database, directory)
+            if is_first and database.is_first:
                 _sweep_after_a_crash(database, directory)
             if member is None:
                 resources.callback(_say_clean, directory)
@@ -311,6 +318,15 @@ def _join_directory(settings: Settings, resources: ExitStack) -> Membership:
     resources.push(partial(_leave, member, directory))
     _check_folders(directory)
     return member
+
+
+def _check_shared(database: Database, directory: Path) -> None:
+    """Raise DatabaseError where the contents that servers of a database share would not be found here."""
+    if not is_the_directory_of(database, directory):
+        raise DatabaseError(
+            f"the contents that {database.shown_url} refers to lie in another data directory than {directory}: give "
+            "all servers that share it the same --data-dir, on a disk that they share, or an --objects"
+        )
 
 
 def _leave(member: Membership, directory: Path, kind: type[BaseException] | None, *_: object) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from conductor_mock.cli import main
 from support.programs import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,3 +120,10 @@ def test_calls_from_another_language_are_answered() -> None:
         command = [sys.executable, "-m", "conductor_mock", "run", "--", "sh", "-e", "-c", text]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_options_that_a_studio_is_told_of_are_there() -> None:
+    text = (ROOT / "docs/how-to/studio.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"--[a-z-]+", text))
+    assert len(told) > 4
+    assert told <= {name for option in main.commands["serve"].params for name in option.opts}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import filelock
 import pytest
+import sqlalchemy as sa
 
+from conductor_mock.store.tables import METADATA
 from support.server import Fake, running
 
 
@@ -21,3 +27,17 @@ def shared_fake() -> Iterator[Fake]:
     """One fake for the examples of a property, each of which takes an account of its own (`newcomer`)."""
     with running() as started:
         yield started
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, which one test has at a time."""
+    given = os.environ.get("CONDUCTOR_MOCK_TEST_POSTGRES")
+    if not given:
+        pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
+    engine = sa.create_engine(given)
+    with filelock.FileLock(Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"):
+        METADATA.drop_all(engine)
+        yield given
+        METADATA.drop_all(engine)
+    engine.dispose()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from conductor_mock.store.tables import METADATA
 from support.farm_model import ACTIONS, ON_TASKS, Job, Model, Task
 from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, running
 from support.workers import any_of, workers
@@ -332,6 +334,21 @@ class FarmOfTwo(Farm):
         return caller
 
 
+class FarmOfTwoMachines(FarmOfTwo):
+    """The same as of two machines: what they share is a PostgreSQL database."""
+
+    url = ""
+
+    def _servers(self) -> list[Fake]:
+        return self.server.enter_context(workers(self.folder, self.wall, database_url=self.url))
+
+    def teardown(self) -> None:
+        super().teardown()
+        engine = sa.create_engine(self.url)
+        METADATA.drop_all(engine)
+        engine.dispose()
+
+
 def machine_of(share: int, steps: int) -> settings:
     """Settings of a machine that takes a share of the examples of the profile: an example is a whole story."""
     default = settings.default
@@ -347,6 +364,14 @@ def test_the_server_and_the_model_show_the_same() -> None:
 @pytest.mark.slow
 def test_two_servers_on_the_same_data_and_the_model_show_the_same() -> None:
     run_state_machine_as_test(FarmOfTwo, settings=machine_of(4, 25))
+
+
+@pytest.mark.slow
+def test_two_servers_on_one_postgresql_and_the_model_show_the_same(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FarmOfTwoMachines, "url", postgres)
+    run_state_machine_as_test(FarmOfTwoMachines, settings=machine_of(20, 15))
 
 
 @pytest.mark.prove

@@ -209,6 +209,8 @@ def test_workers_and_a_lone_server_do_not_share_a_directory(tmp_path: Path) -> N
     with served(tmp_path, *TWO):
         lone = run_cli("serve", "--port", "0", "--data-dir", str(tmp_path / "data"))
         assert (lone.returncode, "in use by another" in lone.stderr) == (2, True)
+        others = run_cli("serve", *TWO, "--port", "0", "--data-dir", str(tmp_path / "data"))
+        assert (others.returncode, "in use by another" in others.stderr) == (2, True)
 
 
 def test_workers_that_die_again_and_again_are_given_up() -> None:

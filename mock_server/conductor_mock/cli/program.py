@@ -330,7 +330,7 @@ def _serve_together(
 
         workers = Workers(count, be_worker, signals, end_s=END_S + GRACE_S + drain)
         try:
-            with together(workers, shared) as server:
+            with together(workers, shared, is_shared=settings.shared) as server:
                 if server is None:
                     return
                 with _announced(server, ready_file):

@@ -30,6 +30,7 @@ from conductor_mock.store.locks import Level, Locks
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.quotas import check_count
 from conductor_mock.store.server_options import ServerOptions
+from conductor_mock.store.shared_wall import DatabaseWall
 from conductor_mock.store.sharing import AccountLocks, OptionsTaken
 from conductor_mock.store.slots import Slot, Slots, Time
 from conductor_mock.store.snapshots import Snapshots
@@ -86,9 +87,10 @@ class Accounts:
         self._wall = wall
         self.give_way = give_way
         self._locks = locks
+        renew = wall.renew if isinstance(wall, DatabaseWall) else None
         self._options_taken = options_taken
         self.changes = Changes(None if locks is None else log.end)
-        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end))
+        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end, renew))
         self._snapshots = Snapshots(log, contents, is_shared=locks is not None)
         self._guard = threading.Lock()
         self._known = set(log.accounts())

@@ -50,6 +50,11 @@ def check_belongs(database: Database, directory: Path) -> None:
         raise NotItsDatabaseError(database, directory)
 
 
+def is_the_directory_of(database: Database, directory: Path) -> bool:
+    """Whether the contents that a database refers to lie in a directory, so far as both have it written down."""
+    return _of_database(database) in (None, _of_directory(directory))
+
+
 def join(database: Database, directory: Path) -> None:
     """Note that they are used together, where nothing says otherwise. Raises OSError, SQLAlchemyError."""
     of_database, of_directory = _of_database(database), _of_directory(directory)

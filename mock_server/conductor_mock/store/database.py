@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,13 @@ from conductor_mock.store import commits, schema
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
-from conductor_mock.store.ownership import NotToBeSharedError, Ownership, SharedOwnership
+from conductor_mock.store.ownership import (
+    LOOK_EVERY_S,
+    PREPARING_S,
+    NotToBeSharedError,
+    Ownership,
+    SharedOwnership,
+)
 from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
@@ -37,6 +44,9 @@ SCHEMA_VERSION = 2
 """2: small contents lie in a table, where version 1 would not find them."""
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
+
+_POOL = {"pool_size": 3, "max_overflow": 5, "pool_timeout": 300}
+"""Connections of a server that shares PostgreSQL: all its servers together have as many as that takes, 100 usually."""
 
 _RUN = "run"
 """The row of `meta` with the name of the present run of servers."""
@@ -142,7 +152,7 @@ class Database:
     def _connect(self, url: sa.URL) -> sa.Engine:
         try:
             if self.backend != "sqlite":
-                engine = sa.create_engine(url, pool_pre_ping=True)
+                engine = sa.create_engine(url, pool_pre_ping=True, **(_POOL if self._shared else {}))
                 self._held = engine.connect()
             elif url.database and url.database != ":memory:":
                 file = _one_file(Path(url.database), self.shown_url)
@@ -192,6 +202,9 @@ class Database:
         """A PostgreSQL engine, once the lock of its database is held by the connection that was kept for it."""
         if held is None:
             raise DatabaseError(f"cannot open {self.shown_url}: no connection")
+        if self._shared:
+            self._join(held)
+            return engine
         taken = held.execute(sa.select(sa.func.pg_try_advisory_lock(_PG_LOCK))).scalar_one()
         held.commit()
         if not taken:
@@ -199,6 +212,29 @@ class Database:
             engine.dispose()
             raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server")
         return engine
+
+    def _join(self, held: sa.Connection) -> None:
+        """Share a PostgreSQL database: as the first server, or once the first one has prepared it."""
+        from conductor_mock.store.advisory_locks import AdvisoryLocks, SharedDatabase
+
+        owned = SharedDatabase(held, _PG_LOCK)
+        looks = 0 if owned.is_first else round(PREPARING_S / LOOK_EVERY_S)
+        while not owned.is_first and not owned.join():
+            if not looks:
+                self.close()
+                held.engine.dispose()
+                raise DatabaseError(
+                    f"{self.shown_url} is in use by another conductor-mock server, which shares it with nobody"
+                )
+            looks -= 1
+            time.sleep(LOOK_EVERY_S)
+        self._owned_by_all = owned
+        self.locks = AdvisoryLocks(held.engine.url)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody else had it when it was opened."""
+        return self._owned_by_all is None or self._owned_by_all.is_first
 
     def _tune_sqlite(self, connection: Any, _record: object) -> None:
         cursor = connection.cursor()

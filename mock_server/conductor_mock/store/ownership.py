@@ -13,7 +13,7 @@ from conductor_mock.store.durable import private_file
 
 PREPARING_S = 10.0
 """How long one who comes waits for the first one to have prepared what they share."""
-_LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.05
 
 
 class NotToBeSharedError(Exception):
@@ -48,7 +48,7 @@ class SharedOwnership:
         try:
             self.is_first = self._take(fcntl.LOCK_EX)
             if not self.is_first:
-                self._join(pause, round(patience_s / _LOOK_EVERY_S))
+                self._join(pause, round(patience_s / LOOK_EVERY_S))
         except BaseException:
             self.release()
             raise
@@ -58,7 +58,7 @@ class SharedOwnership:
             if not looks:
                 raise NotToBeSharedError
             looks -= 1
-            pause(_LOOK_EVERY_S)
+            pause(LOOK_EVERY_S)
 
     def share(self) -> None:
         """See `Ownership`."""

@@ -1,7 +1,7 @@
-"""Wall time that does not go back for several servers of one machine, although its clock is set back.
+"""Wall time that does not go back for several servers, although a machine's clock is set back, or two do not agree.
 
-The latest time that any of them was told lies in a file that all have in memory. It is no state: it begins anew when
-the first of them comes, and no disk is waited for.
+On one machine the latest time that any of them was told lies in a file that all have in memory. It is no state: it
+begins anew when the first of them comes, and no disk is waited for.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from conductor_mock.store.database import Database
 from conductor_mock.store.durable import private_file
 from conductor_mock.store.wall import WallClock
 
@@ -43,3 +48,33 @@ class SharedWall:
     def close(self) -> None:
         """Give the file back."""
         self._latest.close()
+
+
+class DatabaseWall:
+    """The clock of a database server, for servers on several machines, whose own clocks never agree.
+
+    It is asked whenever an account's lock was taken, and this machine only adds the time that has passed since. So it
+    is never ahead, and whoever takes the lock next is told a later time than the one before has shown.
+    """
+
+    def __init__(self, database: Database, *, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Raises SQLAlchemyError."""
+        self._database = database
+        self._seconds = seconds
+        self._latest = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Ask again. Raises SQLAlchemyError."""
+        with self._database.read() as connection:
+            told = int(connection.execute(_NOW).scalar_one())
+        self._base = (told, self._seconds())
+
+    def __call__(self) -> int:
+        """Microseconds since the epoch, never less than it told before."""
+        told, at_s = self._base
+        self._latest = max(self._latest, told + round((self._seconds() - at_s) * 1_000_000))
+        return self._latest
+
+
+_NOW = sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")

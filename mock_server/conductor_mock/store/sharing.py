@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -20,10 +20,16 @@ class AccountLocks:
 
     locks: Locks
     end: Callable[[str], End | None]
+    renew: Callable[[], None] | None = None
+    """Asks for the time where it is another machine's."""
 
-    def hold(self, account_id: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def hold(self, account_id: str) -> Iterator[None]:
         """For the block, no other server has the account."""
-        return self.locks.hold(Level.ACCOUNT, account_id)
+        with self.locks.hold(Level.ACCOUNT, account_id):
+            if self.renew is not None:
+                self.renew()
+            yield
 
     def try_hold(self, account_id: str) -> AbstractContextManager[bool]:
         """`hold` without waiting; whether it is held."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from conductor_mock.serving.server import Server
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import Settings, default_data_dir
-from conductor_mock.store.database import share_file
+from conductor_mock.store.database import lock_file, share_file
 from conductor_mock.workers.link import Link
 from conductor_mock.workers.parent import Workers
 
@@ -67,18 +67,22 @@ def work(link: Link, settings: Settings, open_server: OpenServer, *, drain_s: fl
 
 
 @contextmanager
-def together(workers: Workers, settings: Settings) -> Iterator[Together | None]:
+def together(workers: Workers, settings: Settings, *, is_shared: bool) -> Iterator[Together | None]:
     """The workers, started; None where a signal came before they were. At the end they are ended.
 
-    The directory is ours, too, so that nobody has it alone while a worker is started again.
+    The directory is ours, too, so that nobody has it alone while a worker is started again; and where it is not shared
+    with other servers (`is_shared`) no others come to it. Raises DatabaseError, WorkersError.
     """
     with ExitStack() as stack:
+        assert settings.data_dir is not None  # noqa: S101 - `directory_of` has filled it in
+        if not is_shared:
+            group = lock_file(settings.data_dir / "group", f"the data directory {settings.data_dir}")
+            stack.callback(group.release)
         stack.callback(workers.close)
         told = workers.start()
         if told is None:
             yield None
             return
-        assert settings.data_dir is not None  # noqa: S101 - `directory_of` has filled it in
         held = share_file(settings.data_dir / "lock", f"the data directory {settings.data_dir}")
         stack.callback(held.release)
         yield Together(told["url"], Path(told["directory"]), told["environment"])

@@ -1,0 +1,144 @@
+"""Several servers on one PostgreSQL database: its advisory locks and its clock instead of the kernel's."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from conductor_mock.app import create_app
+from conductor_mock.context import service_of
+from conductor_mock.service import open_service
+from conductor_mock.settings import Settings
+from conductor_mock.store.advisory_locks import AdvisoryLocks
+from conductor_mock.store.database import Database, DatabaseError
+from conductor_mock.store.locks import Level, number_of
+from conductor_mock.store.read_write_lock import OutsideReadWriteLock
+from conductor_mock.store.shared_wall import DatabaseWall
+from support.workers import any_of, workers
+
+PATIENCE_S = 60
+
+
+def test_what_one_server_is_told_the_other_shows(tmp_path: Path, postgres: str) -> None:
+    with workers(tmp_path, database_url=postgres) as two:
+        one, other = (fake.caller() for fake in two)
+        assert [caller.submit().json()["jobid"] for caller in (one, other, one)] == [
+            "00001",
+            "00002",
+            "00003",
+        ]
+        one.submit(metadata={"notes": "x" * 70_000})
+        assert len(other.jobs()) == 4
+        other.upload("/a", b"a content")
+        assert one.files() == other.files() != {}
+        one.post("/_mock/reset", query={"account": "studio"})
+        assert other.jobs() == []
+        assert other.files() == {}
+
+
+def test_requests_to_both_servers_at_once_lose_and_double_nothing(tmp_path: Path, postgres: str) -> None:
+    with workers(tmp_path, database_url=postgres) as two, ThreadPoolExecutor(12) as pool:
+
+        def work(number: int) -> str:
+            caller = any_of(two, f"studio {number % 3}", seed=number)
+            caller.upload(f"/{number}", str(number).encode())
+            return str(caller.submit(job_title=str(number)).json()["jobid"])
+
+        jobs = list(pool.map(work, range(36)))
+        assert sorted(jobs) == sorted(f"{number:05d}" for number in range(1, 13) for _ in range(3))
+        assert all(len(any_of(two, f"studio {number}").files()) == 12 for number in range(3))
+
+
+def test_locks_of_a_connection_that_is_cut_are_free_and_what_they_kept_is_not_written(
+    tmp_path: Path, postgres: str
+) -> None:
+    with workers(tmp_path, database_url=postgres) as two, ExitStack() as cut:
+        one, other = (fake.caller() for fake in two)
+        locks = service_of(two[0].app).accounts._locks
+        assert locks is not None
+        hold = locks.hold(Level.ACCOUNT, "another account")
+        hold.__enter__()
+        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+        cut.callback(engine.dispose)
+        number = number_of(Level.ACCOUNT, "another account")
+        with engine.connect() as connection:
+            query = sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                " AND (classid::bigint << 32) + objid::bigint = :number"
+            )
+            assert connection.execute(query, {"number": number}).scalars().all() == [True]
+        with two[1].service.accounts._locks.hold(Level.ACCOUNT, "another account"):  # type: ignore[union-attr]
+            pass
+        hold.__exit__(None, None, None)
+        assert (one.submit().status, other.submit().status) == (201, 201)
+
+
+def test_a_lone_server_and_those_that_share_exclude_each_other(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor_mock.store.database.PREPARING_S", 0)
+    with workers(tmp_path, count=1, database_url=postgres):
+        with pytest.raises(DatabaseError, match="in use by another conductor-mock server"):
+            Database(postgres)
+        with Database(postgres, shared=True) as second:
+            assert not second.is_first
+            assert second.run
+    with Database(postgres), pytest.raises(DatabaseError, match="which shares it with nobody"):
+        Database(postgres, shared=True)
+
+
+def test_servers_whose_contents_lie_elsewhere_are_refused(tmp_path: Path, postgres: str) -> None:
+    with (
+        workers(tmp_path / "one", count=1, database_url=postgres),
+        pytest.raises(DatabaseError, match="lie in another data directory than"),
+    ):
+        open_service(Settings(data_dir=tmp_path / "two", database_url=postgres, shared=True))
+
+
+def test_time_is_that_of_the_database(tmp_path: Path, postgres: str) -> None:
+    app = create_app(Settings(data_dir=tmp_path, database_url=postgres, shared=True))
+    service = service_of(app)
+    try:
+        assert isinstance(service.wall, DatabaseWall)
+        before = service.wall()
+        service.wall.renew()
+        assert service.wall() >= before
+    finally:
+        service.close()
+
+
+def test_a_clock_of_this_machine_that_runs_ahead_is_corrected_and_never_goes_back(postgres: str) -> None:
+    passed = [0.0]
+    with Database(postgres, shared=True) as database:
+        wall = DatabaseWall(database, seconds=lambda: passed[0])
+        passed[0] = 1000.0
+        ahead = wall()
+        wall.renew()
+        assert wall() == ahead
+        passed[0] = 3000.0
+        assert wall() > ahead
+
+
+def test_whoever_deletes_waits_for_those_that_place_at_another_server(postgres: str) -> None:
+    locks, others = AdvisoryLocks(sa.make_url(postgres)), AdvisoryLocks(sa.make_url(postgres))
+    placing, deleting = OutsideReadWriteLock(locks), OutsideReadWriteLock(others)
+    deleted = threading.Event()
+
+    def delete() -> None:
+        with deleting.alone():
+            deleted.set()
+
+    with placing.shared(), others.try_hold(Level.CONTENTS) as held:
+        assert not held
+        deleter = threading.Thread(target=delete)
+        deleter.start()
+        assert not deleted.is_set()
+    deleter.join(PATIENCE_S)
+    assert deleted.is_set()
+    locks.close()
+    others.close()
