@@ -18,8 +18,8 @@ from requests.adapters import HTTPAdapter
 from conductor.lib.wire.call import Call
 from conductor.lib.wire.connections import WHOLE_BYTES, OpenConnections, _InOneSend
 from conductor.lib.wire.operations import OBJECTS_PUT, PACKAGES_LIST
+from conductor.lib.wire.preparing import prepare
 from conductor.lib.wire.session import Session
-from conductor.lib.wire.urls import prepare
 from support.client_world import make_transport
 from support.raw_server import RawServer, Step, answer
 

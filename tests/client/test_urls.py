@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
-from conductor.lib.wire import urls
+from conductor.lib.wire import preparing, urls
 from conductor.lib.wire.connections import OpenConnections
 from conductor.lib.wire.session import Adapter
 
@@ -38,7 +38,7 @@ def as_requests_writes(url: str) -> str:
 
 
 def is_plain(url: str) -> bool:
-    return urls._PLAIN.fullmatch(url) is not None
+    return preparing._PLAIN.fullmatch(url) is not None
 
 
 @settings(max_examples=600)
@@ -77,7 +77,7 @@ def test_a_request_is_prepared_and_asked_for_as_requests_does(url: str, headers:
     as_written = requests.Request("PUT", url, headers=headers)
     expected = prepared(as_written.prepare)
     headers = {**headers, "Content-Length": "0"}  # which Request.prepare adds
-    assert prepared(lambda: urls.prepare("PUT", url, headers)) == expected
+    assert prepared(lambda: preparing.prepare("PUT", url, headers)) == expected
 
 
 @settings(max_examples=300)
@@ -87,7 +87,7 @@ def test_a_request_is_prepared_and_asked_for_as_requests_does(url: str, headers:
 @example("http://a/b#c?d")
 def test_a_request_names_what_it_asks_for_as_with_requests(url: str) -> None:
     try:
-        request = urls.prepare("PUT", url, {})
+        request = preparing.prepare("PUT", url, {})
     except (requests.RequestException, UnicodeError):
         assume(False)
     adapter = Adapter(OpenConnections(), 1)

@@ -34,12 +34,12 @@ from conductor.lib.wire.connections import WHOLE_BYTES, OpenConnections
 from conductor.lib.wire.limits import ENCODINGS, ERROR_BYTES
 from conductor.lib.wire.operations import Operation
 from conductor.lib.wire.outcomes import Answer, Failure, FailureKind, failure_from
+from conductor.lib.wire.preparing import prepare
 from conductor.lib.wire.proxies import Proxies
 from conductor.lib.wire.redaction import guard_http_logs, host_of
 from conductor.lib.wire.refusals import Attempted, error_for, unexpected
 from conductor.lib.wire.retry import Do, Doubt, Progress, RetryPolicy, doubt_of, next_step
 from conductor.lib.wire.session import Session
-from conductor.lib.wire.urls import prepare
 from conductor.version import VERSION
 
 logger = logging.getLogger(__name__)
