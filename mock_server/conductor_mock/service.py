@@ -202,7 +202,11 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         mail_statuses = MailStatuses(database)
         mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
         journal = resources.enter_context(
-            closing(Journal(directory / "journal.db", most_bytes=settings.max_journal_bytes))
+            closing(
+                Journal(
+                    directory / "journal.db", most_bytes=settings.max_journal_bytes, is_shared=settings.shared
+                )
+            )
         )
         roles = Roles(seats_in(database) if database.run else None)
         driving = None

@@ -23,7 +23,7 @@ from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.locks import FileLocks, Level
 from conductor_mock.store.ownership import NotToBeSharedError, SharedOwnership
 from conductor_mock.store.read_write_lock import LONGEST_SHARE_S, OutsideReadWriteLock
-from support.server import START_US, Fake, ManualWall, candidate, job_payload, running
+from support.server import START_US, ApiCaller, Fake, ManualWall, candidate, job_payload, running
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
@@ -361,3 +361,27 @@ def test_time_that_one_server_waits_for_another_is_the_same_for_both(tmp_path: P
             shown = [caller.jobs() for caller in (other, one, other)]
             assert shown[0] == shown[1] == shown[2]
         assert shown[0][0]["status"] == "success"
+
+
+def test_a_page_at_one_server_is_told_of_what_another_one_did(two: list[Fake]) -> None:
+    one, other = (fake.caller() for fake in two)
+    one.submit()
+
+    def mark(caller: ApiCaller, of: str) -> str:
+        query = {"account": caller.client_id, **({"of": of} if of else {})}
+        return caller.get("/events", query=query).content.decode().split("here ")[1].strip()
+
+    marks = [mark(other, of) for of in ("", "requests")]
+    one.submit()
+    assert all(
+        new != old for new, old in zip([mark(other, of) for of in ("", "requests")], marks, strict=True)
+    )
+
+
+def test_every_answered_request_is_in_the_journal_of_every_server(two: list[Fake]) -> None:
+    one, other = (fake.caller() for fake in two)
+    for number in range(1, 20):
+        (one if number % 3 else other).get("/api/v1/jobs")
+        for caller in (one, other):
+            query = {"account": caller.client_id, "operation": "jobs.list"}
+            assert len(caller.get("/_mock/requests", query=query).json()["requests"]) == number

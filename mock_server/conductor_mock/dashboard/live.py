@@ -40,23 +40,28 @@ class AccountWatch:
     wall_us: Callable[[], int]
     seconds: Callable[[], float]
     seen: Time | None = None
+    written: Callable[[], str] = lambda: ""
+    """What any of several servers on the same data changes."""
+    seen_written: str = ""
     told_s: float = float("-inf")
 
     def mark(self) -> str:
-        time_ = self.glance()
-        if time_ is None:
-            return "none"
-        clock = time_.clock
-        return "-".join(map(str, (*time_.changes, clock.wall_us, clock.sim_us, clock.speed_millionths)))
+        time_, written = self.glance(), self.written()
+        parts: list[object] = [written] if written else []
+        if time_ is not None:
+            clock = time_.clock
+            parts += [*time_.changes, clock.wall_us, clock.sim_us, clock.speed_millionths]
+        return "-".join(map(str, parts)) or "none"
 
     def has_news(self) -> bool:
         now_s = self.seconds()
         if now_s - self.told_s < GAP_S:
             return False
-        time_ = self.glance()
-        if time_ is None or not self._is_news(time_, now_s):
+        time_, written = self.glance(), self.written()
+        is_news = written != self.seen_written or (time_ is not None and self._is_news(time_, now_s))
+        if not is_news:
             return False
-        self.seen, self.told_s = time_, now_s
+        self.seen, self.seen_written, self.told_s = time_, written, now_s
         return True
 
     def _is_news(self, time_: Time, now_s: float) -> bool:
@@ -120,5 +125,10 @@ def _watch(current: Service, account_id: str, of: str | None) -> Watch:
         return JournalWatch(lambda: current.journal.added, time.monotonic, current.journal.added)
     accounts = current.accounts
     return AccountWatch(
-        lambda: accounts.glance(account_id), current.wall, time.monotonic, accounts.glance(account_id)
+        lambda: accounts.glance(account_id),
+        current.wall,
+        time.monotonic,
+        accounts.glance(account_id),
+        lambda: accounts.written(account_id),
+        accounts.written(account_id),
     )

@@ -26,7 +26,7 @@ from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
 from conductor_mock.store.database import first_line
 from conductor_mock.store.keys import Keys, is_same, key_sha256
-from conductor_mock.store.locks import Level, Locks
+from conductor_mock.store.locks import FileLocks, Level, Locks
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.quotas import check_count
 from conductor_mock.store.server_options import ServerOptions
@@ -154,6 +154,13 @@ class Accounts:
             return known.at(self._wall())
         with self.open(account_id) as account:
             return account.state.now_us
+
+    def written(self, account_id: str) -> str:
+        """A text that is another one once any of the servers on one file wrote to the log of an account; empty for a
+        lone one, and where the database lies elsewhere: it may be slow, or away. Takes no lock of an account.
+        """
+        end = self._log.end(account_id) if isinstance(self._locks, FileLocks) else None
+        return "" if end is None else f"{end.seq}.{(end.sum or '')[:8]}"
 
     def glance(self, account_id: str) -> Time | None:
         """What is known of an account without its lock and its log; None where it was not used since the start."""

@@ -88,11 +88,22 @@ class _HandedIn:
 class Journal:
     """The last requests of every account in one SQLite file (or in memory with `path` None)."""
 
-    def __init__(self, path: Path | None, *, keep: int = KEEP, most_bytes: int = MAX_JOURNAL_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        keep: int = KEEP,
+        most_bytes: int = MAX_JOURNAL_BYTES,
+        is_shared: bool = False,
+    ) -> None:
+        """One that `is_shared` has other processes that read it: each entry is written before its answer is sent."""
         self._keep = keep
+        self._is_shared = is_shared
         self._most = most_bytes
         self._connection = _open(path)
-        self._batches: Batches[_HandedIn] = Batches("conductor-mock journal", self._write)
+        self._batches: Batches[_HandedIn] = Batches(
+            "conductor-mock journal", self._write, **({"most": 0} if is_shared else {})
+        )
         self._bytes = self._count()
         self._last = self._newest()
         if path is not None and path.stat().st_size > 2 * (most_bytes + self._bytes):
@@ -111,8 +122,11 @@ class Journal:
 
     @property
     def added(self) -> int:
-        """How many exchanges were added since the start; takes no lock."""
-        return self._batches.handed_in
+        """A number that changes when an exchange was added, at whichever server; of a lone one it takes no lock."""
+        if not self._is_shared:
+            return self._batches.handed_in
+        with self._batches.settled():
+            return self._newest()
 
     def add(
         self,
