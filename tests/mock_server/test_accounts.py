@@ -511,3 +511,15 @@ def test_a_throw_away_server_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
         fake.caller().submit()
         assert any(tmp_path.iterdir())
     assert not any(tmp_path.iterdir())
+
+
+def test_what_the_control_api_says_stays_when_an_idle_account_is_read_again(tmp_path: Path) -> None:
+    """The options of the server are taken up once, not each time that the state of an account comes back to memory."""
+    with running(data_dir=tmp_path, fleet=5, max_open_accounts=1) as fake:
+        mine = {"account": "mine"}
+        fake.caller("mine").post("/_mock/options", {"fleet": 2}, query=mine)
+        for other in range(3):
+            fake.caller(f"other {other}").jobs()
+        assert fake.caller("mine").get("/_mock/options", query=mine).json()["fleet"] == 2
+    with running(data_dir=tmp_path, fleet=7) as fake:  # another start takes up its own
+        assert fake.caller("mine").get("/_mock/options", query=mine).json()["fleet"] == 7

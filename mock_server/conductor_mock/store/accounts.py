@@ -261,6 +261,7 @@ class Accounts:
         for account_id in self._slots.ids():
             with self._slots.hold(account_id) as slot:
                 slot.state = slot.behind = slot.time = None
+                slot.has_options = False
 
     def close(self, *, now: Callable[[], float] = time.monotonic) -> None:
         """A clean stop: the accounts that were used get snapshots, those first whose replay is the longest.
@@ -322,14 +323,14 @@ class Accounts:
         if state is None:
             raise UnknownAccountError(account_id)
         slot.end = None
-        slot.is_fresh = True
+        slot.is_fresh = not slot.has_options
         return state
 
     def _take_up_options(self, slot: Slot, state: State) -> None:
         """Append what differs between the options of this server and those of the log (design, rule 1)."""
         taken = self._options_taken
         if taken is not None and taken.has(state.account_id):
-            slot.is_fresh = False
+            slot.is_fresh, slot.has_options = False, True
             return
         slot.state = None  # until what differs is committed
         account = Account(self._log, state)
@@ -337,7 +338,7 @@ class Accounts:
             account.append(command)
         if taken is not None:
             taken.note(state.account_id)
-        slot.state, slot.is_fresh = state, False
+        slot.state, slot.is_fresh, slot.has_options = state, False, True
 
     def _room_for_one_more(self) -> None:
         """Raise QuotaError where there are as many accounts as there may be."""
@@ -355,7 +356,7 @@ class Accounts:
         if not self._log.has(account_id):
             first = self._server_options.opening(client_id, key, self._wall())
             self._log.append(account_id, first)
-            slot.state = follow(None, first)
+            slot.state, slot.has_options = follow(None, first), True
             self._snapshots.begin(slot, slot.state)
         with self._guard:
             self._known.add(account_id)
@@ -380,7 +381,7 @@ class Accounts:
         slot.state = new
         self._snapshots.begin(slot, new)
         # A server that ran its tasks for real may have recorded it; none of them is run here.
-        slot.is_fresh = new.options.execute > 0
+        slot.is_fresh, slot.has_options = new.options.execute > 0, True
         with self._guard:
             self._known.add(account_id)
         self._contents.collect(bodies)

@@ -37,7 +37,8 @@ class Time:
 class Slot:
     """The place of one account in this process.
 
-    `is_fresh` says that the state was just read: the options of this server are still to be taken up. `snapshot_seq` is
+    `is_fresh` says that the state was just read, and the options of this server are still to be taken up; `has_options`
+    that they were, and what the control API says since then stays, however often the state is read. `snapshot_seq` is
     the command that the last snapshot holds, `snapshot_happened` how much had happened then (`State.happened`), and
     `snapshot_due` how much will have when the next one is due. `time` may be read without the lock: it is committed,
     and replaced as a whole. `held` is how often its lock is held. Where other servers have the account too, `end` is
@@ -47,6 +48,7 @@ class Slot:
     lock: threading.RLock
     state: State | None = None
     is_fresh: bool = False
+    has_options: bool = False
     snapshot_seq: int = 0
     snapshot_happened: int = 0
     snapshot_due: int = 0
