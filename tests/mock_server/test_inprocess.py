@@ -562,6 +562,8 @@ def test_requests_take_no_memory_when_they_are_over(session: requests.Session, m
     def ask(times: int) -> int:
         for _ in range(times):
             assert session.post(f"{mock.url}/api/v2/files/get_upload_urls", json=body).status_code == 200
+        # Whoever reads the journal has all written first that waits for its writer.
+        assert session.get(f"{mock.url}/_mock/requests?limit=1").status_code == 200
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 

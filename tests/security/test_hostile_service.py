@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import itertools
@@ -178,7 +179,7 @@ def chunked(blocks: Iterator[bytes], *headers: str) -> Step:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of an answer as low as a test can reach without a wait."""
     for name in ("PACKAGES_LIST", "PROJECTS_LIST", "JOBS_CREATE"):
-        limited = getattr(operations, name)._replace(answer_bytes=limits.MEBIBYTE)
+        limited = dataclasses.replace(getattr(operations, name), answer_bytes=limits.MEBIBYTE)
         monkeypatch.setattr(operations, name, limited)
 
 

@@ -6,14 +6,14 @@ alone: whoever holds one of an earlier level never waits for a connection that o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from conductor_mock.store.locks import Level, number_of
 
-CONNECTIONS = {Level.UPLOAD: 2, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
+CONNECTIONS: Mapping[Level, int] = {Level.UPLOAD: 2, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
 """At most, of one server."""
 PATIENCE_S = 300
 """How long a thread waits for one of them to be free."""

@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ SCHEMA_VERSION = 2
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
 
-_POOL = {"pool_size": 3, "max_overflow": 5, "pool_timeout": 300}
+_POOL: Mapping[str, int] = {"pool_size": 3, "max_overflow": 5, "pool_timeout": 300}
 """Connections of a server that shares PostgreSQL: all its servers together have as many as that takes, 100 usually."""
 
 _RUN = "run"
