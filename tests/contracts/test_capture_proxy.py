@@ -278,6 +278,37 @@ def test_signals_end_a_capture_with_its_file_written(tmp_path: Path) -> None:
     assert "operation: jobs.list" in output.read_text()
 
 
+SIGNAL_TO_ANOTHER_THREAD = """
+import signal, sys, threading
+from conductor_contracts.cli import main
+
+def kill():
+    pause, asleep = threading.Event(), 0
+    while asleep < 20:  # so many looks at the main thread, which waits
+        frame = sys._current_frames()[threading.main_thread().ident]
+        asleep = asleep + 1 if frame.f_code.co_filename.endswith("commands/capture.py") else 0
+        pause.wait(0.01)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=kill, daemon=True).start()
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be sent a signal here")
+def test_a_signal_that_another_thread_was_given_ends_a_capture(tmp_path: Path) -> None:
+    output = tmp_path / "capture.yaml"
+    words = ["capture", "--upstream", "http://127.0.0.1:9", "--output", str(output)]
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL_TO_ANOTHER_THREAD, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, output.exists()) == (0, True), done.stderr
+
+
 SIGNALS_AT_EVERY_LINE = """
 import signal, sys, threading
 from conductor_contracts.cli import main

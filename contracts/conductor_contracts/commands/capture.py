@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from types import FrameType
 from typing import IO
@@ -21,6 +21,9 @@ from conductor_contracts.interactions import Interaction, InteractionError
 from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_contracts.text_files import TextFileError, parse_yaml_documents, read_text
+
+_LOOK_S = 0.2
+"""How often the main thread lets Python handle a signal that another thread was given."""
 
 
 @click.command("capture")
@@ -48,7 +51,7 @@ def capture_command(upstream: str, output: Path, port: int) -> None:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
         echo(f"export CONDUCTOR_URL=http://127.0.0.1:{server.server_address[1]}")
-        ended.get()
+        _wait(ended)
         server.shutdown()
         file.write(recorder.interactions())
     echo(f"wrote {output}; read it, then: conductor-contracts drift {output}", err=True)
@@ -96,6 +99,14 @@ def _signals() -> Iterator[SimpleQueue[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _wait(ended: SimpleQueue[int]) -> None:
+    """Return when a signal came. The kernel may give it to another thread, which wakes nobody who sleeps on a lock."""
+    while True:
+        with suppress(Empty):
+            ended.get(timeout=_LOOK_S)
+            return
 
 
 @click.command("drift")
