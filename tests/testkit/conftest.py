@@ -20,9 +20,9 @@ def is_here(host: object) -> bool:
         return False
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def only_loopback() -> Iterator[None]:
-    """Let sockets connect to this machine alone, and names of others be asked of nobody."""
+    """While tests of the kit run, let sockets connect to this machine alone, and ask nobody for names of others."""
     tried: list[object] = []
 
     def guarded(own: Callable[..., Any], host_of: Callable[..., object]) -> Callable[..., Any]:
