@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,16 @@ from conductor_mock.catalog.files import default as default_catalog
 from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import Catalogs, ServedCatalog
+from conductor_mock.contents_store import contents_store
+from conductor_mock.data_directory import (
+    check_shared,
+    directory_of,
+    join_directory,
+    open_directory,
+    say_clean,
+    share,
+    sweep_after_a_crash,
+)
 from conductor_mock.errors import parameters
 from conductor_mock.execution import setup as execution
 from conductor_mock.execution.driver import Storage
@@ -36,29 +44,22 @@ from conductor_mock.faults.rules import Faults
 from conductor_mock.faults.shared import SharedKeeper
 from conductor_mock.mailing.mailer import Mailer
 from conductor_mock.mailing.smtp import SmtpServer
-from conductor_mock.settings import Settings, SettingsError, default_data_dir
-from conductor_mock.store import bucket_belonging
+from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.belonging import NotItsDatabaseError, is_the_directory_of, join
-from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
+from conductor_mock.store.belonging import join
 from conductor_mock.store.bucket_objects import BucketObjects
-from conductor_mock.store.bucket_sweeper import sweep_bucket
-from conductor_mock.store.checker import Checker, Found, check_directory
 from conductor_mock.store.content_store import ContentStore
-from conductor_mock.store.database import Database, DatabaseError, file_of, first_line, lock_file, of_file
+from conductor_mock.store.database import Database, first_line, of_file
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
-from conductor_mock.store.membership import Membership
-from conductor_mock.store.ownership import NotToBeSharedError
 from conductor_mock.store.parts import Parts
 from conductor_mock.store.read_write_lock import Shared
 from conductor_mock.store.readiness import Readiness
 from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
-from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.seats import seats_in
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
 from conductor_mock.store.shared_keys import shared_keys
@@ -66,17 +67,12 @@ from conductor_mock.store.shared_tries import SharedTries
 from conductor_mock.store.shared_wall import FILE as WALL_FILE
 from conductor_mock.store.shared_wall import DatabaseWall, SharedWall
 from conductor_mock.store.sharing import OptionsTaken
-from conductor_mock.store.sweeper import CLEAN, Swept, sweep
 from conductor_mock.store.sweeping import Sweeping
-from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
 
 log = logging.getLogger(__name__)
-
-FOLDERS = ("objects", "parts", "incoming")
-"""What lies in a data directory as folders, made when they are first needed."""
 
 
 @dataclass(slots=True)
@@ -157,9 +153,9 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     with ExitStack() as resources:
-        member = _join_directory(settings, resources) if settings.shared else None
+        member = join_directory(settings, resources) if settings.shared else None
         is_first = member is None or member.is_first
-        directory = _open_directory(settings, resources) if member is None else _directory(settings)
+        directory = open_directory(settings, resources) if member is None else directory_of(settings)
         url = settings.database_url or of_file(directory / "conductor.db")
         durable = not settings.ephemeral
         given = wall
@@ -171,7 +167,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         locks = database.locks
         if database.backend == "postgresql" and settings.shared:
             if settings.objects is None:
-                _check_shared(database, directory)
+                check_shared(database, directory)
             if given is wall_us:
                 wall = DatabaseWall(database)
         pool = execution.prepare(settings, directory)
@@ -180,7 +176,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = _keys(settings, directory, database, durable=durable)
         shared = None if locks is None else Shared(locks, is_first)
-        objects = _contents_store(settings, directory, database, shared)
+        objects = contents_store(settings, directory, database, shared)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()
@@ -218,9 +214,9 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             if is_first:
                 join(database, directory)
             if is_first and database.is_first:
-                _sweep_after_a_crash(database, directory)
+                sweep_after_a_crash(database, directory)
             if member is None:
-                resources.callback(_say_clean, directory)
+                resources.callback(say_clean, directory)
             resources.callback(_take_snapshots, accounts)
         parts = Parts(database, directory, durable=durable)
         sweeping = None
@@ -238,7 +234,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if isinstance(objects, BucketObjects):
             readiness.needs("the object store", objects.check)
         if member is not None:
-            _share(member, directory)
+            share(member, directory)
         return Service(
             settings=settings,
             contract=contract,
@@ -266,182 +262,12 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         )
 
 
-def _contents_store(
-    settings: Settings, directory: Path, database: Database, shared: Shared | None
-) -> ContentStore:
-    """Where contents lie: in the data directory, or in a bucket of the database's own. Raises as `open_service`."""
-    bucket = open_bucket(settings, directory, shared)
-    if bucket is None:
-        bucket_belonging.check_local(database)
-        return TableAndFiles(directory, database, durable=not settings.ephemeral, shared=shared)
-    try:
-        bucket_belonging.join(database, bucket)
-    except BucketError as error:
-        raise SettingsError(f"--objects {bucket.bucket.location}: {error}") from None
-    return bucket
-
-
-def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) -> BucketObjects | None:
-    """The bucket of these settings, if they name one; `root` is a folder of this server's own, or is `shared`, too.
-
-    Raises SettingsError.
-    """
-    if settings.objects is None:
-        return None
-    if settings.ephemeral:
-        raise SettingsError(
-            "--objects keeps contents, and --ephemeral throws the rest away: leave one of them out"
-        )
-    try:
-        bucket = Bucket(Location.parse(settings.objects), settings.objects_endpoint)
-    except LocationError as error:
-        raise SettingsError(f"--objects {error}") from None
-    return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes, shared=shared)
-
-
 def _check(settings: Settings) -> None:
     """Hold the settings that accounts keep to what the control API takes for the same. Raises SettingsError."""
     given = {name: value for name in OF_ACCOUNTS if (value := getattr(settings, name)) is not None}
     problems = load_control().schemas.check("OptionsChange", given) if given else []
     if problems:
         raise SettingsError(str(parameters(problems)[0]))
-
-
-def _directory(settings: Settings) -> Path:
-    """Where data lies that is kept, or that others throw away. Absolute: SQLite takes a name that begins with `file:`
-    for a URL.
-    """
-    return (settings.data_dir or default_data_dir()).absolute()
-
-
-def _join_directory(settings: Settings, resources: ExitStack) -> Membership:
-    """Be one of the servers that share the data directory. Raises DatabaseError."""
-    directory = _directory(settings)
-    member = Membership(directory)
-    resources.callback(member.release)
-    resources.push(partial(_leave, member, directory))
-    _check_folders(directory)
-    return member
-
-
-def _check_shared(database: Database, directory: Path) -> None:
-    """Raise DatabaseError where the contents that servers of a database share would not be found here."""
-    if not is_the_directory_of(database, directory):
-        raise DatabaseError(
-            f"the contents that {database.shown_url} refers to lie in another data directory than {directory}: give "
-            "all servers that share it the same --data-dir, on a disk that they share, or an --objects"
-        )
-
-
-def _leave(member: Membership, directory: Path, kind: type[BaseException] | None, *_: object) -> None:
-    with suppress(OSError):  # the next start looks through the directory then
-        if member.leave(is_clean=kind is None):
-            (directory / CLEAN).touch(0o600)
-
-
-def _share(member: Membership, directory: Path) -> None:
-    try:
-        member.share()
-    except NotToBeSharedError:
-        raise DatabaseError(
-            f"the data directory {directory} is in use by another conductor-mock server"
-        ) from None
-
-
-def _open_directory(settings: Settings, resources: ExitStack) -> Path:
-    """The directory of a server's data, which is ours alone from now on; a throw-away one goes in the end."""
-    if settings.ephemeral:
-        directory = Path(tempfile.mkdtemp(prefix="conductor-mock-"))
-        resources.callback(shutil.rmtree, directory, ignore_errors=True)
-    else:
-        directory = _directory(settings)
-    resources.callback(lock_file(directory / "lock", f"the data directory {directory}").release)
-    _check_folders(directory)
-    return directory
-
-
-def _check_folders(directory: Path) -> None:
-    for name in FOLDERS:
-        if os.path.lexists(directory / name) and not (directory / name).is_dir():
-            raise DatabaseError(f"cannot use the data directory {directory}: {name} in it is no folder")
-
-
-def _sweep_after_a_crash(database: Database, directory: Path) -> None:
-    """Take away what the last server could not, if it did not stop cleanly. Nothing is lost where that fails."""
-    try:
-        (directory / CLEAN).unlink()
-    except FileNotFoundError:
-        pass
-    else:
-        return
-    try:
-        swept = sweep(database, directory)
-    except (OSError, SQLAlchemyError) as error:
-        log.warning("what a crash left was not taken away; nothing is lost: %s", first_line(error))
-        return
-    if swept.bytes or swept.parts or swept.contents:
-        log.info("taken away, since nothing refers to it: %s", swept)
-
-
-def _say_clean(directory: Path) -> None:
-    with suppress(OSError):  # the next start looks through the directory then
-        (directory / CLEAN).touch(0o600)
-
-
-def prune(settings: Settings, *, dry_run: bool) -> Swept:
-    """Take away what nothing refers to in a data directory that no server uses, or only count it.
-
-    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError.
-    """
-    wanted = settings.data_dir or default_data_dir()
-    if not wanted.is_dir():
-        raise DatabaseError(f"there is no data directory {wanted}: nothing to prune")
-    with ExitStack() as resources:
-        directory = _open_directory(settings, resources)
-        url = settings.database_url or of_file(directory / "conductor.db")
-        file = file_of(url)
-        if file is not None and not file.exists():
-            raise DatabaseError(f"there is no {file}: give the --database-url that {directory} was used with")
-        # It counts no transactions: what a server is to be told of a lost tail must not be taken back.
-        database = resources.enter_context(Database(url, counts=False))
-        bucket = open_bucket(settings, directory)
-        try:
-            swept = sweep(database, directory, dry_run=dry_run)
-            return swept if bucket is None else swept + sweep_bucket(database, bucket, dry_run=dry_run)
-        except NotItsDatabaseError as error:
-            raise DatabaseError(first_line(error)) from error
-
-
-def check(settings: Settings, *, repair: bool) -> Found:
-    """Look through a data directory that no server uses for what is not as it was written, and set it aside or not.
-
-    Raises DatabaseError when the data is in use, newer than this version or cannot be opened; NoHomeError.
-    """
-    wanted = settings.data_dir or default_data_dir()
-    if not wanted.is_dir():
-        raise DatabaseError(f"there is no data directory {wanted}: nothing to check")
-    found = Found()
-    with ExitStack() as resources:
-        directory = _open_directory(settings, resources)
-        url = settings.database_url or of_file(directory / "conductor.db")
-        file = file_of(url)
-        check_directory(directory, file, repair=repair, found=found)
-        if file is not None and (not file.exists() or is_half_rebuilt(file)):
-            return found
-        try:
-            # It counts no transactions: what a server is told of a lost tail must not be taken back by looking.
-            database = resources.enter_context(Database(url, counts=repair))
-            bucket = open_bucket(settings, directory)
-            if bucket is None:
-                bucket_belonging.check_local(database)
-            else:
-                bucket_belonging.check_belongs(database, bucket)
-            Checker(database, directory, found, repair=repair, bucket=bucket).check()
-        except (DatabaseError, SQLAlchemyError) as error:
-            if not found.damages:
-                raise
-            found.add(f"the tables cannot be looked at: {first_line(error)}")
-    return found
 
 
 def _keys(settings: Settings, directory: Path, database: Database, *, durable: bool) -> Keys:

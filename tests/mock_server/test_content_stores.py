@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.bucket_objects import BucketObjects, name_of
-from conductor_mock.store.content_store import ContentStore
+from conductor_mock.store.content_store import BLOCK, ContentStore
 from conductor_mock.store.database import Database
-from conductor_mock.store.objects import BLOCK, DamagedContentError, ObjectStore, WrongContentError
+from conductor_mock.store.objects import DamagedContentError, ObjectStore, WrongContentError
 from support.buckets import store_in_bucket
 from support.server import md5_of
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conductor_mock.store.account_contents import AccountContents
+from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.durable import write_private
-from conductor_mock.store.objects import BLOCK, ObjectStore
+from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.wire.md5 import from_base64, to_base64
 from support.durability import Recorder, each_kill, recorded

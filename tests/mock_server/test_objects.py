@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store import durable
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.content_store import ContentStore
+from conductor_mock.store.content_store import BLOCK, ContentStore
 from conductor_mock.store.database import Database
 from conductor_mock.store.durable import NewFile
-from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
+from conductor_mock.store.objects import ObjectStore, WrongContentError
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.wire.md5 import to_base64
 from support.bundles import replay, save

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from conductor_mock.farm.commands import OptionsChanged
 from conductor_mock.farm.ids import account_id
-from conductor_mock.service import check, open_service
+from conductor_mock.service import open_service
 from conductor_mock.settings import Quotas, Settings
 from conductor_mock.store import commits
 from conductor_mock.store.database import Database, DatabaseError, of_file
@@ -23,6 +23,7 @@ from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.locks import FileLocks, Level
 from conductor_mock.store.ownership import NotToBeSharedError, SharedOwnership
 from conductor_mock.store.read_write_lock import LONGEST_SHARE_S, OutsideReadWriteLock
+from conductor_mock.upkeep import check
 from support.server import START_US, ApiCaller, Fake, ManualWall, candidate, job_payload, running
 from support.workers import any_of, workers
 

@@ -17,7 +17,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor_mock.cli import main
-from conductor_mock.service import check
 from conductor_mock.settings import Settings
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.database import SCHEMA_VERSION, Database, of_file
@@ -31,6 +30,7 @@ from conductor_mock.store.objects import (
 )
 from conductor_mock.store.small_contents import SMALL_BYTES
 from conductor_mock.store.table_and_files import TableAndFiles
+from conductor_mock.upkeep import check
 from support.contents import change, contents_in, small_contents
 from support.durability import Recorder, each_kill, recorded
 from support.server import md5_of, running

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 import requests
 
-from conductor_mock.service import check
 from conductor_mock.settings import Settings
+from conductor_mock.upkeep import check
 from support.served import PATIENCE_S, ServedProcess, run_cli, served, token
 from support.server import candidate, job_payload, md5_of
 

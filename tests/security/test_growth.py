@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.cli import main
-from conductor_mock.service import prune
 from conductor_mock.settings import Settings
 from conductor_mock.store.belonging import FILE, NotItsDatabaseError
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.sweeper import CLEAN
+from conductor_mock.upkeep import prune
 from support import security_page
 from support.contents import SMALL, small_contents
 from support.server import ApiCaller, candidate, md5_of, running

@@ -15,12 +15,11 @@ from conductor_mock.api.conditional import Decision, Validators, decide
 from conductor_mock.auth.signing import OUTPUTS_PREFIX, Grant
 from conductor_mock.context import service
 from conductor_mock.errors import Refusal, bad_request, not_found
-from conductor_mock.store.content_store import Readable, StoredContent
+from conductor_mock.store.content_store import Readable, StoredContent, blocks_of
 from conductor_mock.store.objects import (
     DamagedContentError,
     TooLargeError,
     WrongContentError,
-    blocks_of,
     last_held_back,
 )
 from conductor_mock.store.parts import UnknownUploadError

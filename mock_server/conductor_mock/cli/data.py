@@ -12,12 +12,12 @@ from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_mock.cli.options import F, objects_options
 from conductor_mock.cli.unusable import Unusable
-from conductor_mock.service import check as check_data
-from conductor_mock.service import open_bucket
-from conductor_mock.service import prune as prune_data
+from conductor_mock.contents_store import open_bucket
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
 from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError
+from conductor_mock.upkeep import check as check_data
+from conductor_mock.upkeep import prune as prune_data
 
 DAMAGED = 1
 """Exit code of `check` when something is damaged still."""

@@ -11,7 +11,7 @@ from conductor_mock.api.objects import HARMLESS, UNNAMED_TYPE
 from conductor_mock.context import service
 from conductor_mock.control.selection import account_meant, existing_accounts
 from conductor_mock.errors import not_found
-from conductor_mock.store.objects import blocks_of
+from conductor_mock.store.content_store import blocks_of
 from conductor_mock.wire.md5 import from_base64
 
 files = Blueprint("files", __name__)

@@ -36,8 +36,8 @@ from conductor_mock.farm.values import OutputFile
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.content_store import ContentStore
-from conductor_mock.store.objects import ObjectStore, blocks_of
+from conductor_mock.store.content_store import ContentStore, blocks_of
+from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.wall import WallClock
 from conductor_mock.wire.md5 import from_base64, to_base64
 

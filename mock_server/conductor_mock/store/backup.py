@@ -24,6 +24,7 @@ from conductor_mock.store.belonging import NotItsDatabaseError, check_belongs
 from conductor_mock.store.bucket_belonging import check_belongs as check_bucket_belongs
 from conductor_mock.store.bucket_belonging import check_local, forget_bucket
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
 from conductor_mock.store.durable import (
     NewFile,
@@ -34,7 +35,7 @@ from conductor_mock.store.durable import (
 )
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.keys import KeysError, check_keys
-from conductor_mock.store.objects import BLOCK, ObjectStore, WrongContentError
+from conductor_mock.store.objects import ObjectStore, WrongContentError
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import DamagedReferenceError, files_in, referenced, sweep
 from conductor_mock.store.tables import LOG, MULTIPARTS, SMALL_CONTENTS

@@ -17,19 +17,17 @@ import logging
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from conductor_mock.store.bucket import Bucket, BucketError, Found
-from conductor_mock.store.content_store import ContentStore, NewContent, Readable, StoredContent
+from conductor_mock.store.content_store import BLOCK, ContentStore, NewContent, StoredContent, blocks_of
 from conductor_mock.store.durable import private_folder
 from conductor_mock.store.fetched import Fetched
 from conductor_mock.store.objects import (
-    BLOCK,
     DamagedContentError,
-    blocks_of,
     taken,
 )
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock, Shared
@@ -190,15 +188,6 @@ class BucketObjects(ContentStore):
         self.bucket.check()
 
     # Writing
-
-    def receive(
-        self, stream: Readable, *, md5: bytes, size: int | None = None, most: int | None = None
-    ) -> AbstractContextManager[NewBucketContent]:
-        """`write` of a stream, if it is a content of this md5 and size, of at most so many bytes.
-
-        Raises WrongContentError for another md5 or size (reading stops at the first byte too many); nothing stays then.
-        """
-        return self.write(blocks_of(stream), md5=md5, size=size, most=most)
 
     @contextmanager
     def write(

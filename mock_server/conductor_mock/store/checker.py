@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from conductor_mock.store import journal, mail_statuses, schema
 from conductor_mock.store.aside import DAMAGED, keep_aside, note_aside, set_aside
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, Row
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.log import DamagedLogError, chain_of
-from conductor_mock.store.objects import BLOCK
 from conductor_mock.store.parts import upload_id_of
 from conductor_mock.store.sums import has_sums, row_sum, summed
 from conductor_mock.store.sweeper import contents_there, parts_there

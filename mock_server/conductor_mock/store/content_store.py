@@ -8,7 +8,7 @@ a command, is written after it or with it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,15 @@ class Readable(Protocol):
     """What a body is read from."""
 
     def read(self, size: int = -1, /) -> bytes: ...
+
+
+BLOCK = 1 << 18
+
+
+def blocks_of(stream: Readable) -> Iterator[bytes]:
+    """All of a stream, a block at a time."""
+    while block := stream.read(BLOCK):
+        yield block
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,6 @@ class ContentStore(ABC):
         with self.open(md5) as file:
             return file.read()
 
-    @abstractmethod
     def receive(
         self, stream: Readable, *, md5: bytes, size: int | None = None, most: int | None = None
     ) -> AbstractContextManager[NewContent]:
@@ -115,6 +123,7 @@ class ContentStore(ABC):
         Raises WrongContentError for another md5 or size (reading stops at the first byte too many), TooLargeError for
         more than `most` bytes; nothing stays then.
         """
+        return self.write(blocks_of(stream), md5=md5, size=size, most=most)
 
     @abstractmethod
     def write(

@@ -14,13 +14,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from conductor_mock.store.aside import DAMAGED
-from conductor_mock.store.content_store import ContentStore, NewContent, Readable, StoredContent
+from conductor_mock.store.content_store import (
+    BLOCK,
+    ContentStore,
+    NewContent,
+    StoredContent,
+    blocks_of,
+)
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock, Shared
@@ -28,16 +34,8 @@ from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
 
-BLOCK = 1 << 18
-
 _REMEMBERED = 10_000
 """Contents that `ObjectStore.checked` need not read again."""
-
-
-def blocks_of(stream: Readable) -> Iterator[bytes]:
-    """All of a stream, a block at a time."""
-    while block := stream.read(BLOCK):
-        yield block
 
 
 def last_held_back(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -241,15 +239,6 @@ class ObjectStore(ContentStore):
         except FileNotFoundError:  # somebody else found it damaged, too
             return
         log.error("the content %s is damaged and is set aside as damaged/%s", to_base64(md5), md5.hex())
-
-    def receive(
-        self, stream: Readable, *, md5: bytes, size: int | None = None, most: int | None = None
-    ) -> AbstractContextManager[NewContent]:
-        """`write` of a stream, if it is a content of this md5 and size, of at most so many bytes.
-
-        Raises WrongContentError for another md5 or size (reading stops at the first byte too many); nothing stays then.
-        """
-        return self.write(blocks_of(stream), md5=md5, size=size, most=most)
 
     @contextmanager
     def write(

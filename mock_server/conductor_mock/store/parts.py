@@ -17,12 +17,12 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
-from conductor_mock.store.content_store import Readable
+from conductor_mock.store.content_store import Readable, blocks_of
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.locks import Level
-from conductor_mock.store.objects import WrongContentError, blocks_of
+from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.tables import MULTIPARTS
 
 

@@ -1,0 +1,47 @@
+"""Where the contents of a server lie: in its data directory and database, or in a bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conductor_mock.settings import Settings, SettingsError
+from conductor_mock.store import bucket_belonging
+from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.content_store import ContentStore
+from conductor_mock.store.database import Database
+from conductor_mock.store.read_write_lock import Shared
+from conductor_mock.store.table_and_files import TableAndFiles
+
+
+def contents_store(
+    settings: Settings, directory: Path, database: Database, shared: Shared | None
+) -> ContentStore:
+    """Where contents lie: in the data directory, or in a bucket of the database's own. Raises as `open_service`."""
+    bucket = open_bucket(settings, directory, shared)
+    if bucket is None:
+        bucket_belonging.check_local(database)
+        return TableAndFiles(directory, database, durable=not settings.ephemeral, shared=shared)
+    try:
+        bucket_belonging.join(database, bucket)
+    except BucketError as error:
+        raise SettingsError(f"--objects {bucket.bucket.location}: {error}") from None
+    return bucket
+
+
+def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) -> BucketObjects | None:
+    """The bucket of these settings, if they name one; `root` is a folder of this server's own, or is `shared`, too.
+
+    Raises SettingsError.
+    """
+    if settings.objects is None:
+        return None
+    if settings.ephemeral:
+        raise SettingsError(
+            "--objects keeps contents, and --ephemeral throws the rest away: leave one of them out"
+        )
+    try:
+        bucket = Bucket(Location.parse(settings.objects), settings.objects_endpoint)
+    except LocationError as error:
+        raise SettingsError(f"--objects {error}") from None
+    return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes, shared=shared)
