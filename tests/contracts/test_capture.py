@@ -253,7 +253,7 @@ def test_what_is_private_is_gone_wherever_and_however_it_is_written(
 class AtOnce:
     """A signal that has come already."""
 
-    def get(self) -> int:
+    def get(self, timeout: float) -> int:
         return 2
 
 
