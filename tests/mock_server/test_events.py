@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.app import create_app
-from conductor_mock.dashboard.live import BUSY_S, GAP_S, AccountWatch, JournalWatch
+from conductor_mock.dashboard.live import BUSY_S, GAP_S, AccountWatch, TextWatch
 from conductor_mock.farm.clock import SECOND, Anchor
 from conductor_mock.serving import events
 from conductor_mock.serving.server import Server
@@ -182,7 +182,10 @@ def test_a_watch_tells_of_commands_of_time_that_is_due_and_of_instances_that_run
 @given(st.lists(st.tuples(st.floats(0, 2), st.booleans()), max_size=40))
 def test_a_watch_tells_no_faster_than_its_gap_and_forgets_nothing(steps: list[tuple[float, bool]]) -> None:
     stage, added = Stage(), [0]
-    watches: tuple[events.Watch, ...] = (stage.watch(), JournalWatch(lambda: added[0], lambda: stage.s, 0))
+    watches: tuple[events.Watch, ...] = (
+        stage.watch(),
+        TextWatch(lambda: str(added[0]), lambda: stage.s, "0"),
+    )
     told: tuple[list[float], list[float]] = ([], [])
     for seconds, changes in [*steps, (GAP_S, False)]:
         stage.s += seconds
@@ -200,7 +203,7 @@ def test_a_watch_tells_no_faster_than_its_gap_and_forgets_nothing(steps: list[tu
 
 def test_a_stream_that_has_nothing_to_tell_shows_that_it_is_alive() -> None:
     added = [0]
-    watch = JournalWatch(lambda: added[0], lambda: 0, 0)
+    watch = TextWatch(lambda: str(added[0]), lambda: 0, "0")
     stream = events.Stream(events.EventStreams(), None, None, watch)  # type: ignore[arg-type]
     assert events.due(stream, events.BEAT_S - 1) == b""
     assert events.due(stream, events.BEAT_S) == events.BEAT
@@ -209,7 +212,8 @@ def test_a_stream_that_has_nothing_to_tell_shows_that_it_is_alive() -> None:
 
 
 OF_ACCOUNTS = ("/", "/job/1", "/jobs/1/0", "/machines", "/mails")
-OF_REQUESTS = ("/requests", "/faults")
+OTHERS = {"/requests": "requests", "/faults": "faults"}
+"""Pages that something else makes old, and what it is."""
 
 Change = tuple[str, str, dict[str, Any]]
 CHANGES: tuple[Change, ...] = (
@@ -217,13 +221,20 @@ CHANGES: tuple[Change, ...] = (
     ("POST", "/_mock/clock", {"speed": 2}),
     ("POST", "/_mock/outcomes", {"match": {}, "outcome": "failed"}),
 )
+RULES: tuple[Change, ...] = (
+    ("POST", "/_mock/outcomes", {"match": {}, "outcome": "failed"}),
+    ("POST", "/_mock/faults", {"fault": {"kind": "status", "status": 503}}),
+    ("DELETE", "/_mock/faults", {}),
+)
+RULE: Change = ("POST", "/_mock/faults", {"match": {"operation": "jobs.list"}, "fault": {"kind": "reset"}})
 ASKED: tuple[Change, ...] = (("GET", "/api/v1/projects/", {}), ("GET", "/api/v1/nothing", {}))
 
 
 def live_pages() -> st.SearchStrategy[tuple[str, Change]]:
     """A page that is live, and a change that makes it old."""
     of_accounts = st.tuples(st.sampled_from(OF_ACCOUNTS), st.sampled_from(CHANGES))
-    return of_accounts | st.tuples(st.sampled_from(OF_REQUESTS), st.sampled_from(ASKED))
+    of_rules = st.tuples(st.just("/faults"), st.sampled_from(RULES))
+    return of_accounts | of_rules | st.tuples(st.sampled_from(tuple(OTHERS)), st.sampled_from(ASKED))
 
 
 def make(caller: ApiCaller, change: Change) -> None:
@@ -247,6 +258,7 @@ def test_a_page_has_the_mark_of_its_stream_until_something_changes(
     path, change = page
     caller = shared_fake.newcomer()
     caller.submit(tasks_data=frames(2))
+    make(caller, RULE)
     shown, told = shown_and_told(caller, path)
     assert shown == told
     make(caller, change)
@@ -256,7 +268,7 @@ def test_a_page_has_the_mark_of_its_stream_until_something_changes(
 
 
 def stream_of(caller: ApiCaller, path: str) -> dict[str, str]:
-    of = {"of": "requests"} if path in OF_REQUESTS else {}
+    of = {"of": OTHERS[path]} if path in OTHERS else {}
     return {"account": caller.client_id, **of}
 
 
@@ -268,6 +280,7 @@ def test_a_change_while_a_page_is_made_is_told_by_the_first_event(
     path, change = page
     caller = shared_fake.newcomer()
     caller.submit(tasks_data=frames(2))
+    make(caller, RULE)
     changed: list[object] = []
 
     def change_once() -> str:

@@ -25,6 +25,9 @@ from conductor_mock.store.slots import Time
 REQUESTS = "requests"
 """`of=` this is about what was asked; else a stream is about an account."""
 
+FAULTS = "faults"
+"""`of=` this is about the rules of faults and outcomes, and how often they were met."""
+
 GAP_S = 1.0
 """Between two events: a page is renewed no faster."""
 
@@ -75,27 +78,31 @@ class AccountWatch:
 
 
 @dataclass(slots=True)
-class JournalWatch:
-    """The journal: something was asked of the service."""
+class TextWatch:
+    """What can be told by a text that is another one after each change: what was asked, the rules that there are."""
 
-    added: Callable[[], int]
+    read: Callable[[], str]
     seconds: Callable[[], float]
-    seen: int
+    seen: str
     told_s: float = float("-inf")
 
     def mark(self) -> str:
-        return str(self.added())
+        return self.read()
 
     def has_news(self) -> bool:
-        now_s, added = self.seconds(), self.added()
-        if added == self.seen or now_s - self.told_s < GAP_S:
+        now_s = self.seconds()
+        if now_s - self.told_s < GAP_S:
             return False
-        self.seen, self.told_s = added, now_s
+        text = self.read()
+        if text == self.seen:
+            return False
+        self.seen, self.told_s = text, now_s
         return True
 
 
 def events() -> Response:
-    """Tell whoever looks at an account that there is something new; with `of=requests`, that something was asked.
+    """Tell whoever looks at an account that there is something new; with `of=requests` that something was
+    asked, with `of=faults` that, and that there are other rules.
 
     Where no more streams are to be had, and where there is no socket, the answer ends: browsers then ask again.
     """
@@ -112,18 +119,29 @@ def take_marks() -> None:
     g.marks = {}
     with suppress(Refusal):  # the page refuses it, if it is about an account
         current, account_id = service(), account_meant()
-        g.marks = {of: _watch(current, account_id, of).mark() for of in (REQUESTS, None)}
+        g.marks = {of: _watch(current, account_id, of).mark() for of in (REQUESTS, FAULTS, None)}
 
 
 def mark(of: str | None) -> str:
-    """The mark of the page that is being made, which is about requests or an account."""
+    """The mark of the page that is being made, which is about requests, rules or an account."""
     return str(g.marks.get(of, ""))
 
 
 def _watch(current: Service, account_id: str, of: str | None) -> Watch:
-    if of == REQUESTS:
-        return JournalWatch(lambda: current.journal.added, time.monotonic, current.journal.added)
     accounts = current.accounts
+
+    def asked() -> str:
+        return str(current.journal.added)
+
+    def rules() -> str:
+        time_ = accounts.glance(account_id)
+        met = current.faults.changes(account_id)
+        changes = () if time_ is None else time_.changes
+        return "-".join(map(str, (asked(), met, accounts.written(account_id), *changes)))
+
+    if of in (REQUESTS, FAULTS):
+        read = asked if of == REQUESTS else rules
+        return TextWatch(read, time.monotonic, read())
     return AccountWatch(
         lambda: accounts.glance(account_id),
         current.wall,

@@ -37,8 +37,8 @@ NAVIGATION = (
 )
 """The areas of the dashboard, by the path of each one's first page."""
 
-OF_REQUESTS = ("/requests", "/faults")
-"""Areas that are out of date when something was asked of the service."""
+TOLD_OF = {"/requests": live.REQUESTS, "/faults": live.FAULTS}
+"""Areas that something else than the account's own changes makes old, and what it is."""
 
 MARKS: Mapping[str, str] = {
     TaskStatus.PENDING: "·",
@@ -76,7 +76,7 @@ class Slice(Generic[T]):
 def show(template: str, *, account: str, area: str = "/", sought: str = "", **values: Any) -> str:
     """A page of the dashboard; `account` is the client_id of the account that it is about."""
     names = service().accounts.names(MOST_ACCOUNTS)
-    told_of = live.REQUESTS if area in OF_REQUESTS else None
+    told_of = TOLD_OF.get(area)
     return render_template(
         template,
         account=account,

@@ -81,6 +81,12 @@ class Faults:
         """The rules of an account, with how often each was consumed."""
         return [rule.to_json() for rule in self.keeper.counted(account_id)]
 
+    def changes(self, account_id: str) -> str:
+        """A text that is another one after a rule was added, met or deleted."""
+        rules = self.keeper.counted(account_id)
+        last = max((rule.number for rule in rules), default=0)
+        return f"{last}-{len(rules)}-{sum(rule.seen for rule in rules)}"
+
     def clear(self, account_id: str) -> None:
         """No rules any more; what they hold back is let go, whichever server does."""
         self.keeper.clear(account_id)
