@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-import filelock
 import pytest
 import sqlalchemy as sa
 
@@ -29,15 +26,26 @@ def shared_fake() -> Iterator[Fake]:
         yield started
 
 
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database, which one test has at a time."""
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[sa.Engine]:
+    """A PostgreSQL database that this process alone has: what waits for another test's would count as its own time."""
     given = os.environ.get("CONDUCTOR_MOCK_TEST_POSTGRES")
     if not given:
         pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
-    engine = sa.create_engine(given)
-    with filelock.FileLock(Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"):
-        METADATA.drop_all(engine)
-        yield given
-        METADATA.drop_all(engine)
+    name = f"conductor_mock_test_{os.getpid()}"
+    server = sa.create_engine(given, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine = sa.create_engine(sa.make_url(given).set(database=name))
+    yield engine
     engine.dispose()
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def postgres(postgres_database: sa.Engine) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, which one test has at a time."""
+    METADATA.drop_all(postgres_database)
+    yield postgres_database.url.render_as_string(hide_password=False)
+    METADATA.drop_all(postgres_database)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
 import pytest
 import sqlalchemy as sa
 
@@ -19,26 +16,14 @@ from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.tables import METADATA, _making
 from support.server import running
 
-VARIABLE = "CONDUCTOR_MOCK_TEST_POSTGRES"
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database. The PostgreSQL one is emptied of the tables of the server."""
+    """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'elsewhere' / 'log.db'}"
         return
-    given = os.environ.get(VARIABLE)
-    if not given:
-        pytest.skip(f"{VARIABLE} names no PostgreSQL database")
-    engine = sa.create_engine(given)
-    with filelock.FileLock(
-        Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"
-    ):  # one test at a time
-        METADATA.drop_all(engine)
-        yield given
-        METADATA.drop_all(engine)
-    engine.dispose()
+    yield request.getfixturevalue("postgres")
 
 
 def test_everything_is_there_after_a_restart(tmp_path: Path, url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from conductor_mock.store.database import Database
 from conductor_mock.store.roles import Roles
 from conductor_mock.store.seats import AdvisorySeats, FileSeats, OwnSeats, Seats, seats_in
 
-VARIABLE = "CONDUCTOR_MOCK_TEST_POSTGRES"
 NAMES = ("execute", "mail", "sweep")
 
 
@@ -34,10 +32,7 @@ def more_seats(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
 
         yield make
     else:
-        given_url = os.environ.get(VARIABLE)
-        if not given_url:
-            pytest.skip(f"{VARIABLE} names no PostgreSQL database")
-        engine = sa.create_engine(given_url)
+        engine = sa.create_engine(request.getfixturevalue("postgres"))
 
         def make() -> Seats:
             made.append(AdvisorySeats(engine))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +24,6 @@ from conductor_mock.faults.rules import Faults
 from conductor_mock.faults.shared import SharedKeeper
 from conductor_mock.store.database import Database
 from conductor_mock.store.fault_rows import FaultRows
-from conductor_mock.store.tables import METADATA
 
 OPERATIONS = load().operations
 ACCOUNTS = ("one", "other")
@@ -263,14 +259,10 @@ def test_the_first_of_the_next_run_has_no_rules_and_those_who_join_it_have_its_o
 
 
 def test_requests_at_two_servers_of_a_postgresql_share_the_turns_of_a_rule_and_wait_for_each_other_in_one_order(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, postgres: str
 ) -> None:
-    url = os.environ.get("CONDUCTOR_MOCK_TEST_POSTGRES")
-    if not url:
-        pytest.skip("CONDUCTOR_MOCK_TEST_POSTGRES names no PostgreSQL database")
     monkeypatch.setattr(Database, "_owned", lambda _, engine, __: engine)  # the second one is let in
-    place = Path(tempfile.gettempdir()) / "conductor-mock-test-postgres.lock"
-    with filelock.FileLock(place), Database(url) as first, Database(url) as second:
+    with Database(postgres) as first, Database(postgres) as second:
         run = os.urandom(8).hex()
         pair = [
             Faults(OPERATIONS, SharedKeeper(FaultRows(database, run), OPERATIONS))
@@ -300,5 +292,3 @@ def test_requests_at_two_servers_of_a_postgresql_share_the_turns_of_a_rule_and_w
             for rule in pair[0].of(account)
         ]
         assert len(numbers) == len(set(numbers))
-        FaultRows(first, "the next run")
-        METADATA.drop_all(first.engine)

@@ -182,8 +182,8 @@ def test_one_of_the_workers_runs_tasks_and_any_of_them_tells_of_it(tmp_path: Pat
 def test_workers_answer_and_are_not_ready_before_they_stop(tmp_path: Path) -> None:
     with served(tmp_path, *TWO, "--drain", "300") as server:
         client = Client(server)
-        server.process.terminate()
         ready = f"{server.url}/_mock/health/ready"
+        server.process.terminate()
         wait_until(lambda: requests.get(ready, timeout=PATIENCE_S).status_code == 503, "it stays ready")
         assert client.titles() == []
         for pid in workers_of(server):  # the next signal ends them at once
