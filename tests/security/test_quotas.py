@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,9 @@ from hypothesis import strategies as st
 from conductor_mock.catalog import served
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
+from conductor_mock.store.database import Database
 from conductor_mock.store.journal import Journal
+from conductor_mock.store.quotas import QuotaError, StoredBytes
 from support.bundles import replay, save
 from support.contents import small_contents
 from support.server import Answer, ApiCaller, Fake, candidate, md5_of, running
@@ -113,6 +117,33 @@ def test_the_same_content_twice_is_counted_once_when_it_matters() -> None:
         for _ in range(3):
             assert caller.put(url, b"a" * 20).status in (200, 507)
         assert new_form(caller, b"b" * 10).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "looks", "left"),
+    [("account", "scandir", 0), ("account/upload", "scandir", 0), ("account/upload/00001-aa", "stat", 6)],
+)
+def test_parts_that_become_a_whole_while_they_are_counted_count_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, looks: str, left: int
+) -> None:
+    (tmp_path / "account/upload").mkdir(parents=True)
+    for part in ("account/upload/00001-aa", "account/upload/00002-bb"):
+        (tmp_path / part).write_bytes(b"a part")
+    look, gone = getattr(os, looks), tmp_path / name
+
+    def vanishing(path: Any, *arguments: Any, **options: Any) -> Any:
+        """What is there under this name goes before it is looked at."""
+        if str(path) == str(gone):
+            with suppress(FileNotFoundError):
+                gone.rename(tmp_path.with_name(f"{tmp_path.name} whole"))
+        return look(path, *arguments, **options)
+
+    with Database("sqlite://") as database:
+        stored = StoredBytes(database, tmp_path, Quotas(account_bytes=100, bytes=20))
+        monkeypatch.setattr(os, looks, vanishing)
+        stored.room_for("another", 20 - left)
+        with pytest.raises(QuotaError, match="reset accounts"):
+            stored.room_for("another", 21 - left)
 
 
 def test_outputs_count_and_are_refused_with_their_listing() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -133,10 +135,10 @@ class StoredBytes:
 
 
 def _size_below(folder: Path) -> int:
+    """The bytes of the files below a folder. What became part of a whole meanwhile, folder or file, is passed over."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # it became part of a whole meanwhile
-            continue
+    for parent, _, names in os.walk(folder):  # passes over a folder that is gone, which `rglob` does not everywhere
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(parent, name).lstat().st_size
     return total
