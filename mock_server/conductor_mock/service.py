@@ -52,6 +52,7 @@ from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, first_line, of_file
 from conductor_mock.store.fault_rows import FaultRows
+from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
 from conductor_mock.store.log import Log
@@ -96,6 +97,7 @@ class Service:
     mail_statuses: MailStatuses
     mailer: Mailer | None
     sweeping: Sweeping | None
+    idling: Idling | None
     wall: WallClock
     driving: Driving | None
     roles: Roles
@@ -119,6 +121,8 @@ class Service:
     def start(self) -> None:
         """Begin what goes on beside the requests. Raises OSError, SQLAlchemyError."""
         self.roles.start()
+        if self.idling is not None:
+            self.idling.start()
         self.readiness.begin()
 
     def log_lines(self, execution: Execution) -> list[str]:
@@ -190,6 +194,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             keys,
             quotas=settings.quotas,
             most_open=settings.max_open_accounts,
+            idle_s=settings.idle_s,
             wall=wall,
             give_way=give_way,
             locks=locks,
@@ -219,8 +224,10 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
                 resources.callback(say_clean, directory)
             resources.callback(_take_snapshots, accounts)
         parts = Parts(database, directory, durable=durable)
-        sweeping = None
+        sweeping = idling = None
         if not settings.ephemeral:
+            idling = Idling(accounts, settings.idle_s)
+            resources.callback(idling.close)
             bucket = objects if isinstance(objects, BucketObjects) else None
             sweeping = Sweeping(database, contents, parts, bucket, every_s=settings.sweep_every_s)
             roles.when_elected(SWEEP, sweeping.start, sweeping.close)
@@ -253,6 +260,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             mail_statuses=mail_statuses,
             mailer=mailer,
             sweeping=sweeping,
+            idling=idling,
             wall=wall,
             driving=driving,
             roles=roles,

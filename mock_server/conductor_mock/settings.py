@@ -15,6 +15,7 @@ HEAD_TIMEOUT_S = 20
 CLIENT_TIMEOUT_S = 60
 LEAST_RATE = 1024
 MOST_OPEN = 1000
+IDLE_S = 3600
 SWEEP_EVERY_S = 3600
 MAX_JOURNAL_BYTES = 64 * MIB
 MAX_FETCHED_BYTES = 10 * GIB
@@ -111,6 +112,8 @@ class Settings:
     max_journal_bytes: int = MAX_JOURNAL_BYTES
     max_open_accounts: int = MOST_OPEN
     """Accounts whose state is in memory."""
+    idle_s: float = IDLE_S
+    """Wall seconds after which an account that nobody uses leaves memory."""
     sweep_every_s: float = SWEEP_EVERY_S
     """Wall seconds between two looks for what nothing refers to."""
     shared: bool = False

@@ -40,13 +40,15 @@ def _roles() -> Family:
 
 
 def _of_farms() -> list[Family]:
-    """All accounts in memory together, at their present time. Those that nobody used since the start stay on disk."""
+    """All accounts in memory together, at their present time. Those that nobody used for long stay on disk."""
     accounts = service().accounts
     jobs, done = Counter[str](), Counter[str]()
-    used = instances = events = 0
+    used = instances = 0
+    events = accounts.left
     for account_id in accounts.in_memory():
-        with accounts.open(account_id) as account:
-            state = account.state
+        with accounts.look(account_id) as state:
+            if state is None:  # it left meanwhile
+                continue
             used += 1
             instances += state.active
             events += state.happened
@@ -55,7 +57,7 @@ def _of_farms() -> list[Family]:
                 done.update(job.counts)
     return [
         _one("conductor_mock_accounts", "gauge", "Accounts that there are.", len(accounts.ids())),
-        _one("conductor_mock_accounts_in_use", "gauge", "Accounts that were used since the start.", used),
+        _one("conductor_mock_accounts_in_use", "gauge", "Accounts in memory: those that were used lately.", used),
         _by_status("conductor_mock_jobs", "Jobs of the accounts in use, by status.", JobStatus, jobs),
         _by_status("conductor_mock_tasks", "Tasks of the accounts in use, by status.", TaskStatus, done),
         _one(

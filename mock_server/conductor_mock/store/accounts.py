@@ -20,7 +20,7 @@ from conductor_mock.farm.fold import advance, follow, replay
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
-from conductor_mock.settings import MOST_OPEN, Quotas
+from conductor_mock.settings import IDLE_S, MOST_OPEN, Quotas
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
@@ -69,14 +69,17 @@ class Accounts:
         *,
         quotas: Quotas = NO_OTHER,
         most_open: int = MOST_OPEN,
+        idle_s: float = IDLE_S,
+        seconds: Callable[[], float] = time.monotonic,
         wall: WallClock = wall_us,
         give_way: GiveWay = give_way,
         locks: Locks | None = None,
         options_taken: OptionsTaken | None = None,
     ) -> None:
-        """`keys` are the server's own. `give_way` is called between two slices of long work, while no lock is held.
-        `locks` keep out the other servers on the same data, `options_taken` says what was done for all of them; None
-        where there are none.
+        """`keys` are the server's own. No more than `most_open` accounts are in memory; one that nobody used for `idle_s`
+        of `seconds` leaves it when somebody looks (`close_unused`). `give_way` is called between two slices of long
+        work, while no lock is held. `locks` keep out the other servers on the same data, `options_taken` says what was
+        done for all of them; None where there are none.
         """
         self._log = log
         self._contents = contents
@@ -84,13 +87,15 @@ class Accounts:
         self._keys = keys
         self._quotas = quotas
         self._most_open = most_open
+        self._idle_s = idle_s
         self._wall = wall
         self.give_way = give_way
         self._locks = locks
         renew = wall.renew if isinstance(wall, DatabaseWall) else None
         self._options_taken = options_taken
         self.changes = Changes(None if locks is None else log.end)
-        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end, renew))
+        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end, renew), seconds=seconds)
+        self._left = 0
         self._snapshots = Snapshots(log, contents, is_shared=locks is not None)
         self._guard = threading.Lock()
         self._known = set(log.accounts())
@@ -109,14 +114,36 @@ class Accounts:
 
     def ids(self) -> list[str]:
         """The ids of all accounts, in order."""
+        return sorted(self._all())
+
+    def _all(self) -> set[str]:
         new = () if self._locks is None else self._log.accounts()
         with self._guard:
             self._known.update(new)
-            return sorted(self._known)
+            return set(self._known)
 
     def in_memory(self) -> list[str]:
-        """The ids of the accounts that were used since the start, in order; the others are only on disk."""
-        return [account_id for account_id in self.ids() if self._slots.time(account_id) is not None]
+        """The ids of the accounts whose state is in memory, in order; the others are only on disk."""
+        return self._slots.in_memory()
+
+    @property
+    def left(self) -> int:
+        """How much had happened (`State.happened`) in states that were in memory and no longer are."""
+        with self._guard:
+            return self._left
+
+    @contextmanager
+    def look(self, account_id: str) -> Iterator[State | None]:
+        """The state of an account under its lock, at the present time, to read: for whoever looks at all of them.
+
+        That is no use of the account: one that is not in memory stays where it is (None), and one that is leaves it as
+        if nobody had looked.
+        """
+        with self._slots.hold(account_id, is_use=False) as slot:
+            state = slot.state
+            if state is not None:
+                advance(state, max(state.now_us, state.clock.at(self._wall())), CATCH_UP)
+            yield state
 
     def names(self, most: int) -> list[str]:
         """The `client_id`s of the accounts, in order; of some if there are more than `most`. None is opened.
@@ -145,7 +172,7 @@ class Accounts:
                 if account.state.seq != before:
                     self.changes.note(account_id)
             self._snapshots.take_if_due(slot, account.state)
-        self._close_idle()
+        self._close_idle(_CLOSED_AT_ONCE)
 
     def now_us(self, account_id: str) -> int:
         """The account's simulated time, without its lock unless it was not used before. Raises UnknownAccountError."""
@@ -188,7 +215,7 @@ class Accounts:
         with self._present(account_id) as (_, state):
             if not fits_own and not is_same(state.key_sha256, key):
                 raise WrongKeyError(client_id)
-        self._close_idle()
+        self._close_idle(_CLOSED_AT_ONCE)
         return account_id
 
     def unused(self, client_id: str, private_key: str) -> State:
@@ -204,7 +231,7 @@ class Accounts:
         """The account as new: no jobs, no files, its log begun again. Raises UnknownAccountError."""
         with self._present(account_id) as (slot, state):
             first = self._server_options.opening(state.client_id, state.key_sha256, self._wall())
-            slot.state = slot.end = None  # until the log is known to have begun again
+            slot.state = slot.end = slot.time = None  # until the log is known to have begun again
             bodies = self._log.restart(account_id, first)
             slot.state = follow(None, first)
             self._snapshots.begin(slot, slot.state)
@@ -237,15 +264,22 @@ class Accounts:
         with self._present(account_id) as (slot, state):
             return self._put(slot, account_id, history(state), contents, also)
 
-    def _close_idle(self) -> None:
-        """Where more states are in memory than may be, write those down that were used longest ago, and forget them.
+    def close_unused(self, idle_s: float | None = None, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Write down and forget what nobody used for `idle_s` (None: as long as this server waits), until `stop`."""
+        for _ in self._slots.in_memory():  # each once, though others come and go
+            if stop() or not self._close_idle(1, idle_s):
+                return
+            self.give_way()
 
-        Their times stay.
+    def _close_idle(self, most: int, idle_s: float | None = None) -> bool:
+        """Of the states that were not used for long, or are more than may be, write down and forget up to `most`.
+
+        Their times stay, as does what was taken up of this server's options. Whether there may be more.
         """
-        for _ in range(_CLOSED_AT_ONCE):
-            with self._slots.hold_idle(self._most_open) as idle:
+        for _ in range(most):
+            with self._slots.hold_idle(self._most_open, self._idle_s if idle_s is None else idle_s) as idle:
                 if idle is None:
-                    return
+                    return False
                 account_id, slot = idle
                 if slot.state is None:
                     continue
@@ -254,7 +288,10 @@ class Accounts:
                 except (OSError, sa.exc.SQLAlchemyError) as error:  # it stays in memory, which loses nothing
                     log.warning("account %s stays in memory: %s", account_id, first_line(error))
                 else:
+                    with self._guard:
+                        self._left += slot.state.happened
                     slot.state = None
+        return True
 
     def drop_states(self) -> None:
         """Forget the states in memory, as a crash does: nothing is written, the next use reads snapshot and log."""
@@ -293,13 +330,19 @@ class Accounts:
             with self._slots.hold(account_id) as slot:
                 state = slot.state = slot.state or self._caught_up(slot) or self._load(slot, account_id)
                 wall_now = self._wall() if wall_now is None else wall_now
-                if advance(state, max(state.now_us, state.clock.at(wall_now)), CATCH_UP):
+                if advance(state, max(self._shown_us(slot, state), state.clock.at(wall_now)), CATCH_UP):
                     if slot.is_fresh:
                         self._take_up_options(slot, state)
                     yield slot, state
                     return
                 self._snapshots.take_if_due(slot, state)
             self.give_way()
+
+    def _shown_us(self, slot: Slot, state: State) -> int:
+        """The time that was shown, before which a state may lie that was read again; others may have begun it anew."""
+        if slot.time is None or self._locks is not None:
+            return state.now_us
+        return max(state.now_us, slot.time.reached_us)
 
     def _caught_up(self, slot: Slot) -> State | None:
         """The state of before with what other servers have written since; None where it is to be read anew.
@@ -342,7 +385,7 @@ class Accounts:
 
     def _room_for_one_more(self) -> None:
         """Raise QuotaError where there are as many accounts as there may be."""
-        there = len(self.ids())
+        there = len(self._all())
         check_count(
             "the accounts of this server are",
             there,
@@ -372,7 +415,7 @@ class Accounts:
         new = replay(records)
         assert new is not None  # noqa: S101 - a history begins with account.opened
         rows = self._log.rows_of(account_id, records)
-        slot.state = slot.end = None  # until the log is known to hold the history
+        slot.state = slot.end = slot.time = None  # until the log is known to hold the history
         try:
             bodies = self._log.replace(account_id, rows, contents=contents, also=also)
         except BaseException:

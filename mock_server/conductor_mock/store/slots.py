@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,17 +75,23 @@ class Outside(Protocol):
 class Slots:
     """The slots of one server, made when an account is first asked for."""
 
-    def __init__(self, outside: Outside | None = None) -> None:
-        """`outside` is None for a server that has its accounts alone."""
+    def __init__(
+        self, outside: Outside | None = None, *, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`outside` is None for a server that has its accounts alone; `seconds` tells how long one is not used."""
         self._outside = outside
+        self._seconds = seconds
         self._guard = threading.Lock()
         self._slots: dict[str, Slot] = {}
-        self._open: dict[str, None] = {}
-        """The accounts whose state is in memory, the one that was used last at the end."""
+        self._open: dict[str, float] = {}
+        """The accounts whose state is in memory and when each was used, the one that was used last at the end."""
 
     @contextmanager
-    def hold(self, account_id: str) -> Iterator[Slot]:
-        """The account's slot, under its lock. A state that is still there at the end is what its log says."""
+    def hold(self, account_id: str, *, is_use: bool = True) -> Iterator[Slot]:
+        """The account's slot, under its lock. A state that is still there at the end is what its log says.
+
+        Where it `is_use`, the account counts as used now.
+        """
         with self._guard:
             slot = self._slots.get(account_id)
             if slot is None:
@@ -95,16 +102,19 @@ class Slots:
                 yield slot
             finally:
                 slot.held -= 1
-                self._used(account_id, slot)
+                self._used(account_id, slot, is_use=is_use)
 
     @contextmanager
-    def hold_idle(self, most: int) -> Iterator[tuple[str, Slot] | None]:
-        """Where more than `most` states are in memory, the slot of the one that was used longest ago, under its lock.
+    def hold_idle(self, most: int, idle_s: float) -> Iterator[tuple[str, Slot] | None]:
+        """The slot of the account in memory that was used longest ago, under its lock, where that is `idle_s` or more
+        ago, or more than `most` are in memory.
 
-        None where there are not so many, or somebody is at it.
+        None where there is none, or somebody is at it.
         """
         with self._guard:
-            account_id = next(iter(self._open), None) if len(self._open) > most else None
+            account_id, used_s = next(iter(self._open.items()), (None, 0.0))
+            if len(self._open) <= most and self._seconds() - used_s < idle_s:
+                account_id = None
             slot = None if account_id is None else self._slots[account_id]
         if account_id is None or slot is None or not slot.lock.acquire(blocking=False):
             yield None
@@ -156,7 +166,7 @@ class Slots:
             slot.state = None
             return None
 
-    def _used(self, account_id: str, slot: Slot) -> None:
+    def _used(self, account_id: str, slot: Slot, *, is_use: bool = True) -> None:
         """The account's lock is about to be given back."""
         state = slot.state
         if state is not None:
@@ -164,9 +174,11 @@ class Slots:
             changes = (state.seq, state.happened)
             slot.time = Time(state.clock, state.now_us, changes, due_us, state.active > 0)
         with self._guard:
-            self._open.pop(account_id, None)
-            if state is not None:
-                self._open[account_id] = None
+            if state is None:
+                self._open.pop(account_id, None)
+            elif is_use or account_id not in self._open:
+                self._open.pop(account_id, None)
+                self._open[account_id] = self._seconds()
 
     def time(self, account_id: str) -> Time | None:
         """The account's time, without its lock; None when it was not in memory yet."""
@@ -180,6 +192,11 @@ class Slots:
             slot = self._slots.get(account_id)
         end = None if slot is None else slot.end
         return end is not None and self._outside is not None and self._outside.end(account_id) == end
+
+    def in_memory(self) -> list[str]:
+        """The accounts whose state is in memory, in order."""
+        with self._guard:
+            return sorted(self._open)
 
     def ids(self) -> list[str]:
         """The accounts that have a slot."""
