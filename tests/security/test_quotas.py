@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from conductor_mock.catalog import served
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
-from conductor_mock.store.database import Database
+from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.journal import Journal
-from conductor_mock.store.quotas import QuotaError, StoredBytes
+from conductor_mock.store.quotas import QuotaError, StoredBytes, Wanted
+from conductor_mock.store.tables import ACCOUNT_CONTENTS
 from support.bundles import replay, save
 from support.contents import small_contents
 from support.server import Answer, ApiCaller, Fake, candidate, md5_of, running
@@ -187,6 +188,104 @@ def test_accounts_beyond_the_quota_are_refused_and_the_default_one_is_not() -> N
         refused(ApiCaller(fake.app, "c", "key").sign_in(), "--max-accounts")
         assert fake.caller("a", "key").submit().status == 201
         assert fake.default_caller().submit().status == 201
+
+
+# What is stored together
+
+
+reserving = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "begin", "store", "give up", "count"]), st.booleans(), st.integers(0, 5)
+    ),
+    max_size=40,
+)
+"""Uploads of two accounts that begin, are stored or given up, in any order; now and then all is counted again."""
+
+
+@given(schedule=reserving, own=st.integers(1, 60), of_all=st.integers(1, 80))
+@settings(max_examples=60)
+def test_what_is_stored_at_the_same_time_never_goes_beyond_and_is_refused_only_where_it_would(
+    schedule: list[tuple[str, bool, int]], own: int, of_all: int
+) -> None:
+    sizes = [0, 5, 10, 20, 30, 31]
+    with closing(Database("sqlite://")) as database:
+        stored_bytes = StoredBytes(database, Path("/nowhere"), Quotas(account_bytes=own, bytes=of_all))
+        there: set[tuple[str, int]] = set()
+        under_way: list[tuple[tuple[str, int], ExitStack]] = []
+
+        def end(number: int, error: Exception | None) -> None:
+            key, stack = under_way.pop(number % len(under_way))
+            if error is None and key not in there:
+                row = {"account": key[0], "md5": str(key[1]), "size": sizes[key[1]], "t_us": 0}
+                with database.write() as connection:
+                    database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, [row]))
+                there.add(key)
+            stack.__exit__(type(error) if error else None, error, None)
+
+        def size_of(keys: set[tuple[str, int]], account: str = "") -> int:
+            return sum(sizes[number] for name, number in keys if account in ("", name))
+
+        for what, is_second, number in schedule:
+            account = "second" if is_second else "first"
+            if what == "begin":
+                stack, key = ExitStack(), (account, number)
+                wanted = Wanted(sizes[number], (ACCOUNT_CONTENTS, str(number)))
+                all_ = there | {key for key, _ in under_way} | {key}
+                would_fit = size_of(all_, account) <= own and size_of(all_) <= of_all
+                try:
+                    stack.enter_context(stored_bytes.reserve(account, [wanted]))
+                except QuotaError:
+                    assert not would_fit or key in there, "there was room"
+                else:
+                    assert would_fit
+                    under_way.append((key, stack))
+            elif what == "count":
+                stored_bytes.forget(account)
+            elif under_way:
+                end(number, None if what == "store" else OSError("gone"))
+            assert size_of(there, account) <= own
+            assert size_of(there) <= of_all
+        while under_way:
+            end(0, OSError("gone"))
+        assert not stored_bytes._reserved
+        for account in ("first", "second"):
+            stored_bytes.forget(account)
+            left = min(own - size_of(there, account), of_all - size_of(there))
+            stored_bytes.room_for(account, left)
+            with pytest.raises(QuotaError):
+                stored_bytes.room_for(account, left + 1)
+
+
+def test_of_uploads_that_arrive_together_only_those_get_in_for_which_there_is_room() -> None:
+    with running(quotas=Quotas(account_bytes=50)) as fake:
+        caller = fake.caller()
+        urls = [caller.upload_url(f"/proj/{number}", bytes([number]) * 20) for number in range(6)]
+        commit = fake.service.contents._database.commit_with_others
+        answered, committing = threading.Semaphore(0), threading.Event()
+
+        def wait_for_the_refused(work: Any) -> None:
+            committing.wait(60)
+            commit(work)
+
+        fake.service.contents._database.commit_with_others = wait_for_the_refused  # type: ignore[method-assign]
+        statuses: list[int] = []
+
+        def send(number: int) -> None:
+            one = ApiCaller(fake.app, caller.client_id, caller.private_key)
+            statuses.append(one.put(urls[number], bytes([number]) * 20).status)
+            answered.release()
+
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        refused_meanwhile = [answered.acquire(timeout=60) for _ in range(4)]
+        committing.set()
+        for thread in threads:
+            thread.join()
+        assert all(refused_meanwhile)
+        assert sorted(statuses) == [200, 200, 507, 507, 507, 507]
+        assert stored(fake) == 40
+        assert new_form(caller, b"x" * 10).status == 200, "what was refused took no room"
 
 
 # The journal

@@ -27,11 +27,12 @@ from conductor_mock.farm.fold import SIMULATION_VERSION, advance, replay
 from conductor_mock.farm.recorded import BrokenLogError
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
-from conductor_mock.farm.state import State
+from conductor_mock.farm.state import Mail, State
 from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Inventory
 from conductor_mock.store.keys import key_sha256
 from conductor_mock.store.objects import DamagedContentError
+from conductor_mock.store.quotas import Wanted
 from conductor_mock.version import version
 from conductor_mock.wire.md5 import from_base64
 
@@ -89,10 +90,20 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
             )
         records = _records(bundle, service.contract)
         outbox = _check_state(manifest, records).outbox
-        service.contents.stored_bytes.room_for(manifest.account_id, sum(manifest.contents().values()))
-        for md5, size in manifest.contents().items():
-            with bundle.content(md5) as content:
-                service.objects.put(content, md5=from_base64(md5), size=size)
+        size = sum(manifest.contents().values())
+        with service.contents.stored_bytes.reserve(manifest.account_id, [Wanted(size)]):
+            for md5, size in manifest.contents().items():
+                with bundle.content(md5) as content:
+                    service.objects.put(content, md5=from_base64(md5), size=size)
+            state = _replaced(service, manifest, records, outbox)
+    service.catalogs.forget(manifest.account_id)
+    return Replayed(state, manifest.kept)
+
+
+def _replaced(
+    service: Service, manifest: Manifest, records: Sequence[Record], outbox: Sequence[Mail]
+) -> State:
+    """The state of the account, which has the history of a bundle now; its contents lie in the store already."""
     contents = list(manifest.contents())
 
     def records_here(present: State | None) -> Sequence[Record]:
@@ -109,12 +120,10 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
         service.mail_statuses.replay(connection, manifest.account_id, outbox)
 
     try:
-        state = service.accounts.replace(manifest.account_id, records_here, contents=contents, also=also)
+        return service.accounts.replace(manifest.account_id, records_here, contents=contents, also=also)
     except BaseException:
         service.contents.collect(contents)  # those that nothing else refers to
         raise
-    service.catalogs.forget(manifest.account_id)
-    return Replayed(state, manifest.kept)
 
 
 def fingerprint(state: State) -> str:

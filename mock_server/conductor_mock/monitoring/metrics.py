@@ -57,7 +57,12 @@ def _of_farms() -> list[Family]:
                 done.update(job.counts)
     return [
         _one("conductor_mock_accounts", "gauge", "Accounts that there are.", len(accounts.ids())),
-        _one("conductor_mock_accounts_in_use", "gauge", "Accounts in memory: those that were used lately.", used),
+        _one(
+            "conductor_mock_accounts_in_use",
+            "gauge",
+            "Accounts in memory: those that were used lately.",
+            used,
+        ),
         _by_status("conductor_mock_jobs", "Jobs of the accounts in use, by status.", JobStatus, jobs),
         _by_status("conductor_mock_tasks", "Tasks of the accounts in use, by status.", TaskStatus, done),
         _one(

@@ -17,7 +17,7 @@ from conductor_mock.settings import Quotas
 from conductor_mock.store.content_store import ContentStore, NewContent
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.objects import AT_ONCE
-from conductor_mock.store.quotas import StoredBytes
+from conductor_mock.store.quotas import StoredBytes, Wanted
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, KEEPING, OUTPUTS
 from conductor_mock.store.trouble import UnavailableError
 from conductor_mock.wire.md5 import from_base64, to_base64
@@ -103,22 +103,21 @@ class AccountContents:
         Raises QuotaError.
         """
         md5 = to_base64(content.md5)
-        self.stored_bytes.room_for(account_id, content.size)
         row = {"account": account_id, "md5": md5, "size": content.size, "t_us": t_us}
 
         def note(connection: sa.Connection) -> None:
             content.join(connection)
             self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, [row]))
 
-        try:
-            with content.placed():
-                self._database.commit_with_others(note)
-        except UnavailableError:  # what it stored after all is for the sweeper
-            raise
-        except BaseException:
-            self.collect([md5])
-            raise
-        self.stored_bytes.add(account_id, content.size)
+        with self.stored_bytes.reserve(account_id, [Wanted(content.size, (ACCOUNT_CONTENTS, md5))]):
+            try:
+                with content.placed():
+                    self._database.commit_with_others(note)
+            except UnavailableError:  # what it stored after all is for the sweeper
+                raise
+            except BaseException:
+                self.collect([md5])
+                raise
 
     def add_output(self, account_id: str, blocks: Iterable[bytes], *, t_us: int) -> Content:
         """Store what a task made; it is on disk when this returns. Raises QuotaError."""
@@ -128,11 +127,13 @@ class AccountContents:
     def keep_output(self, account_id: str, new: NewContent, *, t_us: int) -> Content:
         """Store a content that a task made; it is on disk when this returns. Raises QuotaError."""
         content = Content(to_base64(new.md5), new.size, t_us)
-        self.stored_bytes.room_for(account_id, new.size)
-        with new.placed(), self._database.write() as connection:
+        with (
+            self.stored_bytes.reserve(account_id, _wanted(content)),
+            new.placed(),
+            self._database.write() as connection,
+        ):
             new.join(connection)
             self._database.insert_new(connection, _rows(OUTPUTS, account_id, [content]))
-        self.stored_bytes.add(account_id, content.size)
         return content
 
     def add_outputs(self, account_id: str, made: Iterable[bytes], *, t_us: int) -> list[Content]:
@@ -143,12 +144,14 @@ class AccountContents:
             with ExitStack() as files:
                 new = [files.enter_context(self._objects.write([data])) for data in some]
                 stored = [Content(to_base64(one.md5), one.size, t_us) for one in new]
-                self.stored_bytes.room_for(account_id, sum(one.size for one in stored))
-                with self._objects.placed_together(new), self._database.write() as connection:
+                with (
+                    self.stored_bytes.reserve(account_id, _wanted(*stored)),
+                    self._objects.placed_together(new),
+                    self._database.write() as connection,
+                ):
                     for one in new:
                         one.join(connection)
                     self._database.insert_new(connection, _rows(OUTPUTS, account_id, stored))
-            self.stored_bytes.add(account_id, sum(one.size for one in stored))
             contents += stored
         return contents
 
@@ -228,12 +231,11 @@ class AccountContents:
         return Inventory(uploads, outputs, declared)
 
     def add_inventory(self, connection: sa.Connection, account_id: str, inventory: Inventory) -> None:
-        """Note that the account has these; their contents lie in the store already."""
+        """Note that the account has these; their contents lie in the store already, and have room (`reserve`)."""
         self._database.insert_new(connection, _rows(ACCOUNT_CONTENTS, account_id, inventory.uploads))
         self._database.insert_new(connection, _rows(OUTPUTS, account_id, inventory.outputs))
         declared = ((path, md5) for md5, path in inventory.declared)
         self._database.insert_new(connection, self.declarations(account_id, declared))
-        self.stored_bytes.forget(account_id)
 
     def forget(self, account_id: str) -> None:
         """Remove what an account holds, and the contents that nothing else refers to."""
@@ -271,6 +273,10 @@ class AccountContents:
                     for value in connection.execute(sa.select(column).where(column.in_(chunk))).scalars()
                 }
                 yield from (md5 for md5 in chunk if md5 not in used)
+
+
+def _wanted(*outputs: Content) -> list[Wanted]:
+    return [Wanted(one.size, (OUTPUTS, one.md5)) for one in outputs]
 
 
 def _rows(table: sa.Table, account_id: str, contents: Iterable[Content]) -> NewRows:

@@ -76,10 +76,10 @@ class Accounts:
         locks: Locks | None = None,
         options_taken: OptionsTaken | None = None,
     ) -> None:
-        """`keys` are the server's own. No more than `most_open` accounts are in memory; one that nobody used for `idle_s`
-        of `seconds` leaves it when somebody looks (`close_unused`). `give_way` is called between two slices of long
-        work, while no lock is held. `locks` keep out the other servers on the same data, `options_taken` says what was
-        done for all of them; None where there are none.
+        """`keys` are the server's own. No more than `most_open` accounts are in memory; one that nobody used for
+        `idle_s` of `seconds` leaves it when somebody looks (`close_unused`). `give_way` is called between two slices
+        of long work, while no lock is held. `locks` keep out the other servers on the same data, `options_taken` says
+        what was done for all of them; None where there are none.
         """
         self._log = log
         self._contents = contents

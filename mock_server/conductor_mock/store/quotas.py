@@ -6,8 +6,9 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -40,11 +41,30 @@ _SHARE = 20
 """Counting may take a twentieth of the time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Bytes that an account is about to store: `row` is their table and base64 md5, None for what is no row."""
+
+    size: int
+    row: tuple[sa.Table, str] | None = None
+
+
+@dataclass(slots=True)
+class _Reserved:
+    """Bytes for which there is room, until the last of those who store the same is done."""
+
+    account_id: str
+    size: int
+    holders: int = 0
+    is_stored: bool = False
+
+
 class StoredBytes:
     """How much accounts store, counted along; what is counted is exact again before anybody is refused.
 
-    Uploads that arrive at the same time do not know of each other: together they may go beyond by what is under way.
-    Where other servers store things too, it is counted again after a while: `_SHARE` times as long as counting takes.
+    What is being stored is counted as if it were there (`reserve`), once however many store the same; whoever counts
+    rows leaves out those of it. So what one server stores together never goes beyond. Where other servers store things
+    too, it is counted again after a while, `_SHARE` times as long as counting takes, and may go beyond by as much.
     """
 
     def __init__(
@@ -66,17 +86,55 @@ class StoredBytes:
         self._guard = threading.Lock()
         self._all: int | None = None
         self._of: dict[str, int] = {}
+        self._reserved: dict[object, _Reserved] = {}
+        """By account, table and md5 where it is a row, else by itself."""
 
     def room_for(self, account_id: str, size: int) -> None:
-        """Raise QuotaError unless an account may store so many bytes more."""
+        """Raise QuotaError unless an account may store so many bytes more now; nothing is reserved."""
+        with self._guard:
+            self._check(account_id, size)
+
+    @contextmanager
+    def reserve(self, account_id: str, wanted: Sequence[Wanted]) -> Iterator[None]:
+        """Have room for what the block stores; when the block raises it is given back. Raises QuotaError."""
+        keys = [object() if one.row is None else (account_id, *one.row) for one in wanted]
+        new = {key: one.size for key, one in zip(keys, wanted, strict=True)}
+        with self._guard:
+            self._check(account_id, sum(size for key, size in new.items() if key not in self._reserved))
+            for key, size in new.items():
+                self._reserved.setdefault(key, _Reserved(account_id, size)).holders += 1
+        is_stored = False
+        try:
+            yield
+            is_stored = True
+        finally:
+            with self._guard:
+                for key in new:
+                    self._let_go(key, is_stored)
+
+    def _let_go(self, key: object, is_stored: bool) -> None:
+        """One of those is done who store this. The caller has the guard."""
+        reserved = self._reserved[key]
+        reserved.holders -= 1
+        reserved.is_stored |= is_stored
+        if reserved.holders:
+            return
+        del self._reserved[key]
+        if not reserved.is_stored or self._all is None or reserved.account_id not in self._of:
+            self._forget(reserved.account_id)  # some of it may be there, or was before
+            return
+        self._of[reserved.account_id] += reserved.size
+        self._all += reserved.size
+
+    def _check(self, account_id: str, size: int) -> None:
+        """Raise QuotaError unless there is room. The caller has the guard."""
         quotas = self._quotas
         if self._is_room(account_id, size):
             return
-        self.forget(account_id)  # what was stored twice was counted twice
+        self._forget(account_id)  # what was stored twice was counted twice
         if self._is_room(account_id, size):
             return
-        with self._guard:
-            own, of_all = self._counted(account_id)
+        own, of_all = self._with_reserved(account_id)
         if own + size > quotas.account_bytes:
             raise QuotaError(
                 f"the account stores {own:,} bytes, and with {size:,} more it would go beyond the "
@@ -87,21 +145,25 @@ class StoredBytes:
             "it may: reset accounts, or start it with a larger --max-bytes"
         )
 
-    def add(self, account_id: str, size: int) -> None:
-        """The account stores so many bytes more."""
-        with self._guard:
-            own, of_all = self._counted(account_id)
-            self._of[account_id], self._all = own + size, of_all + size
-
     def forget(self, account_id: str) -> None:
         """What the account stores is another amount now."""
         with self._guard:
-            self._of.pop(account_id, None)
-            self._all = None
+            self._forget(account_id)
+
+    def _forget(self, account_id: str) -> None:
+        self._of.pop(account_id, None)
+        self._all = None
+
+    def _with_reserved(self, account_id: str) -> tuple[int, int]:
+        """What the account and all of them store, and are about to. The caller has the guard."""
+        own, of_all = self._counted(account_id)
+        for reserved in self._reserved.values():
+            of_all += reserved.size
+            own += reserved.size if reserved.account_id == account_id else 0
+        return own, of_all
 
     def _is_room(self, account_id: str, size: int) -> bool:
-        with self._guard:
-            own, of_all = self._counted(account_id)
+        own, of_all = self._with_reserved(account_id)
         return own + size <= self._quotas.account_bytes and of_all + size <= self._quotas.bytes
 
     def _counted(self, account_id: str) -> tuple[int, int]:
@@ -128,6 +190,11 @@ class StoredBytes:
         with self._database.read() as connection:
             for table in (ACCOUNT_CONTENTS, OUTPUTS):
                 query = sa.select(sa.func.sum(table.c.size))
+                reserved = [
+                    (key[0], key[2]) for key in self._reserved if isinstance(key, tuple) and key[1] is table
+                ]
+                if reserved:
+                    query = query.where(sa.tuple_(table.c.account, table.c.md5).not_in(reserved))
                 if account_id is not None:
                     query = query.where(table.c.account == account_id)
                 total += int(connection.execute(query).scalar_one() or 0)
@@ -137,7 +204,9 @@ class StoredBytes:
 def _size_below(folder: Path) -> int:
     """The bytes of the files below a folder. What became part of a whole meanwhile, folder or file, is passed over."""
     total = 0
-    for parent, _, names in os.walk(folder):  # passes over a folder that is gone, which `rglob` does not everywhere
+    for parent, _, names in os.walk(
+        folder
+    ):  # passes over a folder that is gone, which `rglob` does not everywhere
         for name in names:
             with suppress(FileNotFoundError):
                 total += Path(parent, name).lstat().st_size
