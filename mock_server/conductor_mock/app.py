@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conductor_mock.api import (
@@ -36,16 +36,23 @@ from conductor_mock.api.marking import mark_request
 from conductor_mock.api.queries import check_query
 from conductor_mock.api.refusals import handle_errors
 from conductor_mock.auth.authentication import identify
-from conductor_mock.context import EXTENSION, guarded_elsewhere, now_s, service_of, warnings_header
+from conductor_mock.context import (
+    EXTENSION,
+    asked,
+    guarded_elsewhere,
+    now_s,
+    service_of,
+    warnings_header,
+)
 from conductor_mock.control.routes import control
 from conductor_mock.dashboard.pages import pages
 from conductor_mock.errors import unauthorized
 from conductor_mock.faults.middleware import FaultMiddleware
 from conductor_mock.monitoring.metrics import metrics
 from conductor_mock.service import Service, open_service
+from conductor_mock.serving.application import Application
 from conductor_mock.serving.measuring import measure_requests
 from conductor_mock.serving.recording import record_requests
-from conductor_mock.serving.routes import LazyRule
 from conductor_mock.settings import Settings
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
@@ -94,8 +101,7 @@ def create_app(
 
 def make_app(opened: Service) -> Flask:
     """The application around an opened service."""
-    app = Flask("conductor_mock", static_folder=None, template_folder="dashboard/templates")
-    app.url_rule_class = LazyRule
+    app = Application("conductor_mock", static_folder=None, template_folder="dashboard/templates")
     app.extensions[EXTENSION] = opened
     app.json.sort_keys = False  # type: ignore[attr-defined]  # set on Flask's default provider
     app.config["MAX_CONTENT_LENGTH"] = opened.settings.max_json_bytes
@@ -160,7 +166,9 @@ class _OneSlash:
 
 def _announce(headers: Mapping[str, str], response: Response) -> Response:
     response.headers.update(headers)
-    response.headers.update(warnings_header())
+    warned = warnings_header()
+    if warned:
+        response.headers.update(warned)
     return response
 
 
@@ -173,7 +181,8 @@ def _send_elsewhere(opened: Service, response: Response) -> Response:
 
 def _authenticate(opened: Service) -> None:
     """Set `g.identity` to whom the request speaks for, by the rule of its operation, or refuse (401)."""
-    if request.endpoint is None or guarded_elsewhere():
+    request = asked()
+    if request.endpoint is None or guarded_elsewhere(request):
         return
     rule = opened.contract.operations[request.endpoint].authentication
     # Where none is needed none is looked at: one upload style sends it to signed URLs, the other does not (trap 10).

@@ -9,7 +9,7 @@ from flask import g, request
 from conductor_contracts import json_text
 from conductor_contracts.json_text import JsonTextError
 from conductor_contracts.problems import Problem
-from conductor_mock.context import service, warn
+from conductor_mock.context import asked, service, warn
 from conductor_mock.errors import bad_request, invalid, too_large, unsupported_coding
 from conductor_mock.wire.md5 import canonical
 
@@ -21,6 +21,7 @@ STORED = frozenset({"objects.put", "objects.put_part"})
 
 def check_coding() -> None:
     """Refuse (415) a compressed body, and say what would be taken (RFC 9110 8.4, 12.5.3, 15.5.16)."""
+    request = asked()
     has_body = request.content_length or "Transfer-Encoding" in request.headers
     if request.endpoint is None or request.endpoint in STORED or not has_body:
         return

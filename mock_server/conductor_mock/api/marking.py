@@ -6,12 +6,12 @@ import io
 from dataclasses import replace
 from typing import Any
 
-from flask import g, request
+from flask import Request, g, request
 
 from conductor_contracts import json_text
 from conductor_contracts.json_text import JsonTextError
 from conductor_mock.api.bodies import raw_body
-from conductor_mock.context import guarded_elsewhere, now_s, service
+from conductor_mock.context import asked, guarded_elsewhere, now_s, service
 from conductor_mock.errors import Refusal
 from conductor_mock.farm import ids
 from conductor_mock.farm.clock import SECOND
@@ -23,12 +23,13 @@ from conductor_mock.store.accounts import UnknownAccountError
 
 def mark_request() -> None:
     """Mark a request that gets a fault, and refuse it where it is not to be carried out, before anything is done."""
-    if guarded_elsewhere():
+    request = asked()
+    if guarded_elsewhere(request):
         return
     if HIT in request.environ:  # it is carried out once more
         g.fault = request.environ[HIT]
         return
-    account = _account()
+    account = _account(request)
     if not service().faults.has_any(account):
         return
     hit = service().faults.take(account, _as_rules_see_it(account))
@@ -85,7 +86,7 @@ def _asked_for(hit: Hit, what: str) -> str:
     return f"fault {hit.rule} was asked for: {what}"
 
 
-def _account() -> str:
+def _account(request: Request) -> str:
     identity = g.get("identity")
     if identity is not None:
         return str(identity.account_id)

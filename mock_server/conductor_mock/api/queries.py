@@ -15,7 +15,7 @@ from flask import request
 from conductor_contracts.operation import Operation
 from conductor_mock.api.bodies import notice
 from conductor_mock.catalog.filters import FilterError
-from conductor_mock.context import service
+from conductor_mock.context import asked, service
 from conductor_mock.errors import invalid, parameters, wrong_value
 
 F = TypeVar("F")
@@ -23,6 +23,7 @@ F = TypeVar("F")
 
 def check_query() -> None:
     """Warn of parameters that the service does not know, and refuse (400) a query that cannot be meant."""
+    request = asked()
     operation = service().contract.operations.get(request.endpoint or "")
     if operation is None or request.method == "OPTIONS" or not (request.args or operation.needs_query):
         return

@@ -98,13 +98,13 @@ def _start() -> None:
 
 
 def _note(counts: Measured, response: Response) -> Response:
-    stored = g.get("stored")  # what a streamed body was
-    received = stored["size"] if stored else len(g.get("raw_body", b""))
+    noted = g.get
+    stored = noted("stored")  # what a streamed body was
     counts.note(
         request.endpoint or NO_ROUTE,
         response.status_code,
-        seconds=time.perf_counter() - g.measured_since,
-        received=received,
+        seconds=time.perf_counter() - noted("measured_since"),
+        received=stored["size"] if stored else len(noted("raw_body", b"")),
         sent=response.content_length or 0,
     )
     return response

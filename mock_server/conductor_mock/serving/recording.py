@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
 
 from conductor_contracts.near_miss import NearMiss
-from conductor_mock.context import warnings
+from conductor_mock.context import asked
 from conductor_mock.service import Service
 from conductor_mock.store.journal import Body
 from conductor_mock.wire.masking import mask_headers, mask_query, mask_text
@@ -36,16 +36,17 @@ def _start() -> None:
 
 
 def _finish(opened: Service, response: Response) -> Response:
+    request, noted = asked(), g.get
     if request.path.startswith("/_mock/") or (request.blueprint or request.endpoint) in NOT_RECORDED:
         return response
-    identity = g.get("identity")
+    identity = noted("identity")
     account = (
         identity.account_id
         if identity
-        else (request.view_args or {}).get("account_id") or g.get("account_id")
+        else (request.view_args or {}).get("account_id") or noted("account_id")
     )
-    near: NearMiss | None = g.get("near_miss")
-    exchange = _noted(response, opened.wall(), near)
+    near: NearMiss | None = noted("near_miss")
+    exchange = _noted(request, response, opened.wall(), near)
     opened.journal.add(
         account=account, operation=exchange.operation, entry=exchange.entry, size=exchange.size
     )
@@ -100,8 +101,9 @@ class _Exchange:
         }
 
 
-def _noted(response: Response, wall_us: int, near: NearMiss | None) -> _Exchange:
-    hit = g.get("fault")
+def _noted(request: Request, response: Response, wall_us: int, near: NearMiss | None) -> _Exchange:
+    noted = g.get
+    hit = noted("fault")
     return _Exchange(
         wall_us=wall_us,
         operation=request.endpoint,
@@ -109,20 +111,15 @@ def _noted(response: Response, wall_us: int, near: NearMiss | None) -> _Exchange
         path=request.path,
         query=request.args.to_dict(flat=False),
         headers=list(request.headers.items()),
-        body=_request_body(),
+        # A streamed body is known by its md5 and size.
+        body=noted("raw_body") or noted("stored"),
         status=response.status_code,
         answer=None if response.direct_passthrough or response.is_streamed else response.get_data(),
         fault=None if hit is None else {"id": hit.rule, "kind": hit.kind},
         near=near,
-        warnings=list(warnings()),
-        duration_ms=round((time.perf_counter() - g.started) * 1000, 3),
+        warnings=list(noted("warnings", ())),
+        duration_ms=round((time.perf_counter() - noted("started")) * 1000, 3),
     )
-
-
-def _request_body() -> bytes | dict[str, Any] | None:
-    if "raw_body" in g:
-        return cast(bytes, g.raw_body) or None
-    return cast("dict[str, Any] | None", g.get("stored"))  # a streamed body is known by its md5 and size
 
 
 def _body_of_answer(data: bytes | None) -> dict[str, Any] | None:

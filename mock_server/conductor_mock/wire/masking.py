@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from conductor_mock.wire.wrapped import DEPTH, hide_json_values, hide_wrapped
 
@@ -14,6 +15,9 @@ _WORDS = "token|secret|passw(?:or)?d|credential|api[-_]?key|signature|private"
 
 _AROUND = 80
 """Characters of a name before and behind such a word."""
+
+_USUAL, _KEPT = 200, 512
+"""Headers of up to so many characters are looked at once, and so many are remembered."""
 
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie", re.IGNORECASE)
@@ -54,7 +58,19 @@ def _masked(text: str, depth: int) -> str:
 
 def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers for people to see."""
-    return {name: MASK if _SECRET_HEADER.search(name) else mask_text(value) for name, value in headers}
+    return {name: _mask_header(name, value) for name, value in headers}
+
+
+def _mask_header(name: str, value: str) -> str:
+    if _SECRET_HEADER.search(name):
+        return MASK
+    return _mask_usual(value) if len(value) <= _USUAL else mask_text(value)
+
+
+@lru_cache(_KEPT)
+def _mask_usual(value: str) -> str:
+    """`mask_text` of a header that is no secret by its name: a client sends the same ones with each request."""
+    return mask_text(value)
 
 
 def mask_variable(name: str, value: str) -> str:
