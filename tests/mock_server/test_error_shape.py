@@ -157,6 +157,19 @@ def test_an_error_of_the_database_is_its_own_or_a_defect_of_ours_whoever_wraps_i
     assert reason(sa.exc.DBAPIError("", {}, error)) == expected
 
 
+def test_a_database_that_cannot_be_reached_tells_nobody_where_it_is() -> None:
+    class DatabaseError(Exception):
+        """As psycopg has it: without a state where PostgreSQL said nothing."""
+
+        sqlstate: str | None = None
+
+    error = DatabaseError('connection to server at "db.studio.example" (10.1.2.3), port 5432 failed')
+    assert reason(sa.exc.OperationalError("", {}, error)) == "its database cannot be reached"
+    error.sqlstate = "25006"
+    assert "db.studio.example" in str(reason(sa.exc.OperationalError("", {}, error)))
+    assert reason(sa.exc.TimeoutError()) == "its database has no connection left for it"
+
+
 @given(st.sampled_from(sorted(errno.errorcode)))
 def test_an_error_of_the_system_is_told_by_its_name_or_is_a_defect(code: int) -> None:
     why = reason(OSError(code, "refused"))

@@ -82,8 +82,10 @@ def test_a_server_whose_database_cannot_be_reached_is_alive_and_not_ready(
         patched.setattr(Database, "read", refused)
         answer = caller.get(READY)
         assert (answer.status, caller.get(LIVE).status) == (503, 200)
+        assert caller.get(READY).message == answer.message
     assert answer.message == "the server is not ready: the database cannot be reached"
-    assert "db.studio.example" in caplog.text, "the reason is for the log, and not for anybody who asks"
+    told = "the reason is for the log, and not for anybody who asks; it says so once, however often that is"
+    assert caplog.text.count("db.studio.example") == 1, told
     assert caller.get(READY).status == 200
 
 

@@ -31,6 +31,7 @@ from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
+from conductor_mock.store.database import first_line
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.quotas import QuotaError
 from conductor_mock.store.trouble import is_full, is_out_of_files, reason
@@ -109,7 +110,8 @@ def _system_error(error: Exception) -> Response:
         return _defect(error)
     if not is_out_of_files(error):  # the socket's server says that in the log, now and then
         # In a line, not in a traceback: on a broken disk each request would write one.
-        log.error("%s %s was refused by the system: %s", request.method, request.path, why)
+        detail = "" if (said := first_line(error)) in why else f": {said}"
+        log.error("%s %s was refused by the system: %s%s", request.method, request.path, why, detail)
     return answered(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
 
 

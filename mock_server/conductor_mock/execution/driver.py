@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from conductor_mock.execution import collection, leftovers, recipe, runner
 from conductor_mock.execution.collection import Made
 from conductor_mock.execution.environment import EnvironmentProblemError
+from conductor_mock.execution.insisting import Insisting, may_pass
 from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
 from conductor_mock.execution.remote import Remote
@@ -38,13 +39,11 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.content_store import ContentStore, blocks_of
 from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.trouble import UnavailableError
 from conductor_mock.store.wall import WallClock
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 log = logging.getLogger(__name__)
-
-AGAIN_S = 1
-"""Between two tries of what the disk or the database refused."""
 
 SHORTEST_SLEEP_S = 0.01
 RECIPES = 8
@@ -92,6 +91,7 @@ class Driver:
         self._runs: dict[str, Workspace] = {}
         self._recipes: dict[int, recipe.Recipe] = {}
         self._closing = threading.Event()
+        self._insisting = Insisting(self._closing)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         old = self._report_lost()
         self._sweeper = threading.Thread(target=self._sweep, args=(old,), name="leftovers", daemon=True)
@@ -117,16 +117,19 @@ class Driver:
 
     def _drive(self) -> None:
         accounts = self._storage.accounts
-        while True:
-            count = accounts.changes.count(self._account_id)
-            if self._closing.is_set():  # looked at after the count, which goes up behind it
-                return
+        while not self._closing.is_set():
             try:
+                count = accounts.changes.count(self._account_id)
+                if self._closing.is_set():  # looked at after the count, which goes up behind it
+                    return
                 timeout_s = self._reconcile()
-            except Exception:  # it must go on, whatever the disk or a log says
-                log.exception("the account's runs could not be looked at; trying again")
-                timeout_s = AGAIN_S
-            accounts.changes.wait(self._account_id, count, timeout_s)
+            except Exception as error:  # it must go on, whatever the disk, the database or a log says
+                if not may_pass(error):
+                    log.exception("the account's runs could not be looked at; trying again")
+                self._insisting.refused(error)
+            else:
+                self._insisting.accepted()
+                accounts.changes.wait(self._account_id, count, timeout_s)
 
     def _reconcile(self) -> float | None:
         """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
@@ -136,6 +139,7 @@ class Driver:
             names = {active.run for active in current}
             over = [workspace for run, workspace in self._runs.items() if run not in names]
             new = [active for active in current if not active.run and active not in self._queued]
+        with self._lock:  # behind the block: where its end is refused all of this is looked at again
             self._queued.update(new)
         for workspace in over:
             self._cancel(workspace)
@@ -147,8 +151,17 @@ class Driver:
         """One attempt, in a thread of its own."""
         run = secrets.token_hex(8)
         workspace = Workspace(self._folder / run)
+        named = farm.Active(active.job, active.task, active.attempt, run)
+        begun = True
         try:
-            started = self._start(active, workspace)
+            try:
+                started = self._start(active, workspace)
+            except (OSError, sa.exc.SQLAlchemyError) as error:
+                # Whether it was logged is not known. If it was the run is lost; if not there is nothing to end.
+                begun = False
+                self._insisting.refused(error)
+                self._end(named, Outcome.LOST, reason="it could not be begun")
+                return
             with self._lock:
                 self._queued.discard(active)
             if started is None:
@@ -158,19 +171,17 @@ class Driver:
                 self._keep_log(self._remote, workspace)
             if report.outcome == Outcome.LOST:  # what it started outlives whoever ran it
                 leftovers.end_one(workspace)
-            self._report(started, workspace, report, order)
+            self._insisting.on(lambda: self._report(started, workspace, report, order))
         except Exception:  # a defect must not leave the task running for ever, nor stop the others
             log.exception("run %s of job %d came to no end of its own", run, active.job)
-            self._end(
-                farm.Active(active.job, active.task, active.attempt, run),
-                Outcome.FAILED,
-                reason="a defect of conductor-mock",
-            )
+            self._end(named, Outcome.FAILED, reason="a defect of conductor-mock")
         finally:
             with self._lock:
                 self._queued.discard(active)
                 self._runs.pop(run, None)
                 workspace.close()
+            if not begun:
+                self._storage.accounts.changes.note(self._account_id)  # the driver looks, and tries again
             self._remove(workspace)
             if self._remote is not None:
                 self._remote.end(run)
@@ -203,7 +214,7 @@ class Driver:
 
     def _run(self, active: farm.Active, workspace: Workspace) -> tuple[Order | None, Report]:
         try:
-            order = self._order(active, workspace)
+            order = self._insisting.on(lambda: self._order(active, workspace))
         except (WorkspaceError, EnvironmentProblemError) as error:
             return None, Report(Outcome.FAILED, reason=str(error))
         return order, Report(None) if order is None else self._run_order(order)
@@ -291,6 +302,8 @@ class Driver:
                     outputs = _outputs_of(report)
                 else:
                     outputs = self._store(workspace, output_path, report.made, now_us)
+            except UnavailableError:  # what keeps contents is away: it is tried again
+                raise
             except OSError as error:
                 outcome, reason = Outcome.FAILED, f"its outputs could not be stored: {why(error)}"
         self._end(
@@ -314,11 +327,14 @@ class Driver:
         return tuple(stored)
 
     def _store_log(self, workspace: Workspace, now_us: int) -> str | None:
+        """Keep what a run has logged; None where there is no room for it. Raises UnavailableError, SQLAlchemyError."""
         try:
             with workspace.open_log() as stream:
                 return self._storage.contents.add_output(self._account_id, blocks_of(stream), t_us=now_us).md5
-        except OSError:
-            log.exception("the log of a run could not be kept")
+        except UnavailableError:
+            raise
+        except OSError as error:
+            log.warning("the log of run %s could not be kept: %s", workspace.folder.name, why(error))
             return None
 
     def _end(
@@ -347,7 +363,7 @@ class Driver:
                 if command is not None:
                     account.append(command)
 
-        self._insist(append)
+        self._insisting.on(append)
 
     def _end_log(self, active: farm.Active, log: str | None) -> None:
         """Keep the log of a run that the farm had ended."""
@@ -358,16 +374,7 @@ class Driver:
                 if command is not None:
                     account.append(command)
 
-        self._insist(append)
-
-    def _insist(self, action: Callable[[], None]) -> None:
-        while True:
-            try:
-                return action()
-            except (OSError, sa.exc.SQLAlchemyError):
-                log.exception("the end of a run could not be logged; trying again")
-                if self._closing.wait(AGAIN_S):
-                    return None
+        self._insisting.on(append)
 
     def _report_lost(self) -> list[Workspace]:
         """End the runs of an earlier server in the log, with what they had logged; the folders that are of no use."""

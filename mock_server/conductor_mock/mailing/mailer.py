@@ -17,6 +17,7 @@ from conductor_contracts.problems import count
 from conductor_mock.farm.ids import jid
 from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
+from conductor_mock.store import trouble
 from conductor_mock.store.accounts import Accounts, UnknownAccountError
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.mail_statuses import (
@@ -29,6 +30,7 @@ from conductor_mock.store.mail_statuses import (
     MailStatuses,
     keys,
 )
+from conductor_mock.store.telling import Telling
 from conductor_mock.store.wall import WallClock
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Mailer:
         self._mail_statuses = mail_statuses
         self._wall = wall
         self._stop = threading.Event()
+        self._trouble = Telling(log)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -93,10 +96,16 @@ class Mailer:
         while not stop.wait(LOOK_EVERY_S):
             try:
                 self.deliver(stop)
-            except Exception:
+            except Exception as error:
                 if stop.is_set():  # it was given up, and the database is closed
                     return
-                log.exception("the mails of this round were not all sent")
+                why = trouble.reason(error)
+                if why is None:
+                    log.exception("the mails of this round were not all sent")
+                else:
+                    self._trouble.goes_on("mails cannot be sent, which is tried again: %s", why)
+            else:
+                self._trouble.is_over("mails can be sent again")
 
     def _due(self, account_id: str) -> Iterator[tuple[Letter, MailStatus]]:
         now_us = self._wall()

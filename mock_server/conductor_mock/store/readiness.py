@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.database import first_line
+from conductor_mock.store.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class _Need:
         self._what = what
         self._ask = ask
         self._guard = threading.Lock()
+        self._trouble = Telling(log)
         self._asking: tuple[threading.Event, list[str]] | None = None
 
     def why_not(self, patience_s: float) -> str:
@@ -45,11 +47,13 @@ class _Need:
         try:
             self._ask()
         except (OSError, SQLAlchemyError) as error:  # who asks is anybody: the reason is for the log
-            log.warning("not ready: %s cannot be reached: %s", self._what, first_line(error))
+            self._trouble.goes_on("not ready: %s cannot be reached: %s", self._what, first_line(error))
             problems.append(f"{self._what} cannot be reached")
         except BaseException:
             problems.append(f"{self._what} cannot be asked")
             raise
+        else:
+            self._trouble.is_over("%s can be reached again", self._what)
         finally:
             is_known.set()
 

@@ -16,7 +16,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from conductor_mock.store import trouble
+from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.seats import OwnSeats, Seats
+from conductor_mock.store.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class Roles:
         self._seats: Seats = OwnSeats() if seats is None else seats
         self._look_every_s = look_every_s
         self._roles: dict[str, _Role] = {}
+        self._trouble = Telling(log)
         self._closing = threading.Event()
         self._turn = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="conductor-mock roles", daemon=True)
@@ -112,8 +116,14 @@ class Roles:
     def _try(self, name: str) -> None:
         try:
             self._begin(name)
-        except Exception:  # whatever the disk or the database says: another one may do better
-            log.exception("this server could not take the role %r; it is tried again", name)
+        except Exception as error:  # whatever the disk or the database says: another one may do better
+            why = str(error) if isinstance(error, DatabaseError) else trouble.reason(error)
+            if why is None:
+                log.exception("this server could not take the role %r; it is tried again", name)
+            else:
+                self._trouble.goes_on(
+                    "this server could not take the role %r, which is tried again: %s", name, why
+                )
             self._seats.give_back(name)
         else:
             log.info("this server has the role %r", name)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.database import Database, first_line
 from conductor_mock.store.durable import private_file
+from conductor_mock.store.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class AdvisorySeats:
         self._session: sa.Connection | None = None
         self._taken: set[str] = set()
         self._guard = threading.Lock()
+        self._trouble = Telling(log)
 
     def take(self, name: str) -> bool:
         with self._guard:
@@ -148,11 +150,13 @@ class AdvisorySeats:
         arguments = () if name is None else (_CLASS, crc32(name.encode()) & 0x7FFFFFFF)
         try:
             session = self._session or self._begun()
-            return bool(session.execute(sa.select(getattr(sa.func, function)(*arguments))).scalar_one())
+            answer = session.execute(sa.select(getattr(sa.func, function)(*arguments))).scalar_one()
         except SQLAlchemyError as error:
-            log.warning("the database does not say which server does what: %s", first_line(error))
+            self._trouble.goes_on("the database does not say which server does what: %s", first_line(error))
             self._leave()
             return False
+        self._trouble.is_over("the database says again which server does what")
+        return bool(answer)
 
     def _begun(self) -> sa.Connection:
         session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")

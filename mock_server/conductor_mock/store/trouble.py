@@ -55,6 +55,8 @@ def reason(error: BaseException) -> str | None:
         return _of_database(error.orig)
     if isinstance(error, sqlite3.Error):
         return _of_database(error)
+    if isinstance(error, sa.exc.TimeoutError):
+        return "its database has no connection left for it"
     if isinstance(error, UnavailableError):
         return str(error)
     if not isinstance(error, OSError) or isinstance(error, ConnectionError):
@@ -75,6 +77,10 @@ def _of_database(error: BaseException | None) -> str | None:
     ours = {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError", "InterfaceError"}
     if error is None or "DatabaseError" not in kinds or kinds & ours:
         return None
+    if (
+        getattr(error, "sqlstate", "") is None
+    ):  # no answer of PostgreSQL: the driver's text names hosts and users
+        return "its database cannot be reached"
     return f"its database refuses ({first_line(error)})"
 
 
