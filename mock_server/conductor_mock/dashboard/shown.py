@@ -37,7 +37,7 @@ NAVIGATION = (
 )
 """The areas of the dashboard, by the path of each one's first page."""
 
-TOLD_OF = {"/requests": live.REQUESTS, "/faults": live.FAULTS}
+TOLD_OF: Mapping[str, str] = {"/requests": live.REQUESTS, "/faults": live.FAULTS}
 """Areas that something else than the account's own changes makes old, and what it is."""
 
 MARKS: Mapping[str, str] = {
