@@ -189,7 +189,9 @@ class Servers:
     def start(self, story: Story) -> tuple[int, Client]:
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(json.dumps([str(story.directory), story.execute]) + "\n")
+        executing = {"execute": True, "execute_slots": 2} if story.execute else {}
+        settings = {"data_dir": str(story.directory), "speed": 0, "part_size": 8, **executing}
+        self._program.stdin.write(json.dumps({"settings": settings}) + "\n")
         self._program.stdin.flush()
         pid, port, key = self._program.stdout.readline().split(" ", 2)
         assert int(pid), "the server did not start"

@@ -1,32 +1,37 @@
-"""Starts a server in a child for each line on standard input, ``DIRECTORY EXECUTE``, and prints ``PID PORT KEY-JSON``.
+"""Starts a server in a child for each line on standard input, and prints ``PID PORT KEY-JSON`` once it serves.
 
-A server is ready in a tenth of the time that a program takes: everything was imported before. So one may be killed a
-thousand times.
+A line is a JSON object: the server's ``settings``, its ``port`` (0: any), and ``wall_us``, at which its clock stands
+still (null: it goes). A server is ready in a tenth of the time that a program takes: everything was imported before. So
+one may be killed a thousand times. The next line is read when the server of the last one has ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 
-def serve(directory: Path, execute: bool, told: int) -> None:
-    """Serve until killed, or until standard input of the parent's program ends."""
+def serve(told: int, settings: dict[str, Any], *, port: int = 0, wall_us: int | None = None) -> None:
+    """Serve until killed, or asked to end."""
     from conductor_mock.app import create_app
     from conductor_mock.context import service_of
     from conductor_mock.serving.server import Server
     from conductor_mock.settings import Settings
+    from conductor_mock.store.wall import wall_us as real_wall
 
-    settings: dict[str, Any] = {"execute": True, "execute_slots": 2} if execute else {}
-    app = create_app(Settings(data_dir=directory, speed=0, part_size=8, **settings))
-    with Server(app) as server:
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    given = Settings(**{**settings, "data_dir": Path(settings["data_dir"])})
+    app = create_app(given, wall=real_wall if wall_us is None else lambda: wall_us)
+    with Server(app, port=port) as server:
         line = f"{os.getpid()} {server.port} {service_of(app).keys.api_key()}\n"
         os.write(told, line.encode())
-        threading.Event().wait()
+        over.wait()
 
 
 def main() -> None:
@@ -34,12 +39,12 @@ def main() -> None:
     import conductor_mock.serving.server  # noqa: F401
 
     for line in sys.stdin:
-        directory, execute = json.loads(line)
+        asked = json.loads(line)
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                serve(Path(directory), execute, sys.stdout.fileno())
+                serve(sys.stdout.fileno(), **asked)
                 code = 0
             except BaseException:  # noqa: BLE001 - it is told below, and the child ends here in any case
                 import traceback
