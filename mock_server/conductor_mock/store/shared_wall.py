@@ -6,9 +6,11 @@ begins anew when the first of them comes, and no disk is waited for.
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,26 +57,36 @@ class DatabaseWall:
 
     It is asked whenever an account's lock was taken, and this machine only adds the time that has passed since. So it
     is never ahead, and whoever takes the lock next is told a later time than the one before has shown.
+
+    Of two threads that ask at once the one that began first may be answered last, and late: its answer would put the
+    clock behind what the other one was told. It keeps the other's, which is later than the moment at which it began.
     """
 
     def __init__(self, database: Database, *, seconds: Callable[[], float] = time.monotonic) -> None:
         """Raises SQLAlchemyError."""
         self._database = database
         self._seconds = seconds
+        self._guard = threading.Lock()
         self._latest = 0
+        self._began_s = -math.inf
         self.renew()
 
     def renew(self) -> None:
         """Ask again. Raises SQLAlchemyError."""
+        began_s = self._seconds()
         with self._database.read() as connection:
             told = int(connection.execute(_NOW).scalar_one())
-        self._base = (told, self._seconds())
+        with self._guard:
+            if began_s >= self._began_s:
+                self._began_s = began_s
+                self._base = (told, self._seconds())
 
     def __call__(self) -> int:
         """Microseconds since the epoch, never less than it told before."""
-        told, at_s = self._base
-        self._latest = max(self._latest, told + round((self._seconds() - at_s) * 1_000_000))
-        return self._latest
+        with self._guard:
+            told, at_s = self._base
+            self._latest = max(self._latest, told + round((self._seconds() - at_s) * 1_000_000))
+            return self._latest
 
 
 _NOW = sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
