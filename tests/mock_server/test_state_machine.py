@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,7 +26,8 @@ from hypothesis.stateful import (
 
 from conductor_mock.store.tables import METADATA
 from support.farm_model import ACTIONS, ON_TASKS, Job, Model, Task
-from support.server import ApiCaller, Fake, ManualWall, job_file, job_payload, running
+from support.machines import Machine, OverSockets, machines
+from support.server import START_US, ApiCaller, Fake, ManualWall, job_file, job_payload, running
 from support.workers import any_of, workers
 
 SCENE = b"the scene"
@@ -349,6 +353,45 @@ class FarmOfTwoMachines(FarmOfTwo):
         engine.dispose()
 
 
+class FarmOfTwoProcesses(Farm):
+    """The same account on two servers that are processes, of which any may be killed: each call goes to one of them."""
+
+    def __init__(self) -> None:
+        self.chance = random.Random(1)
+        super().__init__()
+
+    @initialize(seed=st.integers(0, 1 << 16))
+    def take_turns(self, seed: int) -> None:
+        self.chance.seed(seed)
+
+    @rule(number=st.integers(0, 1))
+    def one_is_killed(self, number: int) -> None:
+        """And comes again: the other one goes on."""
+        self._again(self.machines[number], kill=True)
+
+    @rule(crash=st.booleans())
+    def restart(self, crash: bool) -> None:
+        """End both and start them again, one after the other."""
+        for machine in self.machines:
+            self._again(machine, kill=crash)
+        self._upload_the_scene()
+
+    def _again(self, machine: Machine, *, kill: bool) -> None:
+        machine.signal(signal.SIGKILL if kill else signal.SIGTERM)
+        machine.start()
+
+    def _servers(self) -> list[Fake]:
+        settings = {"data_dir": str(self.folder / "data"), "shared": True, "speed": 0}
+        self.machines = self.server.enter_context(machines(self.folder, 2, settings, wall_us=START_US))
+        return []
+
+    def _caller(self) -> ApiCaller:
+        caller = OverSockets(Flask("none"), "studio", "the key of the studio", machines=self.machines)
+        caller.chance = self.chance
+        assert caller.sign_in().status == 200
+        return caller
+
+
 def machine_of(share: int, steps: int) -> settings:
     """Settings of a machine that takes a share of the examples of the profile: an example is a whole story."""
     default = settings.default
@@ -377,6 +420,14 @@ def test_two_servers_on_one_postgresql_and_the_model_show_the_same(
 @pytest.mark.prove
 def test_two_servers_on_the_same_data_and_the_model_show_the_same_in_many_stories() -> None:
     run_state_machine_as_test(FarmOfTwo, settings=settings(max_examples=150, stateful_step_count=40))
+
+
+@pytest.mark.prove
+def test_two_processes_on_the_same_data_and_the_model_show_the_same_in_many_stories() -> None:
+    examples = int(os.environ.get("CONDUCTOR_MOCK_TEST_STORIES", "70"))
+    run_state_machine_as_test(
+        FarmOfTwoProcesses, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
+    )
 
 
 @pytest.mark.prove
