@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import steps
+from conductor_mock.farm import fold, steps
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.state import State
 from conductor_mock.farm.statuses import TaskStatus
@@ -112,6 +112,48 @@ def test_a_farm_that_catches_up_lets_others_in(monkeypatch: pytest.MonkeyPatch) 
         assert caller.jobs()[0]["success"] == 40
         assert len(answered) > 10
         assert set(answered) == {200}
+
+
+def test_a_replay_after_a_crash_lets_others_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slices_of(monkeypatch, ONE_EVENT)
+    wall = ManualWall()
+    with running(wall, data_dir=tmp_path) as fake:
+        caller = submit(fake)
+        fake.caller("other")
+        clock(caller, advance=600)
+        before = image(fake)
+        fake.crash()
+    turns = Turns()
+    with running(wall, data_dir=tmp_path, give_way=turns) as fake:
+        caller, other = fake.anonymous(), fake.caller("other")
+        answered: list[int] = []
+        turns.let_in(lambda: answered.append(other.get("/api/v1/jobs").status))
+
+        assert caller.sign_in().status == 200
+        assert len(answered) > 40, "tasks began, and each was a slice"
+        assert set(answered) == {200}
+        turns.do = lambda: None
+        assert image(fake) == before
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 1_000_000])
+def test_a_replay_in_slices_is_the_replay(most: int, tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as fake:
+        caller = submit(fake)
+        clock(caller, advance=100)
+        caller.submit()
+        clock(caller, advance=600)
+        records = list(fake.service.log.read(account_id("studio")))
+    turns: list[int] = []
+    whole = fold.replay(records)
+    sliced = fold.replay(records, most=most, between=lambda: turns.append(1))
+
+    assert whole is not None
+    assert sliced is not None
+    assert states.image(sliced) == states.image(whole)
+    work = whole.happened + 41 + fold.EVENTS_OF_A_COMMAND * len(records)
+    assert len(turns) <= work / most, "no turn is given before its time"
+    assert len(turns) >= min(len(records), work // most // 2), "none is forgotten"
 
 
 def test_a_farm_that_is_slower_than_its_clock_catches_up_to_when_it_was_asked(

@@ -19,7 +19,7 @@ UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "s": 1}
 OPTIONS = {
     option.opts[0]: option for option in main.commands["serve"].params if isinstance(option, click.Option)
 }
-GROWTH = re.compile(r"--(max|least|sweep)-|--(head|client)-timeout")
+GROWTH = re.compile(r"--(max|least|sweep|close)-|--(head|client)-timeout")
 ELSEWHERE = {"--execute-max-output", "--execute-timeout"}
 """What a task that runs for real may do has a page of its own."""
 

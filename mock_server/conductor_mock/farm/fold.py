@@ -44,10 +44,35 @@ SIMULATION_VERSION = 1
 """Rises with every change after which the same log would yield another state."""
 
 
-def replay(records: Iterable[Record], state: State | None = None) -> State | None:
-    """The state after `records`, from nothing or from a snapshot's `state` (which is changed in place)."""
+EVENTS_OF_A_COMMAND = 20
+"""A command takes about as long to replay as so many events of the farm."""
+
+
+def replay(
+    records: Iterable[Record],
+    state: State | None = None,
+    *,
+    most: int | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> State | None:
+    """The state after `records`, from nothing or from a snapshot's `state` (which is changed in place).
+
+    With `most`, `between` is called in between when so many events have happened since it was last: others have their
+    turn.
+    """
+    done = 0
     for record in records:
+        if most is not None and state is not None:
+            while not advance(state, max(state.now_us, record.t_us), most):
+                between()
+                done = 0
+        happened, jobs = (0, 0) if state is None else (state.happened, len(state.jobs))
         state = follow(state, record)
+        done += EVENTS_OF_A_COMMAND + state.happened - happened
+        done += sum(len(state.jobs[number].tasks) for number in range(jobs + 1, len(state.jobs) + 1))
+        if most is not None and done >= most:
+            between()
+            done = 0
     return state
 
 

@@ -21,6 +21,7 @@ from conductor_mock.farm.records import Record
 from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.settings import IDLE_S, MOST_OPEN, Quotas
+from conductor_mock.store import collector
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
@@ -78,8 +79,8 @@ class Accounts:
     ) -> None:
         """`keys` are the server's own. No more than `most_open` accounts are in memory; one that nobody used for
         `idle_s` of `seconds` leaves it when somebody looks (`close_unused`). `give_way` is called between two slices
-        of long work, while no lock is held. `locks` keep out the other servers on the same data, `options_taken` says
-        what was done for all of them; None where there are none.
+        of long work, while no lock is held, in a replay none but that of the account. `locks` keep out the other
+        servers on the same data, `options_taken` says what was done for all of them; None where there are none.
         """
         self._log = log
         self._contents = contents
@@ -356,13 +357,19 @@ class Accounts:
         records = self._log.since(state.account_id, end)
         if records is None or (records and records[0].t_us < state.now_us):
             return None
-        return replay(records, state)
+        return replay(records, state, most=CATCH_UP, between=self.give_way)
 
     def _load(self, slot: Slot, account_id: str) -> State:
         if not self.knows(account_id):
             raise UnknownAccountError(account_id)
         snapshot = self._snapshots.load(slot, account_id)
-        state = replay(self._log.read(account_id, after=slot.snapshot_seq), snapshot)
+        with collector.resting():
+            state = replay(
+                self._log.read(account_id, after=slot.snapshot_seq),
+                snapshot,
+                most=CATCH_UP,
+                between=self.give_way,
+            )
         if state is None:
             raise UnknownAccountError(account_id)
         slot.end = None

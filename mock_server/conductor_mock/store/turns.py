@@ -1,4 +1,4 @@
-"""Between two slices of long work, while no lock is held, other threads have their turn."""
+"""Between two slices of long work other threads have their turn; what they may want is not locked then."""
 
 from __future__ import annotations
 
