@@ -99,9 +99,9 @@ def measured(accounts: int, jobs: int, traced: bool, results: Any) -> None:
 
 def idle(accounts: Any) -> None:
     """As if nobody had come for long."""
-    close: Callable[[], object] | None = getattr(accounts, "close_unused", None)
+    close: Callable[[float], object] | None = getattr(accounts, "close_unused", None)
     if close is not None:
-        close()
+        close(0)
 
 
 def apart(*arguments: Any) -> Any:
