@@ -49,6 +49,7 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.belonging import join
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_parts import BucketParts
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, first_line, of_file
 from conductor_mock.store.fault_rows import FaultRows
@@ -223,12 +224,16 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             if member is None:
                 resources.callback(say_clean, directory)
             resources.callback(_take_snapshots, accounts)
-        parts = Parts(database, directory, durable=durable)
+        bucket = objects if isinstance(objects, BucketObjects) else None
+        parts = (
+            Parts(database, directory, durable=durable)
+            if bucket is None
+            else BucketParts(database, directory, bucket)
+        )
         sweeping = idling = None
         if not settings.ephemeral:
             idling = Idling(accounts, settings.idle_s)
             resources.callback(idling.close)
-            bucket = objects if isinstance(objects, BucketObjects) else None
             sweeping = Sweeping(database, contents, parts, bucket, every_s=settings.sweep_every_s)
             roles.when_elected(SWEEP, sweeping.start, sweeping.close)
         if mailer is not None:
@@ -238,8 +243,8 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         resources.callback(roles.close)
         readiness = Readiness()
         readiness.needs("the database", database.ask)
-        if isinstance(objects, BucketObjects):
-            readiness.needs("the object store", objects.check)
+        if bucket is not None:
+            readiness.needs("the object store", bucket.check)
         if member is not None:
             share(member, directory)
         return Service(

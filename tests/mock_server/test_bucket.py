@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from conductor_mock.cli.program import main
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Settings, SettingsError
-from conductor_mock.store import bucket_objects, bucket_sweeper
+from conductor_mock.store import bucket_sending, bucket_sweeper
 from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
-from conductor_mock.store.bucket_objects import PART, BucketObjects, name_of
+from conductor_mock.store.bucket_objects import BucketObjects, name_of
+from conductor_mock.store.bucket_sending import PART
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.fetched import Fetched
 from support.buckets import ACCOUNT, NAME, Trouble, endpoint, store_in_bucket, troubled
@@ -217,8 +218,8 @@ class _Counting(Bucket):
 def test_a_large_content_is_sent_in_no_more_parts_than_a_store_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_objects, "PART", 100)
-    monkeypatch.setattr(bucket_objects, "MOST_PARTS", 7)
+    monkeypatch.setattr(bucket_sending, "PART", 100)
+    monkeypatch.setattr(bucket_sending, "MOST_PARTS", 7)
     bucket = _Counting()
     store, content = BucketObjects(tmp_path, bucket, most_fetched=0), bytes(1001)
     store.put(io.BytesIO(content), md5=digest(content), size=len(content))

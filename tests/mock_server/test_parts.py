@@ -153,7 +153,7 @@ def test_the_last_part_is_what_is_left(fake: Fake, tmp_path: Path) -> None:
     ):
         with pytest.raises(PartsError, match=said):
             parts.joined("5001", upload, wrong)
-    parts.forget("5001", upload)
+    parts.forget("5001", upload.upload_id)
     with pytest.raises(PartsError, match="part 1"):
         parts.joined("5001", upload, etags)
 
@@ -207,9 +207,9 @@ def test_an_account_is_forgotten_one_upload_at_a_time_each_in_its_turn(
             yield
             in_turn.pop()
 
-    def seen_forget(self: Parts, account_id: str, upload: Multipart) -> None:
-        forgotten.append((upload.upload_id, list(in_turn)))
-        forget(self, account_id, upload)
+    def seen_forget(self: Parts, account_id: str, upload_id: str) -> None:
+        forgotten.append((upload_id, list(in_turn)))
+        forget(self, account_id, upload_id)
 
     monkeypatch.setattr(Parts, "turn", seen_turn)
     monkeypatch.setattr(Parts, "forget", seen_forget)

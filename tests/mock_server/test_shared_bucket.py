@@ -12,7 +12,8 @@ import pytest
 
 from conductor_mock.store import bucket_sweeper
 from conductor_mock.store.bucket import Location
-from conductor_mock.store.bucket_objects import PART, BucketObjects
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_sending import PART
 from support.buckets import ACCOUNT, NAME, endpoint
 from support.execution import eventually
 from support.server import ApiCaller, Fake, md5_of

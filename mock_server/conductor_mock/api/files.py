@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from conductor_contracts.problems import Problem
 from conductor_mock.api import signed
 from conductor_mock.api.bodies import contract_body, md5_at
-from conductor_mock.api.objects import store_upload
+from conductor_mock.api.objects import store_whole
 from conductor_mock.api.offered import check_project
 from conductor_mock.context import caller, catalog, service
 from conductor_mock.errors import bad_request, not_found
@@ -89,11 +89,11 @@ def _join(account_id: str, upload: Multipart, etags: list[tuple[int, str]]) -> N
     parts = service().parts
     try:
         whole = parts.joined(account_id, upload, etags)
-        store_upload(account_id, whole, md5=from_base64(upload.md5), size=upload.size)
+        store_whole(account_id, whole, md5=from_base64(upload.md5), size=upload.size)
     except (PartsError, WrongContentError) as error:
         message = f"the parts do not make the file: {error}"
         raise bad_request(message, Problem("/completedParts", str(error))) from None
-    parts.forget(account_id, upload)
+    parts.forget(account_id, upload.upload_id)
     service().contents.stored_bytes.forget(account_id)  # of parts and whole one is left
 
 

@@ -95,6 +95,13 @@ def store_upload(
     return int(content.size)
 
 
+def store_whole(account_id: str, parts: Readable, *, md5: bytes, size: int) -> None:
+    """`store_upload` of what came in parts, and was held to the md5 of each."""
+    current = service()
+    with current.objects.pass_on(parts, md5=md5, size=size) as content:
+        current.contents.add_upload(account_id, content, t_us=current.accounts.now_us(account_id))
+
+
 def store_output(
     account_id: str, stream: Readable, *, md5: bytes, size: int | None, most: int | None = None
 ) -> int:

@@ -24,6 +24,7 @@ from conductor_mock.store.belonging import NotItsDatabaseError, check_belongs
 from conductor_mock.store.bucket_belonging import check_belongs as check_bucket_belongs
 from conductor_mock.store.bucket_belonging import check_local, forget_bucket
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_parts import parts_in
 from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
 from conductor_mock.store.durable import (
@@ -36,9 +37,10 @@ from conductor_mock.store.durable import (
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.keys import KeysError, check_keys
 from conductor_mock.store.objects import ObjectStore, WrongContentError
+from conductor_mock.store.parts import part_name
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import DamagedReferenceError, files_in, referenced, sweep
-from conductor_mock.store.tables import LOG, MULTIPARTS, SMALL_CONTENTS
+from conductor_mock.store.tables import LOG, MULTIPARTS, PARTS, SMALL_CONTENTS
 from conductor_mock.wire.md5 import to_base64
 
 _DATABASE = "conductor.db"
@@ -149,6 +151,7 @@ def _copied(directory: Path, file: Path, partial: Path, bucket: BucketObjects | 
                     _copy_contents(directory, store, database, besides=_checked_small_contents(database))
                 else:
                     _fetch_contents(bucket, store, database)
+                    _fetch_parts(bucket, partial, database)
                 _copy_parts(directory, partial, database)
                 sweep(database, partial)  # what an earlier round copied and a reset then took away
                 return _counted(partial, database)
@@ -236,6 +239,24 @@ def _copy_parts(directory: Path, partial: Path, database: Database) -> None:
         for path in sorted(files_in(source)) if source.is_dir() else ():
             private_folder(target)
             _copy_file(path, target / path.name)
+
+
+def _fetch_parts(bucket: BucketObjects, partial: Path, database: Database) -> None:
+    """The same of parts in a bucket, which are files of the copy."""
+    for row in parts_in(database):
+        target = partial / "parts" / row["account"] / row["upload_id"]
+        private_folder(target)
+        try:
+            body = bucket.bucket.get(row["name"])
+        except FileNotFoundError:
+            continue
+        with body, NewFile(target, private=True) as file:
+            while block := bucket.bucket.read(body, BLOCK):
+                file.write(block)
+            file.sync()
+            file.place(target / part_name(row["number"], row["etag"]))
+    with database.write() as connection:
+        connection.execute(PARTS.delete())
 
 
 def _copy_file(path: Path, target: Path) -> None:

@@ -3,10 +3,11 @@
     objects/ab/abcdef...   contents, named as in a data directory
     damaged/abcdef...      what was read and was something else
     belongs                the name by which its database knows the prefix (`bucket_belonging.py`)
+    parts/...              parts of clients' uploads that are not whole yet (`bucket_parts.py`)
 
 A body is read into a file of this machine and held to its md5 before the store sees any of it; the store is told the
-md5 of what it is sent, and its answer is compared once more. Small contents are sent at once, large ones in parts
-before the lock is taken: joining them, one call, gives them their name.
+md5 of what it is sent, and its answer is compared once more (`bucket_sending.py`). Small contents are sent at once,
+large ones in parts before the lock is taken: joining them, one call, gives them their name.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from conductor_mock.store import bucket_sending
 from conductor_mock.store.bucket import Bucket, BucketError, Found
-from conductor_mock.store.content_store import BLOCK, ContentStore, NewContent, StoredContent, blocks_of
+from conductor_mock.store.bucket_sending import InParts, is_whole
+from conductor_mock.store.content_store import (
+    BLOCK,
+    ContentStore,
+    NewContent,
+    Readable,
+    StoredContent,
+    blocks_of,
+)
 from conductor_mock.store.durable import private_folder
 from conductor_mock.store.fetched import Fetched
 from conductor_mock.store.objects import (
@@ -35,15 +45,8 @@ from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
 
-PART = 8 << 20
-"""A content up to this size is sent at once; larger ones in parts of it, more than `MOST_PARTS` in larger ones."""
-MOST_PARTS = 10_000
-"""S3 takes no more."""
-
 AT_ONCE = 8
 """Calls that go on beside each other where many contents are meant."""
-DELETING = 32
-"""The same of those that take contents away, while nobody can place any."""
 FEW = 4
 """So many contents are asked about one by one; more than that, and what was set aside is listed."""
 GRACE_S = 3600.0
@@ -70,10 +73,28 @@ class NewBucketContent(NewContent):
         with self._store.placed_together([self]):
             yield
 
-    def part(self, first: int, count: int) -> bytes:
-        """Some of its bytes."""
-        self._file.seek(first)
-        return self._file.read(count)
+    def send(self) -> None:
+        """Give it its name, at once."""
+        bucket_sending.send_file(self._store.bucket, name_of(self.md5), self._file, self.size, md5=self.md5)
+
+    def send_to(self, body: InParts) -> None:
+        """Send all of it, to be joined."""
+        self._file.seek(0)
+        body.take(self._file)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOnContent(NewContent):
+    """One whose bytes are in the bucket in parts already, and have no name there."""
+
+    _body: InParts
+    _store: BucketObjects
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        with self._store.lock.shared():
+            self._body.join(self.md5)
+            yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +187,7 @@ class BucketObjects(ContentStore):
 
     def is_whole(self, md5: bytes) -> bool:
         """Whether a content is there and is what it is named; one that is not stays where it is. Raises BucketError."""
-        digest = hashlib.md5(usedforsecurity=False)
-        try:
-            body = self.bucket.get(name_of(md5))
-        except FileNotFoundError:
-            return False
-        with body:
-            while block := self.bucket.read(body, BLOCK):
-                digest.update(block)
-        return digest.digest() == md5
+        return is_whole(self.bucket, name_of(md5), md5)
 
     def listed(self) -> Iterator[tuple[bytes, Found]]:
         """Every content by its md5, some while others come and go. What is named otherwise is none of ours."""
@@ -207,64 +220,44 @@ class BucketObjects(ContentStore):
             yield NewBucketContent(digest, count, file, self)
 
     @contextmanager
+    def pass_on(self, stream: Readable, *, md5: bytes, size: int) -> Iterator[NewContent]:
+        """See `ContentStore`: a large one goes from the store to the store, a part of it in memory at a time."""
+        if size <= bucket_sending.PART:
+            with self.receive(stream, md5=md5, size=size) as new:
+                yield new
+            return
+        with InParts(self.bucket, name_of(md5), size) as body:
+            taken(blocks_of(stream), body.write, md5=md5, size=size, most=None)
+            body.end()
+            yield PassedOnContent(md5, size, body, self)
+
+    @contextmanager
     def placed_together(self, contents: Sequence[NewContent]) -> Iterator[None]:
         """`placed` of several contents, some of which are sent beside each other. Raises BucketError."""
         with ExitStack() as sent:
             new = [content for content in contents if isinstance(content, NewBucketContent)]
-            small = [content for content in new if content.size <= PART]
-            large = [sent.enter_context(self._in_parts(one)) for one in new if one.size > PART]
+            small = [content for content in new if content.size <= bucket_sending.PART]
+            large = [
+                (sent.enter_context(self._in_parts(one)), one.md5)
+                for one in new
+                if one.size > bucket_sending.PART
+            ]
             with self.lock.shared():
-                for join in large:
-                    join()
-                _each(self._send, small)
+                for body, md5 in large:
+                    body.join(md5)
+                _each(NewBucketContent.send, small)
                 yield
 
     def scratch(self) -> IO[bytes]:
         """A nameless file of this machine; gone when it is closed."""
         return tempfile.TemporaryFile(dir=self._incoming, buffering=BLOCK)
 
-    def _send(self, content: NewBucketContent) -> None:
-        body = content.part(0, content.size)
-        etag = self.bucket.put(name_of(content.md5), body, md5=content.md5)
-        if etag != content.md5.hex():
-            self._read_back(content.md5)
-
     @contextmanager
-    def _in_parts(self, content: NewBucketContent) -> Iterator[Callable[[], None]]:
-        """Send a content in parts, which what is yielded joins; unless that is called nothing stays."""
-        name = name_of(content.md5)
-        upload = self.bucket.begin_parts(name)
-        joined = False
-
-        def join() -> None:
-            nonlocal joined
-            etag = self.bucket.join_parts(name, upload, [etag for etag, _ in sent])
-            joined = True
-            if etag != expected:
-                self._read_back(content.md5)
-
-        try:
-            sent = list(self._sent_parts(content, name, upload))
-            together = hashlib.md5(b"".join(digest for _, digest in sent), usedforsecurity=False)
-            expected = f"{together.hexdigest()}-{len(sent)}"
-            yield join
-        finally:
-            if not joined:
-                with suppress(BucketError, FileNotFoundError):  # the sweeper comes by
-                    self.bucket.forget_parts(name, upload)
-
-    def _sent_parts(self, content: NewBucketContent, name: str, upload: str) -> Iterator[tuple[str, bytes]]:
-        size = max(PART, -(-content.size // MOST_PARTS))
-        for number, first in enumerate(range(0, content.size, size), 1):
-            body = content.part(first, size)
-            md5 = hashlib.md5(body, usedforsecurity=False).digest()
-            yield self.bucket.put_part(name, upload, number, body, md5=md5), md5
-
-    def _read_back(self, md5: bytes) -> None:
-        """Compare what a store made of a content that it names otherwise. Raises BucketError."""
-        if not self.is_whole(md5):
-            self.bucket.delete(name_of(md5))
-            raise BucketError("its object store kept other bytes than it was sent")
+    def _in_parts(self, content: NewBucketContent) -> Iterator[InParts]:
+        """A content that was sent in parts, to be joined."""
+        with InParts(self.bucket, name_of(content.md5), content.size) as body:
+            content.send_to(body)
+            yield body
 
     # Taking away
 
@@ -274,7 +267,7 @@ class BucketObjects(ContentStore):
 
     def delete_all(self, md5s: Collection[bytes]) -> None:
         """`delete` of several contents, some beside each other. Raises BucketError when one could not be."""
-        with ThreadPoolExecutor(DELETING, thread_name_prefix="bucket") as threads:
+        with ThreadPoolExecutor(bucket_sending.DELETING, thread_name_prefix="bucket") as threads:
             for _ in threads.map(self.delete, md5s):
                 pass
 

@@ -7,11 +7,13 @@ still be writing, so what is younger than `GRACE_S` is left besides, by the stor
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from conductor_mock.store.bucket import Found
 from conductor_mock.store.bucket_belonging import check_belongs
 from conductor_mock.store.bucket_objects import GRACE_S, BucketObjects
+from conductor_mock.store.bucket_parts import BucketParts, orphans, rows_of_no_use
 from conductor_mock.store.database import Database
 from conductor_mock.store.sweeper import Swept, referenced
 
@@ -29,7 +31,18 @@ def sweep_bucket(database: Database, objects: BucketObjects, *, dry_run: bool) -
     """Remove what nothing refers to, or only count it. Raises DatabaseError, BucketError, SQLAlchemyError."""
     check_belongs(database, objects)
     contents = dict(unreferenced_in(database, objects))
+    useless = rows_of_no_use(database, time.time())
+    nobodys = orphans(database, objects)
     if not dry_run:
         objects.forget_abandoned()
         objects.delete_all(contents)
-    return Swept(contents=len(contents), content_bytes=sum(found.size for found in contents.values()))
+        parts = BucketParts(database, objects.root, objects)
+        for account_id, upload_id in useless:
+            parts.forget(account_id, upload_id)
+        parts.forget_orphans()
+    return Swept(
+        contents=len(contents),
+        content_bytes=sum(found.size for found in contents.values()),
+        parts=len(nobodys) + sum(count for count, _ in useless.values()),
+        part_bytes=sum(found.size for found in nobodys) + sum(size for _, size in useless.values()),
+    )

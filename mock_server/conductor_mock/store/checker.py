@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from conductor_mock.store import journal, mail_statuses, schema
 from conductor_mock.store.aside import DAMAGED, keep_aside, note_aside, set_aside
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_sending import is_whole
 from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, Row
 from conductor_mock.store.keys import KeysError, check_keys
@@ -36,6 +37,7 @@ from conductor_mock.store.tables import (
     METADATA,
     MULTIPARTS,
     OUTPUTS,
+    PARTS,
     SMALL_CONTENTS,
     SNAPSHOTS,
     SUM,
@@ -208,6 +210,19 @@ class Checker:
             self._found.count("parts")
             if _md5_of(path).hex() != path.name.partition("-")[2]:
                 self._set_file_aside(f"a part of an upload ({path.relative_to(self._directory)})", path)
+
+        if self._bucket is not None:
+            self._check_parts_in(self._bucket)
+
+    def _check_parts_in(self, bucket: BucketObjects) -> None:
+        """Those in a bucket. One that is damaged goes, and is sent again."""
+        for row in self._rows(sa.select(PARTS)):
+            if row[SUM] != row_sum(PARTS, row):
+                continue  # what it names is not known
+            self._found.count("parts")
+            if not is_whole(bucket.bucket, row["name"], bytes.fromhex(row["etag"])):
+                what = f"part {row['number']} of the upload {row['upload_id']} in {bucket.bucket.location}"
+                self._replace(PARTS, row, f"{what} is not what was stored", None)
 
     def _set_file_aside(self, what: str, path: Path) -> None:
         if self._repair:

@@ -125,6 +125,10 @@ class ContentStore(ABC):
         """
         return self.write(blocks_of(stream), md5=md5, size=size, most=most)
 
+    def pass_on(self, stream: Readable, *, md5: bytes, size: int) -> AbstractContextManager[NewContent]:
+        """`receive` of what this server has received before, such as parts: it need not be gathered here again."""
+        return self.receive(stream, md5=md5, size=size)
+
     @abstractmethod
     def write(
         self,

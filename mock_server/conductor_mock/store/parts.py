@@ -1,5 +1,7 @@
 """Uploads in parts: each part is a file of its own until all are there and become one content (wire reference 2.7).
 
+Where contents lie in a bucket, parts do (`bucket_parts.py`). What is said here of an upload holds for both.
+
 An upload's id is a function of what is uploaded, so a client that asks again is told the same id, and parts that
 arrived before a crash of either side are still there.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -23,6 +27,7 @@ from conductor_mock.store.digest import Digest
 from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.locks import Level
 from conductor_mock.store.objects import WrongContentError
+from conductor_mock.store.sweeper import files_in, is_given_up, useless_parts
 from conductor_mock.store.tables import MULTIPARTS
 
 
@@ -47,12 +52,18 @@ class Multipart:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPart:
-    """A part that was read to its end and is not stored yet; `etag` is the hexadecimal md5 of it."""
+    """A part that was read to its end and is not kept yet; `etag` is the hexadecimal md5 of it."""
 
     account_id: str
     upload: Multipart
     number: int
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile(ReceivedPart):
+    """One that is a file."""
+
     file: NewFile
 
 
@@ -72,8 +83,16 @@ class UnknownUploadError(LookupError):
 class Parts:
     """The parts that arrived, under `root/parts/ACCOUNT/UPLOAD/NUMBER-ETAG`."""
 
-    def __init__(self, database: Database, root: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        database: Database,
+        root: Path,
+        *,
+        durable: bool = True,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
+        self._seconds = seconds
         self._durable = durable
         self.directory = root
         self._root = root / "parts"
@@ -87,10 +106,16 @@ class Parts:
     @contextmanager
     def turn(self, upload: Multipart) -> Iterator[None]:
         """For the block, nobody else puts a part of this upload in place, makes it whole or removes it."""
+        with self.turn_of(upload.upload_id):
+            yield
+
+    @contextmanager
+    def turn_of(self, upload_id: str) -> Iterator[None]:
+        """`turn` of an upload that may be known to nobody."""
         with self._guard:
-            lock = self._turns.setdefault(upload.upload_id, threading.Lock())
+            lock = self._turns.setdefault(upload_id, threading.Lock())
         locks = self._database.locks
-        with lock, nullcontext() if locks is None else locks.hold(Level.UPLOAD, upload.upload_id):
+        with lock, nullcontext() if locks is None else locks.hold(Level.UPLOAD, upload_id):
             yield
 
     def begin(self, account_id: str, *, md5: str, size: int, part_size: int) -> Multipart:
@@ -128,27 +153,21 @@ class Parts:
 
         Raises WrongContentError when the body has another size than the part, OSError when the disk refuses.
         """
-        size, count = upload.size_of(number), 0
-        with NewFile(self._incoming, durable=self._durable) as file, Digest() as digest:
-            for block in blocks_of(stream):
-                count += len(block)
-                if count > size:
-                    raise WrongContentError(f"the body is larger than the {size} bytes of part {number}")
-                digest.update(block)
-                file.write(block)
-            if count != size:
-                raise WrongContentError(f"the body has {count} bytes, part {number} has {size}")
+        with NewFile(self._incoming, durable=self._durable) as file:
+            etag = taken_part(upload, number, stream, file.write)
             file.sync()
-            yield ReceivedPart(account_id, upload, number, digest.hexdigest(), file)
+            yield ReceivedFile(account_id, upload, number, etag, file)
 
     def keep(self, part: ReceivedPart) -> None:
         """Store a part; a later one of the same number replaces it. The caller has the upload's `turn`.
 
         Raises UnknownUploadError when the account was reset meanwhile.
         """
+        if not isinstance(part, ReceivedFile):
+            raise TypeError(part)
         self.get(part.account_id, part.upload.upload_id)
-        folder = self._folder(part.account_id, part.upload)
-        target = folder / _name(part.number, part.etag)
+        folder = self._folder(part.account_id, part.upload.upload_id)
+        target = folder / part_name(part.number, part.etag)
         part.file.place(target, self._folders)
         for other in folder.glob(f"{part.number:05d}-*"):  # what was sent before under this number
             if other != target:
@@ -159,23 +178,43 @@ class Parts:
         numbers = [number for number, _ in etags]
         if numbers != list(range(1, upload.count + 1)):
             raise PartsError(f"the upload has the parts 1 to {upload.count}; got {str(numbers)[:80]}")
-        paths = [self._folder(account_id, upload) / _name(number, etag) for number, etag in etags]
-        for (number, etag), path in zip(etags, paths, strict=True):
-            if not path.is_file():
-                raise PartsError(f"part {number} with the ETag {etag[:80]!r} was not received")
-        return PartsReader(paths)
+        opened = self._found(account_id, upload, etags)
+        return PartsReader(block for blocks in opened for block in blocks())
 
-    def forget(self, account_id: str, upload: Multipart) -> None:
-        """Remove the parts of an upload that became whole. The caller has its `turn`."""
-        shutil.rmtree(self._folder(account_id, upload), ignore_errors=True)
+    def _found(
+        self, account_id: str, upload: Multipart, etags: Sequence[tuple[int, str]]
+    ) -> list[Callable[[], Iterator[bytes]]]:
+        """What each part is read by, in their order. Raises PartsError for one that is not there."""
+        return [self._in_folder(account_id, upload, number, etag) for number, etag in etags]
 
-    def forget_unknown(self, account_id: str, upload_id: str) -> int:
-        """Remove the parts of an upload that no account began; how many folders that were."""
-        folder = self._root / account_id / upload_id
-        if not folder.is_dir():
-            return 0
-        shutil.rmtree(folder, ignore_errors=True)
-        return 1
+    def _in_folder(
+        self, account_id: str, upload: Multipart, number: int, etag: str
+    ) -> Callable[[], Iterator[bytes]]:
+        path = self._folder(account_id, upload.upload_id) / part_name(number, etag)
+        if not path.is_file():
+            raise PartsError(f"part {number} with the ETag {etag[:80]!r} was not received")
+        return partial(_blocks, path)
+
+    def forget(self, account_id: str, upload_id: str) -> None:
+        """Remove the parts of an upload, if there are any. The caller has its `turn`, or nobody began it."""
+        shutil.rmtree(self._folder(account_id, upload_id), ignore_errors=True)
+
+    def of_no_use(self) -> set[tuple[str, str]]:
+        """`(account, upload id)` of those whose parts are not all wanted: it is whole, was forgotten, or waits since
+        so long that nobody will send the others.
+        """
+        useless = useless_parts(self._database, self.directory, now_s=self._seconds())
+        return {(path.parts[-3], path.parts[-2]) for path, _ in useless}
+
+    def is_given_up(self, account_id: str, upload_id: str) -> bool:
+        """Whether the last part of an upload came so long ago that nobody will send the others."""
+        folder = self._folder(account_id, upload_id)
+        files = files_in(folder) if folder.is_dir() else []
+        return bool(files) and is_given_up(files, self._seconds())
+
+    def forget_orphans(self) -> int:
+        """Remove what a killed server was about to keep; how many parts. A folder has none."""
+        return 0
 
     def forget_all(self, account_id: str) -> None:
         """Remove everything of an account."""
@@ -187,28 +226,43 @@ class Parts:
                             MULTIPARTS.c.account == account_id, MULTIPARTS.c.upload_id == upload.upload_id
                         )
                     )
-                self.forget(account_id, upload)
+                self.forget(account_id, upload.upload_id)
 
-    def _folder(self, account_id: str, upload: Multipart) -> Path:
-        return self._root / account_id / upload.upload_id
+    def _folder(self, account_id: str, upload_id: str) -> Path:
+        return self._root / account_id / upload_id
 
 
-def _name(number: int, etag: str) -> str:
+def part_name(number: int, etag: str) -> str:
+    """What a part is called in the place of its upload."""
     return f"{number:05d}-{etag}"
 
 
-class PartsReader:
-    """Several files read as one, never more than one of them open."""
+def taken_part(upload: Multipart, number: int, stream: Readable, keep: Callable[[bytes], object]) -> str:
+    """Hand the blocks of one part to `keep`; its ETag. Raises WrongContentError for another size than it has."""
+    size, count = upload.size_of(number), 0
+    with Digest() as digest:
+        for block in blocks_of(stream):
+            count += len(block)
+            if count > size:
+                raise WrongContentError(f"the body is larger than the {size} bytes of part {number}")
+            digest.update(block)
+            keep(block)
+        if count != size:
+            raise WrongContentError(f"the body has {count} bytes, part {number} has {size}")
+        return digest.hexdigest()
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._blocks = _blocks(paths)
+
+class PartsReader:
+    """Several parts read as one, never more than one of them open."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
 
     def read(self, size: int = -1, /) -> bytes:
         """The next block, of any size; empty at the end."""
         return next(self._blocks, b"")
 
 
-def _blocks(paths: Sequence[Path]) -> Iterator[bytes]:
-    for path in paths:
-        with path.open("rb", buffering=0) as file:
-            yield from blocks_of(file)
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        yield from blocks_of(file)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from conductor_mock.settings import Quotas
 from conductor_mock.store.database import Database
-from conductor_mock.store.tables import ACCOUNT_CONTENTS, OUTPUTS
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, OUTPUTS, PARTS
 
 
 class QuotaError(OSError):
@@ -188,7 +188,7 @@ class StoredBytes:
     def _sum(self, account_id: str | None) -> int:
         total = 0
         with self._database.read() as connection:
-            for table in (ACCOUNT_CONTENTS, OUTPUTS):
+            for table in (ACCOUNT_CONTENTS, OUTPUTS, PARTS):
                 query = sa.select(sa.func.sum(table.c.size))
                 reserved = [
                     (key[0], key[2]) for key in self._reserved if isinstance(key, tuple) and key[1] is table

@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from conductor_mock.wire.md5 import from_base64
 
 CLEAN = "clean"
 """The name of an empty file that a clean stop leaves and the next start takes away."""
+GIVEN_UP_S = 7 * 24 * 3600.0
+"""An upload of which no part came for so long (wall time) will not become whole: its parts go, not its record."""
 _DIGEST = 16
 
 
@@ -136,8 +139,13 @@ def referenced(database: Database) -> Iterator[bytes]:
                     raise DamagedReferenceError(column.table.name) from error
 
 
-def useless_parts(database: Database, directory: Path) -> Iterator[tuple[Path, int]]:
-    """Parts, with their bytes, of uploads that are whole or were forgotten, and those that a later one has replaced."""
+def useless_parts(
+    database: Database, directory: Path, *, now_s: float | None = None
+) -> Iterator[tuple[Path, int]]:
+    """Parts, with their bytes, of uploads that are whole, were forgotten or were given up, and those that a later one
+    has replaced.
+    """
+    now_s = time.time() if now_s is None else now_s
     with database.read() as connection:
         begun = {
             (row.account, row.upload_id): row.md5
@@ -157,10 +165,15 @@ def useless_parts(database: Database, directory: Path) -> Iterator[tuple[Path, i
             wanted = md5 is not None and (account.name, md5) not in whole
             last: dict[str, Path] = {}
             files = sorted(files_in(upload), key=lambda path: (path.stat().st_mtime_ns, path.name))
-            if wanted:
+            if wanted and not is_given_up(files, now_s):
                 last = {path.name.partition("-")[0]: path for path in files}
             kept = set(last.values())
             yield from ((path, path.stat().st_size) for path in files if path not in kept)
+
+
+def is_given_up(parts: Collection[Path], now_s: float) -> bool:
+    """Whether of some parts of an upload, the last came so long ago that nobody will send the others."""
+    return all(path.stat().st_mtime < now_s - GIVEN_UP_S for path in parts)
 
 
 def _remove_empty(parts: Path) -> None:

@@ -14,7 +14,7 @@ from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_sweeper import unreferenced_in
 from conductor_mock.store.database import Database, DatabaseError, first_line
 from conductor_mock.store.parts import Parts, UnknownUploadError
-from conductor_mock.store.sweeper import unreferenced, unreferenced_small, useless_parts
+from conductor_mock.store.sweeper import unreferenced, unreferenced_small
 from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
@@ -75,14 +75,11 @@ class Sweeping:
             if stop.is_set():
                 return count
             count += self._contents.collect(contents[start : start + _CHUNK])
-        for account_id, upload_id in sorted(
-            {
-                (path.parts[-3], path.parts[-2])
-                for path, _ in useless_parts(self._database, self._parts.directory)
-            }
-        ):
+        for account_id, upload_id in sorted(self._parts.of_no_use()):
+            if stop.is_set():
+                return count
             count += self._forget(account_id, upload_id)
-        return count
+        return count + self._parts.forget_orphans()
 
     def _unreferenced(self) -> list[str]:
         if self._bucket is None:
@@ -93,15 +90,19 @@ class Sweeping:
         return [to_base64(digest) for digest, _ in unreferenced_in(self._database, self._bucket)]
 
     def _forget(self, account_id: str, upload_id: str) -> int:
+        with self._parts.turn_of(upload_id):
+            if self._is_wanted(account_id, upload_id):
+                return 0
+            self._parts.forget(account_id, upload_id)
+        return 1
+
+    def _is_wanted(self, account_id: str, upload_id: str) -> bool:
         try:
             upload = self._parts.get(account_id, upload_id)
         except UnknownUploadError:
-            return self._parts.forget_unknown(account_id, upload_id)
-        with self._parts.turn(upload):
-            if self._contents.held(account_id, [upload.md5]):
-                self._parts.forget(account_id, upload)
-                return 1
-        return 0
+            return False
+        is_whole = self._contents.held(account_id, [upload.md5])
+        return not is_whole and not self._parts.is_given_up(account_id, upload_id)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(self._every_s):

@@ -89,6 +89,20 @@ MULTIPARTS = sa.Table(
     sa.Column("part_size", sa.BigInteger, nullable=False),
     _sum(),
 )
+PARTS = sa.Table(
+    "parts",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("upload_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("stored_s", sa.BigInteger, nullable=False),  # wall time
+    _sum(),
+)
+"""Parts of uploads that lie in a bucket, each with its name there. Those in a folder have no rows."""
+
 MAIL_STATUSES = sa.Table(
     "deliveries",
     METADATA,
