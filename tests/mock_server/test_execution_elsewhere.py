@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs pip install 'conductor-mock[dask]'")
 
-from conductor_mock.execution import elsewhere, processes
+from conductor_mock.execution import by_url, elsewhere, processes
 from conductor_mock.execution.workspace import Workspace, WorkspaceError
 from conductor_mock.serving.server import Server
 from support.buckets import ACCOUNT, NAME, endpoint
@@ -171,11 +171,13 @@ def answering(status: int, body: bytes, length: int | None = None) -> Iterator[s
     ("status", "body", "length"), [(200, b"other", None), (403, b"scene", None), (200, b"sce", 5)]
 )
 def test_an_input_that_is_not_what_was_asked_for_is_not_taken(
-    status: int, body: bytes, length: int | None, tmp_path: Path
+    status: int, body: bytes, length: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     md5 = hashlib.md5(b"scene").hexdigest()
-    with answering(status, body, length) as url, pytest.raises(OSError, match=r"."):
-        elsewhere._fetched(f"{md5} {url}", tmp_path / "run")
+    monkeypatch.setattr(by_url, "PATIENCE_S", 0)
+    with answering(status, body, length) as url, pytest.raises(OSError, match=r".") as error:
+        by_url.fetch(url, md5, tmp_path, lambda: False)
+    assert "secret" not in str(error.value), "a URL opens what it names"
     assert list(tmp_path.iterdir()) == []
 
 

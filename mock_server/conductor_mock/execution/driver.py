@@ -306,6 +306,8 @@ class Driver:
                 raise
             except OSError as error:
                 outcome, reason = Outcome.FAILED, f"its outputs could not be stored: {why(error)}"
+                if self._closing.is_set():  # which has ended the bringing of them
+                    outcome, reason = Outcome.STOPPED, "the server was stopped"
         self._end(
             active,
             outcome,

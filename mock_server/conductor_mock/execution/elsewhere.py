@@ -12,7 +12,6 @@ import importlib
 import io
 import os
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,16 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-import requests
-
-from conductor_mock.execution import collection, leftovers, processes, runner
+from conductor_mock.execution import by_url, collection, leftovers, processes, runner
 from conductor_mock.execution.collection import Made
 from conductor_mock.execution.order import Order, Report
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm.statuses import Outcome
 
-TRIES = 3
-TIMEOUT_S = 60
 CLAIM_S = 5
 LOOK_S = 0.5
 """Between two looks whether the cluster still wants the run."""
@@ -64,7 +59,9 @@ def run(order: Order) -> Report:
     except (OSError, WorkspaceError) as error:
         return Report(Outcome.FAILED, reason=f"no folder could be made on the worker: {why(error)}")
     with _ended_when_unwanted(workspace):
-        report = runner.run(order, lambda source: _fetched(source, folder))
+        report = runner.run(order, lambda source: _fetched(source, workspace))
+    if report.outcome == Outcome.FAILED and report.exit_code is None and workspace.is_cancelled():
+        return Report(None)  # it waited for a server when it was asked to end
     try:
         return replace(report, contents=tuple(_contents(order, report.made)), worker=_address())
     except OSError as error:
@@ -152,33 +149,10 @@ def _tidy(path: Path) -> None:
                 _end(Workspace(folder))
 
 
-def _fetched(source: str, folder: Path) -> IO[bytes]:
+def _fetched(source: str, workspace: Workspace) -> IO[bytes]:
     """The content of an input, `MD5 URL`, in a nameless file. Raises OSError where it cannot be had or is another."""
     md5, _, url = source.partition(" ")
-    for left in reversed(range(TRIES)):
-        file = tempfile.TemporaryFile(dir=folder.parent)  # noqa: SIM115 - handed out
-        try:
-            _fetch(url, md5, file)
-        except OSError:  # among them all that requests raises
-            file.close()
-            if not left:
-                raise
-        else:
-            return file
-    raise AssertionError
-
-
-def _fetch(url: str, md5: str, file: IO[bytes]) -> None:
-    digest = hashlib.md5(usedforsecurity=False)
-    with requests.get(url, stream=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as answer:
-        if answer.status_code != 200:
-            raise OSError(f"the server answers {answer.status_code} to its URL")
-        for block in answer.iter_content(BLOCK):
-            digest.update(block)
-            file.write(block)
-    if digest.hexdigest() != md5:
-        raise OSError("what the server sent has another md5")
-    file.seek(0)
+    return by_url.fetch(url, md5, workspace.folder.parent, workspace.is_cancelled)
 
 
 @contextmanager
@@ -206,34 +180,15 @@ def _contents(order: Order, made: Sequence[Made]) -> Iterator[tuple[bytes, int]]
 
 
 def _bring(folder: Path, names: Sequence[str], outputs: Sequence[Brought]) -> str:
+    is_over = Workspace(folder).is_cancelled
     try:
         with _opened(folder) as root:
             for one in outputs:
                 with os.fdopen(collection.open_made(root, names, one.made), "rb") as stream:
-                    _send(one, stream)
-    except OSError as error:  # among them all that requests raises, whose texts may hold URLs
-        return (
-            why(error) if not isinstance(error, requests.RequestException) else "the server does not answer"
-        )
+                    by_url.send(one.url, stream, one.size, one.made.path, is_over)
+    except OSError as error:
+        return why(error)
     return ""
-
-
-def _send(one: Brought, stream: IO[bytes]) -> None:
-    for left in reversed(range(TRIES)):
-        stream.seek(0)
-        try:
-            body: IO[bytes] | bytes = stream if one.size else b""
-            answer = requests.put(
-                one.url, data=body, timeout=TIMEOUT_S, headers={"Content-Length": str(one.size)}
-            )
-        except requests.RequestException:
-            if not left:
-                raise
-            continue
-        if answer.status_code == 200:
-            return
-        if answer.status_code < 500 or not left:
-            raise OSError(f"the server answers {answer.status_code} to {one.made.path[:200]!r}")
 
 
 def _read_log(workspace: Workspace, first: int) -> bytes:
