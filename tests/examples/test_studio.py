@@ -123,6 +123,17 @@ def test_a_secret_of_keys_has_a_mode_that_a_server_takes() -> None:
     assert pod("conductor-mock")["securityContext"]["fsGroup"] == 10001
 
 
+def test_what_the_image_asks_of_its_health_is_asked_of_servers_alone() -> None:
+    image = (STUDIO.parents[1] / "Dockerfile").read_text(encoding="utf-8")
+    assert "HEALTHCHECK" in image
+    assert "HEALTHCHECK" not in (STUDIO / "Dockerfile").read_text(encoding="utf-8"), "and so it is inherited"
+    ours = {
+        name: one for name, one in COMPOSE["services"].items() if one["image"].startswith("conductor-mock")
+    }
+    asked = {name for name, one in ours.items() if not one.get("healthcheck", {}).get("disable")}
+    assert asked == set(SERVERS), "`docker compose up --wait` ends with an error where one is not healthy"
+
+
 def test_nothing_runs_as_root_and_no_word_is_written_down() -> None:
     for (kind, name), one in KUBERNETES.items():
         if kind == "Deployment":

@@ -58,6 +58,9 @@ from conductor_mock.workers.serving import directory_of, together, work
 
 MOST_WORKERS = 64
 
+_OF_THE_STORE = ("botocore", "urllib3")
+"""Loggers of the libraries that talk to a bucket: their messages could hold keys, and ours say what failed."""
+
 GRACE_S = 5
 """How long a stop waits for requests under way."""
 
@@ -421,6 +424,8 @@ def _hint(server: Announced, ready_file: Path | None, options: Mapping[str, Any]
     """How clients come to the right environment."""
     if ready_file is not None:
         arguments = ["--ready-file", str(ready_file)]
+    elif options["ephemeral"] and options["keys"] is not None:
+        arguments = ["--url", server.url, "--keys", str(options["keys"])]
     elif options["ephemeral"]:
         return (
             "its key goes with it: start it with --ready-file FILE for 'conductor-mock env --ready-file FILE'"
@@ -436,3 +441,5 @@ def _set_up_logging(form: str, level: int = logging.INFO) -> None:
         JsonLines() if form == "json" else TextLines("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler])
+    for name in _OF_THE_STORE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
