@@ -20,6 +20,7 @@ from conductor_mock.store.database import Database, DatabaseError
 from conductor_mock.store.locks import Level, number_of
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock
 from conductor_mock.store.shared_wall import DatabaseWall
+from conductor_mock.store.trouble import reason
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
@@ -91,6 +92,45 @@ def test_a_lone_server_and_those_that_share_exclude_each_other(
             assert second.run
     with Database(postgres), pytest.raises(DatabaseError, match="which shares it with nobody"):
         Database(postgres, shared=True)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_database_that_was_restarted_is_still_kept_from_a_lone_server(postgres: str, shared: bool) -> None:
+    with Database(postgres, shared=shared) as database:
+        restarted(postgres)
+        database.ask()
+        with pytest.raises(DatabaseError, match="is in use by another conductor-mock server"):
+            Database(postgres)
+        if shared:
+            Database(postgres, shared=True).close()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_database_that_another_server_took_when_it_was_restarted_refuses_the_first_one_until_it_is_free(
+    postgres: str, shared: bool
+) -> None:
+    with Database(postgres, shared=shared) as database:
+        restarted(postgres)
+        with Database(postgres):
+            for _ in range(2):
+                with pytest.raises(OSError, match="another server has its database alone") as error:
+                    database.ask()
+                assert reason(error.value) == str(error.value)
+        database.ask()
+
+
+def restarted(postgres: str) -> None:
+    """Cut every connection to the database but the oldest, the fixture's, as a restart of it does."""
+    engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_start >"
+                " (SELECT min(backend_start) FROM pg_stat_activity WHERE datname = current_database())"
+            )
+        )
+    engine.dispose()
 
 
 def test_servers_whose_contents_lie_elsewhere_are_refused(tmp_path: Path, postgres: str) -> None:

@@ -32,6 +32,7 @@ from conductor_mock.store.ownership import (
     PREPARING_S,
     NotToBeSharedError,
     Ownership,
+    OwnershipLostError,
     SharedOwnership,
 )
 from conductor_mock.store.prepared import Prepared
@@ -100,6 +101,8 @@ class Database:
         self.backend = parsed.get_backend_name()
         self.shown_url = _shown(parsed)
         self._write_lock = threading.Lock()
+        self._holding = threading.Lock()
+        self._is_held = True
         self._group: GroupCommit[Work] = GroupCommit(self._commit)
         self._inserts: dict[str, Prepared] = {}
         self._shared = shared
@@ -153,7 +156,7 @@ class Database:
         try:
             if self.backend != "sqlite":
                 engine = sa.create_engine(url, pool_pre_ping=True, **(_POOL if self._shared else {}))
-                self._held = engine.connect()
+                self._held = sa.create_engine(url, poolclass=sa.pool.NullPool).connect()
             elif url.database and url.database != ":memory:":
                 file = _one_file(Path(url.database), self.shown_url)
                 # The file and not its name: links give it several, and each would have a lock of its own.
@@ -175,7 +178,10 @@ class Database:
         if self.backend == "sqlite":
             sa.event.listen(engine, "connect", self._tune_sqlite)
             return engine
-        return self._owned(engine, self._held)
+        owned = self._owned(engine, self._held)
+        # A database that was restarted has forgotten whose it is, and no connection to it is left.
+        sa.event.listen(engine, "connect", lambda *_: self._still_ours())
+        return owned
 
     def _own_file(self, file: Path) -> None:
         """Take the lock of a SQLite file; what a repair has left half done is finished by whoever has it alone."""
@@ -230,6 +236,33 @@ class Database:
             time.sleep(LOOK_EVERY_S)
         self._owned_by_all = owned
         self.locks = AdvisoryLocks(held.engine.url)
+
+    def _still_ours(self) -> None:
+        """See that the right to a PostgreSQL database is held, and take it again where its connection was lost.
+
+        Raises OwnershipLostError where another server has taken it meanwhile.
+        """
+        with self._holding:
+            held = self._held
+            if held is None or held.closed:  # it is closed
+                return
+            try:
+                held.execute(sa.select(1))
+                held.commit()
+            except sa.exc.SQLAlchemyError:
+                self._is_held = False
+                held.invalidate()
+                held.rollback()
+            if self._is_held:
+                return
+            lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
+            self._is_held = bool(held.execute(sa.select(lock(_PG_LOCK))).scalar_one())
+            held.commit()
+            if not self._is_held:
+                raise OwnershipLostError(
+                    "another server has its database alone since that was restarted: end that one, or this one"
+                )
+            log.info("%s was away; it is this server's again", self.shown_url)
 
     @property
     def is_first(self) -> bool:

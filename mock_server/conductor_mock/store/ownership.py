@@ -20,6 +20,10 @@ class NotToBeSharedError(Exception):
     """A server has it for itself alone."""
 
 
+class OwnershipLostError(OSError):
+    """Another server has it now; the text says so, for everybody to read."""
+
+
 class Ownership(Protocol):
     """What several servers have together, and the first of them alone until it shares."""
 

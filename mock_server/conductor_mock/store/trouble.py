@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store.database import first_line
+from conductor_mock.store.ownership import OwnershipLostError
 
 
 class UnavailableError(OSError):
@@ -57,7 +58,7 @@ def reason(error: BaseException) -> str | None:
         return _of_database(error)
     if isinstance(error, sa.exc.TimeoutError):
         return "its database has no connection left for it"
-    if isinstance(error, UnavailableError):
+    if isinstance(error, (UnavailableError, OwnershipLostError)):
         return str(error)
     if not isinstance(error, OSError) or isinstance(error, ConnectionError):
         return None
