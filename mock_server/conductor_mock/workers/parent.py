@@ -116,16 +116,20 @@ class Workers:
         os.close(self._down)
 
     def _all_ready(self) -> bool:
-        return len(self._there) == self._count and all(worker.told for worker in self._there.values())
+        told = [worker.told for worker in self._there.values() if worker.told is not None]
+        return len(told) == self._count
 
     def _wait_until(self, holds: Callable[[], bool], *, may_die: bool) -> bool:
         """Look after the workers until it holds (True) or a signal came (False)."""
         while not holds():
-            for key, _ in self._selector.select():
-                worker = key.data
-                if worker is None:
-                    self._signals.next()
-                    return False
+            self._selector.select()
+            # Looked at again: one that came to all of us, as from a terminal, may have ended a worker before it is told
+            # to us, and that is no death to be told.
+            ready = [key.data for key, _ in self._selector.select(0)]
+            if None in ready:
+                self._signals.next()
+                return False
+            for worker in ready:
                 if self._read(worker):
                     self._gone(worker, self._bury(worker), may_die=may_die)
         return True
@@ -134,7 +138,7 @@ class Workers:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         what = f"worker {worker.number} (process {worker.pid}) {how}"
         if not may_die:
-            raise WorkersError(f"{what} before it was ready", code if code > 0 else 128 - code)
+            raise WorkersError(f"{what} before it was ready", 128 - code if code < 0 else code or 1)
         now_s = self._seconds()
         if len(self._deaths) == MOST_DEATHS and now_s - self._deaths[0] < WITHIN_S:
             message = f"{what}, and {MOST_DEATHS} others did in the last {WITHIN_S:g} s; no more are started"

@@ -85,4 +85,5 @@ def together(workers: Workers, settings: Settings, *, is_shared: bool) -> Iterat
             return
         held = share_file(settings.data_dir / "lock", f"the data directory {settings.data_dir}")
         stack.callback(held.release)
+        held.share()  # even if every worker has died meanwhile: those that are started again come in
         yield Together(told["url"], Path(told["directory"]), told["environment"])

@@ -1,0 +1,418 @@
+"""What starts workers, ends them and starts those again that die: with workers that serve nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor_mock.serving.signals import EndingSignals
+from conductor_mock.settings import Settings
+from conductor_mock.store.database import DatabaseError, lock_file, share_file
+from conductor_mock.workers import serving
+from conductor_mock.workers.link import Link
+from conductor_mock.workers.parent import MOST_DEATHS, WITHIN_S, Workers, WorkersError, _Worker
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
+    pytest.mark.filterwarnings(
+        "ignore:.*multi-threaded:DeprecationWarning"
+    ),  # by the runner, with a thread of its own
+]
+PATIENCE_S = 60
+WORKER_S = 30
+
+
+@contextmanager
+def started_by_us(count: int, work: Callable[[Link], int], **options: Any) -> Iterator[Workers]:
+    """Workers that are ended with the block."""
+    with EndingSignals() as signals:
+        workers = Workers(count, work, signals, **{"end_s": PATIENCE_S, **options})
+        try:
+            yield workers
+        finally:
+            workers.close()
+
+
+def stay(link: Link, **told: Any) -> int:
+    """Be ready until a signal comes; whatever is wrong, not for ever."""
+    signal.alarm(WORKER_S)
+    link.tell({"number": link.number, **told})
+    signal.pause()
+    return 0
+
+
+def descriptors() -> set[str]:
+    """What this process has open."""
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_the_first_worker_is_ready_before_the_others_are_started_and_all_are_before_anybody_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(link: Link) -> int:
+        if link.number and not (tmp_path / "0").exists():
+            return 3
+        (tmp_path / str(link.number)).write_text(str(os.getpid()))
+        return stay(link, text="x" * 200_000)
+
+    before = descriptors()
+    with started_by_us(3, work) as workers:
+        assert workers.start() == {"number": 0, "text": "x" * 200_000}
+        pids = workers.pids()
+        assert pids == [int((tmp_path / name).read_text()) for name in "012"]
+    assert workers.pids() == []
+    for pid in pids:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, 0)
+    assert descriptors() == before
+    assert caplog.text == ""
+
+
+def test_a_worker_has_the_signals_of_a_process_that_was_just_begun() -> None:
+    def work(link: Link) -> int:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        return stay(
+            link,
+            blocked=sorted(blocked),
+            default=signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
+            wakes=signal.set_wakeup_fd(-1),
+        )
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with started_by_us(1, work) as workers:
+        assert workers.start() == {"number": 0, "blocked": sorted(mask), "default": True, "wakes": -1}
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+
+
+def exits(code: object) -> Callable[[], int]:
+    def die() -> int:
+        raise SystemExit(code)
+
+    return die
+
+
+def fails() -> int:
+    raise ZeroDivisionError
+
+
+def is_killed() -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+DEATHS: list[tuple[Callable[[], int], str, int]] = [
+    (lambda: 3, "ended with 3", 3),
+    (lambda: 0, "ended with 0", 1),
+    (exits(4), "ended with 4", 4),
+    (exits("a sentence"), "ended with 1", 1),
+    (fails, "ended with 1", 1),
+    (is_killed, "was ended by SIGKILL", 137),
+]
+
+
+@pytest.mark.parametrize(("die", "how", "_"), DEATHS)
+def test_a_worker_that_dies_is_started_again_in_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, die: Callable[[], int], how: str, _: int
+) -> None:
+    wait, go = os.pipe()
+
+    def work(link: Link) -> int:
+        if link.number != 1:
+            return stay(link)
+        try:
+            (tmp_path / "died").touch(exist_ok=False)
+        except FileExistsError:
+            os.kill(os.getppid(), signal.SIGTERM)
+            return stay(link)
+        link.tell({})
+        os.read(wait, 1)
+        return die()
+
+    logger, handler = logging.getLogger("conductor_mock"), logging.FileHandler(tmp_path / "log")
+    logger.addHandler(handler)
+    try:
+        with started_by_us(3, work) as workers:
+            assert workers.start() == {"number": 0}
+            before = workers.pids()
+            os.write(go, b"x")
+            workers.watch()
+            after = workers.pids()
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        os.close(wait)
+        os.close(go)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
+    assert f"worker 1 (process {before[1]}) {how}; another one is started in its place" in caplog.text
+    assert ("worker 1 is defective" in (tmp_path / "log").read_text()) == (die is fails)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("die", "how", "code"), DEATHS)
+def test_a_worker_that_cannot_begin_is_an_error_with_its_code(
+    number: int, die: Callable[[], int], how: str, code: int
+) -> None:
+    with (
+        started_by_us(2, lambda link: die() if link.number == number else stay(link)) as workers,
+        pytest.raises(WorkersError, match=f"worker {number} .* {how} before it was ready") as raised,
+    ):
+        workers.start()
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_signal_that_comes_before_all_are_ready_ends_the_start(number: int) -> None:
+    def work(link: Link) -> int:
+        if link.number == number:
+            os.kill(os.getppid(), signal.SIGTERM)
+            signal.alarm(WORKER_S)
+            signal.pause()
+        return stay(link)
+
+    with started_by_us(2, work) as workers:
+        assert workers.start() is None
+        assert workers._signals.next(0.001) == 0, "it was taken"
+
+
+@pytest.mark.parametrize("is_ready", [False, True])
+def test_a_signal_that_ended_a_worker_too_is_no_death(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_ready: bool
+) -> None:
+    """As from a terminal, which signals all: a worker may have ended before its parent is told."""
+    with started_by_us(1, lambda link: link.tell({}) or 0 if is_ready else 0) as workers:
+        select = workers._selector.select
+
+        def when_both_are_ready(timeout: float | None = None) -> list[Any]:
+            """The worker is seen first, and it is gone."""
+            if timeout is None:
+                os.waitid(os.P_PID, workers.pids()[0], os.WEXITED | os.WNOWAIT)
+                workers._signals.wake()
+                return [one for one in select() if one[0].data is not None]
+            return sorted(select(timeout), key=lambda one: one[0].data is None)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(workers._selector, "select", when_both_are_ready)
+            assert workers.start() is None
+            workers._signals.wake()
+            workers.watch()
+    assert "started in its place" not in caplog.text
+
+
+@given(
+    waits_s=st.lists(st.sampled_from([0, 1, 5, 6, 7, WITHIN_S - 1, WITHIN_S, WITHIN_S + 1]), max_size=30),
+    code=st.sampled_from([0, 1, 3, -9]),
+)
+def test_workers_are_given_up_at_the_first_death_behind_too_many_others(
+    waits_s: list[float], code: int
+) -> None:
+    times = [sum(waits_s[: end + 1]) for end in range(len(waits_s))]
+    too_many = [
+        number
+        for number in range(MOST_DEATHS, len(times))
+        if times[number] - times[number - MOST_DEATHS] < WITHIN_S
+    ]
+    now_s, started = [0.0], list[int]()
+    with started_by_us(1, stay, seconds=lambda: now_s[0]) as workers:
+        workers._fork = started.append  # type: ignore[assignment]
+        for number, now_s[0] in enumerate(times):
+            if number in too_many[:1]:
+                with pytest.raises(
+                    WorkersError, match=f"and {MOST_DEATHS} others did in the last 60 s"
+                ) as raised:
+                    workers._gone(_Worker(7, 1, -1), code, may_die=True)
+                assert raised.value.code == 1
+                break
+            workers._gone(_Worker(7, 1, -1), code, may_die=True)
+    assert started == [7] * (too_many[0] if too_many else len(times))
+
+
+@pytest.mark.parametrize(("took_s", "is_killed"), [(4, False), (5, True), (6, True)])
+def test_workers_that_do_not_end_in_time_are_killed(
+    caplog: pytest.LogCaptureFixture, took_s: int, is_killed: bool
+) -> None:
+    wait, go = os.pipe()
+
+    def work(link: Link) -> int:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if is_killed else lambda *_: os._exit(0))
+        return stay(link)
+
+    times = iter([0, *[took_s] * 100])
+    with started_by_us(2, work, end_s=5, seconds=lambda: next(times)) as workers:
+        workers.start()
+    os.close(wait)
+    os.close(go)
+    assert workers.pids() == []
+    assert ("2 workers did not end in 5 s, and are killed" in caplog.text) == is_killed
+
+
+def test_workers_know_when_their_parent_is_gone() -> None:
+    read, write = os.pipe()
+
+    def work(link: Link) -> int:
+        def told() -> None:
+            os.write(write, b"%d" % link.number)
+            os._exit(0)
+
+        link.when_alone(told)
+        return stay(link)
+
+    parent = os.fork()
+    if not parent:
+        try:
+            with EndingSignals() as signals:
+                workers = Workers(2, work, signals, end_s=PATIENCE_S)
+                workers.start()
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    os.close(write)
+    _, status = os.waitpid(parent, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    said = b""
+    while block := os.read(read, 10):
+        said += block
+    os.close(read)
+    assert sorted(said) == sorted(b"01")
+
+
+# What a worker does, and what is told of all together
+
+
+@dataclass
+class Noted:
+    """A worker's server and signals, and what became of them."""
+
+    events: list[object] = field(default_factory=list)
+    url = "http://127.0.0.1:1"
+    directory = Path("/a/b")
+
+    def environment(self) -> dict[str, str]:
+        return {"CONDUCTOR_URL": self.url}
+
+    def drain(self) -> None:
+        self.events.append("drain")
+
+    def next(self, timeout_s: float | None = None) -> int:
+        self.events.append(timeout_s)
+        return 0
+
+    def wake(self) -> None:
+        self.events.append("wake")
+
+    @contextmanager
+    def opened(self, _: object = None) -> Iterator[Noted]:
+        self.events.append("open")
+        yield self
+        self.events.append("close")
+
+
+class NotedLink(Link):
+    """What was told by it, and what is done when the parent is gone."""
+
+    def __init__(self) -> None:
+        self.told: list[Mapping[str, Any]] = []
+
+    def tell(self, document: Mapping[str, Any]) -> None:
+        self.told.append(json.loads(json.dumps(document)))
+
+    def when_alone(self, act: Callable[[], None]) -> None:
+        self.act = act
+
+
+@pytest.mark.parametrize(("drain_s", "last"), [(0, []), (300, ["drain", 300])])
+def test_a_worker_serves_until_a_signal_and_drains_where_it_is_to(
+    monkeypatch: pytest.MonkeyPatch, drain_s: float, last: list[object]
+) -> None:
+    link, noted = NotedLink(), Noted()
+    monkeypatch.setattr(serving, "EndingSignals", noted.opened)
+    options = {"drain_s": drain_s} if drain_s else {}
+    serving.work(link, Settings(), noted.opened, **options)  # type: ignore[arg-type]
+    assert noted.events == ["open", "open", None, *last, "close", "close"]
+    (told,) = link.told
+    assert told == {
+        "url": noted.url, "directory": "/a/b", "environment": {"CONDUCTOR_URL": noted.url}
+    }  # fmt: skip
+    link.act()
+    assert noted.events[-1] == "wake", "the signals are woken when the parent is gone"
+
+
+@dataclass
+class NotedWorkers:
+    """Workers that were started or not, and what could be locked when they were ended."""
+
+    told: dict[str, Any] | None
+    folder: Path
+    ended: list[tuple[bool, bool]] = field(default_factory=list)
+
+    def start(self) -> dict[str, Any] | None:
+        return self.told
+
+    def close(self) -> None:
+        self.ended.append(locked(self.folder))
+
+
+def locked(folder: Path) -> tuple[bool, bool]:
+    """Whether anybody has the directory: those of a group, and any at all."""
+
+    def is_locked(name: str) -> bool:
+        try:
+            lock_file(folder / name, "it").release()
+        except DatabaseError:
+            return True
+        return False
+
+    return is_locked("group"), is_locked("lock")
+
+
+TOLD = {"url": "http://127.0.0.1:1", "directory": "/a/b", "environment": {"A": "b"}}
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("told", [TOLD, None])
+def test_the_directory_of_workers_is_had_as_long_as_they_are_there(
+    tmp_path: Path, told: dict[str, Any] | None, is_shared: bool
+) -> None:
+    workers = NotedWorkers(told, tmp_path)
+    settings = Settings(data_dir=tmp_path)
+    with serving.together(workers, settings, is_shared=is_shared) as all_of_them:  # type: ignore[arg-type]
+        if told is None:
+            assert all_of_them is None
+        else:
+            assert all_of_them is not None
+            assert (all_of_them.url, all_of_them.directory) == (told["url"], Path("/a/b"))
+            assert all_of_them.environment() == told["environment"]
+            assert locked(tmp_path) == (not is_shared, True)
+            share_file(tmp_path / "lock", "it").release()  # as a worker does that is started again
+        assert workers.ended == []
+    assert workers.ended == [(not is_shared, False)], "the group's until the last one has ended"
+    assert locked(tmp_path) == (False, False)
+
+
+def test_throw_away_data_has_a_folder_until_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for goes_before in (False, True):
+        with serving.directory_of(Settings(ephemeral=True)) as settings:
+            folder = settings.data_dir
+            assert folder is not None
+            assert folder.is_dir()
+            assert settings.shared
+            assert folder.name.startswith("conductor-mock-")
+            (folder / "a file").touch()
+            if goes_before:
+                folder.rename(tmp_path / "elsewhere")
+        assert not folder.exists()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serving, "default_data_dir", lambda: Path("usual"))
+    for asked, wanted in ((Path("here"), "here"), (None, "usual")):
+        with serving.directory_of(Settings(data_dir=asked)) as settings:
+            assert (settings.data_dir, settings.shared) == (tmp_path / wanted, True)
