@@ -190,7 +190,13 @@ def test_a_signal_that_ended_a_worker_too_is_no_death(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_ready: bool
 ) -> None:
     """As from a terminal, which signals all: a worker may have ended before its parent is told."""
-    with started_by_us(1, lambda link: link.tell({}) or 0 if is_ready else 0) as workers:
+
+    def work(link: Link) -> int:
+        if is_ready:
+            link.tell({})
+        return 0
+
+    with started_by_us(1, work) as workers:
         select = workers._selector.select
 
         def when_both_are_ready(timeout: float | None = None) -> list[Any]:
