@@ -137,7 +137,8 @@ def test_a_server_starts_without_what_only_some_requests_need() -> None:
     loaded = set(finished.stdout.split())
 
     assert "conductor_mock.outputs.drawing" in loaded
-    assert not loaded & {"PIL", "distributed", "psycopg", "sqlalchemy.dialects.postgresql"}
+    assert not loaded & {"PIL", "distributed", "psycopg", "requests", "sqlalchemy.dialects.postgresql"}
+    assert not loaded & {"conductor_mock.execution.elsewhere", "conductor_mock.execution.remote"}
 
 
 def test_importing_the_server_does_nothing() -> None:

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
-import requests
 
 from conductor_contracts.groups import Group
 from conductor_contracts.paths import LocalPath
@@ -19,6 +18,9 @@ from conductor_contracts.printing import echo
 from conductor_mock.serving import ready
 from conductor_mock.settings import DEFAULT_PORT, NoHomeError, default_data_dir
 from conductor_mock.store.database import is_locked
+
+if TYPE_CHECKING:
+    import requests  # when a command asks: `serve` lists the commands, and asks nobody
 
 NULL = object()
 """A body of JSON null, where None is no body."""
@@ -57,6 +59,8 @@ class Target:
         self, method: str, path: str, *, body: Any = None, query: Mapping[str, str | None] | None = None
     ) -> Any:
         """The JSON answer of one control call (None where there is none). Raises UnreachableError, RefusedError."""
+        import requests
+
         data = b"" if body is None else json.dumps(None if body is NULL else body).encode("ascii")
         with requests.Session() as session:
             answer = self._send(session, method, path, data=data, query=query)
@@ -64,6 +68,8 @@ class Target:
 
     def fetch(self, path: str, sink: Sink, *, query: Mapping[str, str | None]) -> None:
         """Write the answer of a control call to `sink`. Raises as `ask` does."""
+        import requests
+
         with requests.Session() as session:
             answer = self._send(session, "GET", path, query=query, stream=True)
             try:
@@ -74,6 +80,8 @@ class Target:
 
     def send(self, path: str, source: IO[bytes], media_type: str) -> Any:
         """Post a file. Raises as `ask` does."""
+        import requests
+
         with requests.Session() as session:
             return self._send(session, "POST", path, data=source, media_type=media_type).json()
 
@@ -102,6 +110,8 @@ class Target:
         media_type: str = "application/json",
         stream: bool = False,
     ) -> requests.Response:
+        import requests
+
         session.trust_env = False  # a proxy would not find this machine
         headers = {"Content-Type": media_type}
         if self.admin_token:

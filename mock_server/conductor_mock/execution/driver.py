@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -26,7 +26,6 @@ from conductor_mock.execution.environment import EnvironmentProblemError
 from conductor_mock.execution.insisting import Insisting, may_pass
 from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
-from conductor_mock.execution.remote import Remote
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
@@ -42,6 +41,9 @@ from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.trouble import UnavailableError
 from conductor_mock.store.wall import WallClock
 from conductor_mock.wire.md5 import from_base64, to_base64
+
+if TYPE_CHECKING:
+    from conductor_mock.execution.remote import Remote
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conductor_mock.execution import leftovers
 from conductor_mock.execution.driver import Driver
-from conductor_mock.execution.remote import Remote
 from conductor_mock.execution.workspace import Workspace
+
+if TYPE_CHECKING:
+    from conductor_mock.execution.remote import Remote
 
 _RUN = re.compile(r"[0-9a-f]{16}", re.ASCII)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conductor_mock.auth.signing import Signer
@@ -18,10 +19,12 @@ from conductor_mock.execution.driving import Driving
 from conductor_mock.execution.links import Links
 from conductor_mock.execution.order import Limits, Sandbox
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
-from conductor_mock.execution.remote import Remote
 from conductor_mock.farm import ids
 from conductor_mock.settings import Settings
 from conductor_mock.store.keys import Keys
+
+if TYPE_CHECKING:
+    from conductor_mock.execution.remote import Remote
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +168,8 @@ def _remote(settings: Settings, account_id: str, pool: Pool, keys: Keys, storage
     """The workers that share no disk with this server, if they are such."""
     if settings.executor_url is None:
         return None
+    from conductor_mock.execution.remote import Remote  # only here: it brings requests
+
     origin = settings.executor_url.rstrip("/")
     links = Links(Signer(keys.signing_key), origin, account_id, settings.url_ttl_s, storage.wall)
     return Remote(pool.client, pool.executor, Path(settings.executor_folder), links)
