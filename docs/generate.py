@@ -1,4 +1,4 @@
-"""The pages and tables that are made from code and contract: `make docs` writes them, a test finds old ones."""
+"""What is made from code and contract, pages, tables and copies: `make docs` writes it, a test finds what is old."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conductor.lib.submission import arguments
+from conductor_contracts import parsed
 from conductor_contracts.contract import load, load_control
 from conductor_contracts.control_reference import control_table
 from conductor_contracts.fidelity import fidelity_page, grades_table
@@ -13,6 +14,7 @@ from conductor_mock.faults import reference as faults
 from conductor_mock.outputs import conventions
 
 DOCS = Path(__file__).parent
+CONTRACTS = Path("../contracts/conductor_contracts")
 
 
 def with_table(page: str, table: str) -> str:
@@ -34,12 +36,20 @@ PAGES: Mapping[str, Callable[[str], str]] = {
 }
 """From the text of a page to the text that it ought to have."""
 
+COPIES = tuple(CONTRACTS / name for name in ("control.yaml", "openapi.yaml"))
+"""What is kept as JSON, too (`conductor_contracts.parsed`)."""
+
 
 def stale() -> dict[Path, str]:
-    """The pages that are not what they ought to be, each with its right text."""
-    texts = {DOCS / name: (DOCS / name).read_text(encoding="utf-8") for name in PAGES}
-    right = {DOCS / name: make(texts[DOCS / name]) for name, make in PAGES.items()}
-    return {path: text for path, text in right.items() if text != texts[path]}
+    """The pages and copies that are not what they ought to be, each with its right text."""
+    right = {DOCS / name: make(_text(DOCS / name)) for name, make in PAGES.items()}
+    for name in COPIES:
+        right[DOCS / name.with_name(parsed.copy_of(name.name))] = parsed.written(_text(DOCS / name))
+    return {path: text for path, text in right.items() if not path.exists() or text != _text(path)}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def main() -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
+from conductor_contracts import parsed
 from conductor_contracts.evidence import Evidence, Tag, evidence
 from conductor_contracts.operation import FORM, JSON, Operation, Parameter, query_schema_name, wrong_label
 from conductor_contracts.problems import Problem
@@ -69,23 +67,23 @@ class Contract:
 
 @cache
 def load() -> Contract:
-    """Read the contract of the service. Reads one file, once; takes well under 0.1 s."""
-    return _read("openapi.yaml")
+    """Read the contract of the service. Reads two files, once; takes well under 0.1 s."""
+    return of_document(parsed.read("openapi.yaml"))
 
 
 @cache
 def load_control() -> Contract:
     """Read the contract of the control API, which is a fake's own and no part of the service."""
-    return _read("control.yaml")
-
-
-def _read(name: str) -> Contract:
-    return parse(files("conductor_contracts").joinpath(name).read_text(encoding="utf-8"))
+    return of_document(parsed.read("control.yaml"))
 
 
 def parse(text: str) -> Contract:
     """Make a contract of the text of an OpenAPI document that keeps the layout rules of ``openapi.yaml``."""
-    document: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return of_document(parsed.parse(text))
+
+
+def of_document(document: dict[str, Any]) -> Contract:
+    """Make a contract of such a document."""
     described = [
         (method, path, {**spec[method], "parameters": _parameters(document, spec[method])})
         for path, spec in document["paths"].items()
