@@ -56,6 +56,7 @@ from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal
 from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
+from conductor_mock.store.lately import Lately
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
 from conductor_mock.store.parts import Parts
@@ -99,6 +100,7 @@ class Service:
     mailer: Mailer | None
     sweeping: Sweeping | None
     idling: Idling | None
+    lately: Lately | None
     wall: WallClock
     driving: Driving | None
     roles: Roles
@@ -124,6 +126,8 @@ class Service:
         self.roles.start()
         if self.idling is not None:
             self.idling.start()
+        if self.lately is not None:
+            self.lately.start()
         self.readiness.begin()
 
     def log_lines(self, execution: Execution) -> list[str]:
@@ -187,6 +191,9 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         command_log.check()
         contract = load_contract()
         faults = _faults(settings, contract, database, keys)
+        lately = None
+        if locks is not None and database.backend == "postgresql":
+            lately = resources.enter_context(closing(Lately(command_log.ends)))
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
         accounts = Accounts(
             command_log,
@@ -200,6 +207,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             give_way=give_way,
             locks=locks,
             options_taken=None if locks is None else OptionsTaken(database, options.digest()),
+            lately=lately,
         )
         mail_statuses = MailStatuses(database)
         mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
@@ -266,6 +274,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             mailer=mailer,
             sweeping=sweeping,
             idling=idling,
+            lately=lately,
             wall=wall,
             driving=driving,
             roles=roles,

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,19 @@ def test_what_was_asked_is_told_to_who_listens_for_requests() -> None:
     with serving() as server, ExitStack() as opened:
         connection = listening(server, opened, b"?of=requests")
         raw(server.port, b"GET /api/v1/projects/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert is_change(chunk(connection))
+
+
+@pytest.mark.parametrize("query", [b"", b"?of=faults"])
+def test_a_change_made_at_another_server_on_the_same_database_is_told(
+    tmp_path: Path, postgres: str, query: bytes
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=postgres, shared=True, speed=0)
+    with ExitStack() as opened:
+        one, other = (opened.enter_context(Server(create_app(settings))) for _ in range(2))
+        move_clock(one)
+        connection = listening(one, opened, query)
+        move_clock(other)
         assert is_change(chunk(connection))
 
 

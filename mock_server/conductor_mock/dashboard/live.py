@@ -129,6 +129,7 @@ def mark(of: str | None) -> str:
 
 def _watch(current: Service, account_id: str, of: str | None) -> Watch:
     accounts = current.accounts
+    accounts.meet(account_id)
 
     def asked() -> str:
         return str(current.journal.added)

@@ -26,8 +26,10 @@ from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
 from conductor_mock.store.database import first_line
+from conductor_mock.store.heads import End
 from conductor_mock.store.keys import Keys, is_same, key_sha256
-from conductor_mock.store.locks import FileLocks, Level, Locks
+from conductor_mock.store.lately import Lately
+from conductor_mock.store.locks import Level, Locks
 from conductor_mock.store.log import DamagedLogError, Log, bodies_of
 from conductor_mock.store.quotas import check_count
 from conductor_mock.store.server_options import ServerOptions
@@ -76,11 +78,13 @@ class Accounts:
         give_way: GiveWay = give_way,
         locks: Locks | None = None,
         options_taken: OptionsTaken | None = None,
+        lately: Lately | None = None,
     ) -> None:
         """`keys` are the server's own. No more than `most_open` accounts are in memory; one that nobody used for
         `idle_s` of `seconds` leaves it when somebody looks (`close_unused`). `give_way` is called between two slices
         of long work, while no lock is held, in a replay none but that of the account. `locks` keep out the other
         servers on the same data, `options_taken` says what was done for all of them; None where there are none.
+        `lately` is told and tells where logs end, if the database of several servers is not a file.
         """
         self._log = log
         self._contents = contents
@@ -94,8 +98,9 @@ class Accounts:
         self._locks = locks
         renew = wall.renew if isinstance(wall, DatabaseWall) else None
         self._options_taken = options_taken
-        self.changes = Changes(None if locks is None else log.end)
-        self._slots = Slots(None if locks is None else AccountLocks(locks, log.end, renew), seconds=seconds)
+        self._lately = lately
+        self.changes = Changes(None if locks is None else self._end)
+        self._slots = Slots(None if locks is None else AccountLocks(locks, self._end, renew), seconds=seconds)
         self._left = 0
         self._snapshots = Snapshots(log, contents, is_shared=locks is not None)
         self._guard = threading.Lock()
@@ -184,11 +189,32 @@ class Accounts:
             return account.state.now_us
 
     def written(self, account_id: str) -> str:
-        """A text that is another one once any of the servers on one file wrote to the log of an account; empty for a
-        lone one, and where the database lies elsewhere: it may be slow, or away. Takes no lock of an account.
+        """A text that is another one once any of several servers wrote to the log of an account; empty for a lone one.
+
+        A file is read for it. Any other database may be slow, or away: the text is what was known of it a moment ago.
+        Takes no lock of an account.
         """
-        end = self._log.end(account_id) if isinstance(self._locks, FileLocks) else None
-        return "" if end is None else f"{end.seq}.{(end.sum or '')[:8]}"
+        if self._locks is None:
+            return ""
+        if self._lately is not None:
+            return self._lately.of(account_id)
+        end = self._log.end(account_id)
+        return "" if end is None else str(end)
+
+    def meet(self, account_id: str) -> None:
+        """Know what `written` is to tell of an account: for whoever begins to ask, and may wait for the database."""
+        if self._lately is not None:
+            self._lately.meet(account_id)
+
+    def _end(self, account_id: str) -> End | None:
+        """Where the log ends now; what is told of it is then as new."""
+        if self._lately is None:
+            return self._log.end(account_id)
+        began_s = self._lately.now_s()
+        end = self._log.end(account_id)
+        if end is not None:
+            self._lately.note(account_id, began_s, str(end))
+        return end
 
     def glance(self, account_id: str) -> Time | None:
         """What is known of an account without its lock and its log; None where it was not used since the start."""

@@ -161,6 +161,11 @@ class Log:
         with self._database.read() as connection:
             return heads.end_of(connection, account_id)
 
+    def ends(self, accounts: Sequence[str]) -> dict[str, str]:
+        """Where the logs of accounts end on disk, each as a text, in one query; of some it may not be known."""
+        with self._database.read() as connection:
+            return {account: str(end) for account, end in heads.ends_of(connection, accounts).items()}
+
     def since(self, account_id: str, end: End) -> list[Record] | None:
         """The commands behind an end that was known; None where the log was begun again. Raises as `read`."""
         query = sa.select(LOG.c[SUM]).where(LOG.c.account == account_id, LOG.c.seq == end.seq)
