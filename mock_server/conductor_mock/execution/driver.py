@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHORTEST_SLEEP_S = 0.01
+NO_LONGER_OURS = "its server drives this account no longer"
 RECIPES = 8
 """Jobs whose payload is kept read: a payload may be large, and every task of its job needs it."""
 
@@ -78,8 +79,9 @@ class Driver:
     ) -> None:
         """Take over from an earlier server on `directory`, then begin. Raises OSError.
 
-        `remote` are workers that share no disk with this server. `may_start` is asked before each attempt: one that
-        is to drive no longer may not know it yet.
+        `remote` are workers that share no disk with this server. `may_start` is asked before an attempt is logged and
+        again before it is spawned, and at each look while there are runs: one that is to drive no longer may not know
+        it yet, as after its process was stopped for a while.
         """
         self._remote = remote
         self._may_start = may_start
@@ -135,11 +137,12 @@ class Driver:
 
     def _reconcile(self) -> float | None:
         """Start and end what the farm says; how long nothing else can happen by time alone (None: never)."""
+        is_ours = not self._runs or self._may_start()
         with self._storage.accounts.open(self._account_id) as account, self._lock:
             current = list(farm.active(account.state))
             timeout_s = _until_next_event(account.state, self._storage.wall())
             names = {active.run for active in current}
-            over = [workspace for run, workspace in self._runs.items() if run not in names]
+            over = [workspace for run, workspace in self._runs.items() if run not in names or not is_ours]
             new = [active for active in current if not active.run and active not in self._queued]
         with self._lock:  # behind the block: where its end is refused all of this is looked at again
             self._queued.update(new)
@@ -219,7 +222,16 @@ class Driver:
             order = self._insisting.on(lambda: self._order(active, workspace))
         except (WorkspaceError, EnvironmentProblemError) as error:
             return None, Report(Outcome.FAILED, reason=str(error))
-        return order, Report(None) if order is None else self._run_order(order)
+        if order is None or not self._insisting.on(lambda: self._is_wanted(active)):
+            return order, Report(None)
+        if not self._may_start():  # asked last: nothing that may take long comes between this and the spawn
+            return order, Report(Outcome.STOPPED, reason=NO_LONGER_OURS)
+        return order, self._run_order(order)
+
+    def _is_wanted(self, active: farm.Active) -> bool:
+        """Whether the log has this run as the one under way: making its order may have taken long."""
+        with self._storage.accounts.open(self._account_id) as account:
+            return farm.is_current(account.state, active)
 
     def _run_order(self, order: Order) -> Report:
         try:
@@ -287,6 +299,8 @@ class Driver:
         outcome, reason = report.outcome, report.reason
         if outcome is None and self._closing.is_set():
             outcome, reason = Outcome.STOPPED, "the server was stopped"
+        elif outcome is None and not self._may_start():
+            outcome, reason = Outcome.STOPPED, NO_LONGER_OURS
         elif outcome is None:
             outcome, reason = Outcome.LOST, "somebody ended it from outside"
         with self._storage.accounts.open(self._account_id) as account:

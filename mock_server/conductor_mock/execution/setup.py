@@ -139,7 +139,7 @@ def driving(
     """What drives the default account, or the one that is named, once it is started. Raises ExecutionError.
 
     Only that account runs commands: its key is in a file that nobody else reads, or was known before, while anybody who
-    reaches the port could open another one. `may_start` is asked before each attempt.
+    reaches the port could open another one. `may_start` is as in `Driver`.
     """
     account_id = _executed(settings, directory, keys, storage)
     whole = directory.resolve()
