@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,12 +17,14 @@ from conductor_mock.app import create_app
 from conductor_mock.context import service_of
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
-from conductor_mock.store.advisory_locks import AdvisoryLocks
+from conductor_mock.store import parts as parts_in_folders
+from conductor_mock.store.advisory_locks import CONNECTIONS, AdvisoryLocks
 from conductor_mock.store.database import Database, DatabaseError
 from conductor_mock.store.locks import Level, number_of
+from conductor_mock.store.parts import COMPLETIONS, Multipart, Parts
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock
 from conductor_mock.store.shared_wall import DatabaseWall
-from conductor_mock.store.trouble import reason
+from conductor_mock.store.trouble import UnavailableError, reason
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
@@ -220,5 +224,48 @@ def test_whoever_deletes_waits_for_those_that_place_at_another_server(postgres: 
         assert not deleted.is_set()
     deleter.join(PATIENCE_S)
     assert deleted.is_set()
+    locks.close()
+    others.close()
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_lock_that_another_server_keeps_is_waited_for_within_a_limit_and_the_error_says_so(
+    level: Level, postgres: str
+) -> None:
+    kept = AdvisoryLocks(sa.make_url(postgres))
+    waiting = AdvisoryLocks(sa.make_url(postgres), patience_s=0.05)
+    for take in (waiting.hold, waiting.share):
+        with (
+            kept.hold(level, "a"),
+            pytest.raises(UnavailableError, match="another server has kept") as refused,
+            take(level, "a"),
+        ):
+            pytest.fail("it is not free")
+        assert reason(refused.value) == str(refused.value), "which is 503"
+        with take(level, "a"), kept.try_hold(level, "a") as free:
+            assert not free
+    kept.close()
+    waiting.close()
+
+
+def test_parts_have_their_turn_while_as_many_uploads_are_made_whole_as_may_be(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CONNECTIONS[Level.UPLOAD] > COMPLETIONS
+    locks, others = AdvisoryLocks(sa.make_url(postgres), patience_s=1), AdvisoryLocks(sa.make_url(postgres))
+    database: Any = SimpleNamespace(locks=locks)
+    parts = Parts(database, tmp_path)
+    uploads = [Multipart(f"upload {number}", "", 1, 1) for number in range(COMPLETIONS + 2)]
+    *whole, late, other = uploads
+    with ExitStack() as completions:
+        for upload in whole:
+            completions.enter_context(parts.turn_to_complete(upload))
+        with parts.turn(other), others.try_hold(Level.UPLOAD, other.upload_id) as free:
+            assert not free
+        monkeypatch.setattr(parts_in_folders, "COMPLETION_PATIENCE_S", 0.01)
+        with pytest.raises(UnavailableError, match="try again"), parts.turn_to_complete(late):
+            pytest.fail("there are as many as may be")
+    with parts.turn_to_complete(late):
+        pass
     locks.close()
     others.close()

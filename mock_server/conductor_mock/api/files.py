@@ -78,7 +78,7 @@ def complete_multipart() -> dict[str, str]:
         message = f"hash is {body['hash']}, the upload is of {upload.md5}"
         raise bad_request(message, Problem("/hash", message))
     etags = [(int(part["partNumber"]), part["etag"].strip('"')) for part in body["completedParts"]]
-    with current.parts.turn(upload):
+    with current.parts.turn_to_complete(upload):
         if not current.contents.held(account_id, [upload.md5]):  # else it repeats what it had no answer to
             _join(account_id, upload, sorted(etags))
     return {"status": "success", "uploadID": upload.upload_id}

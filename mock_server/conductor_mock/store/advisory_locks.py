@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
 from conductor_mock.store.locks import Level, number_of
+from conductor_mock.store.trouble import UnavailableError
 
-CONNECTIONS: Mapping[Level, int] = {Level.UPLOAD: 2, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
-"""At most, of one server."""
+CONNECTIONS: Mapping[Level, int] = {Level.UPLOAD: 4, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
+"""At most, of one server. Of those for uploads, whoever makes one whole leaves one free (`parts.COMPLETIONS`)."""
 PATIENCE_S = 300
-"""How long a thread waits for one of them to be free."""
+"""How long a thread waits for one of them to be free, and then for the lock."""
+_NOT_AVAILABLE = "55P03"
+"""What PostgreSQL calls a lock that was waited for too long."""
+
+_KEPT: Mapping[Level, str] = {
+    Level.UPLOAD: "upload",
+    Level.ACCOUNT: "account",
+    Level.CONTENTS: "contents",
+    Level.COMMIT: "commits",
+}
 
 
 class AdvisoryLocks:
-    """The locks of one database. Close it."""
+    """The locks of one database. Close it. Raises UnavailableError where a lock is not free after `patience_s`."""
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, *, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._engines = {
             level: sa.create_engine(
                 url,
@@ -30,10 +42,18 @@ class AdvisoryLocks:
                 pool_pre_ping=True,
                 pool_size=count,
                 max_overflow=0,
-                pool_timeout=PATIENCE_S,
+                pool_timeout=patience_s,
             )
             for level, count in CONNECTIONS.items()
         }
+        for engine in self._engines.values():
+            sa.event.listen(engine, "connect", self._limit)
+
+    def _limit(self, connection: Any, _record: object) -> None:
+        """A new connection waits for no lock longer than a thread waits for a connection."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(self._patience_s * 1000)}")
+        connection.commit()
 
     @contextmanager
     def hold(self, level: Level, name: str = "") -> Iterator[None]:
@@ -57,9 +77,20 @@ class AdvisoryLocks:
     def _held(self, level: Level, take: sa.ColumnElement[object]) -> Iterator[object]:
         with self._engines[level].connect() as connection:
             try:
-                yield connection.execute(sa.select(take)).scalar_one()
+                yield self._taken(connection, level, take)
             finally:
                 self._give_back(connection)
+
+    def _taken(self, connection: sa.Connection, level: Level, take: sa.ColumnElement[object]) -> object:
+        try:
+            return connection.execute(sa.select(take)).scalar_one()
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+                raise
+            raise UnavailableError(
+                f"another server has kept the lock of its {_KEPT[level]} for {self._patience_s:g} s: try again, and "
+                "restart that server if it does not go on"
+            ) from error
 
     def _give_back(self, connection: sa.Connection) -> None:
         """All that the connection holds; with one that is broken it is given back already."""

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,12 @@ from conductor_mock.store.locks import Level
 from conductor_mock.store.objects import WrongContentError
 from conductor_mock.store.sweeper import files_in, is_given_up, useless_parts
 from conductor_mock.store.tables import MULTIPARTS
+from conductor_mock.store.trouble import UnavailableError
+
+COMPLETIONS = 3
+"""Uploads that one of several servers makes whole at once: fewer than the connections for their locks."""
+COMPLETION_PATIENCE_S = 300
+"""How long one more waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class Parts:
             private_folder(self._root)
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._completions = threading.BoundedSemaphore(COMPLETIONS)
 
     @contextmanager
     def turn(self, upload: Multipart) -> Iterator[None]:
@@ -110,12 +117,35 @@ class Parts:
             yield
 
     @contextmanager
-    def turn_of(self, upload_id: str) -> Iterator[None]:
-        """`turn` of an upload that may be known to nobody."""
+    def turn_to_complete(self, upload: Multipart) -> Iterator[None]:
+        """`turn` to make it whole, which may take long: few have it at once where servers share the uploads."""
+        with self.turn_of(upload.upload_id, first=self._one_of_few):
+            yield
+
+    @contextmanager
+    def _one_of_few(self) -> Iterator[None]:
+        if self._database.locks is None:
+            yield
+            return
+        if not self._completions.acquire(timeout=COMPLETION_PATIENCE_S):
+            raise UnavailableError(
+                f"it makes {COMPLETIONS} other uploads whole, and was not done with one in {COMPLETION_PATIENCE_S} s: "
+                "try again"
+            )
+        try:
+            yield
+        finally:
+            self._completions.release()
+
+    @contextmanager
+    def turn_of(
+        self, upload_id: str, *, first: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Iterator[None]:
+        """`turn` of an upload that may be known to nobody; `first` is had before any lock outside the process."""
         with self._guard:
             lock = self._turns.setdefault(upload_id, threading.Lock())
         locks = self._database.locks
-        with lock, nullcontext() if locks is None else locks.hold(Level.UPLOAD, upload_id):
+        with lock, first(), nullcontext() if locks is None else locks.hold(Level.UPLOAD, upload_id):
             yield
 
     def begin(self, account_id: str, *, md5: str, size: int, part_size: int) -> Multipart:
