@@ -90,6 +90,7 @@ def _package(release: Release, hosts: list[str], place: int, places: int) -> Rec
         FIRST_RELEASE + (LAST_RELEASE - FIRST_RELEASE) // places * place + timedelta(seconds=digest % 36_000)
     )
     updated = created + timedelta(days=digest % 90)
+    updated_text = format_datetime(updated, usegmt=True)
     version, host_version = versions.written(release.version), versions.written(release.host_version)
     fields = {
         **release.fields,
@@ -115,8 +116,8 @@ def _package(release: Release, hosts: list[str], place: int, places: int) -> Rec
         + (f" for {release.host} {host_version}" if release.host else ""),
         "build_id": f"b-{package_id[:8]}",
         "time_created": format_datetime(created, usegmt=True),
-        "time_updated": format_datetime(updated, usegmt=True),
-        "updated_at": format_datetime(updated, usegmt=True),
+        "time_updated": updated_text,
+        "updated_at": updated_text,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 _PIECES = re.compile(r"([0-9]+)|([^0-9]+)")
 _LEADING = re.compile(r"[0-9]+")
@@ -23,6 +24,7 @@ def written(version: str) -> str:
     return version.replace("_", ".")
 
 
+@lru_cache(1024)  # a table names a version for each platform and each version of a host
 def order(version: str) -> tuple[tuple[int, str], ...]:
     """A key that sorts versions of a product from the oldest to the newest: digits as numbers, a shorter one first."""
     return tuple((int(digits) if digits else -1, other) for digits, other in _PIECES.findall(version))
