@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +109,24 @@ def test_a_change_made_at_another_server_on_the_same_database_is_told(
         connection = listening(one, opened, query)
         move_clock(other)
         assert is_change(chunk(connection))
+
+
+@pytest.mark.parametrize("query", [b"", b"?of=faults"])
+def test_a_database_that_cannot_be_read_tells_nothing_keeps_nothing_from_others_and_is_asked_again(
+    query: bytes,
+) -> None:
+    def fail(*_: object) -> str:
+        raise sa.exc.OperationalError("SELECT", {}, OSError("away"))
+
+    with serving() as server, ExitStack() as opened:
+        of_account = listening(server, opened, query)
+        of_requests = listening(server, opened, b"?of=requests")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("conductor_mock.store.accounts.Accounts.written", fail)
+            raw(server.port, b"GET /api/v1/projects/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert is_change(chunk(of_requests))
+        move_clock(server)
+        assert is_change(chunk(of_account))
 
 
 def test_there_are_so_many_streams_and_a_place_is_free_again_when_its_client_is_gone() -> None:

@@ -8,10 +8,13 @@ does not read: its stream is closed, and its browser comes again by itself.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
 
 MOST = 64
 """Streams at once; whoever asks beyond that gets an answer that ends, and so asks again after RETRY_MS."""
@@ -124,7 +127,13 @@ class EventStreams:
 
 
 def due(stream: Stream, now_s: float) -> bytes:
-    """What a stream has to say now, nothing if there is nothing."""
-    if stream.watch.has_news():
-        return changed(stream.watch)
+    """What a stream has to say now, nothing if there is nothing.
+
+    A watch that cannot look, as where a database is away, has no news, and looks again.
+    """
+    try:
+        if stream.watch.has_news():
+            return changed(stream.watch)
+    except Exception:  # whatever a watch raises: the thread that asks looks after all connections
+        log.debug("a stream cannot say whether there is something new", exc_info=True)
     return BEAT if now_s - stream.said_s >= BEAT_S else b""
