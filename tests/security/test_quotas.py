@@ -20,7 +20,7 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.journal import Journal
-from conductor_mock.store.quotas import QuotaError, StoredBytes, Wanted
+from conductor_mock.store.quotas import NewBytes, QuotaError, StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS
 from support.bundles import replay, save
 from support.contents import small_contents
@@ -229,7 +229,7 @@ def test_what_is_stored_at_the_same_time_never_goes_beyond_and_is_refused_only_w
             account = "second" if is_second else "first"
             if what == "begin":
                 stack, key = ExitStack(), (account, number)
-                wanted = Wanted(sizes[number], (ACCOUNT_CONTENTS, str(number)))
+                wanted = NewBytes(sizes[number], (ACCOUNT_CONTENTS, str(number)))
                 all_ = there | {key for key, _ in under_way} | {key}
                 would_fit = size_of(all_, account) <= own and size_of(all_) <= of_all
                 try:

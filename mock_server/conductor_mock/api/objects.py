@@ -23,7 +23,7 @@ from conductor_mock.store.objects import (
     last_held_back,
 )
 from conductor_mock.store.parts import UnknownUploadError
-from conductor_mock.store.quotas import Wanted
+from conductor_mock.store.quotas import NewBytes
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 objects = Blueprint("objects", __name__)
@@ -127,7 +127,7 @@ def put_part(account_id: str, upload_id: str, number: int) -> Response:
         with parts.receive(account_id, upload, number, request.stream) as part, parts.turn(upload):
             was_sent_twice = service().contents.held(account_id, [upload.md5])
             if not was_sent_twice:
-                with stored.reserve(account_id, [Wanted(upload.size_of(number))]):
+                with stored.reserve(account_id, [NewBytes(upload.size_of(number))]):
                     parts.keep(part)
     except UnknownUploadError:
         message = f"there is no upload {upload_id[:40]!r}: the account was reset since the URL was made"

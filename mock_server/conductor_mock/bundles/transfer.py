@@ -32,7 +32,7 @@ from conductor_mock.service import Service
 from conductor_mock.store.account_contents import Inventory
 from conductor_mock.store.keys import key_sha256
 from conductor_mock.store.objects import DamagedContentError
-from conductor_mock.store.quotas import Wanted
+from conductor_mock.store.quotas import NewBytes
 from conductor_mock.version import version
 from conductor_mock.wire.md5 import from_base64
 
@@ -91,7 +91,7 @@ def load(service: Service, source: IO[bytes], *, client_id: str | None = None) -
         records = _records(bundle, service.contract)
         outbox = _check_state(manifest, records).outbox
         size = sum(manifest.contents().values())
-        with service.contents.stored_bytes.reserve(manifest.account_id, [Wanted(size)]):
+        with service.contents.stored_bytes.reserve(manifest.account_id, [NewBytes(size)]):
             for md5, size in manifest.contents().items():
                 with bundle.content(md5) as content:
                     service.objects.put(content, md5=from_base64(md5), size=size)

@@ -17,7 +17,7 @@ from conductor_mock.settings import Quotas
 from conductor_mock.store.content_store import ContentStore, NewContent
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.objects import AT_ONCE
-from conductor_mock.store.quotas import StoredBytes, Wanted
+from conductor_mock.store.quotas import NewBytes, StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, DECLARATIONS, KEEPING, OUTPUTS
 from conductor_mock.store.trouble import UnavailableError
 from conductor_mock.wire.md5 import from_base64, to_base64
@@ -109,7 +109,7 @@ class AccountContents:
             content.join(connection)
             self._database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, [row]))
 
-        with self.stored_bytes.reserve(account_id, [Wanted(content.size, (ACCOUNT_CONTENTS, md5))]):
+        with self.stored_bytes.reserve(account_id, [NewBytes(content.size, (ACCOUNT_CONTENTS, md5))]):
             try:
                 with content.placed():
                     self._database.commit_with_others(note)
@@ -275,8 +275,8 @@ class AccountContents:
                 yield from (md5 for md5 in chunk if md5 not in used)
 
 
-def _wanted(*outputs: Content) -> list[Wanted]:
-    return [Wanted(one.size, (OUTPUTS, one.md5)) for one in outputs]
+def _wanted(*outputs: Content) -> list[NewBytes]:
+    return [NewBytes(one.size, (OUTPUTS, one.md5)) for one in outputs]
 
 
 def _rows(table: sa.Table, account_id: str, contents: Iterable[Content]) -> NewRows:

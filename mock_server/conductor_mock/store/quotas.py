@@ -42,7 +42,7 @@ _SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewBytes:
     """Bytes that an account is about to store: `row` is their table and base64 md5, None for what is no row."""
 
     size: int
@@ -95,7 +95,7 @@ class StoredBytes:
             self._check(account_id, size)
 
     @contextmanager
-    def reserve(self, account_id: str, wanted: Sequence[Wanted]) -> Iterator[None]:
+    def reserve(self, account_id: str, wanted: Sequence[NewBytes]) -> Iterator[None]:
         """Have room for what the block stores; when the block raises it is given back. Raises QuotaError."""
         keys = [object() if one.row is None else (account_id, *one.row) for one in wanted]
         new = {key: one.size for key, one in zip(keys, wanted, strict=True)}
