@@ -51,7 +51,8 @@ from conductor_mock.store.belonging import join
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts
 from conductor_mock.store.content_store import ContentStore
-from conductor_mock.store.database import Database, first_line, of_file
+from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal

@@ -31,7 +31,7 @@ from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
-from conductor_mock.store.database import first_line
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.quotas import QuotaError
 from conductor_mock.store.trouble import is_full, is_out_of_files, reason

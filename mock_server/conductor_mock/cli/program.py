@@ -47,7 +47,8 @@ from conductor_mock.settings import (
     SettingsError,
     default_data_dir,
 )
-from conductor_mock.store.database import DatabaseError, first_line, is_locked
+from conductor_mock.store.database import DatabaseError, is_locked
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.keys import Keys, KeysError, load_or_create, load_or_create_file
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.turns import give_way_sparingly

@@ -25,7 +25,7 @@ from conductor_mock.store import collector
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
-from conductor_mock.store.database import first_line
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.heads import End
 from conductor_mock.store.keys import Keys, is_same, key_sha256
 from conductor_mock.store.lately import Lately

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
@@ -513,8 +514,3 @@ def _one_file(path: Path, shown: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise DatabaseError(f"cannot open {shown}: {getattr(error, 'strerror', None) or error}") from error
     return file
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -8,7 +8,8 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import DatabaseError, first_line
+from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from conductor_mock.store.database import first_line
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

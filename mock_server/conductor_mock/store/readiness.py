@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from conductor_mock.store.database import first_line
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.telling import Telling
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ import filelock
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from conductor_mock.store.database import Database, first_line
+from conductor_mock.store.database import Database
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.durable import private_file
 from conductor_mock.store.telling import Telling
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import first_line
 from conductor_mock.store.ownership import OwnershipLostError
 
 
@@ -34,6 +33,11 @@ _OF_THE_DISK = frozenset(
 """What a disk, a file system or its mount answers, whatever is asked of it."""
 
 _OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def is_full(error: BaseException) -> bool:
