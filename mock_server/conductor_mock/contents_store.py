@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store import bucket_belonging
-from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
+from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError, NoBucketError
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database
@@ -32,7 +32,7 @@ def contents_store(
 def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) -> BucketObjects | None:
     """The bucket of these settings, if they name one; `root` is a folder of this server's own, or is `shared`, too.
 
-    Raises SettingsError.
+    Raises SettingsError, also where the store does not answer or has no such bucket.
     """
     if settings.objects is None:
         return None
@@ -44,4 +44,20 @@ def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) ->
         bucket = Bucket(Location.parse(settings.objects), settings.objects_endpoint)
     except LocationError as error:
         raise SettingsError(f"--objects {error}") from None
+    try:
+        bucket.check()
+    except NoBucketError:
+        raise SettingsError(_no_bucket(bucket.location, settings.objects_endpoint)) from None
+    except BucketError as error:
+        raise SettingsError(f"--objects {bucket.location}: {error}") from None
     return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes, shared=shared)
+
+
+def _no_bucket(location: Location, endpoint: str | None) -> str:
+    where = (
+        f"--objects-endpoint {endpoint}" if endpoint else "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, or AWS"
+    )
+    return (
+        f"--objects {location}: there is no bucket {location.bucket} at the store ({where}): make the bucket, or name "
+        "one that is there; --objects-endpoint is the URL of the store alone, without a bucket in its path"
+    )

@@ -133,6 +133,24 @@ def test_a_store_that_is_down_is_a_sentence_at_the_start(
         pass
 
 
+@pytest.mark.parametrize("path", ["", "/", "/nowhere", f"/{NAME}", f"/{NAME}/deep"])
+@pytest.mark.parametrize("bucket", [NAME, "not-there"])
+def test_a_bucket_that_is_not_at_the_endpoint_is_told_at_the_start_with_what_to_do(
+    path: str, bucket: str, place: str, tmp_path: Path
+) -> None:
+    url = f"{endpoint()}{path}"
+    where = place.replace(NAME, bucket)
+    if bucket == NAME and path in ("", "/"):
+        with serving(where, tmp_path, url):
+            return
+    with pytest.raises(SettingsError) as refused, serving(where, tmp_path, url):
+        pass
+
+    said = str(refused.value)
+    assert f"there is no bucket {bucket} at the store (--objects-endpoint {url}): make the bucket" in said
+    assert "without a bucket in its path" in said
+
+
 def test_a_store_that_fails_once_is_asked_again(tmp_path: Path) -> None:
     with troubled() as trouble:
         store = store_in_bucket(tmp_path, trouble.url)

@@ -43,6 +43,10 @@ class BucketError(UnavailableError):
     """The store does not do what it was asked for; the text says why, and nothing of it was kept."""
 
 
+class NoBucketError(BucketError):
+    """The store answers, and has no such bucket."""
+
+
 class LocationError(ValueError):
     """No place for contents; the text says what is accepted."""
 
@@ -199,7 +203,9 @@ class Bucket:
                 raise FileNotFoundError(name) from None
             if code == "PreconditionFailed":
                 raise FileExistsError(name) from None
-            raise BucketError(self._reason(operation, error)) from None
+            # Where the endpoint's path names a bucket, the store looks for ours as for a key of that one.
+            is_missing = code == "NoSuchBucket" or (name is None and code in _MISSING)
+            raise (NoBucketError if is_missing else BucketError)(self._reason(operation, error)) from None
         except (self._errors.BotoCoreError, self._errors.HTTPClientError) as error:
             raise BucketError(self._reason(operation, error)) from None
 
