@@ -108,6 +108,18 @@ def test_nothing_of_the_servers_user_can_be_read(
     assert not [line for line in lines if SECRET in line]
 
 
+def test_no_command_line_in_the_sandbox_names_a_folder_of_the_server(tmp_path: Path) -> None:
+    """Nor is the file there any more by which bubblewrap was told of them."""
+    one, every = (f"cat {path} | tr '\\0' '\\n'" for path in ("/proc/1/cmdline", "/proc/*/cmdline"))
+    command = f"{one}; ls -l /proc/1/fd | grep -c memfd; {every}"
+    report, lines = said(ordered(tmp_path, command, {"/proj/a.txt": b""}))
+
+    assert "bwrap" in lines[0]
+    assert "0" in lines
+    assert not [line for line in lines if str(tmp_path) in line]
+    assert report.outcome == Outcome.SUCCESS, report
+
+
 NOT_WRITTEN = [
     "/x", "/usr/x", "/etc/x", "/dev/x", "/.conductor-mock/x", "/home/x", "/.conductor-mock/command.sh", "/opt/x",
     "/bin/x", "/var/x", "/run/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/mtrr", "/sys/x",

@@ -2,7 +2,8 @@
 
     python -I -S launch.py START.JSON
 
-`start.json` has `arguments`, `environment` and `limits` (a name of `resource` without RLIMIT_, and the most of it).
+`start.json` has `arguments`, `options` (handed to the program by `--args`: what it starts can read its command line),
+`environment` and `limits` (a name of `resource` without RLIMIT_, and the most of it).
 The limits are set here, and not between fork and exec of the server, which has threads.
 """
 
@@ -13,9 +14,21 @@ import signal
 import sys
 
 
+def unseen(options: list[str]) -> int:
+    """A file without a name that has the options, and is inherited. Made before the limits, which are the task's."""
+    number = os.memfd_create("options", 0)
+    with open(number, "wb", closefd=False) as file:
+        file.write(b"".join(os.fsencode(option) + b"\0" for option in options))
+    os.lseek(number, 0, os.SEEK_SET)
+    return number
+
+
 def main() -> None:
     with open(sys.argv[1], encoding="ascii") as file:  # noqa: PTH123 - nothing more is imported than must be
         start = json.load(file)
+    arguments = start["arguments"]
+    if start["options"]:
+        arguments[1:1] = ["--args", str(unseen(start["options"]))]
     for name, most in start["limits"].items():
         which = getattr(resource, "RLIMIT_" + name)
         hard = resource.getrlimit(which)[1]
@@ -23,7 +36,6 @@ def main() -> None:
         resource.setrlimit(which, (value, value))
     os.umask(0o022)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what threads of the server block is no matter of a task
-    arguments = start["arguments"]
     os.execve(arguments[0], arguments, start["environment"])  # noqa: S606 - it becomes the shell
 
 

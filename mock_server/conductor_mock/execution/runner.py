@@ -182,12 +182,13 @@ class _Run:
 
     def _write_start(self) -> None:
         order = self._order
-        arguments = ["/bin/sh", str(self._workspace.script)]
+        arguments, options = ["/bin/sh", str(self._workspace.script)], list[str]()
         if order.sandbox is not None:
-            arguments = sandbox.arguments(order, order.sandbox)
+            arguments, options = sandbox.arguments(order, order.sandbox)
         memory = {} if self._limits.memory is None else {"AS": self._limits.memory}
         start = {
             "arguments": arguments,
+            "options": options,
             "environment": self._order.environment,
             "limits": {
                 "CORE": 0,

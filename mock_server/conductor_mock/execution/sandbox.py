@@ -118,8 +118,12 @@ def probe(sandbox: Sandbox) -> str:
     )
 
 
-def arguments(order: Order, sandbox: Sandbox) -> list[str]:
-    """The command line that runs the script of an order in its sandbox. Raises WorkspaceError."""
+def arguments(order: Order, sandbox: Sandbox) -> tuple[list[str], list[str]]:
+    """The command line that runs the script of an order in its sandbox, and the options of bubblewrap for `--args`.
+
+    A task can read the command line, as that of its first process; the options name folders of this machine. Raises
+    WorkspaceError.
+    """
     bwrap = program()
     if bwrap is None:
         raise WorkspaceError("bubblewrap (bwrap) is not installed where it was to run")
@@ -137,10 +141,8 @@ def arguments(order: Order, sandbox: Sandbox) -> list[str]:
         *("--ro-bind", f"{order.folder}/command.sh", SCRIPT),
     ]
     machine = _machine(sandbox, job, f"{order.folder}/{POSIX_FOLDER}", data)
-    return [
-        bwrap, *_isolation(sandbox), *whole, *machine, *_own(), *private, *_closed(),
-        "--chdir", HOME, "--", "/bin/sh", SCRIPT,
-    ]  # fmt: skip
+    options = [*_isolation(sandbox), *whole, *machine, *_own(), *private, *_closed(), "--chdir", HOME]
+    return [bwrap, "--", "/bin/sh", SCRIPT], options
 
 
 def output_spelling(order: Order) -> str:
