@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store.locks import Level, number_of
-from conductor_mock.store.trouble import UnavailableError
+from conductor_mock.store.unavailable import UnavailableError
 
 CONNECTIONS: Mapping[Level, int] = {Level.UPLOAD: 4, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
 """At most, of one server. Of those for uploads, whoever makes one whole leaves one free (`parts.COMPLETIONS`)."""

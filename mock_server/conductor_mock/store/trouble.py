@@ -13,11 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from conductor_mock.store.ownership import OwnershipLostError
-
-
-class UnavailableError(OSError):
-    """What keeps contents does not work now; the text says why, for everybody to read."""
-
+from conductor_mock.store.unavailable import UnavailableError as UnavailableError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Nothing more is taken; what was refused may be taken once there is room."""
