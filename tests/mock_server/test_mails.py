@@ -459,3 +459,31 @@ def test_a_stop_does_not_wait_for_a_mail_server_that_says_nothing(
 
     assert [one["state"] for one in deliveries(caller)] == ["sending"]
     over.set()
+
+
+def test_an_account_that_nobody_uses_leaves_memory_though_mails_are_sent_and_one_due_in_it_comes(
+    fake: Fake, office: PostOffice
+) -> None:
+    busy, idle = fake.caller("busy"), fake.caller("idle")
+    accounts, mailer = fake.service.accounts, mailer_for(fake, office.url)
+    for caller in (busy, idle):
+        caller.submit(notify={"emails": [f"{caller.client_id}@example.com"]})
+        caller.post("/_mock/clock", {"speed": 1}, query={"account": caller.client_id})
+    for _ in range(3):
+        mailer.deliver()
+    accounts.close_unused(0)
+    mailer.deliver()
+    assert accounts.in_memory() == [], "nothing is due in any"
+
+    for _ in range(50):  # events of the farm, one after another, which nobody but the mailer looks at
+        fake.wall.step(3600)
+        mailer.deliver()
+    assert sorted(mail["To"] for mail in office.mails) == ["busy@example.com", "idle@example.com"]
+    accounts.close_unused(0)
+    mailer.deliver()
+    assert accounts.in_memory() == []
+
+    end_a_job(fake.caller("busy"))  # whose token is new
+    mailer.deliver()
+    assert office.mails[-1]["To"] == KIM[0]
+    assert len(accounts.in_memory()) == 1

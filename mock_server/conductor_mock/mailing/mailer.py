@@ -1,9 +1,9 @@
 """The mails of every outbox to an SMTP server: each at most once, none lost without a word.
 
-The farm writes mails and knows nothing of this. One thread looks at every account in turn, which lets its time pass,
-and sends what is new. Before a mail is sent that is noted on disk, and after it what came of it: one that was under way
-in a crash may have arrived and is not sent again, one that failed is tried again later and later, and shown as failed
-in the end.
+The farm writes mails and knows nothing of this. One thread looks at every account that has changed since, or in which
+something is due, lets its time pass and sends what is new: one that nobody uses is left to leave memory. Before a mail
+is sent that is noted on disk, and after it what came of it: one that was under way in a crash may have arrived and is
+not sent again, one that failed is tried again later and later, and shown as failed in the end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from conductor_mock.farm.state import Mail, State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
 from conductor_mock.store import trouble
 from conductor_mock.store.accounts import Accounts, UnknownAccountError
+from conductor_mock.store.changes import Changed
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.mail_statuses import (
     FAILED,
@@ -55,6 +56,15 @@ class Letter:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How far an account was when all of its mails were looked at, and the wall time of the next try of one of them."""
+
+    changed: Changed
+    happened: tuple[object, object]
+    next_us: int | None
+
+
 class Mailer:
     """Sends what is due: all of it by `deliver()`, or by itself from `start()` to `close()`."""
 
@@ -68,10 +78,12 @@ class Mailer:
         self._stop = threading.Event()
         self._trouble = Telling(log)
         self._thread: threading.Thread | None = None
+        self._seen: dict[str, _Seen] = {}
 
     def start(self) -> None:
         """Begin to send by itself; again after a `close`, too. What another server was sending counts as unknown."""
         self._mail_statuses.settle()
+        self._seen = {}
         self._stop = threading.Event()  # a mail that was given up must not go on
         self._thread = threading.Thread(
             target=self._run, args=(self._stop,), name="conductor-mock mailer", daemon=True
@@ -88,9 +100,31 @@ class Mailer:
         """Send every mail of every account that is due; a server that is down ends the round, and so does `stop`."""
         stop = stop or self._stop
         for account_id in self._accounts.ids():
-            for letter, before in self._due(account_id):
+            if not self._may_have_mails(account_id):
+                continue
+            self._seen.pop(account_id, None)
+            changed = self._accounts.changes.count(
+                account_id
+            )  # before the state is read: what comes later is new
+            letters, seen = self._due(account_id, changed)
+            for letter, before in letters:
                 if stop.is_set() or not self._send(account_id, letter, before):
                     return
+            if seen is not None and not letters:  # what came of those that were sent is looked at once more
+                self._seen[account_id] = seen
+
+    def _may_have_mails(self, account_id: str) -> bool:
+        """Whether one may be due by now, without a use of the account: that would keep it in memory."""
+        seen, time = self._seen.get(account_id), self._accounts.glance(account_id)
+        now_us = self._wall()
+        return (
+            seen is None
+            or time is None
+            or time.changes != seen.happened
+            or (time.due_us is not None and time.at(now_us) >= time.due_us)
+            or (seen.next_us is not None and seen.next_us <= now_us)
+            or self._accounts.changes.count(account_id) != seen.changed
+        )
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(LOOK_EVERY_S):
@@ -107,18 +141,21 @@ class Mailer:
             else:
                 self._trouble.is_over("mails can be sent again")
 
-    def _due(self, account_id: str) -> Iterator[tuple[Letter, MailStatus]]:
+    def _due(self, account_id: str, changed: Changed) -> tuple[list[tuple[Letter, MailStatus]], _Seen | None]:
+        """The mails to send now, and what was seen; None where the account cannot be read."""
         now_us = self._wall()
         try:
             with self._accounts.open(account_id) as account:
                 letters = list(_letters(account.state))
+                happened = (account.state.seq, account.state.happened)
         except (UnknownAccountError, DamagedLogError):  # it has none, or whoever asks for it is told why not
-            return
+            return [], None
         known = self._mail_statuses.of(account_id) if letters else {}
-        for letter in letters:
-            before = known.get(letter.key, MailStatus())
-            if before.state == WAITING and before.next_us <= now_us:
-                yield letter, before
+        statuses = [(letter, known.get(letter.key, MailStatus())) for letter in letters]
+        waiting = [(letter, status) for letter, status in statuses if status.state == WAITING]
+        next_us = min((status.next_us for _, status in waiting), default=None)
+        due = [(letter, status) for letter, status in waiting if status.next_us <= now_us]
+        return due, _Seen(changed, happened, next_us)
 
     def _send(self, account_id: str, letter: Letter, before: MailStatus) -> bool:
         """Try one mail and note what came of it; whether the server could be talked to."""

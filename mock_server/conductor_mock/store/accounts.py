@@ -461,4 +461,5 @@ class Accounts:
         with self._guard:
             self._known.add(account_id)
         self._contents.collect(bodies)
+        self.changes.note(account_id)
         return new
