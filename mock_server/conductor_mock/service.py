@@ -52,7 +52,6 @@ from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, of_file
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal
@@ -72,6 +71,7 @@ from conductor_mock.store.shared_wall import FILE as WALL_FILE
 from conductor_mock.store.shared_wall import DatabaseWall, SharedWall
 from conductor_mock.store.sharing import OptionsTaken
 from conductor_mock.store.sweeping import Sweeping
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64

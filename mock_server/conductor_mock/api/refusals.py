@@ -31,10 +31,9 @@ from conductor_mock.farm.records import UnknownCommandError
 from conductor_mock.farm.refusals import InvalidRequestError, NotThereError, StateForbidsError
 from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.quotas import QuotaError
-from conductor_mock.store.trouble import is_full, is_out_of_files, reason
+from conductor_mock.store.trouble import first_line, is_full, is_out_of_files, reason
 
 log = logging.getLogger(__name__)
 

@@ -48,9 +48,9 @@ from conductor_mock.settings import (
     default_data_dir,
 )
 from conductor_mock.store.database import DatabaseError, is_locked
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.keys import Keys, KeysError, load_or_create, load_or_create_file
 from conductor_mock.store.log import DamagedLogError
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 from conductor_mock.workers.link import Link

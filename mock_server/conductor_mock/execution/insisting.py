@@ -13,9 +13,9 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store import trouble
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.telling import Telling
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

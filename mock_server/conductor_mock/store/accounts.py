@@ -25,7 +25,6 @@ from conductor_mock.store import collector
 from conductor_mock.store.account import Account
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.heads import End
 from conductor_mock.store.keys import Keys, is_same, key_sha256
 from conductor_mock.store.lately import Lately
@@ -37,6 +36,7 @@ from conductor_mock.store.shared_wall import DatabaseWall
 from conductor_mock.store.sharing import AccountLocks, OptionsTaken
 from conductor_mock.store.slots import Slot, Slots, Time
 from conductor_mock.store.snapshots import Snapshots
+from conductor_mock.store.trouble import first_line
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 

@@ -24,7 +24,6 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
@@ -39,6 +38,7 @@ from conductor_mock.store.ownership import (
 from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

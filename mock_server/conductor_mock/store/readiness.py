@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.telling import Telling
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.database import Database
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.durable import private_file
 from conductor_mock.store.telling import Telling
+from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
 

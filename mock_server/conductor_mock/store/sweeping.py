@@ -13,9 +13,9 @@ from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_sweeper import unreferenced_in
 from conductor_mock.store.database import Database, DatabaseError
-from conductor_mock.store.trouble import first_line
 from conductor_mock.store.parts import Parts, UnknownUploadError
 from conductor_mock.store.sweeper import unreferenced, unreferenced_small
+from conductor_mock.store.trouble import first_line
 from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
