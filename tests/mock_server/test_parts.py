@@ -261,7 +261,7 @@ def test_an_upload_completed_twice_at_once_is_joined_once(
 ) -> None:
     """A client that repeats what it had no answer to; the first one has not finished yet."""
     record = begin(caller)
-    joined, turn = Parts.joined, Parts.turn
+    joined, turn = Parts.joined, Parts.turn_to_complete
     joins: list[str] = []
     came = threading.Semaphore(0)
 
@@ -278,7 +278,7 @@ def test_an_upload_completed_twice_at_once_is_joined_once(
         return turn(self, upload)
 
     monkeypatch.setattr(Parts, "joined", one_join)
-    monkeypatch.setattr(Parts, "turn", seen_turn)
+    monkeypatch.setattr(Parts, "turn_to_complete", seen_turn)
     with ThreadPoolExecutor(2) as pool:
         other = ApiCaller(caller.app, caller.client_id, caller.private_key, caller.token)
         statuses = list(pool.map(lambda one: complete(one, record), [caller, other]))
