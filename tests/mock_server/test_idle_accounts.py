@@ -140,12 +140,12 @@ def test_a_thread_looks_until_it_is_closed() -> None:
             if not stop():
                 raise OSError("a disk that fails once is no end")
 
+    before = set(threading.enumerate())
     idling = Idling(Counted(), 0.0)  # type: ignore[arg-type]
     idling.start()
     assert all(looked.acquire(timeout=60) for _ in range(3))
     idling.close()
-    assert idling._thread is not None
-    assert not idling._thread.is_alive()
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_server_that_keeps_its_data_looks_by_itself_and_one_that_does_not_has_no_thread(

@@ -313,8 +313,8 @@ class Farm(RuleBasedStateMachine):
         return f"d{self._jid(job)}-{index:03d}-{task.attempts}"
 
 
-class FarmOfTwo(Farm):
-    """The same account on two servers that share their data: each call goes to one of them, whichever comes."""
+class Turns(Farm):
+    """Each call goes to one of several servers, which the seed of a story chooses."""
 
     def __init__(self) -> None:
         self.chance = random.Random(1)
@@ -323,6 +323,10 @@ class FarmOfTwo(Farm):
     @initialize(seed=st.integers(0, 1 << 16))
     def take_turns(self, seed: int) -> None:
         self.chance.seed(seed)
+
+
+class FarmOfTwo(Turns):
+    """The same account on two servers that share their data: each call goes to one of them, whichever comes."""
 
     @rule(number=st.integers(0, 1))
     def one_forgets(self, number: int) -> None:
@@ -353,16 +357,8 @@ class FarmOfTwoMachines(FarmOfTwo):
         engine.dispose()
 
 
-class FarmOfTwoProcesses(Farm):
+class FarmOfTwoProcesses(Turns):
     """The same account on two servers that are processes, of which any may be killed: each call goes to one of them."""
-
-    def __init__(self) -> None:
-        self.chance = random.Random(1)
-        super().__init__()
-
-    @initialize(seed=st.integers(0, 1 << 16))
-    def take_turns(self, seed: int) -> None:
-        self.chance.seed(seed)
 
     @rule(number=st.integers(0, 1))
     def one_is_killed(self, number: int) -> None:

@@ -104,18 +104,32 @@ class ApiCaller:
             data = json.dumps(body).encode()
         if data is not None or path.startswith("/_mock/"):
             all_headers["Content-Type"] = "application/json"
+        answer = self._send(
+            method, path, data, query, {**all_headers, **(headers or {})}, dict(environ or {})
+        )
+        self._check(method, path, answer)
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        query: Mapping[str, Any] | str | None,
+        headers: Mapping[str, str],
+        environ: Mapping[str, Any],
+    ) -> Answer:
         response = self._client.open(
             path.removeprefix(ORIGIN),
             method=method,
             base_url=ORIGIN,
             data=data,
             query_string=query,
-            headers={**all_headers, **(headers or {})},
-            environ_overrides=dict(environ or {}),
+            headers=headers,
+            environ_overrides=environ,
         )
         answer = Answer(response.status_code, dict(response.headers), response.get_data())
         response.close()
-        self._check(method, path, answer)
         return answer
 
     def get(self, path: str, **options: Any) -> Answer:

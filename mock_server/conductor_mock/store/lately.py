@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from conductor_mock.store.rounds import Rounds
 from conductor_mock.store.trouble import first_line
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,6 @@ EVERY_S = 1.0
 
 WANTED_S = 10.0
 """How long an account is asked for after somebody wanted to know of it: streams do twice a second."""
-
-_LAST_S = 5
-"""How long a stop waits for a question under way."""
 
 
 class Lately:
@@ -47,8 +45,7 @@ class Lately:
         self._known: dict[str, tuple[float, str]] = {}
         """Texts, and when the question began that was answered so: of two the one that began later counts."""
         self._asked_s = float("-inf")
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._rounds = Rounds("other servers", lambda _: self.look())
 
     def of(self, account_id: str) -> str:
         """What is known of an account; empty where nothing is yet. Waits for nothing, and has it asked for."""
@@ -97,15 +94,8 @@ class Lately:
 
     def start(self) -> None:
         """Begin to ask."""
-        self._thread = threading.Thread(target=self._run, name="conductor-mock other servers", daemon=True)
-        self._thread.start()
+        self._rounds.start()
 
     def close(self) -> None:
         """Ask no more."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(_LAST_S)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self.look()):
-            pass
+        self._rounds.close()

@@ -14,6 +14,7 @@ from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_sweeper import unreferenced_in
 from conductor_mock.store.database import Database, DatabaseError
 from conductor_mock.store.parts import Parts, UnknownUploadError
+from conductor_mock.store.rounds import Rounds
 from conductor_mock.store.sweeper import unreferenced, unreferenced_small
 from conductor_mock.store.trouble import first_line
 from conductor_mock.wire.md5 import to_base64
@@ -22,9 +23,6 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 500
 """Contents that are removed under one hold of the store's lock."""
-
-_LAST_S = 5
-"""How long a stop waits for a sweep under way."""
 
 
 class Sweeping:
@@ -45,22 +43,15 @@ class Sweeping:
         self._parts = parts
         self._bucket = bucket
         self._every_s = every_s
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._rounds = Rounds("sweeper", self._look, first_s=every_s)
 
     def start(self) -> None:
         """Begin; the first sweep comes after the first wait. Again after a `close`, too."""
-        self._stop = threading.Event()  # a sweep that was given up must not go on
-        self._thread = threading.Thread(
-            target=self._run, args=(self._stop,), name="conductor-mock sweeper", daemon=True
-        )
-        self._thread.start()
+        self._rounds.start()
 
     def close(self) -> None:
         """Stop, after the sweep under way."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(_LAST_S)
+        self._rounds.close()
 
     def sweep(self, stop: threading.Event | None = None) -> int:
         """Remove what nothing refers to now; how many contents and parts that were. Raises OSError, SQLAlchemyError.
@@ -68,7 +59,7 @@ class Sweeping:
         What was of no use when it was looked for may be wanted again, so each is asked about once more, under the lock
         of whoever could want it. `stop` ends it between two contents.
         """
-        stop = stop or self._stop
+        stop = stop or threading.Event()
         check_belongs(self._database, self._parts.directory)
         contents = self._unreferenced()
         count = 0 if self._bucket is None else self._bucket.forget_abandoned()
@@ -105,14 +96,12 @@ class Sweeping:
         is_whole = self._contents.held(account_id, [upload.md5])
         return not is_whole and not self._parts.is_given_up(account_id, upload_id)
 
-    def _run(self, stop: threading.Event) -> None:
-        while not stop.wait(self._every_s):
-            try:
-                count = self.sweep(stop)
-            except (OSError, SQLAlchemyError, DatabaseError) as error:
-                log.warning(
-                    "what nothing refers to was not taken away; nothing is lost: %s", first_line(error)
-                )
-            else:
-                if count:
-                    log.info("taken away, since nothing refers to it: %d", count)
+    def _look(self, stop: threading.Event) -> float:
+        try:
+            count = self.sweep(stop)
+        except (OSError, SQLAlchemyError, DatabaseError) as error:
+            log.warning("what nothing refers to was not taken away; nothing is lost: %s", first_line(error))
+        else:
+            if count:
+                log.info("taken away, since nothing refers to it: %d", count)
+        return self._every_s
