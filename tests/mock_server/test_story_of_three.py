@@ -190,7 +190,9 @@ class Client:
         if self.chance.random() < 0.1:
             body["metadata"]["notes"] = "x" * 70_000
         data, key = json.dumps(job_payload(job_title=what, **body)), {"Idempotency-Key": what}
-        self.jobs[what] = str(self.ask("POST", "/jobs/", 201, data=data, headers=key).json()["jobid"])
+        asked = 2 if self.chance.random() < 0.3 else 1  # once more as if the answer were lost, of any server
+        jids = {self.ask("POST", "/jobs/", 201, data=data, headers=key).json()["jobid"] for _ in range(asked)}
+        (self.jobs[what],) = jids
 
     def send(self, what: str) -> None:
         content, path = self.chance.randbytes(self.chance.choice(SIZES)), f"/proj/{what}"
