@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import tempfile
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from hypothesis.stateful import (
 )
 
 from conductor_mock.store.tables import METADATA
+from support.children import is_there, wait_until, workers_of
 from support.farm_model import ACTIONS, ON_TASKS, Job, Model, Task
 from support.machines import Machine, OverSockets, machines
+from support.served import served
 from support.server import START_US, ApiCaller, Fake, ManualWall, job_file, job_payload, running
 from support.workers import any_of, workers
 
@@ -220,7 +223,9 @@ class Farm(RuleBasedStateMachine):
     def look_back(self, data: st.DataObject) -> None:
         """A job as it was is what was shown then."""
         jid, second, shown = data.draw(st.sampled_from(self.seen))
-        when = f"2026-01-{1 + second // 86400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
+        now_us = self._control("GET", "/_mock/clock").json()["now_us"]
+        ago = timedelta(seconds=self.model.now - second)
+        when = (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=now_us) - ago).isoformat()
         answer = self._control("GET", f"/_mock/jobs/{jid}", query={"at": when})
         assert (answer.json()["status"], [task["status"] for task in answer.json()["tasks"]]) == shown
 
@@ -388,6 +393,36 @@ class FarmOfTwoProcesses(Turns):
         return caller
 
 
+class FarmOfTwoWorkers(Turns):
+    """The same account on a server of two workers: each call has a connection of its own, which either may take."""
+
+    @rule(number=st.integers(0, 1))
+    def one_is_killed(self, number: int) -> None:
+        """And another is started in its place, while the other one goes on."""
+        alive = workers_of(self.process)
+        os.kill(alive[number % len(alive)], signal.SIGKILL)
+
+    @rule(crash=st.booleans())
+    def restart(self, crash: bool) -> None:
+        """End all of them and start again."""
+        alive = workers_of(self.process)
+        self.process.end(signal.SIGKILL if crash else signal.SIGTERM)
+        wait_until(lambda: not any(map(is_there, alive)), "a worker outlives its parent")
+        self.server.close()
+        self._start()
+
+    def _servers(self) -> list[Fake]:
+        options = ("--workers", "2", "--speed", "0")
+        self.process = self.server.enter_context(served(self.folder, *options))
+        wait_until(lambda: len(workers_of(self.process)) == 2, "one of two workers is not there")
+        return []
+
+    def _caller(self) -> ApiCaller:
+        caller = OverSockets(Flask("none"), "studio", "the key of the studio", machines=[self.process])
+        assert caller.sign_in().status == 200
+        return caller
+
+
 def machine_of(share: int, steps: int) -> settings:
     """Settings of a machine that takes a share of the examples of the profile: an example is a whole story."""
     default = settings.default
@@ -423,6 +458,19 @@ def test_two_processes_on_the_same_data_and_the_model_show_the_same_in_many_stor
     examples = int(os.environ.get("CONDUCTOR_MOCK_TEST_STORIES", "70"))
     run_state_machine_as_test(
         FarmOfTwoProcesses, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
+    )
+
+
+@pytest.mark.slow
+def test_two_workers_behind_one_port_and_the_model_show_the_same() -> None:
+    run_state_machine_as_test(FarmOfTwoWorkers, settings=machine_of(50, 12))
+
+
+@pytest.mark.prove
+def test_two_workers_behind_one_port_and_the_model_show_the_same_in_many_stories() -> None:
+    examples = int(os.environ.get("CONDUCTOR_MOCK_TEST_STORIES", "70"))
+    run_state_machine_as_test(
+        FarmOfTwoWorkers, settings=settings(max_examples=examples, stateful_step_count=40)
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from support.buckets import ACCOUNT, NAME
@@ -95,11 +95,18 @@ class Machine:
         self._said.close()
 
 
+class HasPort(Protocol):
+    """Somewhere on this machine to call."""
+
+    @property
+    def port(self) -> int: ...
+
+
 @dataclass
 class OverSockets(ApiCaller):
     """A caller whose every call goes to one of several servers, whichever comes, on a connection of its own."""
 
-    machines: Sequence[Machine] = ()
+    machines: Sequence[HasPort] = ()
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     def __post_init__(self) -> None:
