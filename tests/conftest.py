@@ -12,19 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
+from support.examples import register_profiles
 from support.slow import SLOW
 
-# How long an example takes says more about the machine than about the code.
-_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# CI tries the same examples every time, so that a change is judged by what it changes; people and `make fuzz` try
-# new ones, `make test-fast` a few.
-_SAME = os.environ.get("CI") == "true"
-settings.register_profile("ci", _UNTIMED, max_examples=50, derandomize=_SAME)
-settings.register_profile("fast", _UNTIMED, max_examples=10, derandomize=_SAME)
-settings.register_profile("fuzz", _UNTIMED, max_examples=500)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+register_profiles()
 
 
 def pytest_configure(config: pytest.Config) -> None:
