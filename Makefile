@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
 PORT ?= 8089
+FUZZ_MINUTES ?= 45
 FAST := tests/client tests/contracts tests/docs tests/fuzzing tests/mock_server tests/security tests/testkit
 PROJECTS := pyproject.toml client/pyproject.toml client/conductor/version.py
 INSTALL := python -m pip install --quiet --disable-pip-version-check
@@ -72,8 +73,8 @@ flake: $(VENV)/.dev ## the suite ten times with eight workers, which find what d
 flake-kit: $(VENV)/.dev ## the suite of the test kit twenty times, in parallel and in any order
 	for run in $$(seq 20); do echo "run $$run of 20"; $(BIN)/pytest -q -n $(JOBS) tests/testkit $(PYTEST_ARGS) || exit 1; done
 
-fuzz: $(VENV)/.dev ## the property tests and schemathesis with many more examples
-	HYPOTHESIS_PROFILE=fuzz SCHEMATHESIS_MAX_EXAMPLES=500 $(BIN)/pytest -n $(JOBS) --timeout 7200 -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
+fuzz: $(VENV)/.dev ## the property tests and schemathesis with new examples for FUZZ_MINUTES=45
+	HYPOTHESIS_PROFILE=fuzz FUZZ_MINUTES=$(FUZZ_MINUTES) $(BIN)/pytest -n $(JOBS) -m "(hypothesis or schemathesis) and not prove" $(PYTEST_ARGS)
 
 mutants: $(VENV)/.dev ## plant small faults in a MODULE, one at a time, and name those that its tests let through
 	PYTHONPATH=tests $(BIN)/python -m mutants $(MODULE) $(if $(TESTS),--tests "$(TESTS)") $(if $(SAMPLE),--sample $(SAMPLE))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from support.examples import register_profiles
+from support.fuzzing import MINUTES, Fuzzing
 from support.slow import SLOW
 
 register_profiles()
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = str(config.rootpath / ".pytest_cache" / "compiled")
         os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+    if MINUTES in os.environ:
+        config.pluginmanager.register(Fuzzing(config, float(os.environ[MINUTES])), "fuzzing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

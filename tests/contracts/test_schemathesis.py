@@ -2,7 +2,8 @@
 
 It sends the contract's examples, edge cases, random requests and sequences of requests, valid and invalid ones. It
 runs as its command does, with the settings of schemathesis.toml: all of its checks, on all operations. The budget is
-small and fixed in `make test`; SCHEMATHESIS_MAX_EXAMPLES raises it (`make fuzz`), SCHEMATHESIS_SEED repeats a run.
+small and fixed in `make test`; in `make fuzz` it goes on with new requests for its share of the time.
+SCHEMATHESIS_MAX_EXAMPLES raises it by hand, SCHEMATHESIS_SEED repeats a run.
 """
 
 from __future__ import annotations
@@ -29,23 +30,21 @@ from conductor_contracts.contract import load as load_contract
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Quotas, Settings
+from support.fuzzing import seconds_of
 from support.served import PATIENCE_S, token
 from support.server import job_file, job_payload
 
 BUDGET = os.environ.get("SCHEMATHESIS_MAX_EXAMPLES")
-SEED = os.environ.get("SCHEMATHESIS_SEED") or (str(secrets.randbelow(10**9)) if BUDGET else "1")
-"""The same requests every time, unless a budget of one's own is given; a run that fails shows it."""
+SEED = os.environ.get("SCHEMATHESIS_SEED")
+"""Without it the requests are the same every time, or, with a budget of one's own or in `make fuzz`, other ones."""
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SECONDS = 1800
-"""After which a run with any budget is called stuck; nothing is measured with it."""
-
-pytestmark = [
-    pytest.mark.schemathesis,
-    pytest.mark.skipif(
-        importlib.util.find_spec("schemathesis") is None, reason="schemathesis wants Python 3.11"
-    ),
-]
+"""After which a run is called stuck, its share of `make fuzz` aside; nothing is measured with it."""
+SHARE = 10
+"""A part asks for twenty operations and more, and has the time of as many property tests in `make fuzz`..."""
+LEAST_S = 60
+"""...but no less than lets every phase of it begin."""
 
 
 BOUNDLESS = Quotas(account_bytes=2**80, bytes=2**80)
@@ -113,7 +112,7 @@ class Part:
 
 
 OPERATIONS = tuple(load_contract().operations)
-SPREAD = len(OPERATIONS) if BUDGET else 2
+SPREAD = 2
 """Over how many processes requests to single operations are spread: each costs some seconds before it asks anything."""
 
 PARTS = [
@@ -122,8 +121,10 @@ PARTS = [
 ]
 
 
-def run(world: World, folder: Path, part: Part) -> subprocess.CompletedProcess[str]:
-    """`schemathesis run` in `folder`."""
+def run(world: World, folder: Path, part: Part, seconds: float | None) -> subprocess.CompletedProcess[str]:
+    """`schemathesis run` in `folder`, once or, if `seconds` are given, again and again for so long."""
+    again = [] if seconds is None else ["--max-time", str(round(max(seconds, LEAST_S)))]
+    chosen = SEED or (str(secrets.randbelow(10**9)) if BUDGET or again else "1")
     for name, text in world.ids.items():
         (folder / f"{name}.txt").write_text(f"{json.dumps(text)}\n", encoding="utf-8")
     config = shutil.copy(CONFIG, folder)
@@ -131,7 +132,8 @@ def run(world: World, folder: Path, part: Part) -> subprocess.CompletedProcess[s
     arguments = [
         *("--no-color", "--config-file", config, "run", f"{world.url}/_mock/openapi.json"),
         *("--url", world.url, "--header", f"Authorization: Bearer {world.token}"),
-        *("--max-examples", BUDGET or "15", "--seed", SEED, "--suppress-health-check", "all"),
+        *("--max-examples", BUDGET or "15", "--seed", chosen, "--suppress-health-check", "all"),
+        *again,
         *("--phases", ",".join(part.phases)),
         *(word for operation in part.operations for word in ("--include-operation-id", operation)),
     ]
@@ -141,19 +143,22 @@ def run(world: World, folder: Path, part: Part) -> subprocess.CompletedProcess[s
         env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=SECONDS + (seconds or 0),
         check=False,
     )
 
 
+@pytest.mark.skipif(importlib.util.find_spec("schemathesis") is None, reason="schemathesis wants Python 3.11")
+@pytest.mark.schemathesis
+@pytest.mark.share(SHARE)
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("part", PARTS, ids=str)
 def test_every_answer_to_every_request_is_one_that_the_contract_documents(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, part: Part
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest, part: Part
 ) -> None:
     caplog.set_level(logging.ERROR, "conductor_mock.access")  # thousands of odd fields are warned about
     with prepared() as world:
-        finished = run(world, tmp_path, part)
+        finished = run(world, tmp_path, part, seconds_of(request.node))
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
     chosen = len(part.operations or OPERATIONS)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from conductor.lib.exceptions import TryAgainError
 from conductor_contracts.retries import Case, load_retries
 from conductor_contracts.strategies import fault_schedules
+from support.examples import examples
 from support.farm import without_explanation
 from support.retrying import Bench, Result, bench_in_process, bench_on_a_socket
 from support.server import ManualWall
 
 CASES = load_retries()
 GROUPS = sorted({(case.operation, case.keys) for case in CASES}, key=str)
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 300
 SHORT_S = 1.0
 """How long a client waits for an answer that is stalled; far longer than any other answer takes."""
 
@@ -87,11 +86,13 @@ OPERATIONS = ("jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.to
 """Those that a submission makes."""
 
 
+@pytest.mark.hypothesis
+@pytest.mark.share(5)
 @pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])
 def test_whatever_goes_wrong_there_are_never_two_jobs_and_the_client_knows(
     tmp_path: Path, keys: bool
 ) -> None:
-    @settings(without_explanation, max_examples=EXAMPLES // 2)
+    @examples(75, full=150, parent=without_explanation)
     @given(schedule=fault_schedules(operations=OPERATIONS))
     def holds(schedule: list[dict[str, Any]]) -> None:
         result = bench.play("jobs.create", schedule)

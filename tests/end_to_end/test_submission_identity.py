@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor.lib.api_client import ApiClient
@@ -36,9 +36,9 @@ from conductor_mock.inprocess import in_process
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Settings
 from support.control import PATIENCE_S, Control
+from support.examples import examples
 from support.farm import job, without_explanation
 
-EXAMPLES = 3_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 60
 OPERATIONS = ("jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.token")
 
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -187,9 +187,11 @@ def world(tmp_path: Path, keys: bool) -> Iterator[World]:
         yield World(fake.url, Config.load(environ=fake.environment(), home=tmp_path))
 
 
+@pytest.mark.hypothesis
+@pytest.mark.share(5)
 @both_ways
 def test_each_submission_ends_as_its_own_job_or_as_an_error_that_says_so(world: World) -> None:
-    @settings(without_explanation, max_examples=EXAMPLES)
+    @examples(30, full=60, parent=without_explanation)
     @given(
         told=st.lists(stories(), min_size=1, max_size=4),
         # Without keys nobody can know of what something in between sends twice.

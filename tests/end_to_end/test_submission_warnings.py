@@ -47,6 +47,7 @@ def test_the_command_line_shows_it(here: Farm) -> None:
     assert "the catalogue has no project 'defualt'" in done.stderr
 
 
+@pytest.mark.hypothesis
 def test_whatever_is_odd_fits_into_the_header() -> None:
     with running() as fake:
         caller = fake.newcomer()

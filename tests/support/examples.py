@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from hypothesis import HealthCheck, settings
 
@@ -26,7 +25,7 @@ def register_profiles() -> None:
     settings.load_profile(_profile())
 
 
-def examples(number: int, full: Optional[int] = None, parent: Optional[settings] = None) -> settings:
+def examples(number: int, full: int | None = None, parent: settings | None = None) -> settings:
     """Settings of a property test whose examples are dear, or so cheap that many are worth their time.
 
     It tries `number` in `make test`, fewer after a save, and `full` of them in each round of `make fuzz`: as many as
@@ -36,7 +35,7 @@ def examples(number: int, full: Optional[int] = None, parent: Optional[settings]
     return settings(parent, max_examples=counted(_profile(), number, full))
 
 
-def counted(profile: str, number: int, full: Optional[int] = None) -> int:
+def counted(profile: str, number: int, full: int | None = None) -> int:
     """How many examples a test tries in a profile."""
     if profile == "fuzz":
         return max(number, full or 0)
