@@ -4,7 +4,8 @@ The tests are collected once, in a process of their own. For each fault that pro
 function its other code, wherever it is referred to, and runs the tests that come to that function; if they are few,
 the others too.
 What was run while the tests were collected, and what lies outside of functions, is planted as the module is imported,
-by a process that collects anew. Nothing is written into the tree.
+by a process that collects anew; so is what no function that is there can be given, as a method that does without
+`super()`. Nothing is written into the tree.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class _Runner:
         reached, took = pickle.loads(text)
         for fault in self._faults:
             call = (fault.function.rpartition(".")[2], fault.first_line)
-            if not fault.function or call in at_collection:
+            if not fault.function or call in at_collection or not _can_be_given(self._path, fault):
                 self._report(fault)
                 continue
             chosen = sorted(
@@ -217,9 +218,7 @@ def _in_turn(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest
 def _give_other_code(file: str, fault: Fault, module: CodeType) -> None:
     """Every function object that has the code of the faulty function has the faulty code from now on."""
     name = fault.function.rpartition(".")[2]
-    new = next(
-        code for code in _codes(module) if (code.co_name, code.co_firstlineno) == (name, fault.first_line)
-    )
+    new = _code_of(module, fault)
     changed = 0
     for found in gc.get_objects():
         if isinstance(found, FunctionType):
@@ -229,6 +228,19 @@ def _give_other_code(file: str, fault: Fault, module: CodeType) -> None:
                 changed += 1
     if not changed:
         raise NoFunctionError(fault.function)
+
+
+def _can_be_given(path: Path, fault: Fault) -> bool:
+    """Whether the faulty code has the free variables of the one that is there: a function's cells are its own."""
+    whole = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    faulty = compile(planted(path, fault), str(path), "exec")
+    return _code_of(whole, fault).co_freevars == _code_of(faulty, fault).co_freevars
+
+
+def _code_of(module: CodeType, fault: Fault) -> CodeType:
+    """The code of the function that a fault lies in."""
+    wanted = (fault.function.rpartition(".")[2], fault.first_line)
+    return next(code for code in _codes(module) if (code.co_name, code.co_firstlineno) == wanted)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -70,12 +70,13 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
     module.write_text(
         "def wrapped(function):\n    return lambda value: function(value)\n\n\n"
         "@wrapped\ndef larger(value):\n    return value > 3\n\n\n"
-        "def unused():\n    return 1\n\n\nLIMIT = 5\n",
+        "def unused():\n    return 1\n\n\nLIMIT = 5\n\n\n"
+        "class Noted(list):\n    def __init__(self, *values):\n        super().__init__(values)\n",
         encoding="utf-8",
     )
     (tmp_path / "test_it.py").write_text(
-        "from planted_on import LIMIT, larger\n\n\ndef test_it():\n    assert larger(5) and not larger(2)\n\n\n"
-        "def test_limit():\n    assert LIMIT == 5\n",
+        "from planted_on import LIMIT, Noted, larger\n\n\ndef test_it():\n    assert larger(5) and not larger(2)\n\n\n"
+        "def test_limit():\n    assert LIMIT == 5\n\n\ndef test_noted():\n    assert Noted(1) == [1]\n",
         encoding="utf-8",
     )
     program = (
@@ -101,6 +102,7 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
         "not reached: unused: return 1 -> return",
         "not reached: unused: 1 -> 2",
         "killed: module: 5 -> 6",
+        "killed: Noted.__init__: super().__init__(values) -> pass",
         "killed: wrapped: return lambda value: function(value) -> return",
     }
 
