@@ -220,6 +220,7 @@ def _give_other_code(file: str, fault: Fault, module: CodeType) -> None:
     name = fault.function.rpartition(".")[2]
     new = _code_of(module, fault)
     changed = 0
+    gc.unfreeze()  # what was frozen once the tests were collected is not among the objects
     for found in gc.get_objects():
         if isinstance(found, FunctionType):
             code = found.__code__

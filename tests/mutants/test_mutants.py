@@ -66,7 +66,9 @@ def test_a_planted_module_has_its_fault_and_its_lines(module: Path) -> None:
 
 
 def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: Path) -> None:
-    """One fault of each fate; the tests come to the function through a decorator's copy of it."""
+    """One fault of each fate; the tests come to the function through a decorator's copy of it, and the
+    collector passes over what was there when they were collected, as in our own suite.
+    """
     module.write_text(
         "def wrapped(function):\n    return lambda value: function(value)\n\n\n"
         "@wrapped\ndef larger(value):\n    return value > 3\n\n\n"
@@ -84,6 +86,9 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
         "path = Path('planted_on.py').resolve()\n"
         "for one in run(path, 'planted_on', ['test_it.py'], faults_of(path), Path('log')):\n"
         "    print(one.verdict, one.fault.key, sep=': ')\n"
+    )
+    (tmp_path / "conftest.py").write_text(
+        "import gc\n\n\ndef pytest_collection_finish():\n    gc.freeze()\n", encoding="utf-8"
     )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{tmp_path}"}
     ran = subprocess.run(
