@@ -114,6 +114,99 @@ def test_what_comes_after_the_end_is_written_at_once() -> None:
     assert written == [1]
 
 
+def test_as_many_bytes_as_may_wait_do() -> None:
+    written: list[list[int]] = []
+    batches: Batches[int] = Batches("a test", written.append, gather_s=FOR_EVER_S)
+    for number in (0, 2):
+        batches.hand_in(number, MOST_BYTES)
+        assert len(written) == number // 2
+        batches.hand_in(number + 1, 1)
+    batches.close()
+    assert written == [[0, 1], [2, 3]]
+
+
+def test_there_is_one_thread_that_keeps_no_process_and_none_after_the_end() -> None:
+    written: list[int] = []
+    batches: Batches[int] = Batches("the only one", written.extend, gather_s=FOR_EVER_S)
+    assert batches._thread is None, "it begins when there is something to write"
+    for number in range(3):
+        batches.hand_in(number, 1)
+    assert batches._there.is_set()
+    (thread,) = (one for one in threading.enumerate() if one.name == "the only one")
+    assert thread.daemon
+    batches.close()
+    assert not thread.is_alive()
+    batches.hand_in(3, 1)
+    assert written == [0, 1, 2, 3], "at once"
+    batches = Batches("none", written.extend)
+    batches.close()
+    batches.hand_in(4, 1)
+    assert batches._thread is None
+
+
+def test_a_close_waits_for_the_writer_unless_it_is_the_writer() -> None:
+    joined: list[float | None] = []
+
+    class Writer(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            joined.append(timeout)
+
+    written: list[int] = []
+    batches: Batches[int] = Batches("a test", written.extend)
+    batches._waiting.append(1)
+    batches._thread = Writer()
+    batches.close()
+    assert len(joined) == 1
+    assert joined[0] is not None, "not for ever"
+    assert batches._there.is_set()
+    batches._thread = threading.current_thread()
+    batches._waiting.append(2)
+    batches.close()
+    assert written == [1, 2]
+
+
+@pytest.mark.parametrize("does", ["settle", "close"])
+def test_what_waited_before_a_fork_is_the_parents_to_write_whatever_the_child_does_first(does: str) -> None:
+    written: list[int] = []
+    batches: Batches[int] = Batches("a test", written.extend)
+    batches._waiting.append(1)
+    batches._process += 1  # as in a child, which has none of its parent's threads
+    getattr(batches, does)()
+    assert written == []
+    if does == "close":
+        batches.hand_in(2, 1)
+        assert written == [2], "what comes after the end is written at once"
+
+
+def test_the_writer_lets_things_come_together_and_then_writes_them() -> None:
+    done: list[object] = []
+
+    class Noted(threading.Event):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def wait(self, timeout: float | None = None) -> bool:
+            done.append((self.name, timeout))
+            return True
+
+        def clear(self) -> None:
+            done.append("cleared")
+
+        def is_set(self) -> bool:
+            return done.count("written") == 2
+
+    def write(_: list[int]) -> None:
+        done.append("written")
+        batches._waiting.append(1)
+
+    batches: Batches[int] = Batches("a test", write, gather_s=7)
+    batches._there, batches._closing = Noted("there"), Noted("closing")
+    batches._waiting.append(1)
+    batches._run()
+    assert done == [("there", None), ("closing", 7), "cleared", "written"] * 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_process_that_was_forked_off_writes_its_own_things_and_not_its_parents(tmp_path: Path) -> None:
     def write(lines: list[str]) -> None:

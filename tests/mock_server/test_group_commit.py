@@ -8,12 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from conductor_mock.store.database import Database, Row, of_file
-from conductor_mock.store.group_commit import GroupCommit
+from conductor_mock.store.group_commit import GroupCommit, _Ticket
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.tables import META
 from support.server import md5_of, running
@@ -209,3 +210,60 @@ def test_whoever_waits_to_delete_is_not_kept_out_by_those_who_come_after() -> No
     deleter.join(PATIENCE_S)
     placer.join(PATIENCE_S)
     assert order == ["deleted", "placed"]
+
+
+def test_what_fails_alone_is_tried_once() -> None:
+    tried: list[list[int]] = []
+
+    def commit(numbers: list[int]) -> None:
+        tried.append(numbers)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        GroupCommit(commit).add(1)
+    assert tried == [[1]]
+
+
+class Turn:
+    """Whoever gets his turn finds that others came meanwhile."""
+
+    def __init__(self, group: GroupCommit[int], *others: int) -> None:
+        self.tickets = [_Ticket(other) for other in others]
+        self.group = group
+
+    def __enter__(self) -> None:
+        self.group._waiting += self.tickets
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("others", [(2,), (2, 3)])
+def test_those_who_came_meanwhile_are_in_the_same_commit(others: tuple[int, ...]) -> None:
+    committed: list[list[int]] = []
+    group: GroupCommit[int] = GroupCommit(committed.append)
+    turn: Any = Turn(group, *others)
+    group._turn = turn
+    group.add(1)
+    assert committed == [[1, *others]]
+    assert all(ticket.done and ticket.error is None for ticket in turn.tickets)
+
+
+def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() -> None:
+    def commit(numbers: list[int]) -> None:
+        if len(numbers) > 1:
+            raise OSError("not together")
+        if numbers == [3]:
+            raise KeyboardInterrupt
+
+    group: GroupCommit[int] = GroupCommit(commit)
+    turn: Any = Turn(group, 2, 3, 4)
+    group._turn = turn
+    with pytest.raises(KeyboardInterrupt):
+        group.add(1)
+    assert [type(ticket.error) for ticket in turn.tickets] == [
+        type(None),
+        KeyboardInterrupt,
+        KeyboardInterrupt,
+    ]
+    assert all(ticket.done for ticket in turn.tickets)

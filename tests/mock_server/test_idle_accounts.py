@@ -157,3 +157,19 @@ def test_a_server_that_keeps_its_data_looks_by_itself_and_one_that_does_not_has_
         assert isinstance(fake.service.idling._accounts, Accounts)
     with running() as fake:
         assert fake.service.idling is None
+
+
+def test_a_look_that_fails_is_told_and_the_next_comes_in_its_time(caplog: pytest.LogCaptureFixture) -> None:
+    given: list[bool] = []
+
+    class Failing:
+        def close_unused(self, *, stop: Callable[[], bool]) -> None:
+            given.append(stop())
+            raise OSError("no space")
+
+    idling, stop = Idling(Failing(), 20.0), threading.Event()  # type: ignore[arg-type]
+    assert idling._look(stop) == 2
+    stop.set()
+    idling._look(stop)
+    assert given == [False, True]
+    assert "idle accounts stay in memory; nothing is lost: no space" in caplog.text

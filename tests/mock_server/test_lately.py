@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +131,58 @@ def test_what_one_server_writes_the_others_know_after_one_query_and_itself_at_on
         after = [accounts.written(known) for known in ids]
         assert after == [str(other.service.log.end(known)) for known in ids]
         assert all(now != text for now, text in zip(after, before, strict=True))
+
+
+def test_nothing_is_kept_of_an_account_that_nobody_wants() -> None:
+    there = Elsewhere()
+    there.lately.note("a", 1.0, "2")
+    assert there.lately.of("a") == ""
+    there.lately.note("a", 1.0, "2")
+    assert there.lately.of("a") == "2"
+    there.s = WANTED_S
+    there.lately.look()
+    assert there.lately.of("a") == "", "it is long ago, and nobody wanted it"
+
+
+def test_of_two_answers_to_questions_of_one_moment_the_last_one_counts() -> None:
+    there = Elsewhere()
+    there.lately.of("a")
+    for text in ("1", "2"):
+        there.lately.note("a", 3.0, text)
+    assert there.lately.of("a") == "2"
+
+
+def test_the_next_look_is_a_second_after_the_last_one() -> None:
+    there = Elsewhere()
+    assert there.lately.look() == EVERY_S, "nobody wants anything"
+    there.s = 4.0
+    there.lately.of("b")
+    there.lately.of("a")
+    assert there.lately.look() == EVERY_S
+    there.s = 4.25
+    assert there.lately.look() == 0.75
+    assert there.asked == [(4.0, ["a", "b"])]
+
+
+def test_a_database_that_is_away_is_told_for_who_looks_closely(caplog: pytest.LogCaptureFixture) -> None:
+    there = Elsewhere()
+    there.is_away = True
+    with caplog.at_level(logging.DEBUG):
+        there.lately.meet("a")
+    assert "what others have written is asked again" in caplog.text
+
+
+def test_a_thread_asks_until_it_is_closed() -> None:
+    asked = threading.Event()
+
+    def ask(accounts: Sequence[str]) -> Mapping[str, str]:
+        asked.set()
+        return dict.fromkeys(accounts, "1")
+
+    before = set(threading.enumerate())
+    lately = Lately(ask)
+    lately.of("a")
+    lately.start()
+    assert asked.wait(60)
+    lately.close()
+    assert set(threading.enumerate()) <= before
