@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.tables import HEADS, LOG, SUM
 
 _SUM = sa.select(LOG.c[SUM]).where(LOG.c.account == sa.bindparam("account"), LOG.c.seq == sa.bindparam("seq"))
@@ -17,7 +18,7 @@ _MOVE = (
     .where(HEADS.c.account == sa.bindparam("whose"), HEADS.c.seq < sa.bindparam("end"))
     .values(seq=sa.bindparam("end"))
 )
-_END = (
+END = (
     sa.select(LOG.c.seq, LOG.c[SUM])
     .where(LOG.c.account == sa.bindparam("account"))
     .order_by(LOG.c.seq.desc())
@@ -28,7 +29,6 @@ _ENDS = (
     .join(HEADS, sa.and_(HEADS.c.account == LOG.c.account, HEADS.c.seq == LOG.c.seq))
     .where(HEADS.c.account.in_(sa.bindparam("accounts", expanding=True)))
 )
-_BEGIN = HEADS.insert()
 """Made once: to make them takes longer than to run them."""
 
 
@@ -52,27 +52,10 @@ class MovedLogError(OSError):
         )
 
 
-def end_of(connection: sa.Connection, account_id: str) -> End | None:
-    """Where a log ends now; None where there is none."""
-    row = connection.execute(_END, {"account": account_id}).one_or_none()
-    return None if row is None else End(*row)
-
-
 def ends_of(connection: sa.Connection, accounts: Sequence[str]) -> dict[str, End]:
     """Where the logs of accounts end now, in one query; those whose end nobody noted are left out."""
     rows = connection.execute(_ENDS, {"accounts": accounts})
     return {account: End(seq, total) for account, seq, total in rows}
-
-
-def sum_of(connection: sa.Connection, account_id: str, seq: int) -> str | None:
-    """The checksum of a command, which the next one is chained to; None for one that has none, and before the first.
-
-    Raises MovedLogError where it is not there any more.
-    """
-    row = connection.execute(_SUM, {"account": account_id, "seq": seq}).one_or_none()
-    if row is None and seq:
-        raise MovedLogError(account_id)
-    return None if row is None else str(row[0]) if row[0] is not None else None
 
 
 def noted(connection: sa.Connection, account_id: str) -> int:
@@ -80,7 +63,25 @@ def noted(connection: sa.Connection, account_id: str) -> int:
     return connection.execute(_NOTED, {"account": account_id}).scalar_one_or_none() or 0
 
 
-def move(connection: sa.Connection, account_id: str, seq: int) -> None:
-    """Note the end that a log has after this transaction. IntegrityError where somebody else has come as far."""
-    if not connection.execute(_MOVE, {"whose": account_id, "end": seq}).rowcount:
-        connection.execute(_BEGIN, {"account": account_id, "seq": seq})
+class Ends:
+    """What each command that is appended asks and says of the end of its log, as the driver takes it."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self._sum = Prepared(_SUM, dialect)
+        self._move = Prepared(_MOVE, dialect)
+        self._begin = Prepared(HEADS.insert(), dialect)
+
+    def sum_of(self, connection: sa.Connection, account_id: str, seq: int) -> str | None:
+        """The checksum of a command, to which the next one is chained; None for one without, and before the first.
+
+        Raises MovedLogError where it is not there any more.
+        """
+        row = self._sum.first(connection, {"account": account_id, "seq": seq})
+        if row is None and seq:
+            raise MovedLogError(account_id)
+        return None if row is None else str(row[0]) if row[0] is not None else None
+
+    def move(self, connection: sa.Connection, account_id: str, seq: int) -> None:
+        """Note the end that a log has after this transaction. IntegrityError where somebody else has come as far."""
+        if not self._move.run(connection, [{"whose": account_id, "end": seq}]):
+            self._begin.run(connection, [{"account": account_id, "seq": seq}])

@@ -20,12 +20,12 @@ from conductor_mock.store import collector, heads
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
 from conductor_mock.store.heads import End
+from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.sums import chained, fits, row_sum, summed
 from conductor_mock.store.tables import HEADS, LOG, META, SNAPSHOTS, SUM
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024
-_INSERT = LOG.insert()
 
 _KIND_IN_USE = "command/"
 """`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
@@ -51,6 +51,9 @@ class Log:
     def __init__(self, database: Database, objects: ContentStore) -> None:
         self._database = database
         self._objects = objects
+        dialect = database.engine.dialect
+        self._new = Prepared(LOG.insert(), dialect)
+        self._ends = heads.Ends(dialect)
         self._noted: set[str] = set()  # kinds in use whose row in `meta` is known to be there
 
     def check(self) -> None:
@@ -82,7 +85,7 @@ class Log:
             def work(connection: sa.Connection) -> None:
                 for new in rows:
                     self._database.insert_new(connection, new)
-                self._insert(connection, [row], heads.sum_of(connection, account_id, record.seq - 1))
+                self._insert(connection, [row], self._ends.sum_of(connection, account_id, record.seq - 1))
 
             self._database.commit_with_others(work)
             self._noted.add(_note(row))
@@ -92,7 +95,7 @@ class Log:
         with ExitStack() as stack:
             rows = [stack.enter_context(self._stored(account_id, record)) for record in records]
             with self._database.write() as connection:
-                self._insert(connection, rows, heads.sum_of(connection, account_id, records[0].seq - 1))
+                self._insert(connection, rows, self._ends.sum_of(connection, account_id, records[0].seq - 1))
             self._noted.update(map(_note, rows))
 
     def restart(self, account_id: str, first: Record) -> list[str]:
@@ -142,9 +145,7 @@ class Log:
 
     def has(self, account_id: str) -> bool:
         """Whether the account has a log."""
-        query = sa.select(LOG.c.seq).where(LOG.c.account == account_id).limit(1)
-        with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+        return self.end(account_id) is not None
 
     def read(self, account_id: str, after: int = 0) -> Iterator[Record]:
         """The commands of an account behind the `after`-th, in order. Raises UnknownCommandError, DamagedLogError."""
@@ -158,8 +159,8 @@ class Log:
 
     def end(self, account_id: str) -> End | None:
         """Where the log of an account ends on disk; None where there is none."""
-        with self._database.read() as connection:
-            return heads.end_of(connection, account_id)
+        row = self._database.first(heads.END, account=account_id)
+        return None if row is None else End(*row)
 
     def ends(self, accounts: Sequence[str]) -> dict[str, str]:
         """Where the logs of accounts end on disk, each as a text, in one query; of some it may not be known."""
@@ -265,8 +266,8 @@ class Log:
         for row in rows:
             previous = chained(previous, row)
             with_sums.append({**row, SUM: previous})
-        connection.execute(_INSERT, with_sums)
-        heads.move(connection, rows[-1]["account"], rows[-1]["seq"])
+        self._new.run(connection, with_sums)
+        self._ends.move(connection, rows[-1]["account"], rows[-1]["seq"])
 
     def _record(self, row: Row) -> Record:
         try:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class Prepared:
-    """An INSERT of every column of a table, or another statement whose values are all given when it runs.
+    """A statement whose values are all given when it runs, such as an INSERT of every column of a table.
 
     Its values go to the driver as they are: for columns whose types need no conversion, as numbers, texts and bytes.
     """
@@ -21,10 +21,16 @@ class Prepared:
         self._text = str(compiled)
         self._names = compiled.positiontup
 
-    def run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it for each row, whose values are named as the columns are."""
-        names = self._names
-        if names is None:  # the driver takes names
-            connection.exec_driver_sql(self._text, [dict(row) for row in rows])
-        else:
-            connection.exec_driver_sql(self._text, [tuple([row[name] for name in names]) for row in rows])
+    def run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run it for each row, whose values are named as the columns are. How many rows of the table it has reached."""
+        given = [self._given(row) for row in rows]
+        return connection.exec_driver_sql(self._text, given[0] if len(given) == 1 else given).rowcount
+
+    def first(self, connection: sa.Connection, values: Mapping[str, Any]) -> sa.Row[Any] | None:
+        """The first row of what it answers; None where there is none."""
+        return connection.exec_driver_sql(self._text, self._given(values)).first()
+
+    def _given(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+        if self._names is None:  # the driver takes names
+            return dict(values)
+        return tuple([values[name] for name in self._names])

@@ -13,6 +13,8 @@ from conductor_mock.store.heads import End
 from conductor_mock.store.locks import Level, Locks
 from conductor_mock.store.tables import META
 
+_TAKEN = sa.select(META.c.value).where(META.c.name == sa.bindparam("name"))
+
 
 @dataclass(frozen=True, slots=True)
 class AccountLocks:
@@ -50,9 +52,7 @@ class OptionsTaken:
 
     def has(self, account_id: str) -> bool:
         """Whether the account has taken up these options in this run. The caller has its lock."""
-        query = sa.select(META.c.value).where(META.c.name == self._name(account_id))
-        with self._database.read() as connection:
-            return connection.execute(query).scalar_one_or_none() == self._database.run
+        return self._database.first(_TAKEN, name=self._name(account_id)) == (self._database.run,)
 
     def note(self, account_id: str) -> None:
         """It has, now. The caller has its lock."""
