@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.serving.log_lines import BatchedLines
+from conductor_mock.serving.log_lines import REQUESTS, BatchedLines
 from conductor_mock.store.batches import MOST_BYTES, Batches
 from conductor_mock.store.journal import Journal
 from support.server import Fake, running
@@ -297,11 +297,11 @@ def test_two_who_write_one_journal_give_each_entry_a_number_of_its_own(tmp_path:
 # The log
 
 
-def logged(stream: io.StringIO) -> tuple[logging.Logger, BatchedLines]:
+def logged(stream: io.StringIO, name: str = "a test") -> tuple[logging.Logger, BatchedLines]:
     handler = BatchedLines(stream)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     handler._batches._gather_s = FOR_EVER_S
-    logger = logging.Logger("a test")
+    logger = logging.Logger(name)
     logger.addHandler(handler)
     return logger, handler
 
@@ -318,6 +318,16 @@ def test_lines_are_written_later_and_what_is_out_of_the_ordinary_at_once_with_th
     logger.info("three")
     handler.close()
     assert stream.getvalue().endswith("two\nINFO three\n")
+
+
+def test_what_is_odd_about_a_request_waits_with_the_other_lines_of_requests_and_keeps_its_place() -> None:
+    stream = io.StringIO()
+    logger, handler = logged(stream, REQUESTS)
+    logger.info("POST /jobs/ 201")
+    logger.warning("POST /jobs/: /title: is not in the contract")
+    assert stream.getvalue() == ""
+    handler.close()
+    assert stream.getvalue() == "INFO POST /jobs/ 201\nWARNING POST /jobs/: /title: is not in the contract\n"
 
 
 def test_a_record_that_cannot_be_written_keeps_no_other_back(

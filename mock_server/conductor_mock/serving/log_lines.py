@@ -13,12 +13,18 @@ from conductor_contracts.printing import visible
 from conductor_mock.store.batches import Batches
 from conductor_mock.wire.masking import mask_text
 
+REQUESTS = "conductor_mock.access"
+"""The logger of the lines of requests: what came, and what was odd about it."""
+
 _OF_A_RECORD = 500
 """About how many bytes a record keeps in memory until it is written."""
 
 
 class BatchedLines(logging.Handler):
-    """Writes to a stream: what is out of the ordinary at once, with all before it, other lines a moment later."""
+    """Writes to a stream: what is out of the ordinary at once, with all before it, other lines a moment later.
+
+    What a client does is nothing out of the ordinary: a contract warning is in its answer and in the journal, too.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -29,7 +35,7 @@ class BatchedLines(logging.Handler):
         try:
             record.msg, record.args = record.getMessage(), None  # what it is made of may change
             self._batches.hand_in(record, _OF_A_RECORD + len(record.msg))
-            if record.levelno >= logging.WARNING:
+            if record.levelno >= logging.WARNING and record.name != REQUESTS:
                 self._batches.settle()
         except Exception:  # noqa: BLE001 - as handlers do
             self.handleError(record)

@@ -14,10 +14,11 @@ from flask import Flask, Request, Response, g
 from conductor_contracts.near_miss import NearMiss
 from conductor_mock.context import asked
 from conductor_mock.service import Service
+from conductor_mock.serving.log_lines import REQUESTS
 from conductor_mock.store.journal import Body
 from conductor_mock.wire.masking import mask_headers, mask_query, mask_text
 
-access = logging.getLogger("conductor_mock.access")
+access = logging.getLogger(REQUESTS)
 
 _ANSWER_BYTES = 4096
 """Answers up to this size are kept; the lists of the catalogue are not worth their space."""
