@@ -17,7 +17,6 @@ from conductor_contracts.operation import FORM, JSON, Operation, Parameter, quer
 from conductor_contracts.problems import Problem
 from conductor_contracts.references import resolve
 from conductor_contracts.schemas import SchemaSet
-from conductor_contracts.unknown import Shape, shape_of
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 _ERROR = "Error"
@@ -102,7 +101,6 @@ def _operation(
     document: dict[str, Any], schemas: SchemaSet, method: str, path: str, spec: dict[str, Any]
 ) -> Operation:
     body = spec.get("requestBody", {})
-    request_schema, form_schema = _body_schema(body), _body_schema(body, FORM)
     responses = {int(status): resolve(document, answer) for status, answer in spec["responses"].items()}
     return Operation(
         id=spec["operationId"],
@@ -114,8 +112,8 @@ def _operation(
         description=spec["description"],
         authentication=_authentication_rule(spec.get("security", document["security"])),
         parameters=tuple(map(_parameter, spec["parameters"])),
-        request_schema=request_schema,
-        form_schema=form_schema,
+        request_schema=_body_schema(body),
+        form_schema=_body_schema(body, FORM),
         request_media_types=frozenset(body.get("content", {})),
         response_schemas=MappingProxyType({code: _body_schema(answer) for code, answer in responses.items()}),
         media_types=MappingProxyType(
@@ -130,8 +128,6 @@ def _operation(
         also_called=tuple(spec.get("x-also-called", ())),
         hands_out=spec.get("x-hands-out", False),
         _schemas=schemas,
-        _shape=shape_of(schemas, request_schema) if request_schema else Shape(),
-        _form_shape=shape_of(schemas, form_schema) if form_schema else Shape(),
     )
 
 

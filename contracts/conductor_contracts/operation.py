@@ -68,8 +68,6 @@ class Operation:
     also_called: tuple[str, ...]
     hands_out: bool
     _schemas: SchemaSet = field(repr=False, compare=False)
-    _shape: Shape = field(repr=False, compare=False)
-    _form_shape: Shape = field(repr=False, compare=False)
 
     @property
     def statuses(self) -> tuple[int, ...]:
@@ -142,6 +140,14 @@ class Operation:
         """Fields of an answer that the contract does not name, at most 20; none where the status is not documented."""
         shape = self._answer_shapes.get(status)
         return shape.unknown_in(body) if shape else []
+
+    @cached_property
+    def _shape(self) -> Shape:
+        return shape_of(self._schemas, self.request_schema) if self.request_schema else Shape()
+
+    @cached_property
+    def _form_shape(self) -> Shape:
+        return shape_of(self._schemas, self.form_schema) if self.form_schema else Shape()
 
     @cached_property
     def _answer_shapes(self) -> Mapping[int, Shape]:

@@ -1,4 +1,4 @@
-"""The schemas of the contract, compiled once, and the words for what breaks them.
+"""The schemas of the contract, each compiled when it is first asked for, and the words for what breaks them.
 
 jsonschema-rs is the judge of every value. When it says no, the explainer goes down the schema, asking
 the judge again at every step, until it stands at the fault; so the words cannot disagree with the
@@ -32,17 +32,18 @@ _TYPE_WORDS = {
 
 
 class SchemaSet:
-    """Named schemas that may refer to one another, compiled together."""
+    """Named schemas that may refer to one another. One is compiled, with those that it needs, when it is first asked.
+
+    A program that starts asks few of them, and to compile all takes longer than the rest of reading a contract.
+    """
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self._nodes: dict[str, Schema] = {}
         definitions = {name: _with_local_references(schema) for name, schema in schemas.items()}
         for name, schema in definitions.items():
             self._nodes.update(_nodes(f"#/$defs/{name}", schema))
-        self._validators = jsonschema_rs.validator_map_for(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": definitions},
-            offline=True,
-        )
+        self._compiled: dict[str, jsonschema_rs.ValidatorMap] = {}
+        self._validators: dict[str, jsonschema_rs.Validator] = {}
 
     def node(self, address: str) -> Schema:
         """The schema at an address such as ``#/$defs/JobPayload``; KeyError if there is none."""
@@ -78,7 +79,23 @@ class SchemaSet:
 
     def accepts(self, address: str, value: Any) -> bool:
         """Whether the schema at an address takes a value."""
-        return self._validators[address].is_valid(value)
+        return self._validator(address).is_valid(value)
+
+    def _validator(self, address: str) -> jsonschema_rs.Validator:
+        """The judge of what an address takes. Two threads may make the same one: either of them is right."""
+        made = self._validators.get(address)
+        if made is None:
+            name = address.split("/", 3)[2]
+            if name not in self._compiled:
+                self._compile(name)
+            made = self._validators[address] = self._compiled[name][address]
+        return made
+
+    def _compile(self, name: str) -> None:
+        document = self.document(name)
+        compiled = jsonschema_rs.validator_map_for(document, offline=True)
+        for each in document["$defs"]:  # all that it needs is there, too
+            self._compiled.setdefault(each, compiled)
 
     def _explain(self, address: str, value: Any, path: str) -> Iterator[Problem]:
         if self.accepts(address, value):
@@ -116,7 +133,7 @@ class SchemaSet:
         if isinstance(value, dict):
             yield from self._in_object(address, schema, value, path)
         elif isinstance(value, list) and "items" in schema:
-            accepts = self._validators[f"{address}/items"].is_valid
+            accepts = self._validator(f"{address}/items").is_valid
             for number, item in enumerate(value):
                 if not accepts(item):
                     yield from self._explain(f"{address}/items", item, pointer(path, number))
@@ -134,12 +151,12 @@ class SchemaSet:
             if name in value:
                 yield from self._explain(f"{address}/properties/{name}", value[name], pointer(path, name))
         if isinstance(schema.get("additionalProperties"), dict):
-            accepts = self._validators[f"{address}/additionalProperties"].is_valid
+            accepts = self._validator(f"{address}/additionalProperties").is_valid
             for name, item in value.items():
                 if name not in named and not accepts(item):
                     yield from self._explain(f"{address}/additionalProperties", item, pointer(path, name))
         if "propertyNames" in schema:
-            accepts = self._validators[f"{address}/propertyNames"].is_valid
+            accepts = self._validator(f"{address}/propertyNames").is_valid
             for name in value:
                 if not accepts(name):
                     for problem in self._explain(f"{address}/propertyNames", name, pointer(path, name)):

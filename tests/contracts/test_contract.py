@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor_contracts.contract import Contract, load, parse
+from conductor_contracts.contract import Contract, load, load_control, parse
 from conductor_contracts.near_miss import near_miss
 from conductor_contracts.operation import Operation
 from conductor_contracts.problems import MAX_PROBLEMS, MAX_SHOWN, Problem
@@ -426,6 +426,28 @@ def test_a_fault_the_explainer_has_no_words_for_is_still_told() -> None:
     schemas = SchemaSet({"Odd": {"type": "number", "multipleOf": 2}})
     assert schemas.check("Odd", 4) == []
     assert schemas.check("Odd", 3) == [Problem("", "must be something else, got 3")]
+
+
+def test_a_schema_is_compiled_when_it_is_first_asked_for_with_those_that_it_needs() -> None:
+    schemas = SchemaSet(
+        {
+            "Text": {"type": "string"},
+            "Needing": {"properties": {"a": {"$ref": "#/components/schemas/Text"}}},
+            "NoSchema": {"type": "no type"},
+        }
+    )
+    assert said(schemas.check("Needing", {"a": 1})) == ["/a must be a string, got 1"]
+    with pytest.raises(ValueError, match="no type"):
+        schemas.check("NoSchema", 1)
+
+
+@pytest.mark.parametrize("whole", [load(), load_control()], ids=["service", "control"])
+def test_every_schema_of_the_contracts_can_be_compiled(whole: Contract) -> None:
+    names = {name for one in whole.operations.values() for name in one.response_schemas.values() if name}
+    for name in sorted({*names, *whole.document["components"]["schemas"]}):
+        assert whole.schemas.check(name, None) is not None
+    for operation in whole.operations.values():
+        assert operation.check_query({}) is not None
 
 
 # Unknown fields
