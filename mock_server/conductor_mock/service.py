@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,17 +34,12 @@ from conductor_mock.data_directory import (
     sweep_after_a_crash,
 )
 from conductor_mock.errors import parameters
-from conductor_mock.execution import setup as execution
-from conductor_mock.execution.driver import Storage
-from conductor_mock.execution.driving import Driving
-from conductor_mock.execution.pool import Pool
+from conductor_mock.execution.wanted import is_wanted
 from conductor_mock.farm import ids
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.faults.shared import SharedKeeper
-from conductor_mock.mailing.mailer import Mailer
-from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
@@ -75,6 +71,12 @@ from conductor_mock.store.trouble import first_line
 from conductor_mock.store.turns import GiveWay, give_way
 from conductor_mock.store.wall import WallClock, wall_us
 from conductor_mock.wire.md5 import from_base64
+
+if TYPE_CHECKING:
+    from conductor_mock.execution.driving import Driving
+    from conductor_mock.execution.pool import Pool
+    from conductor_mock.mailing.mailer import Mailer
+    from conductor_mock.mailing.smtp import SmtpServer
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
     file of faults that cannot be meant; SmtpUrlError; ExecutionError when tasks cannot be run for real.
     """
     _check(settings)
-    smtp = None if settings.smtp is None else SmtpServer.parse(settings.smtp)
+    smtp = None if settings.smtp is None else _smtp(settings.smtp)
     speed = None if settings.speed is None else speed_millionths(settings.speed)
     with ExitStack() as resources:
         member = join_directory(settings, resources) if settings.shared else None
@@ -180,7 +182,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
                 check_shared(database, directory)
             if given is wall_us:
                 wall = DatabaseWall(database)
-        pool = execution.prepare(settings, directory)
+        pool = _pool(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
         catalog = _catalog(settings.catalog, strict=settings.strict)
@@ -211,7 +213,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             lately=lately,
         )
         mail_statuses = MailStatuses(database)
-        mailer = None if smtp is None else Mailer(smtp, accounts, mail_statuses, wall=wall)
+        mailer = None if smtp is None else _mailer(smtp, accounts, mail_statuses, wall)
         journal = resources.enter_context(
             closing(
                 Journal(
@@ -222,6 +224,9 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         roles = Roles(seats_in(database) if database.run else None)
         driving = None
         if pool is not None:
+            from conductor_mock.execution import setup as execution
+            from conductor_mock.execution.driver import Storage
+
             storage = Storage(accounts, contents, objects, wall)
             may_start = partial(roles.holds, EXECUTE)
             driving = execution.driving(settings, directory, pool, keys, storage, may_start=may_start)
@@ -291,6 +296,27 @@ def _check(settings: Settings) -> None:
     problems = load_control().schemas.check("OptionsChange", given) if given else []
     if problems:
         raise SettingsError(str(parameters(problems)[0]))
+
+
+def _pool(settings: Settings, directory: Path) -> Pool | None:
+    """Where runs will happen, or None when tasks are simulated. Raises ExecutionError."""
+    if not is_wanted(settings, directory):
+        return None
+    from conductor_mock.execution.setup import prepare  # only here: a server that simulates starts without it
+
+    return prepare(settings, directory)
+
+
+def _smtp(url: str) -> SmtpServer:
+    from conductor_mock.mailing.smtp import SmtpServer  # only here: most servers send no mail
+
+    return SmtpServer.parse(url)
+
+
+def _mailer(smtp: SmtpServer, accounts: Accounts, statuses: MailStatuses, wall: WallClock) -> Mailer:
+    from conductor_mock.mailing.mailer import Mailer
+
+    return Mailer(smtp, accounts, statuses, wall=wall)
 
 
 def _keys(settings: Settings, directory: Path, database: Database, *, durable: bool) -> Keys:

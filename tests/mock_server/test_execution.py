@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.execution.setup import ExecutionError
+from conductor_mock.execution.errors import ExecutionError
 from support.execution import SANDBOXES, Render, eventually, executing
 from support.server import job_file, md5_of, running
 

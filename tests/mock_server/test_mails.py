@@ -17,8 +17,9 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from conductor_mock.farm.state import Mail
 from conductor_mock.farm.statuses import JobStatus
 from conductor_mock.mailing import mailer as mailing
+from conductor_mock.mailing.errors import SmtpUrlError
 from conductor_mock.mailing.mailer import MAX_TRIES, Mailer
-from conductor_mock.mailing.smtp import SmtpServer, SmtpUrlError
+from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.store.mail_statuses import MailStatus, keys
 from support.bundles import replay, save
 from support.post import PostOffice, post_office

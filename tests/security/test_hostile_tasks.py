@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.execution import collection, folders, leftovers
+from conductor_mock.execution import collection, folders
 from conductor_mock.execution.collection import CollectionError, Made
+from conductor_mock.execution.wanted import runs_folder
 from conductor_mock.execution.workspace import Workspace
 from support.execution import Render, eventually, executing
 
@@ -208,7 +209,7 @@ def test_a_task_that_nests_folders_without_end_keeps_its_other_outputs_and_is_to
 
 
 def test_a_server_starts_again_whatever_a_task_left(tmp_path: Path) -> None:
-    runs = leftovers.runs_folder(tmp_path / "data")
+    runs = runs_folder(tmp_path / "data")
     with executing(tmp_path / "data"):
         pass
     for name, text in {

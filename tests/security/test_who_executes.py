@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from conductor_mock.execution import setup
+from conductor_mock.execution.errors import ExecutionError
 from conductor_mock.execution.pool import Pool, open_pool
-from conductor_mock.execution.setup import ExecutionError
 from conductor_mock.farm.ids import account_id
 from support.execution import NO_SANDBOX, executing, needs_sandbox
 from support.server import ApiCaller, running

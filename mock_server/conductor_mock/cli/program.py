@@ -29,10 +29,10 @@ from conductor_mock.cli.options import MAX_TIMEOUT_S, server_options, settings_o
 from conductor_mock.cli.unusable import UNUSABLE, Unusable
 from conductor_mock.commands import COMMANDS
 from conductor_mock.commands.target import read_ready_file
-from conductor_mock.execution.setup import ExecutionError
+from conductor_mock.execution.errors import ExecutionError
 from conductor_mock.farm.clock import ClockError
 from conductor_mock.faults.reading import FaultError
-from conductor_mock.mailing.smtp import SmtpUrlError
+from conductor_mock.mailing.errors import SmtpUrlError
 from conductor_mock.serving import ready
 from conductor_mock.serving.environment import client_environment, merged, removed
 from conductor_mock.serving.init import work_below_init

@@ -10,7 +10,6 @@ from typing import IO, Any
 from flask import Blueprint, Response, request
 
 from conductor_contracts.problems import Problem
-from conductor_mock.bundles import transfer
 from conductor_mock.bundles.errors import BundleError
 from conductor_mock.context import service
 from conductor_mock.control.selection import existing_account
@@ -27,6 +26,8 @@ _BLOCK = 1 << 18
 @bundle.get("/bundle")
 def save() -> Response:
     """The account as a bundle; with `files=1` what was uploaded is in it, else only its hashes."""
+    from conductor_mock.bundles import transfer  # only here: a server starts without it
+
     account_id = existing_account()
     with_files = request.args.get("files") == "1"
     file = service().objects.scratch()
@@ -47,6 +48,8 @@ def save() -> Response:
 @bundle.post("/bundle")
 def replay() -> tuple[dict[str, Any], int]:
     """Make an empty account what a bundle holds, its clock frozen at the last time recorded."""
+    from conductor_mock.bundles import transfer  # only here: a server starts without it
+
     request.max_content_length = sys.maxsize  # it is streamed to disk, and checked before it is used
     with service().objects.scratch() as file:
         shutil.copyfileobj(request.stream, file, _BLOCK)

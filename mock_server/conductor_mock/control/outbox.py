@@ -7,7 +7,7 @@ from typing import Any
 from conductor_mock.context import service
 from conductor_mock.farm.clock import iso
 from conductor_mock.farm.ids import jid
-from conductor_mock.mailing.mailer import body, subject
+from conductor_mock.mailing.text import body, subject
 from conductor_mock.store.mail_statuses import WAITING, MailStatus, keys
 
 

@@ -23,7 +23,7 @@ from conductor_mock.farm.payload import UploadFile, read
 from conductor_mock.farm.simulation import most_instances
 from conductor_mock.farm.state import Job, State
 from conductor_mock.farm.statuses import DELIVERED, JobStatus, TaskStatus
-from conductor_mock.mailing.mailer import body, subject
+from conductor_mock.mailing.text import body, subject
 from conductor_mock.wire.masking import mask_variable
 
 CELLS = 500

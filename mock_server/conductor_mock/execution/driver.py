@@ -26,6 +26,7 @@ from conductor_mock.execution.environment import EnvironmentProblemError
 from conductor_mock.execution.insisting import Insisting, may_pass
 from conductor_mock.execution.order import Limits, Order, Report
 from conductor_mock.execution.pool import Pool
+from conductor_mock.execution.wanted import runs_folder
 from conductor_mock.execution.workspace import Workspace, WorkspaceError, why
 from conductor_mock.farm import execution as farm
 from conductor_mock.farm.clock import ONE, SECOND
@@ -87,7 +88,7 @@ class Driver:
         self._may_start = may_start
         self._account_id = account_id
         self._storage = storage
-        self._folder = leftovers.runs_folder(directory)
+        self._folder = runs_folder(directory)
         self._pool = pool
         self._limits = limits
         self._lock = threading.Lock()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from conductor_mock.execution import leftovers
 from conductor_mock.execution.driver import Driver
+from conductor_mock.execution.wanted import runs_folder
 from conductor_mock.execution.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,4 +49,4 @@ class Driving:
             return b""
         if self._remote is not None:
             return self._remote.read_log(run, 0)
-        return Workspace(leftovers.runs_folder(self._directory) / run).read_log() or b""
+        return Workspace(runs_folder(self._directory) / run).read_log() or b""

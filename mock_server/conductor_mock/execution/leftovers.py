@@ -13,19 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conductor_mock.execution import processes
+from conductor_mock.execution.wanted import FOLDER, runs_folder
 from conductor_mock.execution.workspace import Workspace
 from conductor_mock.store.database import DatabaseError, lock_file
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 0.5
-FOLDER = "executions"
-"""Below a data directory: a folder per run."""
-
-
-def runs_folder(directory: Path) -> Path:
-    """Where the folders of runs lie in a data directory."""
-    return directory / FOLDER
 
 
 @contextmanager

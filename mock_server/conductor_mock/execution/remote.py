@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conductor_mock.execution import elsewhere, leftovers
+from conductor_mock.execution import elsewhere
 from conductor_mock.execution.elsewhere import Brought
 from conductor_mock.execution.links import Links
 from conductor_mock.execution.order import Order, Report
+from conductor_mock.execution.wanted import runs_folder
 from conductor_mock.execution.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Remote:
 
     def workspace(self, run: str) -> Workspace:
         """The folder of a run, on whichever worker it is."""
-        return Workspace(leftovers.runs_folder(self.folder) / run)
+        return Workspace(runs_folder(self.folder) / run)
 
     def run(self, order: Order) -> Report:
         """Run a task somewhere, at most once. Raises what the cluster raises."""

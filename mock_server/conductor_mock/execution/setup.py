@@ -16,6 +16,7 @@ from conductor_mock.auth.unnamed import ID_TOKEN, PROMPT_NONE
 from conductor_mock.execution import leftovers, processes
 from conductor_mock.execution.driver import Driver, Storage
 from conductor_mock.execution.driving import Driving
+from conductor_mock.execution.errors import ExecutionError
 from conductor_mock.execution.links import Links
 from conductor_mock.execution.order import Limits, Sandbox
 from conductor_mock.execution.pool import ExecutorError, Pool, open_pool
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@%-]+")
-
-
-class ExecutionError(ValueError):
-    """Tasks cannot be run for real here; the text says why, and begins with the option to change."""
 
 
 def prepare(settings: Settings, directory: Path) -> Pool | None:

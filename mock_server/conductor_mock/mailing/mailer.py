@@ -13,10 +13,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conductor_contracts.problems import count
 from conductor_mock.farm.ids import jid
-from conductor_mock.farm.state import Mail, State
+from conductor_mock.farm.state import State
 from conductor_mock.mailing.smtp import LaterError, NeverError, SmtpServer, compose, is_address
+from conductor_mock.mailing.text import body, subject
 from conductor_mock.store import trouble
 from conductor_mock.store.accounts import Accounts, UnknownAccountError
 from conductor_mock.store.changes import Changed
@@ -191,21 +191,6 @@ class Mailer:
 def _letters(state: State) -> Iterator[Letter]:
     for key, mail in zip(keys(state.outbox), state.outbox, strict=True):
         yield Letter(key, mail.to, subject(state, mail), body(state, mail))
-
-
-def subject(state: State, mail: Mail) -> str:
-    """The subject of a mail: job, how it ended, its title."""
-    return f"Job {jid(mail.job)} {mail.status}: {state.jobs[mail.job].title}"
-
-
-def body(state: State, mail: Mail) -> str:
-    """The text of a mail."""
-    job = state.jobs[mail.job]
-    return (
-        f"Job {jid(mail.job)} ({job.title}) of project {job.project} has ended: {mail.status}.\n"
-        f"It has {count(len(job.tasks), 'task')}; its output path is {job.output_path}.\n\n"
-        "This is a simulated farm: nothing was rendered, nothing costs anything.\n"
-    )
 
 
 def _wait_us(tries: int) -> int:

@@ -11,12 +11,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
+from conductor_mock.mailing.errors import SmtpUrlError
+
 TIMEOUT_S = 10
 SENDER = "conductor-mock@localhost"
-
-
-class SmtpUrlError(ValueError):
-    """A text that names no SMTP server."""
 
 
 class LaterError(Exception):
