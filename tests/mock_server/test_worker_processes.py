@@ -21,7 +21,15 @@ from conductor_mock.settings import Settings
 from conductor_mock.store.database import DatabaseError, lock_file, share_file
 from conductor_mock.workers import serving
 from conductor_mock.workers.link import Link
-from conductor_mock.workers.parent import MOST_DEATHS, WITHIN_S, Workers, WorkersError, _Worker
+from conductor_mock.workers.parent import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    MOST_DEATHS,
+    WITHIN_S,
+    Workers,
+    WorkersError,
+    _Worker,
+)
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
@@ -236,11 +244,112 @@ def test_workers_are_given_up_at_the_first_death_behind_too_many_others(
                 with pytest.raises(
                     WorkersError, match=f"and {MOST_DEATHS} others did in the last 60 s"
                 ) as raised:
-                    workers._gone(_Worker(7, 1, -1), code, may_die=True)
+                    workers._gone(_Worker(7, 1, -1, {}), code, may_die=True)
                 assert raised.value.code == 1
                 break
-            workers._gone(_Worker(7, 1, -1), code, may_die=True)
+            workers._gone(_Worker(7, 1, -1, {}), code, may_die=True)
     assert started == [7] * (too_many[0] if too_many else len(times))
+
+
+def test_a_worker_that_cannot_begin_waits_ever_longer_for_the_next_try_as_long_as_another_one_serves() -> (
+    None
+):
+    now_s = [0.0]
+    with started_by_us(1, stay, seconds=lambda: now_s[0]) as workers:
+        workers.start()
+        pauses = []
+        for _ in range(3 * MOST_DEATHS):
+            workers._gone(_Worker(1, 1, -1), 2, may_die=True)
+            pauses.append(workers._until_due_s())
+            del workers._due_s[1]
+        assert pauses[:4] == [FIRST_PAUSE_S * factor for factor in (1, 2, 4, 8)]
+        assert pauses[7:] == [LONGEST_PAUSE_S] * len(pauses[7:])
+        serving_one = workers._there.pop(0)
+        for _ in range(MOST_DEATHS):
+            workers._gone(_Worker(1, 1, -1), 2, may_die=True)
+        with pytest.raises(WorkersError, match="no more are started"):
+            workers._gone(_Worker(1, 1, -1), 2, may_die=True)
+        workers._there[0] = serving_one
+
+
+def test_a_worker_that_could_not_begin_for_a_while_serves_once_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("conductor_mock.workers.parent.LONGEST_PAUSE_S", 0.001)
+    for number in range(MOST_DEATHS + 2):
+        (tmp_path / str(number)).touch()
+    (tmp_path / "it dies").touch()
+
+    def work(link: Link) -> int:
+        if link.number == 0:
+            return stay(link)
+        if (tmp_path / "it dies").exists():
+            link.tell({})
+            (tmp_path / "it dies").unlink()
+            return 3
+        for number in range(MOST_DEATHS + 2):
+            if (tmp_path / str(number)).exists():
+                (tmp_path / str(number)).unlink()
+                return 2
+        os.kill(os.getppid(), signal.SIGTERM)
+        return stay(link)
+
+    with started_by_us(2, work) as workers:
+        workers.start()
+        workers.watch()
+        assert len(workers.pids()) == 2
+    assert caplog.text.count("ended with 2 before it was ready; another one is started in") == MOST_DEATHS + 2
+
+
+def test_a_worker_that_the_system_does_not_start_is_tried_again_and_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = [BlockingIOError(11, "Resource temporarily unavailable")] * 2
+    fork = os.fork
+    monkeypatch.setattr("conductor_mock.workers.parent.LONGEST_PAUSE_S", 0.001)
+
+    def work(link: Link) -> int:
+        if link.number == 1 and refused:
+            link.tell({})
+            return 3
+        if link.number == 1:
+            os.kill(os.getppid(), signal.SIGTERM)
+        return stay(link)
+
+    with started_by_us(2, work) as workers:
+        workers.start()
+
+        def fails_at_first() -> int:
+            if refused:
+                raise refused.pop()
+            return fork()
+
+        monkeypatch.setattr(os, "fork", fails_at_first)
+        before = descriptors()
+        workers.watch()
+        assert descriptors() == before
+    assert caplog.text.count("worker 1 cannot be started (Resource temporarily unavailable)") == 2
+
+
+def test_a_signal_that_comes_while_the_workers_end_is_told_to_them(caplog: pytest.LogCaptureFixture) -> None:
+    def work(link: Link) -> int:
+        came: list[int] = []
+
+        def end(number: int, _: object) -> None:
+            came.append(number)
+            if len(came) == 2:
+                os._exit(0)
+            os.kill(os.getppid(), signal.SIGINT)
+
+        signal.signal(signal.SIGTERM, end)
+        link.tell({})
+        signal.alarm(WORKER_S)
+        while True:
+            signal.pause()
+
+    with started_by_us(1, work) as workers:
+        workers.start()
+    assert "killed" not in caplog.text
 
 
 @pytest.mark.parametrize(("took_s", "is_killed"), [(4, False), (5, True), (6, True)])
@@ -313,6 +422,9 @@ class Noted:
         self.events.append(timeout_s)
         return 0
 
+    def seconds(self) -> float:
+        return 1000.0 * len(self.events)
+
     def wake(self) -> None:
         self.events.append("wake")
 
@@ -342,6 +454,7 @@ def test_a_worker_serves_until_a_signal_and_drains_where_it_is_to(
 ) -> None:
     link, noted = NotedLink(), Noted()
     monkeypatch.setattr(serving, "EndingSignals", noted.opened)
+    monkeypatch.setattr(serving._wait, "__defaults__", (noted.seconds,))
     options = {"drain_s": drain_s} if drain_s else {}
     serving.work(link, Settings(), noted.opened, **options)  # type: ignore[arg-type]
     assert noted.events == ["open", "open", None, *last, "close", "close"]
@@ -351,6 +464,22 @@ def test_a_worker_serves_until_a_signal_and_drains_where_it_is_to(
     }  # fmt: skip
     link.act()
     assert noted.events[-1] == "wake", "the signals are woken when the parent is gone"
+
+
+@given(st.lists(st.sampled_from([0.0, 0.3, 0.6, serving.TOGETHER_S, 5.0]), max_size=8))
+def test_a_signal_ends_the_drain_unless_it_came_with_the_first_one(waits_s: list[float]) -> None:
+    """A service manager signals the workers and their parent, who then signals them again."""
+    now_s, left = [100.0], list(waits_s)
+
+    class Signals:
+        def next(self, timeout_s: float) -> int:
+            now_s[0] += min(timeout_s, left.pop(0) if left else timeout_s)
+            return 0
+
+    serving._wait(Signals(), 300, lambda: now_s[0])  # type: ignore[arg-type]
+    times = [sum(waits_s[: end + 1]) for end in range(len(waits_s))]
+    ended_s = next((one for one in times if one >= serving.TOGETHER_S), 300)
+    assert now_s[0] - 100 == pytest.approx(ended_s)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import os
 import selectors
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ Work = Callable[[Link], int]
 MOST_DEATHS = 10
 WITHIN_S = 60.0
 """So many deaths of workers in that time are too many: the next one would die, too."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+"""How long one waits that could not begin, twice as long each time: what it needs may be away for a while."""
 
 
 class WorkersError(Exception):
@@ -71,6 +74,10 @@ class Workers:
         self._selector.register(signals, selectors.EVENT_READ)
         self._there: dict[int, _Worker] = {}
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._failed: Counter[int] = Counter()
+        """How often in a row each place had one that could not begin."""
+        self._due_s: dict[int, float] = {}
+        """The places that wait for another one, and until when."""
         self._down, self._alive = os.pipe()  # whose other end no worker has: it ends with us
 
     def start(self) -> dict[str, Any] | None:
@@ -88,7 +95,10 @@ class Workers:
         return first.told
 
     def watch(self) -> None:
-        """Start workers again that die, until a signal comes. Raises WorkersError where too many do."""
+        """Start workers again that die, until a signal comes. Raises WorkersError where too many do.
+
+        One that cannot begin, as while the database is away, is tried again and again as long as another one serves.
+        """
         self._wait_until(lambda: False, may_die=True)
 
     def pids(self) -> list[int]:
@@ -96,8 +106,7 @@ class Workers:
         return [worker.pid for worker in sorted(self._there.values(), key=lambda worker: worker.number)]
 
     def close(self) -> None:
-        """End all workers, in order; those that do not end in time are killed."""
-        self._selector.unregister(self._signals)  # what comes now changes nothing
+        """End all workers, in order; those that do not end in time are killed. Signals that come are told to them."""
         for worker in self._there.values():
             self._send(worker, signal.SIGTERM)
         until_s = self._seconds() + self._end_s
@@ -109,7 +118,11 @@ class Workers:
                     self._send(worker, signal.SIGKILL)
                 left_s = self._end_s
             for key, _ in self._selector.select(left_s):
-                if isinstance(key.data, _Worker) and self._read(key.data):
+                if key.data is None:
+                    self._signals.next()
+                    for worker in self._there.values():
+                        self._send(worker, signal.SIGTERM)
+                elif self._read(key.data):
                     self._bury(key.data)
         self._selector.close()
         os.close(self._alive)
@@ -122,7 +135,7 @@ class Workers:
     def _wait_until(self, holds: Callable[[], bool], *, may_die: bool) -> bool:
         """Look after the workers until it holds (True) or a signal came (False)."""
         while not holds():
-            self._selector.select()
+            self._selector.select(self._until_due_s())
             # Looked at again: one that came to all of us, as from a terminal, may have ended a worker before it is told
             # to us, and that is no death to be told.
             ready = [key.data for key, _ in self._selector.select(0)]
@@ -132,7 +145,14 @@ class Workers:
             for worker in ready:
                 if self._read(worker):
                     self._gone(worker, self._bury(worker), may_die=may_die)
+            for number in [place for place, at_s in self._due_s.items() if at_s <= self._seconds()]:
+                del self._due_s[number]
+                self._start_again(number)
         return True
+
+    def _until_due_s(self) -> float | None:
+        """Seconds until the next place that waits is to have another one."""
+        return max(0.0, min(self._due_s.values()) - self._seconds()) if self._due_s else None
 
     def _gone(self, worker: _Worker, code: int, *, may_die: bool) -> None:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
@@ -140,12 +160,31 @@ class Workers:
         if not may_die:
             raise WorkersError(f"{what} before it was ready", 128 - code if code < 0 else code or 1)
         now_s = self._seconds()
-        if len(self._deaths) == MOST_DEATHS and now_s - self._deaths[0] < WITHIN_S:
-            message = f"{what}, and {MOST_DEATHS} others did in the last {WITHIN_S:g} s; no more are started"
-            raise WorkersError(message, 1)
-        self._deaths.append(now_s)
-        log.warning("%s; another one is started in its place", what)
-        self._fork(worker.number)
+        was_ready = worker.told is not None
+        if was_ready or not any(other.told is not None for other in self._there.values()):
+            if len(self._deaths) == MOST_DEATHS and now_s - self._deaths[0] < WITHIN_S:
+                message = (
+                    f"{what}, and {MOST_DEATHS} others did in the last {WITHIN_S:g} s; no more are started"
+                )
+                raise WorkersError(message, 1)
+            self._deaths.append(now_s)
+        if was_ready:
+            log.warning("%s; another one is started in its place", what)
+            self._start_again(worker.number)
+        else:
+            self._start_later(worker.number, f"{what} before it was ready")
+
+    def _start_again(self, number: int) -> None:
+        try:
+            self._fork(number)
+        except OSError as error:  # too many processes or open files: the others go on
+            self._start_later(number, f"worker {number} cannot be started ({error.strerror or error})")
+
+    def _start_later(self, number: int, what: str) -> None:
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._failed[number], 10))
+        self._failed[number] += 1
+        self._due_s[number] = self._seconds() + pause_s
+        log.warning("%s; another one is started in %g s", what, pause_s)
 
     def _fork(self, number: int) -> _Worker:
         read, write = os.pipe()
@@ -155,9 +194,12 @@ class Workers:
             pid = os.fork()
             if not pid:
                 self._be_worker(Link(number, write, self._down), read, mask)
+        except OSError:
+            os.close(read)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(write)
+            os.close(write)
         worker = self._there[number] = _Worker(number, pid, read)
         self._selector.register(read, selectors.EVENT_READ, worker)
         return worker
@@ -186,6 +228,7 @@ class Workers:
         worker.read += data
         if worker.told is None and worker.read.endswith(b"\n"):
             worker.told = json.loads(worker.read)
+            del self._failed[worker.number]
         return not data
 
     def _bury(self, worker: _Worker) -> int:

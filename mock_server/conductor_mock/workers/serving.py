@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.database import lock_file, share_file
 from conductor_mock.workers.link import Link
 from conductor_mock.workers.parent import Workers
+
+TOGETHER_S = 1.0
+"""Signals within it are one: a terminal and a service manager signal all processes, and so does the parent."""
 
 OpenServer = Callable[[Settings], AbstractContextManager[Server]]
 """Makes a server of settings, which serves for the length of the block."""
@@ -48,7 +52,7 @@ def directory_of(settings: Settings) -> Iterator[Settings]:
 def work(link: Link, settings: Settings, open_server: OpenServer, *, drain_s: float = 0) -> None:
     """What a worker does: serve until a signal ends it, or its parent is gone. Raises what `open_server` raises.
 
-    For `drain_s` before its end it answers and is not ready, unless another signal comes.
+    For `drain_s` before its end it answers and is not ready, unless another signal comes later than the first.
     """
     with EndingSignals() as signals:
         link.when_alone(signals.wake)
@@ -63,7 +67,17 @@ def work(link: Link, settings: Settings, open_server: OpenServer, *, drain_s: fl
             signals.next()
             if drain_s:
                 server.drain()
-                signals.next(drain_s)
+                _wait(signals, drain_s)
+
+
+def _wait(signals: EndingSignals, most_s: float, seconds: Callable[[], float] = time.monotonic) -> None:
+    """For so long, or until a signal comes that does not belong to the first one."""
+    began_s = now_s = seconds()
+    while (left_s := began_s + most_s - now_s) > 0:
+        signals.next(left_s)
+        now_s = seconds()
+        if now_s - began_s >= TOGETHER_S:
+            return
 
 
 @contextmanager
