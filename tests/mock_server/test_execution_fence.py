@@ -120,3 +120,34 @@ def test_what_was_spawned_is_ended_at_the_next_look_when_the_role_is_gone(
     eventually(lambda: [one for one in attempts(render, jid) if one["outcome"] == "stopped"])
     assert stage.ended.is_set()
     assert stage.spawned == ["one"]
+
+
+def test_a_server_that_stops_ends_what_runs_before_it_waits_for_a_look_that_is_under_way(
+    render: Render, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, waited = threading.Event(), list[bool]()
+    cancel = Driver._cancel
+
+    def cancelled(*given: Any) -> None:
+        cancel(*given)
+        stage.ended.set()
+
+    def long_look(_: Driver) -> None:
+        looking.set()
+        waited.append(stage.ended.wait(PATIENCE_S))
+
+    def long() -> Report:
+        stage.ended.wait(PATIENCE_S)
+        return Report(None)
+
+    monkeypatch.setattr(Driver, "_cancel", cancelled)
+    stage.comes_to = long
+    jid = render.start("one")
+    eventually(lambda: stage.spawned)
+    monkeypatch.setattr(Driver, "_reconcile", long_look)
+    look(render)
+    assert looking.wait(PATIENCE_S)
+    assert render.fake.service.driving is not None
+    render.fake.service.driving.stop()
+    assert waited == [True]
+    assert attempts(render, jid)[0]["outcome"] == "stopped"

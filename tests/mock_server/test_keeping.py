@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from conductor_mock.store import belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.backup import back_up
 from conductor_mock.store.belonging import join
@@ -59,3 +62,24 @@ def test_a_content_that_any_column_refers_to_stays_and_is_copied(
             connection.execute(column.table.delete())
         assert sweep(database, served).contents == 1
         assert not store.has(DIGEST)
+
+
+def test_a_folder_that_another_server_takes_away_while_it_is_looked_through_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ab", "cd"):
+        (tmp_path / "parts" / name).mkdir(parents=True)
+    scan = os.scandir
+
+    def gone_meanwhile(path: Any) -> Any:
+        if Path(path).name == "parts":
+            entries = scan(path)
+            (tmp_path / "parts/ab").rmdir()
+            return entries
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", gone_meanwhile)
+    assert belonging._holds_nothing(tmp_path)
+    monkeypatch.undo()
+    (tmp_path / "parts/cd/1").touch()
+    assert not belonging._holds_nothing(tmp_path)

@@ -106,18 +106,19 @@ class Driver:
         self._thread.start()
 
     def close(self) -> None:
-        """End every run; those tasks start again when the account is next driven. Safe to call twice."""
+        """End every run; those tasks start again when the account is next driven. Safe to call twice.
+
+        They are ended first: a look that is under way may wait long for the account, and begins no more of them.
+        """
         with self._lock:
             if self._closing.is_set():
                 return
             self._closing.set()
+        self._cancel_all()
         self._storage.accounts.changes.note(self._account_id)
         self._thread.join()
         self._sweeper.join()
-        with self._lock:
-            running = list(self._runs.values())
-        for workspace in running:
-            self._cancel(workspace)
+        self._cancel_all()  # those that had no folder yet
         self._threads.shutdown(cancel_futures=True)
 
     def _drive(self) -> None:
@@ -191,6 +192,12 @@ class Driver:
             self._remove(workspace)
             if self._remote is not None:
                 self._remote.end(run)
+
+    def _cancel_all(self) -> None:
+        with self._lock:
+            running = list(self._runs.values())
+        for workspace in running:
+            self._cancel(workspace)
 
     def _cancel(self, workspace: Workspace) -> None:
         workspace.cancel()

@@ -8,6 +8,7 @@ in a file and the database in a row, from the first server that used them togeth
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 from pathlib import Path
 
@@ -85,7 +86,19 @@ def _of_directory(directory: Path) -> str | None:
 
 def _holds_nothing(directory: Path) -> bool:
     """Whether there is no file that a sweep could remove."""
-    return not any(path.is_file() for name in _FOLDERS for path in (directory / name).rglob("*"))
+    return not any(_has_files(directory / name) for name in _FOLDERS)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether a folder has files, or a folder in it; other servers may take it away meanwhile."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                _has_files(Path(entry)) if entry.is_dir(follow_symlinks=False) else entry.is_file()
+                for entry in entries
+            )
+    except FileNotFoundError:
+        return False
 
 
 def _knows_something(database: Database) -> bool:
