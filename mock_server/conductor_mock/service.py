@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,7 +40,9 @@ from conductor_mock.farm import ids
 from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
-from conductor_mock.faults.shared import SharedKeeper
+from conductor_mock.faults.shared import SharedKeeper, changes_of
+from conductor_mock.mailing.mailer import Mailer
+from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
@@ -61,11 +64,11 @@ from conductor_mock.store.readiness import Readiness
 from conductor_mock.store.roles import EXECUTE, MAIL, SWEEP, Roles
 from conductor_mock.store.seats import seats_in
 from conductor_mock.store.server_options import OF_ACCOUNTS, ServerOptions
-from conductor_mock.store.shared_keys import shared_keys
+from conductor_mock.store.shared_keys import agree_again, shared_keys
 from conductor_mock.store.shared_tries import SharedTries
 from conductor_mock.store.shared_wall import FILE as WALL_FILE
 from conductor_mock.store.shared_wall import DatabaseWall, SharedWall
-from conductor_mock.store.sharing import OptionsTaken
+from conductor_mock.store.sharing import OptionsTaken, differences
 from conductor_mock.store.sweeping import Sweeping
 from conductor_mock.store.trouble import first_line
 from conductor_mock.store.turns import GiveWay, give_way
@@ -187,17 +190,21 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             resources.callback(pool.close)
         catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = _keys(settings, directory, database, durable=durable)
+        database.on_rejoin = partial(agree_again, database, keys)
         shared = None if locks is None else Shared(locks, is_first)
         objects = contents_store(settings, directory, database, shared)
         contents = AccountContents(database, objects, settings.quotas)
         command_log = Log(database, objects)
         command_log.check()
         contract = load_contract()
-        faults = _faults(settings, contract, database, keys)
+        rows = FaultRows(database, database.run) if database.run else None
         lately = None
-        if locks is not None and database.backend == "postgresql":
-            lately = resources.enter_context(closing(Lately(command_log.ends)))
+        if rows is not None and database.backend == "postgresql":
+            lately = resources.enter_context(closing(Lately(partial(_lately, command_log, rows))))
+        faults = _faults(settings, contract, rows, keys, lately)
         options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
+        if database.run:
+            _compare(options, database)
         accounts = Accounts(
             command_log,
             contents,
@@ -327,18 +334,42 @@ def _keys(settings: Settings, directory: Path, database: Database, *, durable: b
     return given or load_or_create(directory, durable=durable)
 
 
-def _faults(settings: Settings, contract: Contract, database: Database, keys: Keys) -> Faults:
+def _lately(command_log: Log, rows: FaultRows, names: Sequence[str]) -> dict[str, str]:
+    """What is known under names of accounts, where their logs end, and of the rules of accounts."""
+    known = changes_of(rows, names)
+    others = [name for name in names if name not in known]
+    return {**known, **(command_log.ends(others) if others else {})}
+
+
+def _faults(
+    settings: Settings, contract: Contract, rows: FaultRows | None, keys: Keys, lately: Lately | None
+) -> Faults:
     """The rules of this server, or of all that share its database, which the first of them reads from its file.
 
     Raises FaultError, SQLAlchemyError.
     """
     faults, is_first = Faults(contract.operations), True
-    if database.run:
-        rows = FaultRows(database, database.run)
-        faults, is_first = Faults(contract.operations, SharedKeeper(rows, contract.operations)), rows.is_first
+    if rows is not None:
+        keeper = SharedKeeper(rows, contract.operations, lately)
+        faults, is_first = Faults(contract.operations, keeper), rows.is_first
     if settings.faults is not None and is_first:
         faults.add_file(ids.account_id(keys.client_id), settings.faults)
     return faults
+
+
+def _compare(options: ServerOptions, database: Database) -> None:
+    """Say how the options of this server differ from those of another one on its database, which may be meant.
+
+    Raises SQLAlchemyError.
+    """
+    different = differences(database, options.shown())
+    if different:
+        log.warning(
+            "another server on %s was started with other options: %s. Accounts have those of the server that came to "
+            "them last, so start all with the same",
+            database.shown_url,
+            "; ".join(different),
+        )
 
 
 def _take_snapshots(accounts: Accounts) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,19 +16,23 @@ import sqlalchemy as sa
 
 from conductor_mock.app import create_app
 from conductor_mock.context import service_of
+from conductor_mock.farm.ids import account_id
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store import parts as parts_in_folders
 from conductor_mock.store.advisory_locks import CONNECTIONS, AdvisoryLocks
-from conductor_mock.store.database import Database, DatabaseError
+from conductor_mock.store.database import _POOL, Database, DatabaseError
+from conductor_mock.store.keys import Keys
 from conductor_mock.store.locks import Level, number_of
 from conductor_mock.store.parts import COMPLETIONS, Multipart, Parts
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock
+from conductor_mock.store.shared_keys import agree, agree_again
 from conductor_mock.store.shared_wall import DatabaseWall
 from conductor_mock.store.trouble import UnavailableError, reason
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
+OURS = Keys.fresh()
 
 
 def test_what_one_server_is_told_the_other_shows(tmp_path: Path, postgres: str) -> None:
@@ -121,6 +126,96 @@ def test_a_database_that_another_server_took_when_it_was_restarted_refuses_the_f
                     database.ask()
                 assert reason(error.value) == str(error.value)
         database.ask()
+
+
+def test_a_server_whose_database_was_restarted_is_of_the_run_that_others_have_begun_meanwhile(
+    postgres: str,
+) -> None:
+    with Database(postgres, shared=True) as first, Database(postgres, shared=True) as second:
+        before = first.run
+        restarted(postgres)
+        first.ask()
+        assert first.run == second.run == before, "nobody has begun another one"
+        first.on_rejoin = second.on_rejoin = partial(agree_again, first, OURS)
+        restarted(postgres)
+        with Database(postgres, shared=True) as third:
+            with third.write() as connection:
+                agree(third, connection, third.run, OURS)
+            for database in (first, second):
+                database.ask()
+            assert first.run == second.run == third.run != before
+
+
+def test_a_server_whose_database_was_restarted_does_not_go_on_beside_others_with_other_keys(
+    postgres: str,
+) -> None:
+    with Database(postgres, shared=True) as first:
+        first.on_rejoin = partial(agree_again, first, OURS)
+        restarted(postgres)
+        with Database(postgres, shared=True) as second:
+            with second.write() as connection:
+                agree(second, connection, second.run, Keys.fresh())
+            for _ in range(2):
+                with pytest.raises(OSError, match="servers with other keys have it since") as error:
+                    first.ask()
+                assert reason(error.value) == str(error.value)
+        with Database(postgres):
+            pass  # what it could not have it does not keep from others
+
+
+def test_a_server_whose_database_takes_no_writes_is_not_ready_and_says_why(
+    tmp_path: Path, postgres: str
+) -> None:
+    with workers(tmp_path, count=1, database_url=postgres) as (fake,), ExitStack() as stack:
+        caller, database = fake.caller(), fake.service.log._database
+        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+        stack.callback(engine.dispose)
+
+        def read_only(value: str) -> None:
+            with engine.connect() as connection:
+                connection.execute(sa.text("SET default_transaction_read_only = off"))
+                name = connection.execute(sa.text("SELECT current_database()")).scalar_one()
+                connection.execute(
+                    sa.text(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+                )
+            database.engine.dispose()
+
+        stack.callback(read_only, "off")
+        read_only("on")
+        ready = caller.get("/_mock/health/ready")
+        assert (ready.status, ready.message) == (503, "the server is not ready: the database takes no writes")
+        refused = caller.submit()
+        assert (refused.status, "read-only transaction" in refused.message) == (503, True)
+        assert caller.jobs() == []
+        read_only("off")
+        assert caller.get("/_mock/health/ready").status == 200
+        assert [caller.submit().status, len(caller.jobs())] == [201, 1]
+
+
+def test_a_page_of_faults_asks_nothing_in_the_thread_of_all_connections(
+    tmp_path: Path, postgres: str
+) -> None:
+    with workers(tmp_path, database_url=postgres) as (one, other):
+        account, faults, lately = account_id("studio"), other.service.faults, other.service.lately
+        assert lately is not None
+        one.caller(), other.caller()
+        faults.meet(account)
+        none = faults.changes(account)
+        one.service.faults.add(account, {"fault": {"kind": "status"}})
+        asked: list[str] = []
+        engine = other.service.log._database.engine
+        sa.event.listen(engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+        assert (faults.changes(account), asked) == (none, [])
+        lately.look()
+        assert (faults.changes(account) != none, len(asked)) == (True, 1)
+        one.service.faults.meet(account)
+        assert faults.changes(account) == one.service.faults.changes(account)
+
+
+def test_the_manual_says_how_many_connections_a_server_opens() -> None:
+    most = sum(CONNECTIONS.values()) + _POOL["pool_size"] + _POOL["max_overflow"] + 1
+    manual = Path(__file__).parents[2] / "docs/reference/server.md"
+    assert f"A server opens up to {most} connections to\nPostgreSQL" in manual.read_text()
 
 
 def restarted(postgres: str) -> None:

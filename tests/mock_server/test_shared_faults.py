@@ -118,6 +118,8 @@ def test_servers_that_share_rules_do_together_what_one_does(story: list[tuple[bo
                 servers.pair[second].clear(account)
         for account in ACCOUNTS:
             assert [alone.of(account)] * 2 == [faults.of(account) for faults in servers.pair]
+            changes = {faults.changes(account).partition("-")[2] for faults in (alone, *servers.pair)}
+            assert len(changes) == 1, "rules that were met as often"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)

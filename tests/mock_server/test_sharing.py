@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,11 +19,12 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.service import open_service
 from conductor_mock.settings import Quotas, Settings
 from conductor_mock.store import commits
-from conductor_mock.store.database import Database, DatabaseError, of_file
+from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, of_file
 from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.locks import FileLocks, Level
 from conductor_mock.store.ownership import NotToBeSharedError, SharedOwnership
 from conductor_mock.store.read_write_lock import LONGEST_SHARE_S, OutsideReadWriteLock
+from conductor_mock.store.tables import META
 from conductor_mock.upkeep import check
 from support.server import START_US, ApiCaller, Fake, ManualWall, candidate, job_payload, running
 from support.workers import any_of, workers
@@ -386,3 +388,35 @@ def test_every_answered_request_is_in_the_journal_of_every_server(two: list[Fake
         for caller in (one, other):
             query = {"account": caller.client_id, "operation": "jobs.list"}
             assert len(caller.get("/_mock/requests", query=query).json()["requests"]) == number
+
+
+def test_a_server_does_not_make_another_version_of_a_database_that_others_use(tmp_path: Path) -> None:
+    url = of_file(tmp_path / "conductor.db")
+
+    def version() -> str:
+        with sqlite3.connect(tmp_path / "conductor.db") as connection:
+            return str(connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0])
+
+    with Database(url, shared=True) as old:
+        with old.write() as connection:
+            connection.execute(META.update().where(META.c.name == "schema").values(value="1"))
+        said = r"servers of an older conductor-mock run on .*conductor\.db \(schema 1, .*end all of them"
+        with pytest.raises(DatabaseError, match=said):
+            Database(url, shared=True)
+        assert version() == "1"
+    with Database(url, shared=True), Database(url, shared=True):
+        assert version() == str(SCHEMA_VERSION)
+
+
+def test_a_server_that_was_started_with_other_options_than_the_others_says_which(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    with workers(data, fleet=5), workers(data, count=1, fleet=5):
+        assert "other options" not in caplog.text, "the same are no reason for a word"
+        with workers(data, count=1, fleet=7, release_scouts=True):
+            said = "other options: --fleet is 7 here, and 5 there; --release-scouts is True here, and not given there."
+            assert caplog.text.count(said) == 1
+    caplog.clear()
+    with workers(data, count=1, fleet=9):
+        assert "other options" not in caplog.text, "servers of before do not run any more"

@@ -134,12 +134,14 @@ def _watch(current: Service, account_id: str, of: str | None) -> Watch:
     def asked() -> str:
         return str(current.journal.added)
 
-    def rules() -> str:
+    def rules() -> str:  # by the thread that looks after all connections, too
         time_ = accounts.glance(account_id)
         met = current.faults.changes(account_id)
         changes = () if time_ is None else time_.changes
         return "-".join(map(str, (asked(), met, accounts.written(account_id), *changes)))
 
+    if of == FAULTS:
+        current.faults.meet(account_id)
     if of in (REQUESTS, FAULTS):
         read = asked if of == REQUESTS else rules
         return TextWatch(read, time.monotonic, read())

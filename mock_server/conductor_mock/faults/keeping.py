@@ -15,6 +15,11 @@ Turn = tuple[Sequence[Rule], Mapping[str, int]]
 """Rules of an account, in order, and how many tokens and URLs it was handed out since it has rules."""
 
 
+def text_of(last: int, count: int, seen: int) -> str:
+    """Of rules: the highest number, how many there are, and how many requests they have met in all."""
+    return f"{last}-{count}-{seen}"
+
+
 class Keeper(Protocol):
     """Keeps the rules of every account. Safe in any thread."""
 
@@ -29,6 +34,12 @@ class Keeper(Protocol):
 
     def counted(self, account_id: str) -> Sequence[Rule]:
         """The account's rules, in order, with their counters as they are."""
+
+    def changes(self, account_id: str) -> str:
+        """A text that is another one after a rule was added, met or deleted; a moment old where they are far away."""
+
+    def meet(self, account_id: str) -> None:
+        """Have `changes` be of now, or later: for whoever may wait."""
 
     def turn(self, account_id: str, numbers: Collection[int]) -> AbstractContextManager[Turn]:
         """Those of the rules that are still there, while no other request counts: their changes are kept."""
@@ -73,6 +84,15 @@ class MemoryKeeper:
             return () if account is None else tuple(account.rules)
 
     counted = rules
+
+    def changes(self, account_id: str) -> str:
+        rules = self.rules(account_id)
+        return text_of(
+            max((rule.number for rule in rules), default=0), len(rules), sum(rule.seen for rule in rules)
+        )
+
+    def meet(self, account_id: str) -> None:
+        """Nothing is far away."""
 
     @contextmanager
     def turn(self, account_id: str, numbers: Collection[int]) -> Iterator[Turn]:

@@ -82,10 +82,12 @@ class Faults:
         return [rule.to_json() for rule in self.keeper.counted(account_id)]
 
     def changes(self, account_id: str) -> str:
-        """A text that is another one after a rule was added, met or deleted."""
-        rules = self.keeper.counted(account_id)
-        last = max((rule.number for rule in rules), default=0)
-        return f"{last}-{len(rules)}-{sum(rule.seen for rule in rules)}"
+        """A text that is another one after a rule was added, met or deleted; see `meet`."""
+        return self.keeper.changes(account_id)
+
+    def meet(self, account_id: str) -> None:
+        """Have `changes` be of now, or later, though rules lie far away: it waits for nothing then."""
+        self.keeper.meet(account_id)
 
     def clear(self, account_id: str) -> None:
         """No rules any more; what they hold back is let go, whichever server does."""

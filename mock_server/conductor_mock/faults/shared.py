@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from conductor_mock.faults.keeping import Turn
+from conductor_mock.faults.keeping import Turn, text_of
 from conductor_mock.faults.reading import read_rule
 from conductor_mock.faults.rule import Rule
 
@@ -40,6 +40,9 @@ class Rows(Protocol):
     def is_there(self, account_id: str, number: int) -> bool:
         """Whether a rule was not deleted."""
 
+    def changes(self, accounts: Sequence[str]) -> Mapping[str, tuple[int, int, int]]:
+        """Of the rules of each account: the highest number, how many there are, and what they have seen in all."""
+
     def add(self, account_id: str, rule: str, *, most: int) -> int | None:
         """Store a rule; its number, or None where the account has `most`."""
 
@@ -53,6 +56,33 @@ class Rows(Protocol):
 
     def clear(self, account_id: str) -> None:
         """Delete the rules and counters of an account."""
+
+
+class Known(Protocol):
+    """Texts as they were a moment ago, which somebody else asks for (`store/lately.py`)."""
+
+    @property
+    def now_s(self) -> Callable[[], float]:
+        """When it is."""
+
+    def of(self, name: str, /) -> str:
+        """What is known under a name, without waiting."""
+
+    def note(self, name: str, began_s: float, text: str, /) -> None:
+        """What somebody was answered who asked at `began_s`."""
+
+
+def name_of(account_id: str) -> str:
+    """Under which the text of an account's rules is known."""
+    return f"faults/{account_id}"
+
+
+def changes_of(rows: Rows, names: Sequence[str]) -> dict[str, str]:
+    """The texts that are known under some names, in one question; other names have none here."""
+    accounts = [name.partition("/")[2] for name in names if name.startswith(name_of(""))]
+    if not accounts:
+        return {}
+    return {name_of(account): text_of(*numbers) for account, numbers in rows.changes(accounts).items()}
 
 
 class Deleted:
@@ -85,9 +115,11 @@ class _Read:
 class SharedKeeper:
     """The keeper of one of several servers; each has its own, on the same rows."""
 
-    def __init__(self, rows: Rows, operations: Collection[str]) -> None:
+    def __init__(self, rows: Rows, operations: Collection[str], lately: Known | None = None) -> None:
+        """`lately` is None where the rows are never far away, and so are asked themselves."""
         self._rows = rows
         self._operations = operations
+        self._lately = lately
         self._known = _Read(-1, frozenset())
 
     def add(self, account_id: str, rule: Rule, *, most: int) -> Rule | None:
@@ -105,6 +137,17 @@ class SharedKeeper:
 
     def counted(self, account_id: str) -> Sequence[Rule]:
         return self._made(account_id, self._rows.read(account_id))
+
+    def changes(self, account_id: str) -> str:
+        name = name_of(account_id)
+        return changes_of(self._rows, [name])[name] if self._lately is None else self._lately.of(name)
+
+    def meet(self, account_id: str) -> None:
+        name, lately = name_of(account_id), self._lately
+        if lately is not None:
+            lately.of(name)  # it is wanted from now on
+            began_s = lately.now_s()
+            lately.note(name, began_s, changes_of(self._rows, [name])[name])
 
     @contextmanager
     def turn(self, account_id: str, numbers: Collection[int]) -> Iterator[Turn]:

@@ -40,6 +40,7 @@ from conductor_mock.store.questions import Answer, Questions
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
 from conductor_mock.store.trouble import first_line
+from conductor_mock.store.unavailable import TakesNoWritesError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ _PG_LOCK = 0x436F6E64
 
 _POOL: Mapping[str, int] = {"pool_size": 3, "max_overflow": 5, "pool_timeout": 300}
 """Connections of a server that shares PostgreSQL: all its servers together have as many as that takes, 100 usually."""
+
+_READ_ONLY = sa.text("SHOW transaction_read_only")
 
 _RUN = "run"
 """The row of `meta` with the name of the present run of servers."""
@@ -113,6 +116,10 @@ class Database:
         """The locks between the servers that share the database; None for one that has it alone."""
         self.run = ""
         """Which run of servers that share it this is: from the first that came until the last one went."""
+        self.on_rejoin: Callable[[sa.Connection, str], None] = lambda *_: None
+        """Called in a transaction with the name of a run that others have begun without this server, while the
+        database was away. Raises OwnershipLostError where it cannot be one of them.
+        """
         self._file_lock: filelock.BaseFileLock | None = None
         self._held: sa.Connection | None = None
         self._writer: sa.Connection | None = None
@@ -261,13 +268,29 @@ class Database:
             if self._is_held:
                 return
             lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
-            self._is_held = bool(held.execute(sa.select(lock(_PG_LOCK))).scalar_one())
+            taken = bool(held.execute(sa.select(lock(_PG_LOCK))).scalar_one())
             held.commit()
-            if not self._is_held:
+            if not taken:
                 raise OwnershipLostError(
                     "another server has its database alone since that was restarted: end that one, or this one"
                 )
+            if self._shared:
+                self._rejoin(held)
+            self._is_held = True
             log.info("%s was away; it is this server's again", self.shown_url)
+
+    def _rejoin(self, held: sa.Connection) -> None:
+        """Be of the run that there is by now: a server that came first after a restart has begun another one."""
+        with held.begin():
+            run = held.execute(sa.select(META.c.value).where(META.c.name == _RUN)).scalar_one()
+            if run == self.run:
+                return
+            try:
+                self.on_rejoin(held, run)
+            except OwnershipLostError:
+                held.execute(sa.select(sa.func.pg_advisory_unlock_shared(_PG_LOCK)))
+                raise
+        self.run = run
 
     @property
     def is_first(self) -> bool:
@@ -281,7 +304,11 @@ class Database:
         cursor.close()
 
     def _check_version(self) -> None:
-        """Make the tables of a new database; nothing is changed in one of a newer version."""
+        """Make the tables of a new database; nothing is changed in one of a newer version.
+
+        Nor is one of an older version made another by whoever is not alone with it: those who are there could not read
+        what it writes.
+        """
         with self.write() as connection:
             if sa.inspect(connection).has_table(META.name):
                 query = sa.select(META.c.value).where(META.c.name == "schema")
@@ -290,6 +317,11 @@ class Database:
                     raise DatabaseError(
                         f"{self.shown_url} was written by a newer conductor-mock (schema {schema}, this one reads "
                         f"{SCHEMA_VERSION}); upgrade, or use another data directory"
+                    )
+                if schema != str(SCHEMA_VERSION) and not self.is_first:
+                    raise DatabaseError(
+                        f"servers of an older conductor-mock run on {self.shown_url} (schema {schema or 'unknown'}, "
+                        f"this one makes {SCHEMA_VERSION} of it): end all of them before you start this one"
                     )
             complete(connection)
             connection.execute(META.update().where(META.c.name == "schema").values(value=str(SCHEMA_VERSION)))
@@ -321,9 +353,11 @@ class Database:
         self._commits = commits.Commits(path, count, is_shared=self._shared)
 
     def ask(self) -> None:
-        """Raise OSError or SQLAlchemyError if the database cannot be read now."""
+        """Raise OSError or SQLAlchemyError if the database cannot be read now, TakesNoWritesError if only that."""
         with self.read() as connection:
             connection.execute(sa.select(META.c.name).limit(1)).first()
+            if self.backend == "postgresql" and connection.execute(_READ_ONLY).scalar_one() == "on":
+                raise TakesNoWritesError("its database takes no writes now, as a standby does not")
 
     def first(self, question: sa.Select[Any], **values: Any) -> Answer | None:
         """The first row of what a constant `question` is answered with these values, as it is on disk at this moment.

@@ -72,6 +72,15 @@ class FaultRows:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
+    def changes(self, accounts: Sequence[str]) -> Mapping[str, tuple[int, int, int]]:
+        """Of the rules of each account: the highest number, how many there are, and what they have seen in all."""
+        numbers = (sa.func.max(FAULTS.c.number), sa.func.count(), sa.func.sum(FAULTS.c.seen))
+        query = sa.select(FAULTS.c.account, *numbers).group_by(FAULTS.c.account)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(FAULTS.c.account.in_(accounts)))
+            found = {account: (int(last), int(count), int(seen)) for account, last, count, seen in rows}
+        return {account: found.get(account, (0, 0, 0)) for account in accounts}
+
     def add(self, account_id: str, rule: str, *, most: int) -> int | None:
         """Store a rule; its number, or None where the account has `most`."""
         with self._database.write() as connection:

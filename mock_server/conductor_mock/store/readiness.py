@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.telling import Telling
 from conductor_mock.store.trouble import first_line
+from conductor_mock.store.unavailable import TakesNoWritesError
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,9 @@ class _Need:
         try:
             self._ask()
         except (OSError, SQLAlchemyError) as error:  # who asks is anybody: the reason is for the log
-            self._trouble.goes_on("not ready: %s cannot be reached: %s", self._what, first_line(error))
-            problems.append(f"{self._what} cannot be reached")
+            why = "takes no writes" if isinstance(error, TakesNoWritesError) else "cannot be reached"
+            self._trouble.goes_on("not ready: %s %s: %s", self._what, why, first_line(error))
+            problems.append(f"{self._what} {why}")
         except BaseException:
             problems.append(f"{self._what} cannot be asked")
             raise

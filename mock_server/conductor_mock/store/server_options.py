@@ -39,6 +39,16 @@ class ServerOptions:
     """Tasks that run for real at once, in the one account that may: `execute_account`."""
     execute_account: str = ""
 
+    def shown(self) -> dict[str, str]:
+        """What is told of these options, by the names that they have on a command line."""
+        return {
+            "--catalog": self.catalog_sha256[:12],
+            **{f"--{name.replace('_', '-')}": _shown(getattr(self, name)) for name in OF_ACCOUNTS},
+            "--speed": _shown(None if self.speed_millionths is None else self.speed_millionths / ONE),
+            "--execute-slots": str(self.execute) if self.execute else "without --execute",
+            "--execute-account": self.execute_account,
+        }
+
     def digest(self) -> str:
         """What tells these options from others; the version of the simulation is among them."""
         return hashlib.sha256(repr((SIMULATION_VERSION, self)).encode()).hexdigest()[:16]
@@ -88,3 +98,8 @@ class ServerOptions:
             execute=self.execute_of(account_id),
             **{name: value for name, value in own.items() if value is not None},
         )
+
+
+def _shown(value: object) -> str:
+    """A value as it is given; one that was not given is the log's."""
+    return "not given" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

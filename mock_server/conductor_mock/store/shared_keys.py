@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.durable import write_private
 from conductor_mock.store.keys import FILE, Keys, KeysError, keys_of, load, text_of, write_keys
+from conductor_mock.store.ownership import OwnershipLostError
 from conductor_mock.store.tables import META
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def shared_keys(database: Database, run: str, directory: Path, given: Keys | Non
     """
     own = load(directory)
     keys = given or _of_database(database, own or Keys.fresh())
-    _agree(database, run, keys)
+    with database.write() as connection:
+        agree(database, connection, run, keys)
     if given is None and keys != own:
         if own is not None:
             log.warning("the keys of the database are used; those of %s are %s now", directory, BEFORE)
@@ -54,18 +56,27 @@ def _of_database(database: Database, own: Keys) -> Keys:
     return keys_of(f"the row {NAME!r} of the table meta in {database.shown_url}", text)
 
 
-def _agree(database: Database, run: str, keys: Keys) -> None:
-    """Raise KeysError when a server of this run has other secrets."""
+def agree(database: Database, connection: sa.Connection, run: str, keys: Keys) -> None:
+    """Note in a transaction which secrets the servers of a run have. Raises KeysError when they have others."""
     ours = f"{run} {hashlib.sha256(text_of(keys).encode()).hexdigest()}"
     name = META.c.name == _AGREED
-    with database.write() as connection:
-        database.insert_new(connection, NewRows(META, [{"name": _AGREED, "value": ours}]))
-        agreed = str(connection.execute(sa.select(META.c.value).where(name)).scalar_one())
-        if agreed == ours:
-            return
-        if agreed.rpartition(" ")[0] == run:
-            raise KeysError(
-                f"the servers that run on {database.shown_url} have other keys, so tokens and URLs of the one would "
-                "be void at the other: give all of them the same --keys FILE, or none"
-            )
-        connection.execute(META.update().where(name).values(value=ours))
+    database.insert_new(connection, NewRows(META, [{"name": _AGREED, "value": ours}]))
+    agreed = str(connection.execute(sa.select(META.c.value).where(name)).scalar_one())
+    if agreed == ours:
+        return
+    if agreed.rpartition(" ")[0] == run:
+        raise KeysError(
+            f"the servers that run on {database.shown_url} have other keys, so tokens and URLs of the one would "
+            "be void at the other: give all of them the same --keys FILE, or none"
+        )
+    connection.execute(META.update().where(name).values(value=ours))
+
+
+def agree_again(database: Database, keys: Keys, connection: sa.Connection, run: str) -> None:
+    """`agree` with a run that others have begun meanwhile (`Database.on_rejoin`). Raises OwnershipLostError."""
+    try:
+        agree(database, connection, run, keys)
+    except KeysError:
+        raise OwnershipLostError(
+            "its database was restarted, and servers with other keys have it since: end those, or this one"
+        ) from None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import Database
+from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.heads import End
 from conductor_mock.store.locks import Level, Locks
 from conductor_mock.store.tables import META
 
 _TAKEN = sa.select(META.c.value).where(META.c.name == sa.bindparam("name"))
+
+_OPTIONS = "server_options"
+"""The row of `meta` with the options of the server that came last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,27 @@ class OptionsTaken:
 
     def _name(self, account_id: str) -> str:
         return f"options/{account_id}/{self._digest}"
+
+
+def differences(database: Database, options: Mapping[str, str]) -> list[str]:
+    """How the options of this server, as they are shown, differ from those of the one of its run that came before it.
+
+    They are noted for the next one. Raises SQLAlchemyError.
+    """
+    ours = json.dumps({"run": database.run, "options": dict(options)}, sort_keys=True)
+    name = META.c.name == _OPTIONS
+    with database.read() as connection:
+        before = connection.execute(sa.select(META.c.value).where(name)).scalar_one_or_none()
+    if before == ours:
+        return []
+    with database.write() as connection:
+        connection.execute(META.delete().where(name))
+        database.insert_new(connection, NewRows(META, [{"name": _OPTIONS, "value": ours}]))
+    noted = {} if before is None else json.loads(before)
+    if noted.get("run") != database.run:
+        return []
+    return [
+        f"{option} is {text} here, and {noted['options'][option]} there"
+        for option, text in options.items()
+        if noted["options"].get(option, text) != text
+    ]

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class UnavailableError(OSError):
     """What keeps contents, or servers apart, does not work now; the text says why, for everybody to read."""
+
+
+class TakesNoWritesError(UnavailableError):
+    """It can be read, and what is written to it is refused."""
