@@ -13,17 +13,18 @@ import pytest
 from conductor_mock.serving.signals import ENDING
 from support.served import PATIENCE_S, command
 from support.terminal import in_a_terminal
+from support.warm import started
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_each_ending_signal_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     program = "import signal, sys; print('up', flush=True); signal.pause()"
-    process = subprocess.Popen(
-        command("run", "--", sys.executable, "-c", program),
+    process = started(
+        "conductor_mock",
+        ["run", "--", sys.executable, "-c", program],
         env=environment,
         stdout=subprocess.PIPE,
-        text=True,
     )
     assert process.stdout is not None
     with process:
@@ -112,12 +113,12 @@ def test_a_signal_ends_a_command_that_is_no_server_in_order_too(tmp_path: Path) 
     folder = tmp_path / "tmp"
     folder.mkdir()
     for number in ENDING:
-        process = subprocess.Popen(
-            command("demo", "--folder", str(tmp_path / number.name)),
+        process = started(
+            "conductor_mock",
+            ["demo", "--folder", str(tmp_path / number.name)],
             env={**os.environ, "TMPDIR": str(folder)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         assert process.stdout is not None
         assert "fake Conductor service" in process.stdout.readline()

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from conductor_mock.settings import Settings
 from conductor_mock.upkeep import check
 from support.served import PATIENCE_S
 from support.server import candidate, job_payload, md5_of
+from support.warm import TESTS, started
 
 WORKERS = 3
 ROUNDS = 20
@@ -176,13 +176,8 @@ class Servers:
     """Servers that are forked off one program."""
 
     def __init__(self) -> None:
-        path = Path(__file__).parents[1]
-        self._program = subprocess.Popen(
-            [sys.executable, "-m", "support.forked_server"],
-            cwd=path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        self._program = started(
+            "support.forked_server", [], cwd=TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._last = 0
 

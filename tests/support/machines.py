@@ -20,8 +20,7 @@ from urllib.parse import urlencode
 from support.buckets import ACCOUNT, NAME
 from support.served import PATIENCE_S
 from support.server import Answer, ApiCaller
-
-HERE = Path(__file__).parents[1]
+from support.warm import TESTS, started
 
 STORE = """
 import sys
@@ -42,14 +41,14 @@ class Machine:
         folder.mkdir(parents=True, exist_ok=True)
         self._asked = {"settings": {"data_dir": str(folder / "data"), **settings}, "wall_us": wall_us}
         self._said = (folder / "said").open("a+")
-        self._program = subprocess.Popen(
-            [sys.executable, "-m", "support.forked_server"],
-            cwd=HERE,
+        self._program = started(
+            "support.forked_server",
+            [],
+            cwd=TESTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
             env={**os.environ, **ACCOUNT},
-            text=True,
         )
         self.port = _port()
         self.pid = 0

@@ -23,6 +23,7 @@ from click.testing import CliRunner, Result
 
 from conductor_mock.cli import main
 from support.server import Answer
+from support.warm import started
 
 PATIENCE_S = 60
 """How long a test waits for another process before it calls it dead; nothing is measured with it."""
@@ -97,17 +98,17 @@ class ServedProcess:
 
 
 @contextmanager
-def served(folder: Path, *options: str, data_dir: bool = True) -> Iterator[ServedProcess]:
-    """A server on a free port, its data in `folder`/data (or thrown away); killed at the end if it still runs."""
+def served(folder: Path, *options: str, data_dir: bool = True, cold: bool = False) -> Iterator[ServedProcess]:
+    """A server on a free port, its data in `folder`/data (or thrown away); killed at the end if it still runs.
+
+    `cold` starts it from nothing, for a test of what that takes.
+    """
     folder.mkdir(exist_ok=True)
     ready_file = folder / "ready.json"
     ready_file.unlink(missing_ok=True)
     where = ["--data-dir", str(folder / "data")] if data_dir else ["--ephemeral"]
-    process = subprocess.Popen(
-        command("serve", "--port", "0", "--ready-file", str(ready_file), *where, *options),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = ["serve", "--port", "0", "--ready-file", str(ready_file), *where, *options]
+    process = started("conductor_mock", arguments, cold=cold, stderr=subprocess.PIPE)
     server = ServedProcess(process, ready_file)
     try:
         server.wait_until_ready()
@@ -118,7 +119,7 @@ def served(folder: Path, *options: str, data_dir: bool = True) -> Iterator[Serve
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line of `conductor-mock` in this interpreter."""
+    """The command line of `conductor-mock` in this interpreter, for what starts it from nothing."""
     return [sys.executable, "-m", "conductor_mock", *arguments]
 
 
@@ -129,14 +130,20 @@ def said_by(*arguments: str) -> Result:
 
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `conductor-mock` to its end as a process of its own."""
-    return subprocess.run(
-        command(*arguments),
+    with started(
+        "conductor_mock",
+        arguments,
         env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            said, complained = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
 
 def token(session: requests.Session, url: str, key: dict[str, str]) -> str:

@@ -57,6 +57,7 @@ SLOW = (
     "tests/mock_server/test_state_machine.py",
     "tests/mock_server/test_stops.py",
     "tests/mock_server/test_traps.py",
+    "tests/mock_server/test_warm_starts.py",
     "tests/mock_server/test_workers.py",
     "tests/security/test_connections.py",
     "tests/security/test_doors.py",
