@@ -16,10 +16,10 @@ from support.execution import eventually, executing, is_running, needs_sandbox
 pytest.importorskip("distributed", reason="needs pip install 'conductor-mock[dask]'")
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """The address of a cluster in processes of its own, as `--executor` takes it."""
-    with clustered(tmp_path / "cluster") as address:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster in processes of its own, as `--executor` takes it; for tests that leave it whole."""
+    with clustered(tmp_path_factory.mktemp("dask") / "cluster") as address:
         yield address
 
 
@@ -57,10 +57,13 @@ def test_a_cluster_runs_tasks_and_ends_them_when_they_are_killed(cluster: str, t
 
 
 @pytest.mark.slow
-def test_a_task_whose_worker_dies_is_lost_ended_and_run_again(cluster: str, tmp_path: Path) -> None:
+def test_a_task_whose_worker_dies_is_lost_ended_and_run_again(tmp_path: Path) -> None:
     enough = tmp_path / "enough"
     command = f"echo $$ $PPID; [ -e {enough} ] || sleep 1000; echo done > /proj/out/done"
-    with executing(tmp_path / "data", executor=cluster, execute_slots=None) as render:
+    with (
+        clustered(tmp_path / "cluster") as cluster,
+        executing(tmp_path / "data", executor=cluster, execute_slots=None) as render,
+    ):
         jid = render.start(command)
         lines: list[str] = eventually(
             lambda: said if (said := render.log(jid))[-1].replace(" ", "").isdigit() else []

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,23 +26,39 @@ from support.cluster import clustered
 from support.execution import NO_SANDBOX, Render, eventually, executing, is_running
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """A cluster that sees another folder, an empty one, where the server has its data."""
-    (tmp_path / "data").mkdir()
-    hidden = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", str(tmp_path / "data")]
-    with clustered(tmp_path / "cluster", [] if NO_SANDBOX else hidden) as address:
-        yield address
+@dataclass(frozen=True)
+class Elsewhere:
+    """A cluster that sees another folder, an empty one, where servers have their data."""
+
+    address: str
+    hidden: Path
 
 
 @contextmanager
-def reached(tmp_path: Path, cluster: str, **settings: Any) -> Iterator[Render]:
+def cluster_below(folder: Path) -> Iterator[Elsewhere]:
+    hidden = folder / "hidden"
+    hidden.mkdir()
+    begin = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", str(hidden)]
+    with clustered(folder / "cluster", [] if NO_SANDBOX else begin) as address:
+        yield Elsewhere(address, hidden)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    """One for the tests that leave it whole."""
+    with cluster_below(tmp_path_factory.mktemp("elsewhere")) as started:
+        yield started
+
+
+@contextmanager
+def reached(tmp_path: Path, cluster: Elsewhere, **settings: Any) -> Iterator[Render]:
     """An executing fake that workers reach by its URL alone."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"executor_folder": str(tmp_path / "runs"), "execute_slots": None, **settings}
     url = f"http://127.0.0.1:{port}"
-    with executing(tmp_path / "data", executor=cluster, executor_url=url, **settings) as render:
+    data = cluster.hidden / tmp_path.name
+    with executing(data, executor=cluster.address, executor_url=url, **settings) as render:
         server = Server(render.fake.app, host="127.0.0.1", port=port, grace_s=1)
         server.start()
         try:
@@ -67,7 +84,7 @@ def pids(render: Render, jid: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", ["folder", "bucket"])
 def test_workers_without_the_servers_disk_fetch_files_and_bring_outputs(
-    kept: str, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: str, cluster: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings: dict[str, Any] = {}
     if kept == "bucket":
@@ -97,7 +114,7 @@ def test_workers_without_the_servers_disk_fetch_files_and_bring_outputs(
 
 @pytest.mark.slow
 def test_a_task_elsewhere_says_what_it_does_and_ends_when_it_is_killed_or_the_server_stops(
-    cluster: str, tmp_path: Path
+    cluster: Elsewhere, tmp_path: Path
 ) -> None:
     with reached(tmp_path, cluster) as render:
         jid = render.start("echo $$; sleep 1000")
@@ -113,10 +130,10 @@ def test_a_task_elsewhere_says_what_it_does_and_ends_when_it_is_killed_or_the_se
 
 
 @pytest.mark.slow
-def test_a_task_whose_worker_dies_elsewhere_is_lost_ended_and_run_again(cluster: str, tmp_path: Path) -> None:
+def test_a_task_whose_worker_dies_elsewhere_is_lost_ended_and_run_again(tmp_path: Path) -> None:
     enough = tmp_path / "enough"
     command = f"echo $$ $PPID; [ -e {enough} ] || sleep 1000; echo done > /proj/out/done"
-    with reached(tmp_path, cluster) as render:
+    with cluster_below(tmp_path) as cluster, reached(tmp_path, cluster) as render:
         jid = render.start(command)
         pid, worker = pids(render, jid)
         enough.touch()
@@ -130,7 +147,7 @@ def test_a_task_whose_worker_dies_elsewhere_is_lost_ended_and_run_again(cluster:
 
 
 @pytest.mark.slow
-def test_a_task_elsewhere_that_writes_too_much_has_failed(cluster: str, tmp_path: Path) -> None:
+def test_a_task_elsewhere_that_writes_too_much_has_failed(cluster: Elsewhere, tmp_path: Path) -> None:
     with reached(tmp_path, cluster, execute_max_output=100_000) as render:
         job = render.run("head -c 200000 /dev/zero > /proj/out/large")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,10 @@ if __name__ == "__main__":
 
 @contextmanager
 def clustered(folder: Path, begin: Sequence[str] = ()) -> Iterator[str]:
-    """Its address, as `--executor` takes it; `begin` is what its command line begins with."""
+    """Its address, as `--executor` takes it; `begin` is what its command line begins with.
+
+    Workers are forked off a process that has imported Dask: it is imported twice then, and not for each of them.
+    """
     folder.mkdir()
     program = folder / "cluster.py"
     program.write_text(CLUSTER)
@@ -35,6 +39,7 @@ def clustered(folder: Path, begin: Sequence[str] = ()) -> Iterator[str]:
                 stdout=subprocess.PIPE,
                 stderr=said,
                 cwd=folder,
+                env={**os.environ, "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"},
                 text=True,
             )
         )
