@@ -314,7 +314,11 @@ def main() -> None:
             )
             subjects.insert(1, open_.enter_context(fake("before", count, sources=sources))[0])
         if given.workers:
-            workers = fake(f"{given.workers} workers", count, "--workers", str(given.workers))
+            several = ("--workers", str(given.workers))
+            if given.before:
+                before = fake(f"{given.workers} workers before", count, *several, sources=sources)
+                subjects.append(open_.enter_context(before)[0])
+            workers = fake(f"{given.workers} workers", count, *several)
             subjects.append(open_.enter_context(workers)[0])
         if given.moto:
             subjects.append(open_.enter_context(moto(count)))

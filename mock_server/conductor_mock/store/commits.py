@@ -14,6 +14,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from conductor_mock.store import driver
+from conductor_mock.store.driver import raw_of
 from conductor_mock.store.durable import private_file
 from conductor_mock.store.tables import META
 
@@ -65,10 +67,11 @@ class Commits:
 
     def next(self, connection: sa.Connection) -> int:
         """Count a transaction before its commit."""
+        raw = raw_of(connection)
         if self._is_shared:
-            connection.exec_driver_sql(_COUNT)
-            return int(connection.exec_driver_sql(_COUNTED).scalar_one())
-        connection.exec_driver_sql(_SET, (str(self._count + 1),))
+            driver.execute(raw, _COUNT, ())
+            return int(driver.answers(raw, _COUNTED, ())[0][0])
+        driver.execute(raw, _SET, (str(self._count + 1),))
         return self._count + 1
 
     def committed(self, count: int) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
+from conductor_mock.store.driver import Answer
 from conductor_mock.store.durable import private_database, private_file
 from conductor_mock.store.group_commit import GroupCommit
 from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
@@ -36,7 +37,7 @@ from conductor_mock.store.ownership import (
     SharedOwnership,
 )
 from conductor_mock.store.prepared import Prepared
-from conductor_mock.store.questions import Answer, Questions
+from conductor_mock.store.questions import Questions
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, complete
 from conductor_mock.store.trouble import first_line
@@ -360,17 +361,20 @@ class Database:
                 raise TakesNoWritesError("its database takes no writes now, as a standby does not")
 
     def first(self, question: sa.Select[Any], **values: Any) -> Answer | None:
-        """The first row of what a constant `question` is answered with these values, as it is on disk at this moment.
+        """The first row of what `rows` answers; None where there is none."""
+        return next(iter(self.rows(question, **values)), None)
+
+    def rows(self, question: sa.Select[Any], **values: Any) -> list[Answer]:
+        """What a constant `question` is answered with these values, as it is on disk at this moment.
 
         For what is asked with each request: it costs a fraction of a `read`. Raises SQLAlchemyError.
         """
         if self._questions is not None:
-            return self._questions.first(question, values)
+            return self._questions.ask(question, values)
         with self.read() as connection:
             if self.backend == "postgresql":  # one statement is a transaction: no BEGIN, no ROLLBACK
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            row = connection.execute(question, values).first()
-            return None if row is None else tuple(row)
+            return [tuple(row) for row in connection.execute(question, values)]
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -12,7 +12,7 @@ from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.tables import HEADS, LOG, SUM
 
 _SUM = sa.select(LOG.c[SUM]).where(LOG.c.account == sa.bindparam("account"), LOG.c.seq == sa.bindparam("seq"))
-_NOTED = sa.select(HEADS.c.seq).where(HEADS.c.account == sa.bindparam("account"))
+NOTED = sa.select(HEADS.c.seq).where(HEADS.c.account == sa.bindparam("account"))
 _MOVE = (
     HEADS.update()
     .where(HEADS.c.account == sa.bindparam("whose"), HEADS.c.seq < sa.bindparam("end"))
@@ -60,7 +60,7 @@ def ends_of(connection: sa.Connection, accounts: Sequence[str]) -> dict[str, End
 
 def noted(connection: sa.Connection, account_id: str) -> int:
     """The number of the last command when the log was last written to; 0 where nobody noted it."""
-    return connection.execute(_NOTED, {"account": account_id}).scalar_one_or_none() or 0
+    return connection.execute(NOTED, {"account": account_id}).scalar_one_or_none() or 0
 
 
 class Ends:

@@ -27,6 +27,13 @@ from conductor_mock.wire.md5 import from_base64, to_base64
 
 INLINE_BYTES = 64 * 1024
 
+_FROM = (
+    sa.select(LOG)
+    .where(LOG.c.account == sa.bindparam("account"), LOG.c.seq >= sa.bindparam("seq"))
+    .order_by(LOG.c.seq)
+)
+_COLUMN_NAMES = tuple(column.name for column in LOG.c)
+
 _KIND_IN_USE = "command/"
 """`meta` has a row `command/KIND/VERSION` for each that was ever written, so that nobody need read a whole log."""
 
@@ -169,12 +176,14 @@ class Log:
 
     def since(self, account_id: str, end: End) -> list[Record] | None:
         """The commands behind an end that was known; None where the log was begun again. Raises as `read`."""
-        query = sa.select(LOG.c[SUM]).where(LOG.c.account == account_id, LOG.c.seq == end.seq)
-        with self._database.read() as connection:
-            there = connection.execute(query).one_or_none()
-        if there is None or there[0] != end.sum:
+        rows = [
+            dict(zip(_COLUMN_NAMES, row, strict=True))
+            for row in self._database.rows(_FROM, account=account_id, seq=end.seq)
+        ]
+        if not rows or (rows[0]["seq"], rows[0][SUM]) != (end.seq, end.sum):
             return None
-        return list(self.read(account_id, after=end.seq))
+        head = self._database.first(heads.NOTED, account=account_id)
+        return [self._record(row) for row in chain_of(account_id, rows, end.seq, head[0] if head else 0)]
 
     def read_one(self, account_id: str, seq: int) -> Record:
         """One command of an account. Raises KeyError, DamagedLogError."""
