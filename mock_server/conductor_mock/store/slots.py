@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.state import State
 from conductor_mock.store.heads import End
+
+MOST_PASSED_ON = 8
+"""How often threads of a server pass on an account among themselves before another server has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Slot:
     the command that the last snapshot holds, `snapshot_happened` how much had happened then (`State.happened`), and
     `snapshot_due` how much will have when the next one is due. `time` may be read without the lock: it is committed,
     and replaced as a whole. `held` is how often its lock is held. Where other servers have the account too, `end` is
-    where its log ended when the state was what it says, and `behind` a state of then: others have written since.
+    where its log ended when the state was what it says, and `behind` a state of then: others have written since. Its
+    lock outside is `kept` for the next of those who are `waiting` here, after it was `passed_on` so often: a server
+    that gets it after another one has first to follow what that one wrote.
     """
 
     lock: threading.RLock
@@ -57,6 +62,9 @@ class Slot:
     time: Time | None = None
     end: End | None = None
     behind: State | None = None
+    waiting: int = 0
+    kept: ExitStack | None = None
+    passed_on: int = 0
 
 
 class Outside(Protocol):
@@ -92,17 +100,43 @@ class Slots:
 
         Where it `is_use`, the account counts as used now.
         """
-        with self._guard:
-            slot = self._slots.get(account_id)
-            if slot is None:
-                slot = self._slots[account_id] = Slot(threading.RLock())
-        with slot.lock, self._held_outside(account_id, slot):
+        with self._turn(account_id) as slot, self._held_outside(account_id, slot):
             slot.held += 1
             try:
                 yield slot
             finally:
                 slot.held -= 1
                 self._used(account_id, slot, is_use=is_use)
+
+    @contextmanager
+    def _turn(self, account_id: str) -> Iterator[Slot]:
+        """The slot, under the lock that it has in this process."""
+        with self._guard:
+            slot = self._slots.get(account_id)
+            if slot is None:
+                slot = self._slots[account_id] = Slot(threading.RLock())
+            slot.waiting += 1
+        try:
+            slot.lock.acquire()
+        except BaseException:
+            self._wait_no_more(slot)
+            raise
+        with self._guard:
+            slot.waiting -= 1
+        try:
+            yield slot
+        finally:
+            slot.lock.release()
+
+    def _wait_no_more(self, slot: Slot) -> None:
+        """Nobody may keep a lock for one who does not come."""
+        with self._guard:
+            slot.waiting -= 1
+        if slot.lock.acquire(blocking=False):
+            try:
+                self._give_back(slot)
+            finally:
+                slot.lock.release()
 
     @contextmanager
     def hold_idle(self, most: int, idle_s: float) -> Iterator[tuple[str, Slot] | None]:
@@ -142,7 +176,13 @@ class Slots:
         if outside is None or slot.held:
             yield
             return
-        with outside.hold(account_id):
+        if slot.kept is None:
+            with ExitStack() as held:
+                held.enter_context(outside.hold(account_id))
+                slot.kept, slot.passed_on = held.pop_all(), 0
+        else:
+            slot.passed_on += 1
+        try:
             self._look(outside, account_id, slot)
             try:
                 yield
@@ -151,6 +191,17 @@ class Slots:
                     slot.behind = None
                     if slot.end is None or slot.end.seq != slot.state.seq:
                         slot.end = self._end_after(outside, account_id, slot)
+        finally:
+            self._give_back(slot)
+
+    def _give_back(self, slot: Slot) -> None:
+        """Let other servers have the account, unless some here wait who were not given many turns. Its lock is held."""
+        with self._guard:
+            kept = slot.kept
+            if kept is None or (slot.waiting and slot.passed_on < MOST_PASSED_ON):
+                return
+            slot.kept = None
+        kept.close()
 
     def _look(self, outside: Outside, account_id: str, slot: Slot) -> None:
         """See whether others have written to the log since."""

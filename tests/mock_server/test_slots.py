@@ -1,0 +1,116 @@
+"""The accounts in memory of one server of several: whose turn it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from conductor_mock.store.heads import End
+from conductor_mock.store.slots import MOST_PASSED_ON, Slots
+from support.execution import eventually
+
+ACCOUNT = "1"
+
+
+class Locks:
+    """The lock of one account between servers, and how often it was taken."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.taken = 0
+        self.error: OSError | None = None
+
+    @contextmanager
+    def hold(self, account_id: str) -> Iterator[None]:
+        with self.lock:
+            self.taken += 1
+            yield
+
+    @contextmanager
+    def try_hold(self, account_id: str) -> Iterator[bool]:
+        if not self.lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self.lock.release()
+
+    def end(self, account_id: str) -> End | None:
+        if self.error is not None:
+            raise self.error
+        return None
+
+
+def waiting_for(slots: Slots, count: int) -> list[threading.Thread]:
+    """So many threads that wait for the account while somebody has it."""
+    found: list[threading.Thread] = []
+    for _ in range(count):
+        found.append(threading.Thread(target=use, args=(slots,)))
+        found[-1].start()
+    eventually(lambda: slots._slots[ACCOUNT].waiting == count)
+    return found
+
+
+def use(slots: Slots) -> None:
+    with slots.hold(ACCOUNT):
+        pass
+
+
+@pytest.mark.parametrize("count", [0, 1, MOST_PASSED_ON, MOST_PASSED_ON + 1, 3 * MOST_PASSED_ON])
+def test_those_who_wait_in_a_server_pass_an_account_on_and_others_have_their_turn_in_between(
+    count: int,
+) -> None:
+    locks = Locks()
+    slots = Slots(locks)
+    with slots.hold(ACCOUNT):
+        threads = waiting_for(slots, count)
+    for thread in threads:
+        thread.join()
+    turns = -(-(1 + count) // (1 + MOST_PASSED_ON))
+    assert locks.taken == turns
+    assert not locks.lock.locked(), "when nobody waits another server may have it"
+
+
+def test_an_account_that_is_held_twice_by_a_thread_is_held_once_outside() -> None:
+    locks = Locks()
+    slots = Slots(locks)
+    with slots.hold(ACCOUNT), slots.hold(ACCOUNT):
+        assert locks.lock.locked()
+    assert (locks.taken, locks.lock.locked()) == (1, False)
+
+
+def test_what_fails_under_the_lock_keeps_it_from_nobody() -> None:
+    locks = Locks()
+    slots = Slots(locks)
+    threads: list[threading.Thread] = []
+
+    def fail() -> None:
+        with slots.hold(ACCOUNT):
+            threads.extend(waiting_for(slots, 1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    for thread in threads:
+        thread.join()
+    locks.error = OSError("the database is away")
+    with pytest.raises(OSError, match="away"):
+        use(slots)
+    assert not locks.lock.locked()
+
+
+def test_whoever_closes_unused_accounts_takes_none_that_another_server_has() -> None:
+    locks = Locks()
+    slots = Slots(locks)
+    use(slots)
+    slots._open[ACCOUNT] = 0.0
+    with locks.hold(ACCOUNT), slots.hold_idle(0, 0) as idle:
+        assert idle is None
+    slots._open[ACCOUNT] = 0.0
+    with slots.hold_idle(0, 0) as idle:
+        assert idle is not None
+    assert not locks.lock.locked()
