@@ -94,6 +94,13 @@ TROUBLES = {
     "throttled": (429, "TooManyRequests", "is overloaded"),
     "500": (500, "InternalError", "refuses (InternalError"),
     "closed": (0, "", "does not answer (ConnectionClosedError"),
+    "another clock": (
+        403,
+        "RequestTimeTooSkewed",
+        "the clock of its machine is not that of its object store",
+    ),
+    "redirected": (301, "PermanentRedirect", "its object store sends on to another place"),
+    "a proxy": (200, "Welcome", "what answers for its object store is none"),
     "odd": (418, "&lt;b&gt;", "an unknown code"),
 }
 
@@ -120,6 +127,30 @@ def test_what_the_store_refuses_is_503_with_its_reason_and_goes_on_afterwards(
         trouble.always = None
         assert caller.put(url, CONTENT).status == 200
         assert caller.files() == {"/proj/a.ma": md5_of(CONTENT)}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
+def test_what_a_proxy_answers_for_the_store_is_believed_by_nobody(
+    method: str, place: str, tmp_path: Path, trouble: Trouble
+) -> None:
+    large = bytes(PART + 1)
+    with serving(place, tmp_path, trouble.url) as fake:
+        caller = fake.caller()
+        url = caller.upload_url("/proj/large", large)
+        caller.upload("/proj/a.ma", CONTENT)
+        trouble.answers = [(method, 200, "Welcome")] * 2
+        if method == "GET":
+            with pytest.raises(BucketError, match=r"is none \(without ETag, get_object\)"):
+                fake.service.objects.read(digest(CONTENT))
+        else:
+            answer = caller.put(url, large)
+            assert (answer.status, "what answers for its object store is none" in answer.message) == (
+                503,
+                True,
+            )
+        trouble.answers = []
+        assert fake.service.objects.read(digest(CONTENT)) == CONTENT, "it was not taken for damaged"
+        assert caller.put(url, large).status == 200
 
 
 def test_a_store_that_is_down_is_a_sentence_at_the_start(

@@ -106,6 +106,8 @@ def troubled() -> Iterator[Trouble]:
                 self.close_connection = True
                 return
             body = f"<Error><Code>{code}</Code><Message>a-secret-of-the-store</Message></Error>".encode()
+            if status == 200:  # a proxy's word
+                body = f"<html>{code}</html>".encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -10,7 +10,7 @@ import base64
 import importlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -37,6 +37,19 @@ _SLOW = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"}
 )
 _DENIED = frozenset({401, 403})
+_SKEWED = "RequestTimeTooSkewed"
+_ANSWERED: Mapping[str, tuple[str, ...]] = {
+    "put_object": ("ETag",),
+    "get_object": ("ETag", "Body"),
+    "head_object": ("ETag", "ContentLength", "LastModified"),
+    "list_objects_v2": ("IsTruncated",),
+    "copy_object": ("CopyObjectResult",),
+    "create_multipart_upload": ("UploadId",),
+    "upload_part": ("ETag",),
+    "complete_multipart_upload": ("ETag",),
+    "list_multipart_uploads": ("IsTruncated",),
+}
+"""What every store says when it has done what it was asked for. A proxy that answers in its place does not."""
 
 
 class BucketError(UnavailableError):
@@ -196,7 +209,7 @@ class Bucket:
             arguments["Key"] = self.location.prefix + name
         call: Callable[..., Any] = getattr(self._client, operation)
         try:
-            return call(Bucket=self.location.bucket, **arguments)
+            answer = call(Bucket=self.location.bucket, **arguments)
         except self._errors.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if name is not None and code in _MISSING:
@@ -208,6 +221,16 @@ class Bucket:
             raise (NoBucketError if is_missing else BucketError)(self._reason(operation, error)) from None
         except (self._errors.BotoCoreError, self._errors.HTTPClientError) as error:
             raise BucketError(self._reason(operation, error)) from None
+        except RecursionError:  # so the library follows one that names no other region
+            raise BucketError(
+                f"its object store sends on to another place (redirected, {operation})"
+            ) from None
+        left_out = [field for field in _ANSWERED.get(operation, ()) if field not in answer]
+        if left_out:
+            raise BucketError(
+                f"what answers for its object store is none (without {left_out[0]}, {operation})"
+            )
+        return answer
 
     def _reason(self, operation: str, error: Any) -> str:
         """Why a call failed, in words of ours."""
@@ -220,6 +243,8 @@ class Bucket:
         told = f"({code}, {operation})"
         if code == "NoSuchBucket":
             return f"the bucket {self.location.bucket} of its object store is gone {told}"
+        if code == _SKEWED:
+            return f"the clock of its machine is not that of its object store: set it {told}"
         if status in _DENIED:
             return f"its object store refuses the server's credentials {told}"
         if code in _SLOW or status in (429, 503):
