@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from conductor_mock.store import heads
-from conductor_mock.store.heads import End, MovedLogError
+from conductor_mock.store.heads import End, Ends, MovedLogError
 from conductor_mock.store.tables import HEADS, LOG, METADATA
 
 SUMS = {("a", 1): None, ("a", 2): "a2" * 8, ("a", 3): "a3" * 8, ("b", 1): "b1" * 8, ("b", 2): "b2" * 8}
@@ -28,9 +28,8 @@ def connection() -> Iterator[sa.Connection]:
 
 
 def test_a_log_ends_with_its_last_command(connection: sa.Connection) -> None:
-    assert heads.end_of(connection, "a") == End(3, SUMS["a", 3])
-    assert heads.end_of(connection, "b") == End(2, SUMS["b", 2])
-    assert heads.end_of(connection, "c") is None
+    last = {name: connection.execute(heads.END, {"account": name}).first() for name in "abc"}
+    assert last == {"a": (3, SUMS["a", 3]), "b": (2, SUMS["b", 2]), "c": None}
 
 
 def test_the_ends_that_were_noted_are_read_together(connection: sa.Connection) -> None:
@@ -41,23 +40,25 @@ def test_the_ends_that_were_noted_are_read_together(connection: sa.Connection) -
 
 
 def test_the_sum_of_a_command_is_what_the_next_one_is_chained_to(connection: sa.Connection) -> None:
-    assert heads.sum_of(connection, "a", 2) == SUMS["a", 2]
-    assert heads.sum_of(connection, "b", 2) == SUMS["b", 2]
-    assert heads.sum_of(connection, "a", 1) is None, "of before there were any"
-    assert heads.sum_of(connection, "a", 0) is None, "nothing is before the first"
+    ends = Ends(connection.dialect)
+    assert ends.sum_of(connection, "a", 2) == SUMS["a", 2]
+    assert ends.sum_of(connection, "b", 2) == SUMS["b", 2]
+    assert ends.sum_of(connection, "a", 1) is None, "of before there were any"
+    assert ends.sum_of(connection, "a", 0) is None, "nothing is before the first"
     with pytest.raises(MovedLogError, match="the lock of account a was lost") as moved:
-        heads.sum_of(connection, "a", 4)
+        ends.sum_of(connection, "a", 4)
     assert moved.value.errno == errno.ESTALE
 
 
 def test_an_end_is_noted_once_and_only_further_on(connection: sa.Connection) -> None:
     assert [heads.noted(connection, name) for name in "abc"] == [2, 2, 0]
-    heads.move(connection, "a", 3)
-    heads.move(connection, "c", 1)
+    ends = Ends(connection.dialect)
+    ends.move(connection, "a", 3)
+    ends.move(connection, "c", 1)
     assert [heads.noted(connection, name) for name in "abc"] == [3, 2, 1]
     for seq in (3, 2):  # somebody else has come as far
         with pytest.raises(sa.exc.IntegrityError):
-            heads.move(connection, "a", seq)
+            ends.move(connection, "a", seq)
 
 
 def test_an_end_is_shown_by_its_number_and_the_beginning_of_its_sum() -> None:
