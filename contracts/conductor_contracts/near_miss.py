@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from conductor_contracts.operation import Operation
@@ -138,15 +139,17 @@ def _nearness(path: str, operation: Operation) -> float:
 
 def _likeness(path: str, template: str) -> float:
     """How alike a path and a template are; slashes at the ends and doubled ones do not count, prefixes a little."""
-    given = [step for step in path.split("/") if step]
-    known = [step for step in template.split("/") if step]
-    plain_given, plain_known = _plain(given), _plain(known)
+    given, plain_given = _steps(path)
+    known, plain_known = _steps(template)
     as_it_is = _alike(given, known)
     return max(as_it_is, 0.95 * _alike(plain_given, plain_known)) if plain_given and plain_known else as_it_is
 
 
-def _plain(steps: Iterable[str]) -> list[str]:
-    return [step for step in steps if not _NOISE.fullmatch(step)]
+@lru_cache(512)
+def _steps(path: str) -> tuple[list[str], list[str]]:
+    """The steps of a path, and those of them that say something. The same templates are asked for each time."""
+    steps = [step for step in path.split("/") if step]
+    return steps, [step for step in steps if not _NOISE.fullmatch(step)]
 
 
 def _alike(given: list[str], known: list[str]) -> float:
@@ -156,11 +159,21 @@ def _alike(given: list[str], known: list[str]) -> float:
         given, known = [a for a, _ in pairs], [b for _, b in pairs]
     if not given or not known:
         return 0.0
-    matcher = difflib.SequenceMatcher(None, "/".join(given), "/".join(known))
-    # Each of the first two is no less than the last and much cheaper; what is not near need not be known exactly.
-    if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
+    one, other = "/".join(given), "/".join(known)
+    # No two texts are more alike than their lengths and their letters are, which costs much less to know; what is not
+    # near need not be known exactly.
+    if 2 * min(len(one), len(other)) < NEAR * (len(one) + len(other)):
+        return 0.0
+    matcher = difflib.SequenceMatcher(None, one, other)
+    if matcher.quick_ratio() < NEAR:
         return 0.0
     return matcher.ratio()
+
+
+@lru_cache(512)
+def _words(names: tuple[str, ...]) -> frozenset[str]:
+    """The words of what an operation is called, but for those that say nothing."""
+    return frozenset(word for name in names for word in words_of(name) if not _NOISE.fullmatch(word))
 
 
 def _named(path: str, operation: Operation) -> float:
@@ -169,12 +182,7 @@ def _named(path: str, operation: Operation) -> float:
         step for step in path.split("/") if step and not _NOISE.fullmatch(step) and not _ID.fullmatch(step)
     ]
     given = [word for step in steps for word in words_of(step)]
-    names = {
-        word
-        for name in (operation.id, _PARAMETER.sub("", operation.path), *operation.also_called)
-        for word in words_of(name)
-        if not _NOISE.fullmatch(word)
-    }
+    names = _words((operation.id, _PARAMETER.sub("", operation.path), *operation.also_called))
     if not given or given[-1] not in names:
         return 0.0
     known = sum(word in names for word in given[:-1])
