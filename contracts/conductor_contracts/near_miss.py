@@ -137,8 +137,12 @@ def _nearness(path: str, operation: Operation) -> float:
     return max(*(_likeness(path, template) for template in templates), _named(path, operation))
 
 
+@lru_cache(2048)
 def _likeness(path: str, template: str) -> float:
-    """How alike a path and a template are; slashes at the ends and doubled ones do not count, prefixes a little."""
+    """How alike a path and a template are; slashes at the ends and doubled ones do not count, prefixes a little.
+
+    Kept for some paths, since a client that asks for one that there is not asks for it again.
+    """
     given, plain_given = _steps(path)
     known, plain_known = _steps(template)
     as_it_is = _alike(given, known)
