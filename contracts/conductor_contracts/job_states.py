@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
+from conductor_contracts.parsed import parse
 
 KINDS = ("tasks", "jobs", "uploads", "downloads")
 OF_TASKS = "tasks"
@@ -42,10 +43,11 @@ class JobStates:
         return {(each.before, each.after) for each in self.possible if (each.kind, each.by) == (kind, cause)}
 
 
+@cache
 def load_job_states() -> JobStates:
-    """Read the table."""
+    """The table; it is read once."""
     path = resources.files("conductor_contracts").joinpath("job-states.yaml")
-    return job_states_of(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return job_states_of(parse(path.read_text(encoding="utf-8")))
 
 
 def job_states_of(document: Mapping[str, Any]) -> JobStates:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import yaml
+from conductor_contracts.parsed import parse
 
 OUTCOMES = ("success", "failure", "unknown")
 
@@ -67,7 +67,7 @@ def cases_of(document: Mapping[str, Any]) -> Iterator[Case]:
 
 def _document() -> Any:
     text = resources.files("conductor_contracts").joinpath("retries.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return parse(text)
 
 
 def _cases(row: Mapping[str, Any], faults: Mapping[str, Any]) -> Iterator[Case]:

@@ -138,8 +138,8 @@ def submit(**more):
 """
 
 
-PLUGIN = ("-p", "no:conductor_mock", "-p", "conductor_mock.pytest_plugin")
-"""By its module, whether it is installed under its name or not."""
+PLUGINS = ("xdist", "randomly", "_hypothesis_pytestplugin", "conductor_mock.pytest_plugin")
+"""What is loaded: the kit's own by its module, whether it is installed under its name or not."""
 
 
 def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -147,8 +147,9 @@ def run_suite(folder: Path, suite: str, *options: str) -> subprocess.CompletedPr
     (folder / "test_suite.py").write_text(suite)
     (folder / "test_testkit_helpers.py").write_text(HELPERS)
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n")
-    command = [sys.executable, "-m", "pytest", "-q", *PLUGIN, *options]
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    loaded = (word for name in PLUGINS for word in ("-p", name))
+    command = [sys.executable, "-m", "pytest", "-q", *loaded, *options]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
