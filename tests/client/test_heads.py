@@ -6,10 +6,11 @@ import http.client
 import io
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor.lib.wire.heads import plain_head
+from support.examples import examples
 
 STATUS = ["HTTP/1.1 200 OK", "HTTP/1.1 404 Not  Found ", "HTTP/1.1 201 ", "HTTP/1.0 200 OK", "HTTP/1.1 204 No",
           "HTTP/1.1 100 Continue", "HTTP/1.1 304 Not", "HTTP/1.1 200", "HTTP/1.1 099 X", "garbage"]  # fmt: skip
@@ -67,7 +68,7 @@ def as_http_client_reads(received: bytes) -> http.client.HTTPResponse:
     return response
 
 
-@settings(max_examples=800)
+@examples(200, full=800)
 @given(st.sampled_from(STATUS), lines, bodies)
 @example("HTTP/1.1 200 OK", ["Content-Length: 5", "ETag: a"], b"abcde")
 @example("HTTP/1.1 200 OK", ["Content-Length: 5", "Content-Length: 6"], b"abcde")

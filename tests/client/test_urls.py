@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
 from conductor.lib.wire import preparing, urls
 from conductor.lib.wire.connections import OpenConnections
 from conductor.lib.wire.session import Adapter
+from support.examples import examples
 
 SIGNED = (
     "http://127.0.0.1:18999/_objects/put/0f3a?expires=1234567890&signature=abcdef",
@@ -41,7 +42,7 @@ def is_plain(url: str) -> bool:
     return preparing._PLAIN.fullmatch(url) is not None
 
 
-@settings(max_examples=600)
+@examples(200, full=600)
 @given(any_url)
 @example("http://a/%41")
 @example("http://a/%2f")
@@ -59,7 +60,7 @@ def test_signed_urls_are_plain(url: str) -> None:
     assert is_plain(url)
 
 
-@settings(max_examples=300)
+@examples(100, full=300)
 @given(any_url, st.dictionaries(st.sampled_from(["Accept", "Range", "X-Y"]), st.text(max_size=3)))
 @example(SIGNED[0], {"Accept": " a"})
 @example("http://a/", {"Range": "b\r\nC: d"})
@@ -80,7 +81,7 @@ def test_a_request_is_prepared_and_asked_for_as_requests_does(url: str, headers:
     assert prepared(lambda: preparing.prepare("PUT", url, headers)) == expected
 
 
-@settings(max_examples=300)
+@examples(100, full=300)
 @given(any_url)
 @example(SIGNED[0])
 @example("http://a:80?x")
@@ -96,7 +97,7 @@ def test_a_request_names_what_it_asks_for_as_with_requests(url: str) -> None:
     assert (origin + target).partition("#")[0] in (request.url or "", f"{request.url}/".partition("#")[0])
 
 
-@settings(max_examples=300)
+@examples(100, full=300)
 @given(any_url)
 @example("http://user@a/")
 @example("http://a:/x")

@@ -19,6 +19,7 @@ from conductor_contracts import strategies as contract
 from conductor_contracts.contract import load as load_contract
 from conductor_contracts.strategies.arguments import SPELLINGS
 from support.disk import facts, upload_entry, without_atime
+from support.examples import examples
 from support.farm import Place, without_explanation
 from support.wire_table import check_tasks, expected_job
 
@@ -28,7 +29,7 @@ Json = dict[str, Any]
 # Submissions
 
 
-@without_explanation
+@examples(20, full=50, parent=without_explanation)
 @given(data=st.data())
 def test_every_valid_submission_is_accepted_and_recorded_as_its_arguments_say(
     place: Place, data: st.DataObject
@@ -74,7 +75,7 @@ def _check_files(payload: Json, uploaded: set[Path], enforced: Mapping[str, str]
     assert payload["upload_size"] == sum(facts(path)[1] for path in uploaded)
 
 
-@without_explanation
+@examples(20, full=50, parent=without_explanation)
 @given(data=st.data())
 def test_every_single_fault_is_refused_by_the_name_of_its_argument_before_anything_is_sent(
     place: Place, data: st.DataObject

@@ -14,6 +14,7 @@ from conductor.lib.upload.plan import plan_of
 from conductor_contracts import strategies as contract
 from support.control import PATIENCE_S
 from support.disk import md5_of
+from support.examples import examples
 from support.farm import Farm, Place, without_explanation
 
 
@@ -69,7 +70,7 @@ styles = st.booleans()
 """Whether a body is sent in chunks, as the vendor's client does, or with its length."""
 
 
-@without_explanation
+@examples(15, full=50, parent=without_explanation)
 @given(content=contents, at=st.integers(0), mask=st.integers(1, 255), chunked=styles, declare=st.booleans())
 def test_a_body_with_a_flipped_byte_is_refused_and_not_stored(
     place: Place, content: bytes, at: int, mask: int, chunked: bool, declare: bool
@@ -89,7 +90,7 @@ def test_a_body_with_a_flipped_byte_is_refused_and_not_stored(
     upload.check_accepted(content)
 
 
-@without_explanation
+@examples(15, full=50, parent=without_explanation)
 @given(content=contents, wrong=contract.md5s(), chunked=styles)
 def test_a_body_whose_declared_md5_is_wrong_is_refused_and_not_stored(
     place: Place, content: bytes, wrong: str, chunked: bool
@@ -100,7 +101,7 @@ def test_a_body_whose_declared_md5_is_wrong_is_refused_and_not_stored(
     assert base64.b64decode(wrong).hex() not in place.farm.stored()
 
 
-@without_explanation
+@examples(15, full=50, parent=without_explanation)
 @given(content=contents, wrong=contract.md5s(), chunked=styles)
 def test_a_content_md5_other_than_the_declared_one_is_refused_and_the_body_is_not_stored(
     place: Place, content: bytes, wrong: str, chunked: bool
@@ -111,7 +112,7 @@ def test_a_content_md5_other_than_the_declared_one_is_refused_and_the_body_is_no
     upload.check_accepted(content)
 
 
-@without_explanation
+@examples(15, full=50, parent=without_explanation)
 @given(content=contents, wrong=st.integers(0, 600), chunked=styles)
 def test_a_body_whose_declared_size_is_wrong_is_refused_and_not_stored(
     place: Place, content: bytes, wrong: int, chunked: bool
@@ -122,7 +123,7 @@ def test_a_body_whose_declared_size_is_wrong_is_refused_and_not_stored(
     assert hashlib.md5(content).hexdigest() not in place.farm.stored()
 
 
-@without_explanation
+@examples(15, full=50, parent=without_explanation)
 @given(content=contents, cut=st.integers(0), more=st.binary(max_size=3), chunked=styles)
 def test_a_body_that_ends_early_or_late_is_refused_and_not_stored(
     place: Place, content: bytes, cut: int, more: bytes, chunked: bool
