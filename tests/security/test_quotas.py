@@ -20,7 +20,7 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.journal import Journal
-from conductor_mock.store.quotas import NewBytes, QuotaError, StoredBytes
+from conductor_mock.store.quotas import FASTEST, NewBytes, QuotaError, StoredBytes
 from conductor_mock.store.tables import ACCOUNT_CONTENTS
 from support.bundles import replay, save
 from support.contents import small_contents
@@ -145,6 +145,37 @@ def test_parts_that_become_a_whole_while_they_are_counted_count_no_more(
         stored.room_for("another", 20 - left)
         with pytest.raises(QuotaError, match="reset accounts"):
             stored.room_for("another", 21 - left)
+
+
+@settings(deadline=None)
+@given(
+    quota=st.integers(1, 100), there=st.integers(0, 100), others=st.integers(0, 100), age=st.floats(0, 200)
+)
+def test_where_others_store_too_a_count_stands_until_they_can_have_filled_the_room(
+    quota: int, there: int, others: int, age: float
+) -> None:
+    now = 1.0
+    with Database("sqlite://") as database:
+
+        def store(number: int, size: int) -> None:
+            row = {"account": "a", "md5": str(number), "size": size, "t_us": 0}
+            with database.write() as connection:
+                database.insert_new(connection, NewRows(ACCOUNT_CONTENTS, [row]))
+
+        store(1, there * FASTEST)
+        quotas = Quotas(account_bytes=quota * FASTEST, bytes=quota * FASTEST)
+        bytes_ = StoredBytes(database, Path("/nowhere"), quotas, is_shared=True, seconds=lambda: now)
+        with suppress(QuotaError):
+            bytes_.room_for("a", 0)
+        store(2, others * FASTEST)
+        now += age
+        counted = max(quota - there, 0) <= age or there > quota
+        known = there + others if counted else there
+        if known < quota:
+            bytes_.room_for("a", 1)
+        else:
+            with pytest.raises(QuotaError):
+                bytes_.room_for("a", 1)
 
 
 def test_outputs_count_and_are_refused_with_their_listing() -> None:

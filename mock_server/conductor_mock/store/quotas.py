@@ -40,6 +40,9 @@ def check_count(what: str, there: int, most: int, option: str, *, remedy: str) -
 _SHARE = 20
 """Counting may take a twentieth of the time."""
 
+FASTEST = 64 << 30
+"""Bytes in a second that all servers of one database together do not store: that is several times what disks write."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewBytes:
@@ -64,7 +67,8 @@ class StoredBytes:
 
     What is being stored is counted as if it were there (`reserve`), once however many store the same; whoever counts
     rows leaves out those of it. So what one server stores together never goes beyond. Where other servers store things
-    too, it is counted again after a while, `_SHARE` times as long as counting takes, and may go beyond by as much.
+    too, it is counted again after a while, `_SHARE` times as long as counting takes, and may go beyond by as much; not
+    before they can have filled the room that was left, which takes a while where a quota is large.
     """
 
     def __init__(
@@ -78,8 +82,8 @@ class StoredBytes:
     ) -> None:
         self._is_shared = is_shared
         self._seconds = seconds
-        self._old_at_s: dict[str | None, float] = {}
-        """When what was counted of an account (None: of all) is too old."""
+        self._counted_s: dict[str | None, tuple[float, float]] = {}
+        """When it was begun to count what an account stores (None: all of them), and how long that took."""
         self._database = database
         self._parts = parts
         self._quotas = quotas
@@ -168,21 +172,26 @@ class StoredBytes:
 
     def _counted(self, account_id: str) -> tuple[int, int]:
         """What the account and all of them store. The caller has the guard."""
-        if self._all is None or self._is_old(None):
+        if self._all is None or self._is_old(None, self._quotas.bytes - self._all):
             self._all = self._count(None, self._parts)
-        if account_id not in self._of or self._is_old(account_id):
-            self._of[account_id] = self._count(account_id, self._parts / account_id)
-        return self._of[account_id], self._all
+        own = self._of.get(account_id)
+        if own is None or self._is_old(account_id, self._quotas.account_bytes - own):
+            own = self._of[account_id] = self._count(account_id, self._parts / account_id)
+        return own, self._all
 
-    def _is_old(self, account_id: str | None) -> bool:
-        return self._is_shared and self._seconds() >= self._old_at_s.get(account_id, 0)
+    def _is_old(self, account_id: str | None, room: int) -> bool:
+        """Whether others may have stored what matters since it was counted, and it may be counted again."""
+        if not self._is_shared:
+            return False
+        began_s, took_s = self._counted_s.get(account_id, (0.0, 0.0))
+        age_s = self._seconds() - began_s
+        return age_s >= max(took_s * (1 + _SHARE), room / FASTEST)
 
     def _count(self, account_id: str | None, parts: Path) -> int:
         began_s = self._seconds()
         total = self._sum(account_id) + _size_below(parts)
         if self._is_shared:
-            took_s = self._seconds() - began_s
-            self._old_at_s[account_id] = began_s + took_s * (1 + _SHARE)
+            self._counted_s[account_id] = began_s, self._seconds() - began_s
         return total
 
     def _sum(self, account_id: str | None) -> int:
