@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +19,7 @@ from conductor_mock.auth.attempts import Attempts, OwnTries
 from conductor_mock.auth.signing import Signer
 from conductor_mock.auth.tokens import Tokens
 from conductor_mock.catalog import Catalog
-from conductor_mock.catalog.files import NAMES as SHIPPED
-from conductor_mock.catalog.files import default as default_catalog
+from conductor_mock.catalog.files import DIGESTS
 from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import Catalogs, ServedCatalog
@@ -188,7 +187,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         pool = _pool(settings, directory)
         if pool is not None:
             resources.callback(pool.close)
-        catalog = _catalog(settings.catalog, strict=settings.strict)
+        catalog_sha256, make_catalog = _catalog(settings.catalog, strict=settings.strict)
         keys = _keys(settings, directory, database, durable=durable)
         database.on_rejoin = partial(agree_again, database, keys)
         shared = None if locks is None else Shared(locks, is_first)
@@ -202,7 +201,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         if rows is not None and database.backend == "postgresql":
             lately = resources.enter_context(closing(Lately(partial(_lately, command_log, rows))))
         faults = _faults(settings, contract, rows, keys, lately)
-        options = _server_options(settings, catalog, keys, speed=speed, pool=pool)
+        options = _server_options(settings, catalog_sha256, keys, speed=speed, pool=pool)
         if database.run:
             _compare(options, database)
         accounts = Accounts(
@@ -271,7 +270,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
         return Service(
             settings=settings,
             contract=contract,
-            catalogs=Catalogs(catalog),
+            catalogs=Catalogs(make_catalog),
             keys=keys,
             tokens=Tokens(keys.signing_key, settings.token_ttl_s),
             signer=Signer(keys.signing_key),
@@ -382,18 +381,22 @@ def _take_snapshots(accounts: Accounts) -> None:
         )
 
 
-def _catalog(name: Path | str | None, *, strict: bool) -> Catalog:
-    """The shipped catalogue, one of the shipped ones by its name, or a user's file."""
-    if name is None:
-        return default_catalog()
-    return named_catalog(str(name)) if str(name) in SHIPPED else load_catalog(name, strict=strict)
+def _catalog(name: Path | str | None, *, strict: bool) -> tuple[str, Callable[[], Catalog]]:
+    """The digest of the catalogue, and what makes it: the shipped one, one of the shipped ones by its name, or a user's
+    file. A shipped one is made when it is first asked for; a file is read now, so that a wrong one is told at once.
+    """
+    shipped = "gcp" if name is None else str(name)
+    if shipped in DIGESTS:
+        return DIGESTS[shipped], partial(named_catalog, shipped)
+    own = load_catalog(shipped, strict=strict)
+    return own.sha256, lambda: own
 
 
 def _server_options(
-    settings: Settings, catalog: Catalog, keys: Keys, *, speed: int | None, pool: Pool | None
+    settings: Settings, catalog_sha256: str, keys: Keys, *, speed: int | None, pool: Pool | None
 ) -> ServerOptions:
     return ServerOptions(
-        catalog.sha256,
+        catalog_sha256,
         seed=settings.seed,
         fleet=settings.fleet,
         provider=settings.provider,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conductor_mock.catalog import Catalog, CatalogError, Machine, default, named, validate
-from conductor_mock.catalog.files import NAMES
+from conductor_mock.catalog.files import DIGESTS, NAMES
 from conductor_mock.catalog.package_rules import VERSION_PARTS, display_version
 from conductor_mock.farm.payload import read
 
@@ -530,6 +530,11 @@ def test_the_canonical_form_never_changes() -> None:
 def test_the_shipped_catalog_changes_only_on_purpose() -> None:
     # When the table changes, put the new digest here; recorded logs keep the catalogue that they were made with.
     assert default().sha256 == "30215e15889d7960df3d4b187482b2d07874b411477aa6f4aa17344cc7430ecb"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_of_a_shipped_catalogue_that_is_known_before_it_is_made_is_its_own(name: str) -> None:
+    assert DIGESTS[name] == named(name).sha256
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:

@@ -22,6 +22,14 @@ from conductor_mock.catalog.validation import validate
 NAMES = ("gcp", "aws", "coreweave", "2018")
 """The shipped catalogues: three that differ in their machines, whose names tell the provider, and an old one."""
 
+DIGESTS: Mapping[str, str] = {
+    "gcp": "30215e15889d7960df3d4b187482b2d07874b411477aa6f4aa17344cc7430ecb",
+    "aws": "d3901181757ce9c51a93259f9a342895766b187aa357c79e4888dcd22f426363",
+    "coreweave": "f32f38f267a3d49fa353b1748024719c4cbb86186eef07ae87997f9c7074e8ad",
+    "2018": "e485e0bdef5713b68ba489346fb52715735dd3095572dd89a90320c7ad1600e5",
+}
+"""The `sha256` of each, so that an account can be opened before its catalogue was made."""
+
 
 def default() -> Catalog:
     """The shipped catalogue, whose machines are named as on Google's cloud."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 from conductor_mock.catalog.files import default as shipped
@@ -53,9 +53,16 @@ class HasCatalog(Protocol):
 class Catalogs:
     """The catalogue of the server, and those that accounts were given; call it while the account is open."""
 
-    def __init__(self, default: Catalog) -> None:
-        self.default = _shipped() if default is shipped() else ServedCatalog.of(default)
+    def __init__(self, default: Callable[[], Catalog]) -> None:
+        """`default` makes that of the server, when it is first asked for."""
+        self._default = default
         self._own: dict[str, tuple[tuple[int, int], ServedCatalog]] = {}
+
+    @cached_property
+    def default(self) -> ServedCatalog:
+        """What accounts are offered that have none of their own."""
+        catalog = self._default()
+        return _shipped() if catalog is shipped() else ServedCatalog.of(catalog)
 
     def of(self, account: HasCatalog) -> ServedCatalog:
         """What an account is offered."""

@@ -1,4 +1,7 @@
-"""The commands about a data directory itself: what is of no use in it, a copy of it, what is damaged."""
+"""The commands about a data directory itself: what is of no use in it, a copy of it, what is damaged.
+
+Each loads what it needs when it runs: a server starts without.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,8 @@ from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_mock.cli.options import F, objects_options
 from conductor_mock.cli.unusable import Unusable
-from conductor_mock.contents_store import open_bucket
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
-from conductor_mock.store.backup import BackUpError, back_up
 from conductor_mock.store.database import DatabaseError
-from conductor_mock.upkeep import check as check_data
-from conductor_mock.upkeep import prune as prune_data
 
 DAMAGED = 1
 """Exit code of `check` when something is damaged still."""
@@ -52,6 +51,8 @@ def prune(
 
     A server does the same when it starts after a crash.
     """
+    from conductor_mock.upkeep import prune as prune_data
+
     try:
         settings = Settings(
             data_dir=data_dir, database_url=database_url, objects=objects, objects_endpoint=objects_endpoint
@@ -79,6 +80,9 @@ def backup(
     The copy is a data directory itself: serve it, or put it in the place of one that was lost. Contents in a bucket
     are fetched into it. A PostgreSQL database is copied with its own tools, and this says how.
     """
+    from conductor_mock.contents_store import open_bucket
+    from conductor_mock.store.backup import BackUpError, back_up
+
     source = (data_dir or default_data_dir()).absolute()
     try:
         settings = Settings(objects=objects, objects_endpoint=objects_endpoint)
@@ -108,6 +112,8 @@ def check(
 
     Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
     """
+    from conductor_mock.upkeep import check as check_data
+
     try:
         settings = Settings(
             data_dir=data_dir, database_url=database_url, objects=objects, objects_endpoint=objects_endpoint

@@ -10,8 +10,9 @@ Tasks are by far the most, so each is a list in which trailing values that are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, replace
+from functools import cache
 from typing import Any
 
 from conductor_mock.farm import indexes
@@ -70,12 +71,12 @@ class SnapshotError(ValueError):
 
 def write(state: State) -> Json:
     """The snapshot of `state` as one object; `read` gives an equal state back."""
-    return _whole(state, _JOB, _TASK)
+    return _whole(state, _codecs())
 
 
 def essence(state: State) -> Json:
     """The snapshot of `state` as one object, without what was added since bundles have the hash of it (`UNHASHED`)."""
-    return _whole(state, _JOB_HASHED, _TASK_HASHED)
+    return _whole(state, _codecs(hashed=True))
 
 
 def read(data: Json) -> State:
@@ -85,11 +86,12 @@ def read(data: Json) -> State:
 
 def write_parts(state: State) -> Iterator[Any]:
     """The snapshot of `state` in parts, which must be taken before the state changes again."""
+    codecs = _codecs()
     yield _account(state)
     for job in state.jobs.values():
-        yield {**_JOB.encode(job), "tasks": len(job.tasks)}
+        yield {**codecs.job.encode(job), "tasks": len(job.tasks)}
         for start in range(0, len(job.tasks), BLOCK):
-            yield list(map(_TASK.encode, job.tasks[start : start + BLOCK]))
+            yield list(map(codecs.task.encode, job.tasks[start : start + BLOCK]))
 
 
 def read_parts(parts: Iterable[Any]) -> State:
@@ -109,24 +111,25 @@ def read_parts(parts: Iterable[Any]) -> State:
     return state
 
 
-def _whole(state: State, of_job: Codec, of_task: Codec) -> Json:
+def _whole(state: State, codecs: _Codecs) -> Json:
     jobs = [
-        {**of_job.encode(job), "tasks": list(map(of_task.encode, job.tasks))} for job in state.jobs.values()
+        {**codecs.job.encode(job), "tasks": list(map(codecs.task.encode, job.tasks))}
+        for job in state.jobs.values()
     ]
     return {**_account(state), "jobs": jobs}
 
 
 def _account(state: State) -> Json:
-    return {"format": FORMAT, **_STATE.encode(state)}
+    return {"format": FORMAT, **_codecs().state.encode(state)}
 
 
 def _read_state(account: Json, rest: Iterator[Any]) -> State:
-    is_whole = "jobs" in account
-    state: State = _STATE.decode(_without(account, "format", "jobs"))
+    is_whole, codecs = "jobs" in account, _codecs()
+    state: State = codecs.state.decode(_without(account, "format", "jobs"))
     for data in account["jobs"] if is_whole else rest:
-        job: Job = _JOB.decode(_without(data, "tasks"))
+        job: Job = codecs.job.decode(_without(data, "tasks"))
         for block in [data["tasks"]] if is_whole else _blocks(data["tasks"], rest):
-            job.tasks += map(_TASK.decode, block)
+            job.tasks += map(codecs.task.decode, block)
         state.jobs[job.number] = job
     return state
 
@@ -145,6 +148,10 @@ def _without(data: Json, *names: str) -> Json:
 
 def _is_omitted(cls: type, field_: Field[Any]) -> bool:
     return is_derived(field_) or _IN_PARTS.get(cls) == field_.name
+
+
+def _is_omitted_or_unhashed(cls: type, field_: Field[Any]) -> bool:
+    return _is_omitted(cls, field_) or is_unhashed(field_)
 
 
 def _short(codec: Codec) -> Codec:
@@ -177,7 +184,21 @@ FORMS = Forms(
 )
 """The forms of everything in a state."""
 
-_STATE, _JOB, _TASK = codec_of(State, FORMS), codec_of(Job, FORMS), codec_of(Task, FORMS)
 
-_HASHED = replace(FORMS, omitted=lambda cls, field_: _is_omitted(cls, field_) or is_unhashed(field_))
-_JOB_HASHED, _TASK_HASHED = codec_of(Job, _HASHED), codec_of(Task, _HASHED)
+@dataclass(frozen=True, slots=True)
+class _Codecs:
+    """The codecs of what has parts of its own."""
+
+    state: Codec
+    job: Codec
+    task: Codec
+
+
+@cache
+def _codecs(*, hashed: bool = False) -> _Codecs:
+    """Made when the first snapshot is written or read: a server starts without. `hashed` is without `UNHASHED`."""
+    omitted: Callable[[type, Field[Any]], bool] = _is_omitted
+    if hashed:
+        omitted = _is_omitted_or_unhashed
+    forms = replace(FORMS, omitted=omitted)
+    return _Codecs(codec_of(State, forms), codec_of(Job, forms), codec_of(Task, forms))
