@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterator
+from itertools import chain, compress
 from typing import Any
 
 MAX_DEPTH = 64
 """Levels of nesting; no known client sends more than six."""
+
+
+_HALF = re.compile(r"\\u[dD]")
+"""What half of a character is written as, unless it is only a backslash that stands before such a text."""
 
 
 class JsonTextError(ValueError):
@@ -22,7 +29,7 @@ def read(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise JsonTextError(f"is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}") from None
-    if not text.strip():
+    if not text or text.isspace():
         raise JsonTextError("is empty, JSON was expected")
     try:
         value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
@@ -32,7 +39,7 @@ def read(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise JsonTextError(f"is not JSON: {error}") from None
     if text.count("[") + text.count("{") > max_depth and _is_deeper_than(value, max_depth):
         raise _too_deep(max_depth)
-    if "\\ud" in text.lower() and _has_lone_surrogate(value):
+    if "\\u" in text and _HALF.search(text) and _has_lone_surrogate(value):
         raise JsonTextError("holds half of a surrogate pair in a text, which is not a character")
     return value
 
@@ -52,16 +59,23 @@ def _finite(text: str) -> float:
     return value
 
 
+_CONTAINERS = frozenset({dict, list})
+"""What a parser makes of objects and lists: these very classes."""
+
+
 def _is_deeper_than(value: Any, limit: int) -> bool:
-    containers = [value] if isinstance(value, (dict, list)) else []
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(limit):
-        containers = [
-            child
-            for container in containers
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, (dict, list))
-        ]
-    return bool(containers)
+        dicts = [one for one in level if type(one) is dict]
+        lists = [one for one in level if type(one) is list]
+        # No step of Python for each value: a large job has more than a million.
+        are_deeper = map(_CONTAINERS.__contains__, map(type, _values_in(dicts, lists)))
+        level = list(compress(_values_in(dicts, lists), are_deeper))
+    return bool(level)
+
+
+def _values_in(dicts: list[dict[str, Any]], lists: list[list[Any]]) -> Iterator[Any]:
+    return chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists))
 
 
 def _has_lone_surrogate(value: Any) -> bool:

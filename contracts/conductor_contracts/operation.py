@@ -79,13 +79,16 @@ class Operation:
         """The lowest documented status below 300."""
         return self.statuses[0]
 
-    def check_request(self, body: Any) -> list[Problem]:
+    def check_request(self, body: Any, *, was_read: bool = False) -> list[Problem]:
         """Say what is wrong with a decoded JSON request body; an empty list means nothing.
 
-        Takes any value that a JSON parser returns and raises nothing. At most 20 problems are named.
-        Operations without a JSON body find nothing wrong with any.
+        Takes any value that a JSON parser returns and raises nothing; one that `was_read` by ``json_text.read`` is not
+        searched for what JSON cannot hold. At most 20 problems are named. Operations without a JSON body find nothing
+        wrong with any.
         """
-        return self._schemas.check(self.request_schema, body) if self.request_schema else []
+        if self.request_schema is None:
+            return []
+        return self._schemas.check(self.request_schema, body, was_read=was_read)
 
     def request_document(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of a JSON request body, whole, for other programs. KeyError where there is none."""

@@ -65,12 +65,13 @@ class SchemaSet:
             "$defs": definitions,
         }
 
-    def check(self, name: str, body: Any) -> list[Problem]:
+    def check(self, name: str, body: Any, *, was_read: bool = False) -> list[Problem]:
         """Say what is wrong with a body under a named schema, at most MAX_PROBLEMS things.
 
-        Takes any Python value and raises nothing for it.
+        Takes any Python value and raises nothing for it. A body that `was_read` by `json_text.read` is JSON: that lets
+        nothing else through, so nobody looks for it again.
         """
-        impossible = first_impossible_value(body)
+        impossible = None if was_read else first_impossible_value(body)
         if impossible:
             return [impossible]
         # Two rules may find one fault: each is said once, in the order found.

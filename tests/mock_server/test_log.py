@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from conductor_contracts import json_text
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated
 from conductor_mock.farm.fold import replay
@@ -22,7 +27,7 @@ from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseErro
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock
-from conductor_mock.store.tables import DECLARATIONS, META
+from conductor_mock.store.tables import DECLARATIONS, LOG, META
 from conductor_mock.store.trouble import is_disk_full
 from conductor_mock.wire.md5 import from_base64
 from support.server import START_US, job_payload
@@ -86,6 +91,66 @@ def test_what_was_appended_is_read_again_in_order_after_reopening(tmp_path: Path
         assert list(stored.log.read("5001")) == records
         assert list(stored.log.read("5001", after=1)) == records[1:]
         assert stored.log.read_one("5001", 2) == records[1]
+
+
+free = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    free,
+    st.integers(-2, 2),
+    st.booleans(),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,\r\n", "\t: ")]),
+    st.sampled_from(["", "\n", " \r\n\t"]),
+)
+def test_a_payload_is_read_again_as_it_was_read_when_it_came_however_it_was_written(
+    value: Any, beyond: int, in_ascii: bool, separators: tuple[str, str], blank: str
+) -> None:
+    """Around the size from which on it lies in the log as it was received."""
+    written = json.dumps(
+        job_payload(metadata={"any": value}), ensure_ascii=in_ascii, separators=separators
+    ).removeprefix("{")
+    twice = f'{blank}{{"owner": "the last one counts", {written}{blank}'
+    text = f"{' ' * (INLINE_BYTES + beyond - len(twice.encode()))}{twice}".encode()
+    assert len(text) == INLINE_BYTES + beyond
+    command = JobCreated(json_text.read(text), "b" * 64, Machine("m", 1, 0, 0, 0, 100), received=text)
+    record = Record(2, START_US + 1, command)
+    with tempfile.TemporaryDirectory() as name, opened(Path(name)) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", record)
+        again = stored.log.read_one("5001", 2)
+        assert again == record
+        assert isinstance(again.command, JobCreated)
+        assert spelt(again.command.payload) == spelt(command.payload), "1 is not 1.0"
+        assert stored.bodies() == (beyond > 0)
+
+
+def spelt(payload: dict[str, Any]) -> str:
+    return json.dumps(payload)
+
+
+def test_a_large_payload_lies_in_the_log_as_it_was_received(tmp_path: Path) -> None:
+    text = json.dumps(job_payload(metadata={"long": "\u00e9" * INLINE_BYTES}), ensure_ascii=False).encode()
+    command = JobCreated(
+        json_text.read(text), "b" * 64, Machine("m", 1, 0, 0, 0, 100), ("/missing",), received=text
+    )
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", Record(2, START_US + 1, command))
+        (md5,) = referred_to(stored)
+        body = stored.objects.read(from_base64(md5))
+    assert body.startswith(b'{"payload":' + text + b',"body_sha256":"bbb')
+    assert JobCreated.from_json(json.loads(body)) == command
+
+
+def referred_to(stored: Stored) -> list[str]:
+    with stored.database.read() as connection:
+        found = connection.execute(sa.select(LOG.c.body_md5).where(LOG.c.body_md5.is_not(None)))
+        return list(found.scalars())
 
 
 def test_accounts_have_logs_of_their_own(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def contract_body() -> Json:
     if request.mimetype not in ("application/json", ""):
         warn(f"Content-Type is {request.mimetype!r}; clients of the service send application/json")
     data = parse_json(raw_body())
-    problems = operation.check_request(data)
+    problems = operation.check_request(data, was_read=True)
     if problems:
         # A name that is not known is often the one of a field that is missing.
         raise invalid(f"{operation.id}: the request body is not valid", operation.wrong_in_body(data))

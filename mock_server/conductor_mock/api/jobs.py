@@ -21,6 +21,7 @@ from conductor_mock.farm.doubts import doubts
 from conductor_mock.farm.payload import Submission, read
 from conductor_mock.farm.state import Job
 from conductor_mock.farm.statuses import Action
+from conductor_mock.store import collector
 from conductor_mock.store.account import Account
 from conductor_mock.store.quotas import check_count
 
@@ -34,6 +35,11 @@ def create() -> tuple[dict[str, Any], int]:
     An Idempotency-Key that made a job with this very body gets the answer of then again, whatever the catalogue says
     now; of two requests that come with it at once one makes the job.
     """
+    with collector.resting():  # all that is made of a large body is in use until the answer
+        return _created()
+
+
+def _created() -> tuple[dict[str, Any], int]:
     key = idempotency_key()
     submission = read(contract_body())
     body_sha256 = hashlib.sha256(raw_body()).hexdigest()
@@ -69,6 +75,7 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
         held=held,
         warnings=warnings(),
         idempotency_key=key,
+        received=raw_body(),
     )
     for path in command.missing[:20]:
         warn(f"upload_files: {path!r} was never uploaded")

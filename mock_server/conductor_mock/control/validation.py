@@ -34,7 +34,7 @@ def validate() -> None:
         raise invalid(called.id, parameters(problems))
     if called.request_schema is not None:
         g.control_body = parse_json(raw_body())
-        problems = called.check_request(g.control_body)
+        problems = called.check_request(g.control_body, was_read=True)
         if problems:
             raise invalid(called.id, problems)
 

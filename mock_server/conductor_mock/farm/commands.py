@@ -102,8 +102,8 @@ class JobCreated(_Plain):
 
     `payload` is the JSON object as received; `missing` are the paths of files that it says are uploaded and the store
     does not hold; `warnings` say what the contract does not know. `idempotency_key` (since version 2) is the header
-    that the request carried, if it did. `submission` is the payload as it was read when the job was accepted; a log
-    has the payload alone.
+    that the request carried, if it did. `submission` is the payload as it was read when the job was accepted, and
+    `received` the UTF-8 of the JSON that it was read from; a log has the payload alone.
     """
 
     kind: ClassVar[str] = "job.created"
@@ -116,6 +116,7 @@ class JobCreated(_Plain):
     warnings: tuple[str, ...] = ()
     idempotency_key: str | None = None
     submission: Submission | None = field(default=None, compare=False, repr=False)
+    received: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,11 @@ def create_job(
     held: Collection[str],
     warnings: Collection[str] = (),
     idempotency_key: str | None = None,
+    received: bytes | None = None,
 ) -> JobCreated:
-    """The command for an accepted job. `held` are the base64 md5s that the account's store holds, of those it wants."""
+    """The command for an accepted job. `held` are the base64 md5s that the account's store holds, of those it wants;
+    `received` is the JSON that the payload was read from, which then need not be written anew for the log.
+    """
     missing: tuple[str, ...] = ()
     if submission.local_upload:
         missing = tuple(file.path for file in submission.files if file.md5 not in held)
@@ -33,6 +36,7 @@ def create_job(
         tuple(warnings),
         idempotency_key,
         submission=submission,
+        received=received,
     )
 
 

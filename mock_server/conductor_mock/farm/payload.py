@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from conductor_contracts.frames import Frames, FramesError, parse_or_none
 from conductor_contracts.submission import number, tasks_of, text
@@ -25,9 +25,11 @@ INSTANCE_TYPE_OF_2019 = "n1-{flavor}-{cores}"
 """`machine_flavor` and `cores` of the documented API name this instance type (catalogue facts)."""
 
 
-@dataclass(frozen=True, slots=True)
-class UploadFile:
-    """One input file: where it belongs, its base64 md5 (None when a daemon is to compute it), and its `st_mode`."""
+class UploadFile(NamedTuple):
+    """One input file: where it belongs, its base64 md5 (None when a daemon is to compute it), and its `st_mode`.
+
+    A tuple is made in a third of the time of a frozen dataclass, and a job may have a hundred thousand.
+    """
 
     path: str
     md5: str | None
@@ -99,10 +101,10 @@ def upload_files(payload: Mapping[str, Any]) -> Iterator[UploadFile]:
     for entry in payload.get("upload_files") or ():
         md5 = entry.get("md5")
         yield UploadFile(
-            path=entry["destination"],
-            md5=canonical(md5) if md5 else None,
-            size=int(entry.get("st_size") or 0),
-            mode=entry.get("st_mode"),
+            entry["destination"],
+            canonical(md5) if md5 else None,
+            int(entry.get("st_size") or 0),
+            entry.get("st_mode"),
         )
 
 
