@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -199,3 +200,14 @@ def test_without_a_home_a_command_says_what_to_give(
 def test_settings_that_no_account_can_have_are_refused_by_name(settings: Settings, message: str) -> None:
     with pytest.raises(SettingsError, match=f"^{message}"):
         create_app(settings)
+
+
+def test_a_start_that_may_open_too_few_files_says_which_limit_to_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", "/a/path")
+
+    monkeypatch.setattr("conductor_mock.cli.program.create_app", refused)
+    ended = said_by("serve", "--port", "0", "--data-dir", str(tmp_path))
+    assert (ended.exit_code, "raise the limit (ulimit -n)" in ended.output) == (2, True)

@@ -166,6 +166,9 @@ def test_a_database_that_cannot_be_reached_tells_nobody_where_it_is() -> None:
 
     error = DatabaseError('connection to server at "db.studio.example" (10.1.2.3), port 5432 failed')
     assert reason(sa.exc.OperationalError("", {}, error)) == "its database cannot be reached"
+    for said in ("sorry, too many clients already", 'too many connections for role "farm"'):
+        full = DatabaseError(f'connection to server at "db.studio.example" failed: FATAL:  {said}')
+        assert reason(sa.exc.OperationalError("", {}, full)) == "its database has no connection left for it"
     error.sqlstate = "25006"
     assert "db.studio.example" in str(reason(sa.exc.OperationalError("", {}, error)))
     assert reason(sa.exc.TimeoutError()) == "its database has no connection left for it"

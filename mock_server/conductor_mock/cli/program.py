@@ -50,7 +50,7 @@ from conductor_mock.settings import (
 from conductor_mock.store.database import DatabaseError, is_locked
 from conductor_mock.store.keys import Keys, KeysError, load_or_create, load_or_create_file
 from conductor_mock.store.log import DamagedLogError
-from conductor_mock.store.trouble import first_line
+from conductor_mock.store.trouble import first_line, is_out_of_files
 from conductor_mock.store.turns import give_way_sparingly
 from conductor_mock.version import version
 from conductor_mock.workers.link import Link
@@ -58,6 +58,8 @@ from conductor_mock.workers.parent import Workers, WorkersError
 from conductor_mock.workers.serving import directory_of, together, work
 
 MOST_WORKERS = 64
+
+_TOO_FEW_FILES = "it may open no more files: raise the limit (ulimit -n), 256 is enough to begin with"
 
 _OF_THE_STORE = ("botocore", "urllib3")
 """Loggers of the libraries that talk to a bucket: their messages could hold keys, and ours say what failed."""
@@ -85,7 +87,9 @@ class _Program(Commands):
         try:
             return super().invoke(ctx)
         except (OSError, SQLAlchemyError, sqlite3.Error) as error:
-            raise Unusable(f"the system refused: {first_line(error)}") from None
+            raise Unusable(
+                _TOO_FEW_FILES if is_out_of_files(error) else f"the system refused: {first_line(error)}"
+            ) from None
         except NoHomeError as error:
             raise Unusable(str(error)) from None
 
@@ -369,7 +373,9 @@ def _open_server(settings: Settings, host: str, port: int, *, bound: socket.sock
     except ClockError as error:
         raise Unusable(f"--speed {error}") from None
     except OSError as error:
-        raise Unusable(f"cannot use the data directory: {error}") from None
+        raise Unusable(
+            _TOO_FEW_FILES if is_out_of_files(error) else f"cannot use the data directory: {error}"
+        ) from None
     try:
         return Server(app, host=host, port=port, grace_s=GRACE_S, bound=bound)
     except AddressError as error:

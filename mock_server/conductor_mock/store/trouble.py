@@ -31,6 +31,11 @@ _OF_THE_DISK = frozenset(
 _OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
+_FULL_OF_CONNECTIONS = "its database has no connection left for it"
+_NO_CONNECTION_LEFT = ("too many clients", "too many connections", "remaining connection slots")
+"""What PostgreSQL says then; a code for it reaches nobody who has no connection."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, in one line."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -57,7 +62,7 @@ def reason(error: BaseException) -> str | None:
     if isinstance(error, sqlite3.Error):
         return _of_database(error)
     if isinstance(error, sa.exc.TimeoutError):
-        return "its database has no connection left for it"
+        return _FULL_OF_CONNECTIONS
     if isinstance(error, (UnavailableError, OwnershipLostError)):
         return str(error)
     if not isinstance(error, OSError) or isinstance(error, ConnectionError):
@@ -81,7 +86,8 @@ def _of_database(error: BaseException | None) -> str | None:
     if (
         getattr(error, "sqlstate", "") is None
     ):  # no answer of PostgreSQL: the driver's text names hosts and users
-        return "its database cannot be reached"
+        is_full = any(words in str(error) for words in _NO_CONNECTION_LEFT)
+        return _FULL_OF_CONNECTIONS if is_full else "its database cannot be reached"
     return f"its database refuses ({first_line(error)})"
 
 
