@@ -60,3 +60,12 @@ def test_a_second_look_at_the_same_trouble_says_nothing(lasts_s: int) -> None:
     telling.goes_on("it is away")
     telling.goes_on("it is away")
     assert told.lines == ["WARNING it is away"]
+
+
+def test_a_trouble_that_goes_on_is_told_again_after_the_very_time() -> None:
+    log, told = a_log()
+    times = iter([5.0, 64.0, 65.0])
+    telling = Telling(log, again_s=60, seconds=lambda: next(times))
+    for _ in range(3):
+        telling.goes_on("it is away")
+    assert told.lines == ["WARNING it is away"] * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Asked:
     def __init__(self) -> None:
         self.told = self.passed = 0
         self.takes = 0
+        self.meanwhile: list[Callable[[], None]] = []
 
     @contextmanager
     def read(self) -> Iterator[Asked]:
@@ -65,7 +66,10 @@ class Asked:
         return self
 
     def scalar_one(self) -> int:
-        return self.told
+        told = self.told
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return told
 
     def wall(self) -> DatabaseWall:
         return DatabaseWall(self, seconds=lambda: float(self.passed))  # type: ignore[arg-type]
@@ -96,3 +100,20 @@ def test_time_never_goes_back_and_the_last_answer_of_one_moment_counts() -> None
     assert wall() == 9_000_000
     database.passed += 6
     assert wall() == 10_000_000
+
+
+def test_an_answer_to_the_later_question_stays_when_the_one_before_comes_late() -> None:
+    database = Asked()
+    wall = database.wall()
+
+    def another_asks_and_is_answered() -> None:
+        database.passed, database.told = 5, 5_000_000
+        wall.renew()
+        database.passed = 9
+
+    database.meanwhile = [another_asks_and_is_answered]
+    wall.renew()
+    assert wall() == 9_000_000
+    database.told = 20_000_000
+    wall.renew()
+    assert wall() == 20_000_000
