@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,20 @@ def test_a_worker_that_dies_is_started_again_in_its_place(
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
     assert f"worker 1 (process {before[1]}) {how}; another one is started in its place" in caplog.text
     assert ("worker 1 is defective" in (tmp_path / "log").read_text()) == (die is fails)
+
+
+def test_what_a_worker_has_to_say_is_written_before_it_ends(tmp_path: Path) -> None:
+    logger = logging.getLogger("conductor_mock.of_a_worker")
+
+    def work(_: Link) -> int:
+        # It keeps lines together, as the log of a server does.
+        logger.addHandler(MemoryHandler(1000, target=logging.FileHandler(tmp_path / "log")))
+        logger.warning("a line")
+        return 0
+
+    with started_by_us(1, work) as workers, pytest.raises(WorkersError):
+        workers.start()
+    assert (tmp_path / "log").read_text() == "a line\n"
 
 
 @pytest.mark.parametrize("number", [0, 1])
