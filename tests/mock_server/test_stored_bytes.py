@@ -220,7 +220,7 @@ def test_a_server_of_several_that_just_began_counts(database: Database, tmp_path
     counting.now_s = 0.0
     counting.bytes.room_for("a", 1)
     assert counting.queries == 6
-    assert counting.bytes._is_old("another")
+    assert counting.bytes._is_old("another", room=0)
 
 
 def test_a_file_that_goes_while_it_is_counted_is_passed_over(
