@@ -1,10 +1,11 @@
 """What an account costs that nobody uses: memory of the server for each of ten thousand, and what holds it.
 
-    python benchmarks/accounts.py [--accounts 10000] [--jobs 3] [--quick]
+    python benchmarks/accounts.py [--accounts 10000] [--jobs 3] [--traced 2200] [--quick]
 
-Every account signs in, submits jobs and is not asked for again; then all of them idle. Resident memory is that of the
-process, read after the first tenth and after all of them, so that what a server has anyway is not counted. What is
-traced is what Python's own allocator holds, by the line that made it. Prints Markdown for docs/figures.md.
+Every account signs in, submits jobs and is not asked for again. After each tenth of them all idle, and the resident
+memory of the process is read. No more than a tenth may be in memory at once, so that after the first tenth there was as
+much in it as there ever is: what a process once had it gives to the next account, hardly ever back to the system. What
+is traced is what Python's own allocator holds, by the line that made it. Prints Markdown for docs/figures.md.
 """
 
 from __future__ import annotations
@@ -18,10 +19,8 @@ import platform
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from werkzeug.test import Client
 
@@ -30,6 +29,7 @@ from conductor_mock.context import service_of
 from conductor_mock.settings import Quotas, Settings
 
 KIB = 1024
+MIB = 1024 * KIB
 ORIGIN = "http://127.0.0.1:8089"
 LINES = 12
 """So many lines of the program are named that hold most."""
@@ -61,57 +61,57 @@ def use(client: Client, name: str, jobs: int) -> None:
         assert answer.status_code == 201, answer.get_data()[:300]
 
 
-def measured(accounts: int, jobs: int, traced: bool, results: Any) -> None:
-    """Bytes of each account after the first tenth of them, and what holds them if that is traced."""
+def measured(accounts: int, jobs: int, traced: bool) -> None:
+    """Print the memory after each tenth; or, traced, what holds it after the last in place of after the first half.
+
+    By then the tokens that are remembered are as many as there may be, if there are 2,048 accounts or more.
+    """
     logging.disable(logging.WARNING)
-    first = accounts // 10
+    tenth = accounts // 10
     with tempfile.TemporaryDirectory(prefix="conductor-bench-") as name:
-        app = create_app(Settings(data_dir=Path(name), quotas=Quotas(accounts=accounts + 1)))
+        settings = Settings(
+            data_dir=Path(name), quotas=Quotas(accounts=accounts + 1), max_open_accounts=tenth
+        )
+        app = create_app(settings)
         client, service = Client(app), service_of(app)
-
-        def looked_at(since: int, until: int) -> tuple[int, int]:
-            for number in range(since, until):
-                use(client, f"user {number}", jobs)
-            used = resident()
-            idle(service.accounts)
-            gc.collect()
-            return used, resident()
-
+        use(client, "to begin with", jobs)
         if traced:
             tracemalloc.start()
-        _, before = looked_at(0, first)
-        earlier = tracemalloc.take_snapshot() if traced else None
-        began = time.process_time()
-        used, after = looked_at(first, accounts)
-        cpu_s = time.process_time() - began
-        count = accounts - first
-        lines = []
+        else:
+            print(
+                f"| accounts of {jobs} jobs | MiB, all idle | KiB for each since the first tenth | CPU ms |"
+            )
+            print(f"|---|---|---|---|\n| 1 | {resident() / MIB:.1f} | | |", flush=True)
+        first = 0
+        earlier = None
+        for done in range(tenth, 10 * tenth + 1, tenth):
+            began = time.process_time()
+            for number in range(done - tenth, done):
+                use(client, f"user {number}", jobs)
+            service.accounts.close_unused(0)
+            cpu_ms = (time.process_time() - began) / tenth * 1000
+            gc.collect()
+            first = first or resident()
+            if traced and done == 5 * tenth:
+                earlier = tracemalloc.take_snapshot()
+            elif not traced:
+                each = "" if done == tenth else f"{(resident() - first) / (done - tenth) / KIB:.2f}"
+                print(f"| {done:,} | {resident() / MIB:.1f} | {each} | {cpu_ms:.1f} |", flush=True)
         if earlier is not None:
             found = tracemalloc.take_snapshot().compare_to(earlier, "lineno")
-            lines = [("all of it", sum(one.size_diff for one in found) / count)]
-            lines += [
-                (f"{Path(one.traceback[0].filename).name}:{one.traceback[0].lineno}", one.size_diff / count)
-                for one in found[:LINES]
-            ]
-        results.put(((used - before) / count, (after - before) / count, cpu_s / count, lines))
+            held = [(one.traceback[0], one.size_diff / (5 * tenth)) for one in found]
+            print("\n| of idle ones, traced | bytes for each |\n|---|---|")
+            print(f"| all of it | {sum(size for _, size in held):.0f} |")
+            for place, size in held[:LINES]:
+                print(f"| {Path(place.filename).name}:{place.lineno} | {size:.0f} |")
         close_app(app)
 
 
-def idle(accounts: Any) -> None:
-    """As if nobody had come for long."""
-    close: Callable[[float], object] | None = getattr(accounts, "close_unused", None)
-    if close is not None:
-        close(0)
-
-
-def apart(*arguments: Any) -> Any:
+def apart(*arguments: object) -> None:
     """`measured` in a process of its own."""
-    results: multiprocessing.Queue[Any] = multiprocessing.Queue()
-    process = multiprocessing.Process(target=measured, args=(*arguments, results))
+    process = multiprocessing.Process(target=measured, args=arguments)
     process.start()
-    found = results.get()
     process.join()
-    return found
 
 
 def main() -> None:
@@ -119,19 +119,14 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of it: to see that it runs")
+    parser.add_argument("--traced", type=int, default=2200, help="accounts for the second table; 0 is none")
     options = parser.parse_args()
     accounts = options.accounts // 10 if options.quick else options.accounts
     today = datetime.now(timezone.utc).date()
     print(f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
-    used, after, cpu_s, _ = apart(accounts, options.jobs, False)
-    print(f"| {accounts:,} accounts of {options.jobs} jobs | for each |\n|---|---|")
-    print(f"| resident, once they were used | {used / KIB:.1f} KiB |")
-    print(f"| resident, once they are idle | {after / KIB:.1f} KiB |")
-    print(f"| CPU, to use it | {cpu_s * 1000:.1f} ms |", flush=True)
-    *_, lines = apart(accounts // 5, options.jobs, True)
-    print("\n| of idle ones, traced | bytes for each |\n|---|---|")
-    for place, size in lines:
-        print(f"| {place} | {size:.0f} |")
+    apart(accounts, options.jobs, False)
+    if options.traced:
+        apart(options.traced, options.jobs, True)
 
 
 if __name__ == "__main__":

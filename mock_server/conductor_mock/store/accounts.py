@@ -104,7 +104,7 @@ class Accounts:
         self._left = 0
         self._snapshots = Snapshots(log, contents, is_shared=locks is not None)
         self._guard = threading.Lock()
-        self._known = set(log.accounts())
+        self._known = set(log.accounts_at_start())
         self._names: dict[str, str] = {}
 
     def knows(self, account_id: str) -> bool:

@@ -32,7 +32,7 @@ _TRIED = 20
 
 def check_local(database: Database) -> None:
     """Raise DatabaseError when the contents of a database lie in a bucket, and not in the data directory."""
-    if _noted(database, CLAIMED) is not None:
+    if not database.is_new and _noted(database, CLAIMED) is not None:
         raise DatabaseError(
             f"the contents of {database.shown_url} lie in a bucket: give its --objects s3://BUCKET/PREFIX"
         )

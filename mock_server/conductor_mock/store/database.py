@@ -39,7 +39,7 @@ from conductor_mock.store.ownership import (
 from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.questions import Questions
 from conductor_mock.store.sums import summed
-from conductor_mock.store.tables import META, complete
+from conductor_mock.store.tables import META, METADATA, complete
 from conductor_mock.store.trouble import first_line
 from conductor_mock.store.unavailable import TakesNoWritesError
 
@@ -115,6 +115,8 @@ class Database:
         self._owned_by_all: Ownership | None = None
         self.locks: Locks | None = None
         """The locks between the servers that share the database; None for one that has it alone."""
+        self.is_new = False
+        """Whether it had none of our tables when it was opened: then there is nothing in it to look for."""
         self.run = ""
         """Which run of servers that share it this is: from the first that came until the last one went."""
         self.on_rejoin: Callable[[sa.Connection, str], None] = lambda *_: None
@@ -311,7 +313,9 @@ class Database:
         what it writes.
         """
         with self.write() as connection:
-            if sa.inspect(connection).has_table(META.name):
+            there = set(sa.inspect(connection).get_table_names())
+            self.is_new = there.isdisjoint(METADATA.tables)
+            if META.name in there:
                 query = sa.select(META.c.value).where(META.c.name == "schema")
                 schema = connection.execute(query).scalar_one_or_none()
                 if schema is not None and not (schema.isdigit() and int(schema) <= SCHEMA_VERSION):
@@ -324,8 +328,11 @@ class Database:
                         f"servers of an older conductor-mock run on {self.shown_url} (schema {schema or 'unknown'}, "
                         f"this one makes {SCHEMA_VERSION} of it): end all of them before you start this one"
                     )
-            complete(connection)
-            connection.execute(META.update().where(META.c.name == "schema").values(value=str(SCHEMA_VERSION)))
+            complete(connection, there)
+            if not self.is_new:
+                connection.execute(
+                    META.update().where(META.c.name == "schema").values(value=str(SCHEMA_VERSION))
+                )
             rows = [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": commits.NAME, "value": "0"}]
             self.insert_new(connection, NewRows(META, rows))
 

@@ -66,6 +66,8 @@ class Log:
 
     def check(self) -> None:
         """Raises DatabaseError when a newer version wrote commands or snapshots that this one cannot read."""
+        if self._database.is_new:
+            return
         in_use = sa.select(META.c.name).where(META.c.name.startswith(_KIND_IN_USE))
         with self._database.read() as connection:
             kinds = [name.split("/") for name in connection.execute(in_use).scalars()]
@@ -205,6 +207,10 @@ class Log:
             for command in commands
             if isinstance(command, (AccountOpened, OptionsChanged))
         )
+
+    def accounts_at_start(self) -> list[str]:
+        """`accounts` when the database was opened, of which a new one has none."""
+        return [] if self._database.is_new else self.accounts()
 
     def accounts(self) -> list[str]:
         """The ids of all accounts, in order; one whose log is gone is among them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 import sqlalchemy as sa
@@ -173,16 +174,16 @@ KEEPING = tuple(column for table in METADATA.sorted_tables for column in table.c
 """The columns that refer to contents: one that none of them names may be removed, and is left out of a copy."""
 
 
-def complete(connection: sa.Connection) -> None:
+def complete(connection: sa.Connection, there: Collection[str]) -> None:
     """Make what is missing: all tables of a new database, or what versions since then have added to an older one.
 
-    Columns that were added may be NULL, so an older version still reads and writes the database.
+    `there` are the names of its tables. Columns that were added may be NULL, so an older version still reads and writes
+    the database.
     """
-    inspector = sa.inspect(connection)
-    there = set(inspector.get_table_names())
     for statement in _making(connection.dialect.name):
         connection.exec_driver_sql(statement)
     quote = connection.dialect.identifier_preparer.quote
+    inspector = sa.inspect(connection)
     for table in METADATA.sorted_tables:
         if table.name not in there:
             continue
