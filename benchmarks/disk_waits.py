@@ -1,4 +1,4 @@
-"""What strace counts while small files are uploaded, of a server that keeps its data and one that throws it away:
+"""What strace counts while files are uploaded, of a server that keeps its data and one that throws it away:
 waits for the disk, and sends; and how long the same takes on a disk on which each wait takes some milliseconds more.
 
     python benchmarks/disk_waits.py [--files N] [--connections N] [--slow-files N] [--delay-ms N]
@@ -29,7 +29,7 @@ from urllib.parse import urlencode, urlsplit
 
 from processes import Served, served
 
-SIZE = 10_000
+SIZE, LARGE = 10_000, 100_000
 WAITS = ("fsync", "fdatasync")
 CALLS = (*WAITS, "sendto")
 _PER_REQUEST = 20
@@ -122,9 +122,9 @@ def traced(server: Served, trace: Path, *options: str) -> Iterator[None]:
         tracer.stderr.read()
 
 
-def counted(files: int, connections: int, *options: str) -> Counter[str]:
-    """What was called while `files` were put."""
-    bodies = [os.urandom(SIZE) for _ in range(files)]
+def counted(files: int, size: int, connections: int, *options: str) -> Counter[str]:
+    """What was called while `files` of a size were put."""
+    bodies = [os.urandom(size) for _ in range(files)]
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), *options) as server:
         urls = upload_urls(server, bodies)
         trace = Path(folder) / "trace"
@@ -159,11 +159,13 @@ def main() -> None:
     parser.add_argument("--slow-files", type=int, default=1000, help="on the slow disk; 0: none")
     parser.add_argument("--delay-ms", type=int, default=5)
     given = parser.parse_args()
-    print(f"{given.files} files of {SIZE} bytes over {given.connections} connections, calls per PUT.\n")
-    print("| server | fsync | fdatasync | send |\n|---|---|---|---|")
-    for name, options in {"keeps its data": (), "throws it away": ("--ephemeral",)}.items():
-        calls = counted(given.files, given.connections, *options)
-        print(f"| {name} | " + " | ".join(f"{calls[call] / given.files:.2f}" for call in CALLS) + " |")
+    print(f"{given.files} files over {given.connections} connections, calls per PUT.\n")
+    print("| server | bytes of a file | fsync | fdatasync | send |\n|---|---|---|---|---|")
+    keeps, throws = ("keeps its data", ()), ("throws it away", ("--ephemeral",))
+    for (name, options), size in ((keeps, SIZE), (throws, SIZE), (keeps, LARGE)):
+        calls = counted(given.files, size, given.connections, *options)
+        shown = " | ".join(f"{calls[call] / given.files:.2f}" for call in CALLS)
+        print(f"| {name} | {size:,} | {shown} |")
     if given.slow_files:
         print(
             f"\n{given.slow_files} files, seconds, the better of two.\n\n| each wait takes | seconds |\n|---|---|"

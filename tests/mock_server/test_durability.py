@@ -14,7 +14,7 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.content_store import BLOCK
 from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.durable import write_private
-from conductor_mock.store.objects import ObjectStore
+from conductor_mock.store.objects import FOLDER, ObjectStore
 from conductor_mock.store.parts import Parts
 from conductor_mock.wire.md5 import from_base64, to_base64
 from support.durability import Recorder, each_kill, recorded
@@ -54,7 +54,7 @@ def keep_a_part(folder: Path, kill_at: int | None = None) -> Recorder:
 
 def test_a_content_is_synced_named_committed_and_then_acknowledged(tmp_path: Path) -> None:
     recorder = upload(tmp_path)
-    path = tmp_path / "objects" / ETAG[:2] / ETAG
+    path = tmp_path / "objects" / FOLDER / ETAG
     named = recorder.synced_after(recorder.renamed_to(path), path.parent)
     made = recorder.synced_after(-1, path.parent.parent)
 
@@ -91,7 +91,7 @@ def test_outputs_that_are_stored_together_are_synced_and_named_before_their_comm
     recorder = make_outputs(tmp_path)
     for content in MADE:
         name = hashlib.md5(content).hexdigest()
-        path = tmp_path / "objects" / name[:2] / name
+        path = tmp_path / "objects" / FOLDER / name
         named = recorder.synced_after(recorder.renamed_to(path), path.parent)
         made = recorder.synced_after(-1, path.parent.parent)
         assert max(named, made) < recorder.kinds.index("commit") < recorder.kinds.index("answer")

@@ -30,9 +30,7 @@ def contents_in(folder: Path) -> dict[str, bytes]:
 
 def change(folder: Path, md5: bytes, data: bytes) -> None:
     """Damage a content, wherever it lies."""
-    name = md5.hex()
-    path = folder / "objects" / name[:2] / name
-    if path.exists():
+    for path in (folder / "objects").glob(f"*/{md5.hex()}"):
         path.chmod(0o600)
         path.write_bytes(data)
         return

@@ -36,10 +36,10 @@ from conductor_mock.store.durable import (
 )
 from conductor_mock.store.keys import FILE as KEYS
 from conductor_mock.store.keys import KeysError, check_keys
-from conductor_mock.store.objects import ObjectStore, WrongContentError
+from conductor_mock.store.objects import ObjectStore, WrongContentError, path_below
 from conductor_mock.store.parts import part_name
 from conductor_mock.store.small_contents import SmallContents
-from conductor_mock.store.sweeper import DamagedReferenceError, files_in, referenced, sweep
+from conductor_mock.store.sweeper import DamagedReferenceError, contents_there, files_in, referenced, sweep
 from conductor_mock.store.tables import LOG, MULTIPARTS, PARTS, SMALL_CONTENTS
 from conductor_mock.wire.md5 import to_base64
 
@@ -203,12 +203,10 @@ def _checked_small_contents(database: Database) -> set[bytes]:
 
 def _copy_contents(directory: Path, store: ObjectStore, database: Database, *, besides: set[bytes]) -> None:
     """The contents that are files. Raises FileNotFoundError when one has gone meanwhile."""
-    source = directory / "objects"
     for md5 in referenced(database):
         if md5 in besides or store.has(md5):
             continue
-        name = md5.hex()
-        path = source / name[:2] / name
+        path = path_below(directory / "objects", md5)
         with _opened(path) as stream:
             try:
                 store.put(stream, md5=md5, size=os.fstat(stream.fileno()).st_size)
@@ -281,7 +279,7 @@ def _opened(path: Path) -> IO[bytes]:
 def _counted(partial: Path, database: Database) -> BackedUp:
     with database.read() as connection:
         accounts = connection.execute(sa.select(sa.func.count(LOG.c.account.distinct()))).scalar_one()
-    sizes = [path.stat().st_size for path in (partial / "objects").glob("??/*")]
+    sizes = [path.stat().st_size for _, path in contents_there(partial)]
     small, small_bytes = SmallContents(database).totals()
     parts = sum(1 for path in (partial / "parts").glob("*/*/*") if path.is_file())
     return BackedUp(accounts, len(sizes) + small, sum(sizes) + small_bytes, parts)

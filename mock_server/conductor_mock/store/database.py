@@ -45,8 +45,10 @@ from conductor_mock.store.unavailable import TakesNoWritesError
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
-"""2: small contents lie in a table, where version 1 would not find them."""
+SCHEMA_VERSION = 3
+"""2: small contents lie in a table. 3: beside a bucket, too, and files lie in one folder. A version before would not
+find them.
+"""
 _PG_LOCK = 0x436F6E64
 """The key of the advisory lock that a server holds on a PostgreSQL database."""
 

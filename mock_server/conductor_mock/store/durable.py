@@ -11,6 +11,9 @@ import stat
 import threading
 from pathlib import Path
 from types import TracebackType
+from weakref import WeakValueDictionary
+
+from conductor_mock.store.group_sync import GroupSync
 
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
@@ -60,10 +63,10 @@ class NewFile:
         A folder that is not there yet is made by `folders`, if they are given.
         """
         self.name(target, folders)
-        if self._durable:
-            fsync_folder(target.parent)
         if folders is not None:
-            folders.wait_for(target.parent)
+            folders.sync(target.parent)
+        elif self._durable:
+            fsync_folder(target.parent)
 
     def place_new(self, target: Path) -> None:
         """Give the file, synced before, a name that nobody has. Raises FileExistsError when somebody has it.
@@ -96,6 +99,8 @@ class Folders:
         self._making = threading.Lock()
         self._unsynced: set[Path] = set()
         """Those being made: they can be seen already, and a power cut may still undo them."""
+        self._guard = threading.Lock()
+        self._syncs: WeakValueDictionary[Path, GroupSync] = WeakValueDictionary()
 
     def make(self, path: Path) -> None:
         """Make a folder and those above it; their names are on disk when this returns."""
@@ -110,7 +115,20 @@ class Folders:
             finally:
                 self._unsynced.difference_update(missing)
 
-    def wait_for(self, path: Path) -> None:
+    def sync(self, path: Path) -> None:
+        """Return when the names that a folder has now are on disk, and its own: who waits meanwhile waits together."""
+        if self._durable:
+            with self._guard:
+                group = self._syncs.setdefault(path, GroupSync(lambda: fsync_folder(path)))
+            group.wait()
+        self._wait_for(path)
+
+    def waiting(self, path: Path) -> int:
+        """How many wait for a sync of a folder that has not begun."""
+        group = self._syncs.get(path)
+        return 0 if group is None else group.waiting
+
+    def _wait_for(self, path: Path) -> None:
         """Return when the name of a folder that can be seen is on disk."""
         if self._is_shared and self._durable and path not in self._synced:
             for folder in (path.parent, path.parent.parent):  # those of contents and of parts lie no deeper

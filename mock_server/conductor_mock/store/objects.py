@@ -28,7 +28,7 @@ from conductor_mock.store.content_store import (
     blocks_of,
 )
 from conductor_mock.store.digest import Digest
-from conductor_mock.store.durable import Folders, NewFile, fsync_folder, private_folder
+from conductor_mock.store.durable import Folders, NewFile, private_folder
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock, Shared
 from conductor_mock.wire.md5 import to_base64
 
@@ -155,10 +155,15 @@ SYNCING = 32
 """Threads that wait for the disk: it does for several at once what it does for one."""
 AT_ONCE = 128
 """Files that are written beside each other before any gets its name."""
+FOLDER = "all"
+"""The folder of `objects` that new contents get their names in: one for all, so that they share its sync."""
 
 
 class ObjectStore(ContentStore):
-    """Contents under `root/objects/ab/abcdef...`; writing goes through `root/incoming/`, which is emptied at start."""
+    """Contents under `root/objects/all/abcdef...`; writing goes through `root/incoming/`, which is emptied at start.
+
+    Those of earlier versions stay where they lie, under `root/objects/ab/abcdef...`.
+    """
 
     def __init__(self, root: Path, *, durable: bool = True, shared: Shared | None = None) -> None:
         """One that is not `durable` is thrown away with its server, and waits for no disk. `shared` is for one that
@@ -181,15 +186,16 @@ class ObjectStore(ContentStore):
                 leftover.unlink()
 
     def path(self, md5: bytes) -> Path:
-        """Where the content with this digest lies, or would."""
-        name = md5.hex()
-        return self._objects / f"{name[:2]}/{name}"
+        """Where the content with this digest lies, or would: in one place, never in both."""
+        return path_below(self._objects, md5)
 
     def has(self, md5: bytes) -> bool:
         """Whether the content is there."""
         # A job asks about a hundred thousand; to make a Path of each takes three times as long.
         name = md5.hex()
-        return os.path.exists(f"{self._objects}{os.sep}{name[:2]}{os.sep}{name}")  # noqa: PTH110
+        begin = f"{self._objects}{os.sep}"
+        places = (f"{begin}{FOLDER}{os.sep}{name}", f"{begin}{name[:2]}{os.sep}{name}")
+        return any(os.path.exists(place) for place in places)  # noqa: PTH110
 
     def those_there(self, md5s: Collection[bytes]) -> set[bytes]:
         """Those of some contents that are there."""
@@ -267,14 +273,9 @@ class ObjectStore(ContentStore):
                 for content in files:
                     content.name()
                 touched = {self.path(content.md5).parent for content in files}
-                for _ in threads.map(self._sync_names, touched):
+                for _ in threads.map(self.folders.sync, touched):
                     pass
                 yield
-
-    def _sync_names(self, folder: Path) -> None:
-        if self._durable:
-            fsync_folder(folder)
-        self.folders.wait_for(folder)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file beside the contents, on the same disk; gone when it is closed."""
@@ -288,6 +289,13 @@ class ObjectStore(ContentStore):
         """`delete` of several contents."""
         for md5 in md5s:
             self.delete(md5)
+
+
+def path_below(objects: Path, md5: bytes) -> Path:
+    """Where a content lies below a folder `objects`, or would."""
+    name = md5.hex()
+    old = f"{objects}{os.sep}{name[:2]}{os.sep}{name}"
+    return Path(old) if os.path.exists(old) else objects / FOLDER / name  # noqa: PTH110
 
 
 class _Checked(io.RawIOBase):
