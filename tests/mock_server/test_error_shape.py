@@ -112,6 +112,7 @@ FAILURES = {
         sa.exc.DatabaseError("", {}, sqlite3.DatabaseError("database disk image is malformed")),
         503,
     ),
+    "no connection left in the pool": (sa.exc.TimeoutError("QueuePool limit of size 3 reached"), 503),
     "a damaged journal": (sqlite3.DatabaseError("file is not a database"), 503),
     **{
         name: (OSError(getattr(errno, name), "refused", "/a/secret/place"), 503)

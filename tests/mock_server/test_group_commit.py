@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from conductor_mock.store.database import Database, Row, of_file
+from conductor_mock.store.database import Database, Row, Work, of_file
 from conductor_mock.store.group_commit import GroupCommit, _Ticket
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.tables import META
-from support.server import md5_of, running
+from support.server import job_payload, md5_of, running
 
 PATIENCE_S = 60
 
@@ -267,3 +267,59 @@ def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() 
         KeyboardInterrupt,
     ]
     assert all(ticket.done for ticket in turn.tickets)
+
+
+def test_what_may_have_been_committed_is_not_tried_again_and_all_are_told() -> None:
+    tried: list[list[int]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def commit(rows: list[int]) -> None:
+        tried.append(rows)
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        if len(rows) > 1:
+            raise ConnectionError("it was cut")
+
+    group = GroupCommit(commit, lambda error: isinstance(error, ConnectionError))
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(group.add, 0)
+        assert begun.wait(PATIENCE_S)
+        others = [pool.submit(group.add, number) for number in (1, 2, 3)]
+        until(lambda: group.waiting == 3)
+        go_on.set()
+        assert first.exception(PATIENCE_S) is None
+        assert [str(other.exception(PATIENCE_S)) for other in others] == ["it was cut"] * 3
+    assert sorted(map(len, tried)) == [1, 3]
+
+
+def test_a_connection_that_was_lost_at_a_commit_is_told_as_what_is_not_known_and_asked_again_makes_one_job(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The commit was made, and the answer to it was lost."""
+    commit, left = Database._commit, ["once"]
+
+    class DatabaseError(Exception):
+        sqlstate = None
+
+    def cut_behind_it(database: Database, works: list[Work]) -> None:
+        commit(database, works)
+        if left:
+            left.pop()
+            raise sa.exc.OperationalError(
+                "COMMIT", {}, DatabaseError("it was cut"), connection_invalidated=True
+            )
+
+    with running(data_dir=tmp_path) as fake:
+        caller = fake.caller()
+        caller.jobs()
+        monkeypatch.setattr(
+            fake.service.log._database._group, "_commit", partial(cut_behind_it, fake.service.log._database)
+        )
+        ask = partial(caller.post, "/jobs/", job_payload(), headers={"Idempotency-Key": "the same"})
+        answer = ask()
+        assert (answer.status, "whether this was kept is not known: ask again" in answer.message) == (
+            503,
+            True,
+        )
+        assert left == []
+        assert (ask().status, len(caller.jobs())) == (201, 1)

@@ -33,16 +33,18 @@ from conductor_mock.farm.snapshot import SnapshotError
 from conductor_mock.store.accounts import UnknownAccountError
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.quotas import QuotaError
-from conductor_mock.store.trouble import first_line, is_full, is_out_of_files, reason
+from conductor_mock.store.trouble import first_line, is_full, is_out_of_files, is_unknown, reason
 
 log = logging.getLogger(__name__)
+
+_NOT_KNOWN = "whether this was kept is not known: ask again, for a job with the same Idempotency-Key"
 
 
 def handle_errors(app: Flask) -> None:
     """Let `app` answer every error in the one shape."""
     app.register_error_handler(Refusal, answered)
     app.register_error_handler(HTTPException, _http_error)
-    for refused in (OSError, sa.exc.DBAPIError, sqlite3.Error):
+    for refused in (OSError, sa.exc.SQLAlchemyError, sqlite3.Error):
         app.register_error_handler(refused, _system_error)
     app.register_error_handler(UnknownAccountError, _unknown_account)
     for unreadable in (DamagedLogError, UnknownCommandError, BrokenLogError, EncodingError, SnapshotError):
@@ -111,7 +113,8 @@ def _system_error(error: Exception) -> Response:
         # In a line, not in a traceback: on a broken disk each request would write one.
         detail = "" if (said := first_line(error)) in why else f": {said}"
         log.error("%s %s was refused by the system: %s%s", request.method, request.path, why, detail)
-    return answered(unavailable(f"the fake service cannot do this now: {why}; nothing of this was kept"))
+    kept = _NOT_KNOWN if is_unknown(error) else "nothing of this was kept"
+    return answered(unavailable(f"the fake service cannot do this now: {why}; {kept}"))
 
 
 def _unknown_account(_: UnknownAccountError) -> Response:

@@ -40,7 +40,7 @@ from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.questions import Questions
 from conductor_mock.store.sums import summed
 from conductor_mock.store.tables import META, METADATA, complete
-from conductor_mock.store.trouble import first_line
+from conductor_mock.store.trouble import first_line, is_unknown
 from conductor_mock.store.unavailable import TakesNoWritesError
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._holding = threading.Lock()
         self._is_held = True
-        self._group: GroupCommit[Work] = GroupCommit(self._commit)
+        self._group: GroupCommit[Work] = GroupCommit(self._commit, is_unknown)
         self._inserts: dict[str, Prepared] = {}
         self._shared = shared
         self._owned_by_all: Ownership | None = None

@@ -24,10 +24,16 @@ class _Ticket(Generic[T]):
 
 
 class GroupCommit(Generic[T]):
-    """Hands things to `commit`, a list at a time: all of them are committed when it returns, none when it raises."""
+    """Hands things to `commit`, a list at a time: all of them are committed when it returns, none when it raises.
 
-    def __init__(self, commit: Callable[[list[T]], None]) -> None:
+    Unless it raises what `is_unknown`: then all may be committed or none, so nothing of it is tried again here.
+    """
+
+    def __init__(
+        self, commit: Callable[[list[T]], None], is_unknown: Callable[[Exception], bool] = lambda _: False
+    ) -> None:
         self._commit = commit
+        self._is_unknown = is_unknown
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Ticket[T]] = []
@@ -70,10 +76,14 @@ class GroupCommit(Generic[T]):
                 ticket.done = True
 
     def _is_committed(self, tickets: list[_Ticket[T]]) -> bool:
+        """Whether there is nothing more to be done about them."""
         try:
             self._commit([ticket.what for ticket in tickets])
-        except Exception:  # noqa: BLE001 - each one is told its own
-            return False
+        except Exception as error:  # noqa: BLE001 - each one is told its own
+            if not self._is_unknown(error):
+                return False
+            for ticket in tickets:
+                ticket.error = error
         return True
 
     def _commit_one(self, ticket: _Ticket[T]) -> None:

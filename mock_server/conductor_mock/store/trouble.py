@@ -55,6 +55,11 @@ def is_out_of_files(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _OF_FILES
 
 
+def is_unknown(error: BaseException) -> bool:
+    """Whether a connection to the database was lost in the middle of something: a commit may have been made, or not."""
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+
+
 def reason(error: BaseException) -> str | None:
     """Why the system refused, in a few words without a path of this machine; None where it is no refusal of it."""
     if isinstance(error, sa.exc.DBAPIError):
