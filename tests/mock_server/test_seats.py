@@ -107,6 +107,9 @@ def test_a_seat_of_a_session_is_one_servers_until_it_is_given_back() -> None:
     one.give_back("mail")
     assert one.holds("mail") is False
     assert other.take("mail") is True
+    other.give_back("mail")
+    assert other.holds("sweep") is True, "of two seats the other one stays"
+    assert other.take("mail") is True
     other.close()
     assert (other.holds("mail"), other.holds("sweep"), database.held) == (False, False, {})
     assert one.take("mail") is True
@@ -122,6 +125,8 @@ def test_the_keys_of_seats_are_two_numbers_of_32_bits() -> None:
     assert all(map(seats.take, names))
     assert len({number for _, number in database.held}) == len(names)
     assert all(0 <= number < 1 << 31 for key in database.held for number in key)
+    ours = int.from_bytes(b"Seat", "big")  # by which servers of two versions keep each other out
+    assert {first for first, _ in database.held} == {ours}
     seats.close()
 
 
@@ -154,6 +159,17 @@ def test_a_session_that_is_cut_has_lost_its_seats_and_the_next_one_takes_them_ag
     assert caplog.messages[1:] == ["the database says again which server does what"]
     one.close()
     other.close()
+
+
+def test_a_seat_is_not_taken_by_asking_a_session_that_is_cut() -> None:
+    database = Advisory()
+    seats = AdvisorySeats(database.engine())
+    assert seats.take("mail") is True
+    database.cut(1)
+    assert seats.take("sweep") is False
+    assert (seats.holds("mail"), database.held) == (False, {})
+    assert seats.take("sweep") is True
+    seats.close()
 
 
 def test_a_session_that_cannot_even_be_ended_is_forgotten() -> None:

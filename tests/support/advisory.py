@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,11 +34,20 @@ class Advisory:
         pid = next(self._pids)
         settings = self.settings.setdefault(pid, {})
 
+        times: Counter[tuple[int, ...]] = Counter()
+
         def take(*key: int) -> bool:
-            return self.held.setdefault(key, pid) == pid
+            times[key] += self.held.setdefault(key, pid) == pid
+            return self.held[key] == pid
 
         def leave(*key: int) -> bool:
-            return self.held.get(key) == pid and self.held.pop(key) == pid
+            """What was taken twice is given back twice."""
+            if self.held.get(key) != pid:
+                return False
+            times[key] -= 1
+            if not times[key]:
+                del self.held[key]
+            return True
 
         def set_config(name: str, value: str, is_local: bool) -> str:
             if not is_local:  # what is local ends with its transaction
