@@ -26,8 +26,9 @@ NO_INDEX = {
     "PIP_FIND_LINKS": "",
     "PIP_CONFIG_FILE": os.devnull,
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_COMPILE": "0",
 }
-"""What keeps pip from any index, whatever the machine's settings say."""
+"""What keeps pip from any index, whatever the machine's settings say, and from compiling what nobody imports."""
 
 
 @dataclass(frozen=True)
