@@ -168,6 +168,7 @@ class Stores(RuleBasedStateMachine):
         assert list((self.store.root / "incoming").iterdir()) == []
 
 
+@pytest.mark.hypothesis
 @each
 def test_a_store_holds_what_was_put_and_not_taken_away(kind: str) -> None:
     machine = type("StoresOfAKind", (Stores,), {"kind": kind})

@@ -431,16 +431,22 @@ def machine_of(share: int, steps: int) -> settings:
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
+@pytest.mark.share(5)
 def test_the_server_and_the_model_show_the_same() -> None:
     run_state_machine_as_test(Farm, settings=machine_of(4, 25))
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
+@pytest.mark.share(5)
 def test_two_servers_on_the_same_data_and_the_model_show_the_same() -> None:
     run_state_machine_as_test(FarmOfTwo, settings=machine_of(4, 25))
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
+@pytest.mark.share(5)
 def test_two_servers_on_one_postgresql_and_the_model_show_the_same(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
