@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import logging
 import os
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from conductor_mock.store.bucket import Bucket, Location
@@ -26,6 +28,9 @@ def endpoint() -> str:
     """The URL of a store with the bucket `NAME`, started when it is first wanted, for all tests of the process."""
     from moto.server import ThreadedMotoServer
 
+    # Each server has a client of its own, which reads the models of the services: 2 MB of JSON that stay as they are.
+    sessions: Any = importlib.import_module("botocore.session")
+    sessions.create_loader = cache(sessions.create_loader)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
