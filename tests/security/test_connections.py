@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -331,3 +333,15 @@ def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, 
     found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
     assert not any(found)
     assert dripped.is_enough(data) == is_enough
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [(40, 16), (80, 16), (100, 36), (255, 191), (256, 192), (1024, 768), (-1, sys.maxsize)],
+)
+def test_a_server_keeps_files_for_itself_however_few_it_may_open(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    assert accepting._descriptors() == connections

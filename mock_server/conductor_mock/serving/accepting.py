@@ -34,6 +34,8 @@ CONTROL_THREADS = 8
 
 _FEWEST = 16
 """Connections, however few files may be open."""
+_OWN_FILES = 64
+"""Files that a server opens for itself: its database, locks, contents."""
 
 _ACCEPTED_AT_ONCE = 64
 """Connections that are taken before those that are there are looked at again."""
@@ -360,4 +362,6 @@ def _close(connection: SocketConnection) -> None:
 def _descriptors() -> int:
     """How many of the files that this process may open can be connections."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if limit == resource.RLIM_INFINITY else max(_FEWEST, limit * 3 // 4)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(_FEWEST, min(limit * 3 // 4, limit - _OWN_FILES))
