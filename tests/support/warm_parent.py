@@ -28,6 +28,15 @@ IMPORTED = {
 }
 """What is imported before, for each program: as little of it is run as its own start would run."""
 
+READ = {
+    "conductor_mock": (
+        "conductor_contracts.contract.load",
+        "conductor_contracts.contract.load_control",
+        "conductor_mock.catalog.default",
+    )
+}
+"""What is called before: each reads a file of the program that stays as it is, and keeps what it has read."""
+
 
 def main() -> None:
     """Answer starts until there is nobody who asks; in a process that was started, be the program."""
@@ -37,6 +46,9 @@ def main() -> None:
     )  # Ctrl-C reaches us beside who asks, and is not ours to tell of
     for name in IMPORTED[module]:
         importlib.import_module(name)
+    for name in READ.get(module, ()):
+        where, _, function = name.rpartition(".")
+        getattr(importlib.import_module(where), function)()
     _check_alone({0, 1, 2, control.fileno()})
     gc.collect()
     gc.freeze()  # what all share is not looked at again and again, and so not copied
