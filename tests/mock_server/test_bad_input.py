@@ -19,6 +19,7 @@ from conductor_contracts.json_text import MAX_DEPTH
 from conductor_contracts.operation import Operation
 from conductor_mock.farm.fold import replay
 from conductor_mock.farm.ids import account_id
+from support.examples import examples
 from support.payloads import job_payloads, json_values
 from support.server import ApiCaller, Fake, candidate, job_payload, md5_of, running
 from support.states import image
@@ -223,6 +224,7 @@ def examples_of(operation: Operation, contract: Contract) -> list[Any]:
     return named or [content["example"]]
 
 
+@examples(15, full=50)
 @given(st.data())
 @pytest.mark.parametrize("operation", JSON_OPERATIONS, ids=lambda operation: operation.id)
 def test_every_operation_answers_odd_bodies_as_its_contract_says(
@@ -240,6 +242,7 @@ def test_every_operation_answers_odd_bodies_as_its_contract_says(
     assert caller.get("/_mock/jobs", query={"account": caller.client_id}).status == 200
 
 
+@examples(15, full=50)
 @given(st.data())
 @pytest.mark.parametrize("operation", CONTROL_WRITES, ids=lambda operation: operation.id)
 def test_every_control_call_answers_odd_bodies(

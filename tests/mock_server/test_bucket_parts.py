@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock import contents_store
@@ -32,6 +32,7 @@ from conductor_mock.store.parts import Parts
 from conductor_mock.store.sweeper import GIVEN_UP_S
 from conductor_mock.store.tables import PARTS
 from support.buckets import ACCOUNT, NAME, endpoint
+from support.examples import examples
 from support.memory_bucket import Kept, MemoryBucket
 from support.server import Answer, ApiCaller, Fake, ManualWall, md5_of, running
 
@@ -133,7 +134,7 @@ SENDING = st.tuples(
 )
 
 
-@settings(max_examples=20)
+@examples(10, full=20)
 @given(
     sent=st.lists(SENDING, max_size=8),
     gone=st.sampled_from([None, 0, 1, 2]),

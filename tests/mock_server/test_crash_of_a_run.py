@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store import snapshots
 from support import states
 from support.control import Control
+from support.examples import examples
 from support.served import PATIENCE_S, ServedProcess, served
 from support.server import ManualWall, job_payload, running
 
@@ -141,7 +142,7 @@ def outcomes(task: Any) -> list[str]:
     return [attempt["outcome"] for attempt in task["attempts"]]
 
 
-@settings(max_examples=20)
+@examples(10, full=20)
 @given(
     st.lists(st.integers(0, 400), min_size=1, max_size=5),
     st.lists(st.booleans(), min_size=5, max_size=5),

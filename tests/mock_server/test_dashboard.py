@@ -18,6 +18,7 @@ from conductor_mock.dashboard import clock, shown, thumbnails
 from conductor_mock.farm.clock import SECOND
 from conductor_mock.farm.ids import account_id
 from conductor_mock.farm.statuses import JobStatus, TaskStatus
+from support.examples import examples
 from support.server import START_US, ApiCaller, Fake
 
 ONE_FAILS = {"mock_outcome": "failed", "mock_frames": "3"}
@@ -121,7 +122,9 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(
+    15, full=50, parent=settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+)
 @given(NAMES, NAMES, NAMES, NAMES, NAMES)
 @example(" a", "b  c", "d ", "x=y", "\u202edlog")
 @example("0", "0", "0", "0", " ")

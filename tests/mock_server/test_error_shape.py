@@ -18,6 +18,7 @@ from conductor_contracts.problems import Problem
 from conductor_mock import errors
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.trouble import reason
+from support.examples import examples
 from support.server import ApiCaller, Fake, running
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
@@ -243,6 +244,7 @@ def test_each_kind_of_refusal_has_the_shape_of_the_contract(refusal: errors.Refu
         assert fake.service.contract.check_error(refusal.to_json()) == []
 
 
+@examples(15, full=50)
 @given(st.text(), st.text())
 def test_a_problem_may_hold_any_text(path: str, message: str) -> None:
     body = errors.bad_request("x", Problem(path, message)).to_json()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
@@ -15,6 +15,7 @@ from conductor_mock.settings import IDLE_S
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.snapshots import Snapshots
+from support.examples import examples
 from support.lives import KINDS, Step, decided, steps
 from support.server import Fake, ManualWall, running
 from support.states import differences, image
@@ -33,7 +34,7 @@ moments = st.lists(
 
 
 @given(moments)
-@settings(max_examples=25)
+@examples(12, full=25)
 def test_an_account_that_left_memory_comes_back_as_one_that_stayed(
     moments: list[tuple[Step, float, bool]],
 ) -> None:

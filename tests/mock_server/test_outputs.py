@@ -14,6 +14,7 @@ from PIL import Image
 from conductor_mock.outputs import pictures
 from conductor_mock.outputs.pictures import HEIGHT, WIDTH, Caption, picture
 from conductor_mock.outputs.png import BegunPng
+from support.examples import examples
 from support.server import ApiCaller, Fake, md5_of
 
 
@@ -112,6 +113,7 @@ CAPTIONS = st.builds(
 )
 
 
+@examples(15, full=50)
 @given(st.lists(CAPTIONS, min_size=2, max_size=5))
 def test_a_picture_does_not_depend_on_those_that_were_drawn_before(captions: list[Caption]) -> None:
     """Scenes and words are kept between pictures."""

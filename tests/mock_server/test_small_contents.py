@@ -33,6 +33,7 @@ from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.upkeep import check
 from support.contents import change, contents_in, small_contents
 from support.durability import Recorder, each_kill, recorded
+from support.examples import examples
 from support.server import md5_of, running
 
 GOLDEN = Path(__file__).parent / "golden" / "directory-1"
@@ -71,6 +72,7 @@ def test_what_the_log_keeps_as_a_content_is_a_file() -> None:
     assert SMALL_BYTES <= INLINE_BYTES
 
 
+@examples(20, full=50)
 @given(size=sizes, each=st.sampled_from([1000, 1 << 16, 1 << 18]), first=st.integers(0, 3 * SMALL_BYTES))
 @example(size=SMALL_BYTES, each=1 << 18, first=7)
 @example(size=SMALL_BYTES + 1, each=1 << 18, first=7)

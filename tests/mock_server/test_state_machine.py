@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from conductor_mock.store.tables import METADATA
 from support.children import is_there, wait_until, workers_of
+from support.examples import examples
 from support.farm_model import ACTIONS, ON_TASKS, Job, Model, Task
 from support.machines import Machine, OverSockets, machines
 from support.served import served
@@ -441,7 +442,8 @@ def test_the_server_and_the_model_show_the_same() -> None:
 @pytest.mark.hypothesis
 @pytest.mark.share(5)
 def test_two_servers_on_the_same_data_and_the_model_show_the_same() -> None:
-    run_state_machine_as_test(FarmOfTwo, settings=machine_of(4, 25))
+    few = examples(6, full=12, parent=settings(stateful_step_count=25))
+    run_state_machine_as_test(FarmOfTwo, settings=few)
 
 
 @pytest.mark.slow

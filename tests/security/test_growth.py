@@ -20,6 +20,7 @@ from conductor_mock.store.sweeper import CLEAN
 from conductor_mock.upkeep import prune
 from support import security_page
 from support.contents import SMALL, small_contents
+from support.examples import examples
 from support.server import ApiCaller, candidate, md5_of, running
 
 CONTENT = b"0123456789" * 2
@@ -181,6 +182,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byte
     return folder, files(folder)
 
 
+@examples(20, full=50)
 @given(
     orphans=st.sets(st.binary(min_size=1, max_size=20), max_size=5),
     others=st.sets(st.sampled_from(["x", "a" * 31, "g" * 32, ".a"])),

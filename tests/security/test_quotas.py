@@ -24,6 +24,7 @@ from conductor_mock.store.quotas import FASTEST, NewBytes, QuotaError, StoredByt
 from conductor_mock.store.tables import ACCOUNT_CONTENTS
 from support.bundles import replay, save
 from support.contents import small_contents
+from support.examples import examples
 from support.server import Answer, ApiCaller, Fake, candidate, md5_of, running
 
 PART = 8
@@ -70,7 +71,7 @@ def new_form(caller: ApiCaller, content: bytes) -> Answer:
     own=st.integers(1, 100),
     of_all=st.integers(1, 100),
 )
-@settings(max_examples=30)
+@examples(15, full=30)
 def test_whatever_is_uploaded_and_however_no_more_lies_there_than_may(
     sizes: list[tuple[int, bool, bool]], own: int, of_all: int
 ) -> None:
