@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_mock.farm.commands import JobCreated
 from conductor_mock.farm.ids import account_id
+from conductor_mock.farm.values import Machine
 from conductor_mock.settings import IDLE_S
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.snapshots import Snapshots
 from support.examples import examples
 from support.lives import KINDS, Step, decided, steps
-from support.server import Fake, ManualWall, running
+from support.server import Fake, ManualWall, job_payload, running
 from support.states import differences, image
 
 STUDIO = account_id("studio")
@@ -174,3 +178,34 @@ def test_a_look_that_fails_is_told_and_the_next_comes_in_its_time(caplog: pytest
     idling._look(stop)
     assert given == [False, True]
     assert "idle accounts stay in memory; nothing is lost: no space" in caplog.text
+
+
+MOST_OF_AN_IDLE_ACCOUNT = 2048
+"""Bytes of Python's objects; what requests leave in caches of a fixed size is not among them."""
+
+
+def test_what_stays_of_an_account_that_nobody_uses_is_small(fake: Fake) -> None:
+    """Whoever remembers something by account gives it back, or remembers little."""
+    service = fake.service
+    accounts = service.accounts
+
+    def used_and_left(first: int, last: int) -> int:
+        for number in range(first, last):
+            name = accounts.sign_in(f"user {number}", "key")
+            with accounts.open(name) as account:
+                account.append(JobCreated(job_payload(), "b" * 64, Machine("m", 1, 0, 0, 0, 100)))
+            assert accounts.now_us(name)
+            service.contents.stored_bytes.room_for(name, 1)
+            assert not service.faults.has_any(name)
+        accounts.close_unused(0)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        used_and_left(0, 5)  # what the first ones bring belongs to the process
+        before = used_and_left(5, 10)
+        after = used_and_left(10, 40)
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / 30 < MOST_OF_AN_IDLE_ACCOUNT
