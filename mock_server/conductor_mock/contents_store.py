@@ -1,4 +1,4 @@
-"""Where the contents of a server lie: in its data directory and database, or in a bucket."""
+"""Where the contents of a server lie: small ones in its database, others in its data directory or in a bucket."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database
 from conductor_mock.store.read_write_lock import Shared
+from conductor_mock.store.table_and_bucket import TableAndBucket
 from conductor_mock.store.table_and_files import TableAndFiles
 
 
@@ -18,22 +19,29 @@ def contents_store(
     settings: Settings, directory: Path, database: Database, shared: Shared | None
 ) -> ContentStore:
     """Where contents lie: in the data directory, or in a bucket of the database's own. Raises as `open_service`."""
-    bucket = open_bucket(settings, directory, shared)
+    bucket = _bucket(settings)
     if bucket is None:
         bucket_belonging.check_local(database)
         return TableAndFiles(directory, database, durable=not settings.ephemeral, shared=shared)
+    store = TableAndBucket(
+        directory, bucket, database, most_fetched=settings.max_fetched_bytes, shared=shared
+    )
     try:
-        bucket_belonging.join(database, bucket)
+        bucket_belonging.join(database, store)
     except BucketError as error:
-        raise SettingsError(f"--objects {bucket.bucket.location}: {error}") from None
-    return bucket
+        raise SettingsError(f"--objects {bucket.location}: {error}") from None
+    return store
 
 
-def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) -> BucketObjects | None:
-    """The bucket of these settings, if they name one; `root` is a folder of this server's own, or is `shared`, too.
-
-    Raises SettingsError, also where the store does not answer or has no such bucket.
+def open_bucket(settings: Settings, root: Path) -> BucketObjects | None:
+    """What the bucket of these settings has, if they name one, without what the database has; `root` is a folder of
+    the caller's own. Raises SettingsError, also where the store does not answer or has no such bucket.
     """
+    bucket = _bucket(settings)
+    return None if bucket is None else BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes)
+
+
+def _bucket(settings: Settings) -> Bucket | None:
     if settings.objects is None:
         return None
     if settings.ephemeral:
@@ -50,7 +58,7 @@ def open_bucket(settings: Settings, root: Path, shared: Shared | None = None) ->
         raise SettingsError(_no_bucket(bucket.location, settings.objects_endpoint)) from None
     except BucketError as error:
         raise SettingsError(f"--objects {bucket.location}: {error}") from None
-    return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes, shared=shared)
+    return bucket
 
 
 def _no_bucket(location: Location, endpoint: str | None) -> str:

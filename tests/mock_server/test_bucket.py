@@ -25,11 +25,14 @@ from conductor_mock.store.bucket_objects import BucketObjects, name_of
 from conductor_mock.store.bucket_sending import PART
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.fetched import Fetched
+from conductor_mock.store.small_contents import SMALL_BYTES
 from support.buckets import ACCOUNT, NAME, Trouble, endpoint, store_in_bucket, troubled
 from support.execution import executing
 from support.server import Fake, md5_of, running
 
-CONTENT = b"the content of a file"
+CONTENT = b"the content of a file" * (SMALL_BYTES // 20)
+NOBODYS = b"nobody's" * (SMALL_BYTES // 7)
+SMALL = b"a small content"
 SECRET = ACCOUNT["AWS_SECRET_ACCESS_KEY"]
 
 
@@ -288,14 +291,30 @@ def test_a_range_asks_the_store_for_no_more_than_the_range(place: str, tmp_path:
         assert len(trouble.seen) == 1
 
 
+def numbered(number: int) -> bytes:
+    return b"%d" % number + bytes(SMALL_BYTES)
+
+
+def test_a_small_content_needs_no_store(place: str, tmp_path: Path, trouble: Trouble) -> None:
+    with serving(place, tmp_path, trouble.url) as fake:
+        trouble.always = (503, "SlowDown")
+        trouble.seen.clear()
+        caller = fake.caller()
+        caller.upload("/proj/small", SMALL)
+        assert caller.files() == {"/proj/small": md5_of(SMALL)}
+        assert fake.service.objects.read(digest(SMALL)) == SMALL
+        assert fake.service.contents.held(account_id(caller.client_id), [md5_of(SMALL)]) == {md5_of(SMALL)}
+        assert trouble.seen == []
+
+
 def test_a_job_with_many_files_does_not_ask_the_store_for_each(place: str, tmp_path: Path) -> None:
     with troubled() as trouble, serving(place, tmp_path, trouble.url) as fake:
         caller = fake.caller()
         for number in range(30):
-            caller.upload(f"/proj/{number}", b"%d" % number)
+            caller.upload(f"/proj/{number}", numbered(number))
         account = account_id(caller.client_id)
         trouble.seen.clear()
-        md5s = [md5_of(b"%d" % number) for number in range(30)]
+        md5s = [md5_of(numbered(number)) for number in range(30)]
         assert fake.service.contents.held(account, md5s) == set(md5s)
         assert len(trouble.seen) == 1
 
@@ -384,12 +403,14 @@ def test_only_what_has_been_there_for_a_while_is_swept(
 ) -> None:
     with serving(place, tmp_path) as fake:
         fake.caller().upload("/proj/a.ma", CONTENT)
-        fake.service.objects.put(io.BytesIO(b"nobody's"), md5=digest(b"nobody's"), size=8)
+        fake.service.objects.put(io.BytesIO(NOBODYS), md5=digest(NOBODYS), size=len(NOBODYS))
+        fake.service.objects.put(io.BytesIO(SMALL), md5=digest(SMALL), size=len(SMALL))
         if is_old:
             monkeypatch.setattr(bucket_sweeper, "GRACE_S", -1)
         assert fake.service.sweeping is not None
-        assert fake.service.sweeping.sweep() == is_old
-        assert fake.service.objects.has(digest(b"nobody's")) != is_old
+        assert fake.service.sweeping.sweep() == 1 + is_old, "what is small has its row at once"
+        assert fake.service.objects.has(digest(NOBODYS)) != is_old
+        assert not fake.service.objects.has(digest(SMALL))
         assert fake.service.objects.read(digest(CONTENT)) == CONTENT
 
 
@@ -405,14 +426,15 @@ def test_prune_check_and_backup_know_the_bucket(
     with serving(place, data) as fake:
         fake.caller().upload("/proj/a.ma", CONTENT)
         fake.caller().upload("/proj/b.ma", b"other")
-        fake.service.objects.put(io.BytesIO(b"nobody's"), md5=digest(b"nobody's"), size=8)
+        for nobodys in (NOBODYS, SMALL):
+            fake.service.objects.put(io.BytesIO(nobodys), md5=digest(nobodys), size=len(nobodys))
         bucket = objects_of(fake).bucket
     monkeypatch.setattr(bucket_sweeper, "GRACE_S", -1)
 
     assert "lie in a bucket" in command("check", "--data-dir", str(data)).output
     assert "lie in a bucket" in command("backup", "--data-dir", str(data), str(tmp_path / "none")).output
-    assert command("prune", "--dry-run", *options).output.startswith("would remove 1 content and 0 parts")
-    assert command("prune", *options).output.startswith("removed 1 content and 0 parts")
+    assert command("prune", "--dry-run", *options).output.startswith("would remove 2 contents and 0 parts")
+    assert command("prune", *options).output.startswith("removed 2 contents and 0 parts")
     assert command("prune", *options).output.startswith("removed 0 contents")
     assert command("check", *options).output.startswith("0 damaged")
     copied = command("backup", *options, str(tmp_path / "copy"))

@@ -14,12 +14,14 @@ from conductor_mock.store import bucket_sweeper
 from conductor_mock.store.bucket import Location
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_sending import PART
+from conductor_mock.store.small_contents import SMALL_BYTES
 from support.buckets import ACCOUNT, NAME, endpoint
 from support.execution import eventually
 from support.server import ApiCaller, Fake, md5_of
 from support.workers import workers
 
-CONTENT = b"the content of a file"
+SMALL = b"the content of a file"
+CONTENT = SMALL * (SMALL_BYTES // 20)
 DIGEST = hashlib.md5(CONTENT).digest()
 
 
@@ -43,10 +45,15 @@ def test_what_one_server_stores_in_the_bucket_the_other_serves(two: list[Fake], 
     one, other = two
     large = bytes(range(256)) * (PART // 256 + 1)
     here = one.caller()
-    here.upload("/small", CONTENT)
+    here.upload("/small", SMALL)
+    here.upload("/medium", CONTENT)
     here.upload("/large", large)
-    assert at(other, here).files() == {"/small": md5_of(CONTENT), "/large": md5_of(large)}
-    for content in (CONTENT, large):
+    assert at(other, here).files() == {
+        "/small": md5_of(SMALL),
+        "/medium": md5_of(CONTENT),
+        "/large": md5_of(large),
+    }
+    for content in (SMALL, CONTENT, large):
         digest = hashlib.md5(content).digest()
         assert other.service.objects.read(digest) == content
         for fake in two:
@@ -65,16 +72,17 @@ def sweep(fake: Fake) -> None:
     fake.service.sweeping.sweep()
 
 
+@pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 @pytest.mark.parametrize("take_away", [reset, sweep])
 def test_what_a_server_is_about_to_note_is_not_taken_away_by_another_one(
-    take_away: Callable[[Fake], None], two: list[Fake], monkeypatch: pytest.MonkeyPatch
+    take_away: Callable[[Fake], None], content: bytes, two: list[Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bucket_sweeper, "GRACE_S", -1)
     one, other = two
     if take_away is reset:
-        one.caller("first").upload("/a", CONTENT)
+        one.caller("first").upload("/a", content)
     second = other.caller("second")
-    url = second.upload_url("/b", CONTENT)
+    url = second.upload_url("/b", content)
     taking = Thread(target=take_away, args=(one,))
     commit = other.service.contents._database.commit_with_others
 
@@ -85,10 +93,11 @@ def test_what_a_server_is_about_to_note_is_not_taken_away_by_another_one(
         commit(work)
 
     monkeypatch.setattr(other.service.contents._database, "commit_with_others", commit_late)
-    assert second.put(url, CONTENT, headers={"Content-Type": "application/octet-stream"}).status == 200
+    assert second.put(url, content, headers={"Content-Type": "application/octet-stream"}).status == 200
     taking.join()
-    assert [fake.service.objects.read(DIGEST) for fake in two] == [CONTENT, CONTENT]
-    assert at(one, second).files() == {"/b": md5_of(CONTENT)}
+    digest = hashlib.md5(content).digest()
+    assert [fake.service.objects.read(digest) for fake in two] == [content, content]
+    assert at(one, second).files() == {"/b": md5_of(content)}
 
 
 def test_what_nobody_is_about_to_note_goes_with_the_reset_at_any_server(two: list[Fake]) -> None:

@@ -18,6 +18,8 @@ from unittest.mock import patch
 
 from conductor_mock.store.bucket import Bucket, Location
 from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.database import Database
+from conductor_mock.store.table_and_bucket import TableAndBucket
 
 NAME = "contents"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-store"}
@@ -44,9 +46,17 @@ def endpoint() -> str:
 
 def store_in_bucket(folder: Path, url: str | None = None, *, most_fetched: int = 1 << 30) -> BucketObjects:
     """A store below a prefix of its own; `folder` is what the server has of its own."""
+    return BucketObjects(folder, _new_prefix(url), most_fetched=most_fetched)
+
+
+def table_and_bucket(folder: Path, database: Database) -> TableAndBucket:
+    """The same of a server, with the table of its database."""
+    return TableAndBucket(folder, _new_prefix(), database, most_fetched=1 << 30)
+
+
+def _new_prefix(url: str | None = None) -> Bucket:
     with patch.dict(os.environ, ACCOUNT):
-        bucket = Bucket(Location(NAME, f"{os.urandom(8).hex()}/"), url or endpoint())
-        return BucketObjects(folder, bucket, most_fetched=most_fetched)
+        return Bucket(Location(NAME, f"{os.urandom(8).hex()}/"), url or endpoint())
 
 
 @dataclass

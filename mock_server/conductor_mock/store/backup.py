@@ -146,11 +146,12 @@ def _copied(directory: Path, file: Path, partial: Path, bucket: BucketObjects | 
         try:
             with Database(of_file(partial / _DATABASE)) as database:
                 _check_belongs(database, directory, file)
+                small = _checked_small_contents(database)
                 if bucket is None:
                     check_local(database)
-                    _copy_contents(directory, store, database, besides=_checked_small_contents(database))
+                    _copy_contents(directory, store, database, besides=small)
                 else:
-                    _fetch_contents(bucket, store, database)
+                    _fetch_contents(bucket, store, database, besides=small)
                     _fetch_parts(bucket, partial, database)
                 _copy_parts(directory, partial, database)
                 sweep(database, partial)  # what an earlier round copied and a reset then took away
@@ -216,11 +217,16 @@ def _copy_contents(directory: Path, store: ObjectStore, database: Database, *, b
                 ) from error
 
 
-def _fetch_contents(bucket: BucketObjects, store: ObjectStore, database: Database) -> None:
-    """Raises FileNotFoundError when a content has gone meanwhile. The copy is no longer of the bucket."""
+def _fetch_contents(
+    bucket: BucketObjects, store: ObjectStore, database: Database, *, besides: set[bytes]
+) -> None:
+    """Those that are in the bucket. Raises FileNotFoundError when one has gone meanwhile.
+
+    The copy is no longer of the bucket.
+    """
     check_bucket_belongs(database, bucket)
     for md5 in referenced(database):
-        if store.has(md5):
+        if md5 in besides or store.has(md5):
             continue
         with bucket.open(md5) as stream, store.receive(stream, md5=md5) as content, content.placed():
             pass

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.database import Database, DatabaseError, NewRows
+from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import referenced
 from conductor_mock.store.tables import META
 
@@ -27,7 +28,7 @@ FILE = "belongs"
 """What has it below the prefix."""
 _LONGEST = 64
 _TRIED = 20
-"""Contents that are looked for where nothing says whose the prefix is."""
+"""Contents, of those that are not in the database, that are looked for where nothing says whose the prefix is."""
 
 
 def check_local(database: Database) -> None:
@@ -78,7 +79,8 @@ def _not_its_own(database: Database, objects: BucketObjects) -> DatabaseError:
 
 def _check_copied(database: Database, objects: BucketObjects) -> None:
     """Raise DatabaseError when the contents that a database refers to are elsewhere."""
-    for md5 in islice(referenced(database), _TRIED):
+    wanted = set(referenced(database))
+    for md5 in islice(wanted - SmallContents(database).those_there(wanted), _TRIED):
         if not objects.has(md5):
             raise DatabaseError(
                 f"{database.shown_url} refers to contents that are not in {objects.bucket.location}: its data "

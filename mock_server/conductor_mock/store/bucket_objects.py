@@ -158,7 +158,7 @@ class BucketObjects(ContentStore):
             doubtful = asked.intersection(md5 for md5 in aside if md5 is not None)
         return asked - {md5 for md5 in doubtful if not self.has(md5)}
 
-    def look_up(self, md5: bytes) -> StoredBucketContent:
+    def look_up(self, md5: bytes) -> StoredContent:
         """The bytes of a content, and when it came. Raises FileNotFoundError, BucketError."""
         found = self.bucket.head(name_of(md5))
         return StoredBucketContent(found.size, int(found.modified_s), md5, self)
@@ -210,7 +210,7 @@ class BucketObjects(ContentStore):
         md5: bytes | None = None,
         size: int | None = None,
         most: int | None = None,
-    ) -> Iterator[NewBucketContent]:
+    ) -> Iterator[NewContent]:
         """A content made of blocks, in constant memory; it is stored if the block of the statement places it, else
         nothing stays behind. `md5`, `size` and `most` are as in `receive`. Raises OSError when the disk refuses.
         """
@@ -268,12 +268,12 @@ class BucketObjects(ContentStore):
     def delete_all(self, md5s: Collection[bytes]) -> None:
         """`delete` of several contents, some beside each other. Raises BucketError when one could not be."""
         with ThreadPoolExecutor(bucket_sending.DELETING, thread_name_prefix="bucket") as threads:
-            for _ in threads.map(self.delete, md5s):
+            for _ in threads.map(self.bucket.delete, map(name_of, md5s)):
                 pass
 
     def set_aside(self, md5: bytes) -> None:
         """Copy a damaged content to where nobody takes it for one, for people to look at, and forget it."""
-        aside = f"{_DAMAGED}{md5.hex()}"
+        aside = damaged_name_of(md5)
         try:
             if self.look_up(md5).size <= COPY_BYTES:
                 self.bucket.copy(name_of(md5), aside)
@@ -333,6 +333,11 @@ def name_of(md5: bytes) -> str:
     """The name of a content below the prefix: of its digest alone."""
     name = md5.hex()
     return f"{_OBJECTS}{name[:2]}/{name}"
+
+
+def damaged_name_of(md5: bytes) -> str:
+    """What a content is called that was found damaged."""
+    return f"{_DAMAGED}{md5.hex()}"
 
 
 def _each(act: Callable[[NewBucketContent], None], contents: Sequence[NewBucketContent]) -> None:

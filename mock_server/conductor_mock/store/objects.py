@@ -193,9 +193,11 @@ class ObjectStore(ContentStore):
         """Whether the content is there."""
         # A job asks about a hundred thousand; to make a Path of each takes three times as long.
         name = md5.hex()
-        begin = f"{self._objects}{os.sep}"
-        places = (f"{begin}{FOLDER}{os.sep}{name}", f"{begin}{name[:2]}{os.sep}{name}")
-        return any(os.path.exists(place) for place in places)  # noqa: PTH110
+        places = (
+            f"{self._objects}{os.sep}{FOLDER}{os.sep}{name}",
+            f"{self._objects}{os.sep}{name[:2]}{os.sep}{name}",
+        )
+        return any(map(os.path.exists, places))
 
     def those_there(self, md5s: Collection[bytes]) -> set[bytes]:
         """Those of some contents that are there."""

@@ -107,6 +107,12 @@ class SmallContents:
                     count += connection.execute(_DELETE, {"md5s": chunk}).rowcount
         return count
 
+    def delete_this(self, small: Small) -> bool:
+        """Forget a content that was read, unless another one has taken its place since; whether it was there."""
+        mine = (SMALL_CONTENTS.c.md5 == to_base64(small.md5), SMALL_CONTENTS.c.bytes == small.data)
+        with self._database.write() as connection:
+            return bool(connection.execute(SMALL_CONTENTS.delete().where(*mine)).rowcount)
+
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(values), _CHUNK):

@@ -74,12 +74,13 @@ class Sweeping:
         return count + self._parts.forget_orphans()
 
     def _unreferenced(self) -> list[str]:
+        small = {digest for digest, _ in unreferenced_small(self._database)}
         if self._bucket is None:
-            files = dict(unreferenced(self._database, self._parts.directory))
-            small = dict(unreferenced_small(self._database))
-            return [to_base64(digest) for digest in {*files, *small}]
-        bucket_belonging.check_belongs(self._database, self._bucket)
-        return [to_base64(digest) for digest, _ in unreferenced_in(self._database, self._bucket)]
+            others = {digest for digest, _ in unreferenced(self._database, self._parts.directory)}
+        else:
+            bucket_belonging.check_belongs(self._database, self._bucket)
+            others = {digest for digest, _ in unreferenced_in(self._database, self._bucket)}
+        return [to_base64(digest) for digest in small | others]
 
     def _forget(self, account_id: str, upload_id: str) -> int:
         with self._parts.turn_of(upload_id):
