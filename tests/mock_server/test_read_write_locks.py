@@ -11,6 +11,7 @@ import pytest
 from conductor_mock.store import read_write_lock
 from conductor_mock.store.locks import Level
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock
+from support.guarded import untouched_without
 
 
 class Waits:
@@ -197,9 +198,11 @@ def test_a_lock_that_cannot_be_had_is_an_error_of_who_asked_and_the_next_one_tri
     lock = OutsideReadWriteLock(outside)
     waits = Waits(lock)
     outside.refused = 1
+    touched = untouched_without(lock, "_changed", "_is_taking")
     with pytest.raises(OSError, match="no lock"), lock.shared():
         pytest.fail("it is not shared")
     assert waits.woken == 1
+    assert touched == []
     with lock.shared():
         pass
     assert outside.done == ["share", "shared"]
