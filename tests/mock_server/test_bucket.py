@@ -513,15 +513,16 @@ def test_tasks_that_run_for_real_get_their_files_from_the_bucket_once(place: str
         troubled() as trouble,
         executing(tmp_path / "data", objects=place, objects_endpoint=trouble.url) as render,
     ):
-        scene = render.upload("/proj/a.txt", b"scene")
+        content = b"scene" * (SMALL_BYTES // 5 + 1)
+        scene = render.upload("/proj/a.txt", content)
         trouble.seen.clear()
         job = render.run(
             *[f"cat /proj/a.txt /proj/a.txt > /proj/out/{n}" for n in range(3)], upload_files=[scene]
         )
 
         assert job["status"] == "success"
-        assert render.contents(job["jid"]) == {f"{n}": b"scenescene" for n in range(3)}
-        name = name_of(digest(b"scene"))
+        assert render.contents(job["jid"]) == {f"{n}": content * 2 for n in range(3)}
+        name = name_of(digest(content))
         assert len([one for one in trouble.seen if one.startswith("GET") and one.endswith(name)]) == 1
 
 

@@ -152,6 +152,8 @@ def test_the_home_of_a_user_is_read_as_a_shell_reads_it(text: str, mapped: str) 
         "cat C:/x:/proj/scenes/a.ma",
         f"cat {FOLDER}/files/../../../proj/a",
         "cat /net/proj/scenes/a.ma",
+        r"printf '/proj/scenes\n'",
+        r"list /proj/scenes\..",
     ],
 )
 def test_what_leads_to_the_job_and_cannot_be_mapped_is_refused_by_its_name(text: str) -> None:
@@ -181,6 +183,7 @@ def test_no_path_below_a_folder_of_the_job_is_left_in_any_text(text: str, is_com
         return
     if is_command:  # the shell takes quotes away, in whatever piece of a word
         mapped = mapped.replace('"', "").replace("'", "")
+    mapped = mapped.replace("\\/", "/")  # a slash that is escaped is one
     for start in re.finditer(r"(?<![^\s\"'`;|&<>(,=])/", mapped):
         path = re.split(r"[\s\"'`;|&<>(),:=\\]", mapped[start.start() :])[0]
         plain = posixpath.normpath(path).replace("//", "/")
@@ -250,6 +253,10 @@ names = st.text(
     st.characters(exclude_characters="/\0\n", exclude_categories=["Cs"]), min_size=1, max_size=8
 ).filter(lambda name: name not in (".", ".."))
 wire_paths = st.lists(names, min_size=2, max_size=4).map(lambda parts: "/" + "/".join(parts))
+
+
+def test_a_folder_may_be_called_a_backslash() -> None:
+    assert tree_of(["/\\/00"], "/0/0").map("cat '/\\/00' /x\\/00", FOLDER) == f"cat '{FILES}/\\/00' /x\\/00"
 
 
 @given(st.lists(wire_paths, min_size=1, max_size=6), wire_paths, st.data())

@@ -208,27 +208,25 @@ class Client:
         self.files[path] = content
 
     def send_in_parts(self, what: str) -> None:
-        """All of them to one server, as a balancer has it that keeps a client at its server."""
-        home = self.chance.choice(self.story.servers)
+        """Each of them to whichever server comes, as a balancer has it: the parts lie in the bucket."""
         content, path = self.chance.randbytes(2 * PART + 1), f"/proj/{what} in parts"
         while True:
-            answer = self.ask(
-                "POST", "/api/v2/files/get_upload_urls", 200, 204, at=home, json=_wanted(path, content)
-            )
+            answer = self.ask("POST", "/api/v2/files/get_upload_urls", 200, 204, json=_wanted(path, content))
             if answer.status_code == 204:
                 break
             (record,) = answer.json()["multiPartURLs"]
             etags = []
             for number, part in enumerate(record["parts"]):
                 sent = content[number * PART : (number + 1) * PART]
-                etags.append(self.ask("PUT", _path_of(part["url"]), at=home, data=sent).headers["ETag"])
+                etags.append(self.ask("PUT", _path_of(part["url"]), data=sent).headers["ETag"])
             body = {
                 "uploadID": record["uploadID"],
                 "hash": md5_of(content),
                 "completedParts": [{"partNumber": n, "etag": etag} for n, etag in enumerate(etags, start=1)],
                 "project": None,
             }
-            done = self.tried(home, "POST", "/api/v2/files/multipart/complete", json=body)
+            server = self.chance.choice(self.story.servers)
+            done = self.tried(server, "POST", "/api/v2/files/multipart/complete", json=body)
             if done is not None:
                 assert done.status_code == 200, done.text
                 break

@@ -1,7 +1,8 @@
 """Mapped texts read once more, in ways that `mapping.py` does not read them: what still leads out is refused.
 
 A text is searched for absolute paths, with all quotes and backslashes taken out of it, each read to its next blank or
-mark and to the end of the shell's word. Refused are those that
+mark, to a backslash that some program may take for the end of it (`/proj/scenes\\n`), and to the end of the shell's
+word. Refused are those that
 
 - mean something of the job below one of its folders, as they are written or through links of this machine;
 - begin in the private folder, and lead out of it;
@@ -24,6 +25,7 @@ from conductor_mock.execution.reading import Reading, read
 
 _STARTS = re.compile(r"/+")
 _NEXT_STOP = re.compile(r"[\s\"'`;|&<>(),:=]")
+_ESCAPE = re.compile(r"\\+(?=[\w.\"'`])")
 _IS_DEEP = re.compile(r"/\.\.(?:/|$)")
 _SYNTAX = re.compile(r"[\"'\\]")
 _WILD = re.compile(r"[*?\[{$]")
@@ -104,6 +106,9 @@ def _mentions(reading: Reading, text: str) -> Iterator[str]:
         stop = _NEXT_STOP.search(seen, start)
         end = stop.start() if stop else len(seen)
         yield seen[start:end]
+        escape = _ESCAPE.search(seen, start)
+        if escape is not None and escape.start() < end:
+            yield seen[start : escape.start()]
         index = bisect_left(reading.breaks, start)
         last = reading.breaks[index] if index < len(reading.breaks) else len(seen)
         last = min(last, start + _LONGEST)

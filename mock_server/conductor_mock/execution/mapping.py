@@ -186,7 +186,7 @@ class Tree:
         while (slashes := _SLASHES.match(seen, at)) is not None:
             first, at = at, slashes.end()
             folder = self._folder([step.name for step in way])
-            found = None if folder is None else folder.find(seen, at)
+            found = None if folder is None else _child(folder, seen, slashes)
             if found is None:
                 written = _closed(_match(_NAME, seen, at))
                 found = _ESCAPE.sub(r"\1", written), at + len(written)
@@ -256,6 +256,17 @@ def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
         pieces += [text[done:start], new]
         done = max(done, end)
     return "".join([*pieces, text[done:]])
+
+
+def _child(folder: _Folder, seen: str, slashes: re.Match[str]) -> tuple[str, int] | None:
+    """The child that is named behind these slashes, and where its name ends.
+
+    A backslash before a slash is part of it, unless a child is called that.
+    """
+    for at in range(slashes.start() + 1, slashes.end()):
+        if seen[at] == "\\" and (found := folder.find(seen, at)) is not None:
+            return found
+    return folder.find(seen, slashes.end())
 
 
 def _match(pattern: re.Pattern[str], text: str, at: int) -> str:
