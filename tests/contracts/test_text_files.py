@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,23 @@ def test_a_value_of_json_is_that_value(text: str, value: Any) -> None:
     assert (read, type(read)) == (value, type(value))
 
 
+def is_one_to_that_library(text: str) -> bool:
+    """Not `1e5`: PyYAML takes it for a text and writes it bare; in YAML 1.2, as in JSON, it is a number."""
+    try:
+        return isinstance(yaml.safe_load(text), float) or not isinstance(json.loads(text), float)
+    except (ValueError, yaml.YAMLError):
+        return True
+
+
+texts = st.text(st.characters(codec="utf-8")) | st.text("0123456789eExob_:.+-", min_size=1)
 values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8"))
-    | st.text("0123456789eExob_:.+-", min_size=1)
+    | texts.filter(is_one_to_that_library)
     | st.sampled_from(["yes", "on", "null", "true", "2026-11-22", "<<", "="]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(texts.filter(is_one_to_that_library), inner),
     max_leaves=8,
 )
 
