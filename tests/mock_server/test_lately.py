@@ -100,8 +100,9 @@ def test_an_answer_to_an_older_question_does_not_take_back_what_a_later_one_was_
 
 
 def test_what_one_server_writes_the_others_know_after_one_query_and_itself_at_once(
-    tmp_path: Path, postgres: str
+    tmp_path: Path, postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, "conductor_mock.store.lately")  # why it could not be asked
     names = ("studio", "another")
     ids = [account_id(name) for name in names]
     with workers(tmp_path, database_url=postgres) as (one, other):
@@ -127,7 +128,7 @@ def test_what_one_server_writes_the_others_know_after_one_query_and_itself_at_on
         )
         assert asked == []
         lately.look()
-        assert len(asked) == 1
+        assert len(asked) == 1, caplog.text
         after = [accounts.written(known) for known in ids]
         assert after == [str(other.service.log.end(known)) for known in ids]
         assert all(now != text for now, text in zip(after, before, strict=True))
