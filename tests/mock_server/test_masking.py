@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.serving.log_lines import JsonLines, TextLines
+from conductor_mock.wire import masking
 from conductor_mock.wire.masking import mask_headers, mask_query, mask_text, mask_variable
 
 SECRET = "S3CRET-of/the+studio=="
@@ -138,6 +139,18 @@ def test_a_name_that_says_secret_hides_its_value_wherever_it_stands(
     assert mask_variable(name, SECRET) == "***"
     assert mask_query({name: [SECRET]}) == {name: ["***"]}
     assert mask_headers([(name, SECRET)]) == {name: "***"}
+
+
+pieces = st.sampled_from(
+    "token|SECRET|PassWord|passwd|Credential|api-key|APIKEY|signature|private|Bearer |-----BEGIN|-----begin|eyJ|EYJ0|"
+    "authorization|Cookie|ftp://|a:b@|\u017fecret|to\u212aen|s\u0131gnature|=|: |x| |/|-|_".split("|")
+)
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_a_text_that_gets_no_closer_look_has_nothing_that_it_would_find(text: str) -> None:
+    """Letters beyond ASCII that stand for those of a name (the long s, the sign of Kelvin) get it in any case."""
+    assert masking._may_name_one(text) or not masking._NAMED.search(text)
 
 
 def test_masking_takes_time_in_proportion_to_the_text() -> None:

@@ -16,7 +16,7 @@ from conductor_mock.context import asked
 from conductor_mock.service import Service
 from conductor_mock.serving.log_lines import REQUESTS
 from conductor_mock.store.journal import Body
-from conductor_mock.wire.masking import mask_headers, mask_query, mask_text
+from conductor_mock.wire.masking import mask_headers, mask_path, mask_query
 
 access = logging.getLogger(REQUESTS)
 
@@ -89,7 +89,7 @@ class _Exchange:
             "time": time_.isoformat(timespec="milliseconds"),
             "operation": self.operation,
             "method": self.method,
-            "path": mask_text(self.path),
+            "path": mask_path(self.path),
             "query": mask_query(self.query),
             "headers": mask_headers(self.headers),
             "body": Body.of(self.body).to_json() if isinstance(self.body, bytes) else self.body,

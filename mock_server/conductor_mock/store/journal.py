@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from conductor_mock.wire.masking import mask_text
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 64 * 1024
+_SMALL, _REMEMBERED = 4096, 64
+"""Bodies of up to so many bytes are looked at once, and so many are remembered: polls have the same answers."""
+
 KEEP = 10_000
 """Entries kept in all; older ones go first."""
 
@@ -60,15 +64,18 @@ class Body:
 
     @classmethod
     def of(cls, data: bytes) -> Body:
-        return cls(
-            mask_text(data[:BODY_BYTES].decode("utf-8", "replace")),
-            len(data),
-            hashlib.sha256(data).hexdigest(),
-        )
+        return _remembered(data) if len(data) <= _SMALL else _read(data)
 
     def to_json(self) -> dict[str, Any]:
         return {"text": self.text, "size": self.size, "sha256": self.sha256, "whole": self.size <= BODY_BYTES}
 
+
+def _read(data: bytes) -> Body:
+    text = mask_text(data[:BODY_BYTES].decode("utf-8", "replace"))
+    return Body(text, len(data), hashlib.sha256(data).hexdigest())
+
+
+_remembered = lru_cache(_REMEMBERED)(_read)
 
 Entry = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ _AROUND = 80
 """Characters of a name before and behind such a word."""
 
 _USUAL, _KEPT = 200, 512
-"""Headers of up to so many characters are looked at once, and so many are remembered."""
+"""Headers and paths of up to so many characters are looked at once, and so many are remembered."""
 
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _SECRET_HEADER = re.compile(rf"{_WORDS}|authorization|cookie", re.IGNORECASE)
@@ -38,6 +38,11 @@ _SECRETS = (
 )
 _NAMED = re.compile(rf"{_WORDS}|bearer|-----BEGIN|eyJ|authorization|cookie|://[^\s/@]*:", re.IGNORECASE)
 """Without any of these a text has no secret that can be read as it is: most have none, and need no closer look."""
+_PARTS_OF_NAMED = (
+    "token", "secret", "passw", "credential", "key", "signature", "private",
+    "bearer", "-----begin", "eyj", "authorization", "cookie", "://",
+)  # fmt: skip
+"""A part of each alternative of `_NAMED`, in lower case: to look for these in ASCII is a fraction of the search."""
 
 
 def mask_text(text: str) -> str:
@@ -49,11 +54,24 @@ def mask_text(text: str) -> str:
 
 
 def _masked(text: str, depth: int) -> str:
-    if _NAMED.search(text):
+    if _may_name_one(text) and _NAMED.search(text):
         text = hide_json_values(text, _JSON_NAME, MASK)
         for pattern in _SECRETS:
             text = pattern.sub(rf"\g<1>{MASK}", text)
     return hide_wrapped(text, lambda inner: _masked(inner, depth - 1) != inner, MASK) if depth else text
+
+
+def _may_name_one(text: str) -> bool:
+    """Whether `_NAMED` may be found in a text. Beyond ASCII a letter has more forms than two: it always may."""
+    if not text.isascii():
+        return True
+    lower = text.lower()
+    return any(part in lower for part in _PARTS_OF_NAMED)
+
+
+def mask_path(path: str) -> str:
+    """`mask_text` of the path of a request: most are asked for again."""
+    return _mask_usual(path) if len(path) <= _USUAL else mask_text(path)
 
 
 def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -62,14 +80,20 @@ def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _mask_header(name: str, value: str) -> str:
-    if _SECRET_HEADER.search(name):
+    if _is_secret_header(name) if len(name) <= _USUAL else _SECRET_HEADER.search(name):
         return MASK
     return _mask_usual(value) if len(value) <= _USUAL else mask_text(value)
 
 
 @lru_cache(_KEPT)
+def _is_secret_header(name: str) -> bool:
+    """Whether the value of a header of this name is secret."""
+    return _SECRET_HEADER.search(name) is not None
+
+
+@lru_cache(_KEPT)
 def _mask_usual(value: str) -> str:
-    """`mask_text` of a header that is no secret by its name: a client sends the same ones with each request."""
+    """`mask_text` of a path, or a header that is no secret by its name: a client sends the same ones again."""
     return mask_text(value)
 
 
