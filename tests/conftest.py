@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = str(config.rootpath / ".pytest_cache" / "compiled")
         os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+    gc.disable()  # until all is collected: what that makes stays, and the collector would look at it again and again
     if MINUTES in os.environ:
         config.pluginmanager.register(Fuzzing(config, float(os.environ[MINUTES])), "fuzzing")
 
@@ -44,9 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Tests and modules stay to the end, so the collector of garbage need not look at them again and again."""
+    """Tests and modules stay to the end, so the collector of garbage need not look at them again and again.
+
+    A run whose tests cannot be collected ends without it.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
