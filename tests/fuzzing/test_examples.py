@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.examples import FAST, USUAL, counted, examples
+from support.examples import FAST, FULL, USUAL, counted, examples
 
 numbers = st.integers(1, 10_000)
 
@@ -21,7 +21,11 @@ def test_a_round_of_make_fuzz_tries_no_fewer_than_make_test_and_a_save_no_more(
     assert fast <= max(FAST, number // 5)
 
 
-@pytest.mark.parametrize(("number", "fast"), [(3, 3), (12, 10), (USUAL, 10), (300, 60)])
+def test_where_a_property_says_nothing_it_is_the_same_order() -> None:
+    assert FAST < USUAL < FULL
+
+
+@pytest.mark.parametrize(("number", "fast"), [(3, 3), (12, 10), (USUAL, 10), (FULL, 10), (300, 60)])
 def test_after_a_save_a_fifth_is_tried_or_ten_or_all_that_there_are(number: int, fast: int) -> None:
     assert counted("fast", number) == fast
 

@@ -6,10 +6,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-USUAL = 50
-"""What a property tries in `make test`, and in a round of `make fuzz`, where it says nothing else."""
+FULL = 50
+"""What a property tries in a round of `make fuzz` where it says nothing else."""
+USUAL = 20
+"""What it tries in `make test`: that runs on all changes, and what one run of it misses the many rounds find."""
 FAST = 10
-"""What it tries in `make test-fast`, and a fifth of the examples of one that has more than the usual number."""
+"""What it tries in `make test-fast`, and a fifth of the examples of one that says how many and has more than `FULL`."""
 
 
 def register_profiles() -> None:
@@ -21,7 +23,7 @@ def register_profiles() -> None:
     same = os.environ.get("CI") == "true"
     settings.register_profile("ci", untimed, max_examples=USUAL, derandomize=same)
     settings.register_profile("fast", untimed, max_examples=FAST, derandomize=same)
-    settings.register_profile("fuzz", untimed, max_examples=USUAL, derandomize=False, print_blob=True)
+    settings.register_profile("fuzz", untimed, max_examples=FULL, derandomize=False, print_blob=True)
     settings.load_profile(_profile())
 
 
@@ -40,7 +42,7 @@ def counted(profile: str, number: int, full: int | None = None) -> int:
     if profile == "fuzz":
         return max(number, full or 0)
     if profile == "fast":
-        return max(number // (USUAL // FAST), min(number, FAST))
+        return max(number // (FULL // FAST), min(number, FAST))
     return number
 
 

@@ -2,7 +2,7 @@
 
 The minutes that it may take, times its workers, are shared out among the property tests that were collected: each has
 an equal share, one that is marked `share(n)` has n of them. A test is run once, whatever its share, and then in rounds
-of as many examples as in `make test` for as long as another round is likely to end in time. So the whole ends after
+of the examples that it has there for as long as another round is likely to end in time. So the whole ends after
 those minutes and what single rounds need that are longer than their share.
 
 Fixtures are those of the test: rounds share them, as its examples do. The first failure ends a test, and is told with
