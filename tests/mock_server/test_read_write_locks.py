@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conductor_mock.store import read_write_lock
 from conductor_mock.store.locks import Level
@@ -162,13 +164,35 @@ def test_those_of_one_process_share_one_lock_for_a_while(outside: Outside, now: 
     first()
     assert (outside.done, waits.woken) == (["share"], 1)
     now[0] += 0.25
-    waits.meanwhile = [second]
     third = entered(lock.shared())
-    assert outside.done == ["share", "shared", "share"], "it was given back in between"
+    assert outside.done == ["share", "share", "shared"], (
+        "taken anew, behind who waits elsewhere, and never without it"
+    )
+    second()
+    assert outside.done == ["share", "share", "shared"], "it is the third one's, too"
     third()
-    assert outside.done == ["share", "shared"] * 2
-    assert waits.meanwhile == []
-    assert waits.woken == 4
+    assert outside.done == ["share", "share", "shared", "shared"]
+    assert waits.woken == 2
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["comes", "leaves"]), st.integers(0, 8), st.floats(0, 1)), max_size=30)
+)
+def test_nobody_who_places_waits_for_others_who_place_and_none_is_ever_without_the_lock(
+    steps: list[tuple[str, int, float]],
+) -> None:
+    outside, now = Outside(), [1024.0]
+    lock = OutsideReadWriteLock(outside, seconds=lambda: now[0])
+    Waits(lock)  # that anybody waits is an error
+    inside: list[Callable[[], None]] = []
+    for what, which, passes in steps:
+        now[0] += passes / 10
+        if what == "comes":
+            inside.append(entered(lock.shared()))
+        elif inside:
+            inside.pop(which % len(inside))()
+        held = outside.done.count("share") - outside.done.count("shared")
+        assert held == (1 if inside else 0), "one for all of them, as few connections have to do"
 
 
 def test_whoever_waits_to_delete_keeps_those_of_his_process_out(outside: Outside, now: list[float]) -> None:
@@ -176,10 +200,11 @@ def test_whoever_waits_to_delete_keeps_those_of_his_process_out(outside: Outside
     waits = Waits(lock)
     first = entered(lock.shared())
     lock._waiting = 1
-    waits.meanwhile = [first]
+    outside.at_share = first  # which waits behind him: he waits for the first one, and that one for nobody
     second = entered(lock.shared())
     assert outside.done == ["share", "shared", "share"]
     second()
+    assert waits.meanwhile == []
 
 
 def test_one_takes_the_lock_for_the_others_of_his_process(outside: Outside, now: list[float]) -> None:

@@ -74,11 +74,16 @@ class Shared:
 
 
 LONGEST_SHARE_S = 0.05
-"""How long the threads of a process go on to share a lock that another process may wait for."""
+"""How long the threads of a process let others of it come in by one taking of the lock, which another process may wait
+for."""
 
 
 class OutsideReadWriteLock:
-    """`ReadWriteLock` for several processes: the threads of one share it together, and give it back now and then."""
+    """`ReadWriteLock` for several processes: the threads of one share it together.
+
+    Who comes after a while takes it anew, behind whoever waits to delete elsewhere, and then has it for all of them;
+    the one before is given back. So nobody waits for those who place a content, however long a store lets them wait.
+    """
 
     def __init__(self, locks: Locks, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._locks = locks
@@ -122,22 +127,26 @@ class OutsideReadWriteLock:
 
     def _join(self) -> None:
         with self._changed:
-            while self._is_taking or (self._sharing and not self._may_go_on()):
+            while self._is_taking:
                 self._changed.wait()
-            if self._sharing:
+            if self._sharing and self._may_go_on():
                 self._sharing += 1
                 return
             self._is_taking = True
+        taken = ExitStack()
         try:
-            self._outside.enter_context(self._locks.share(Level.CONTENTS))
+            taken.enter_context(self._locks.share(Level.CONTENTS))
         except BaseException:
             with self._changed:
                 self._is_taking = False
                 self._changed.notify_all()
             raise
         with self._changed:
-            self._is_taking, self._sharing, self._since_s = False, 1, self._seconds()
+            before, self._outside = self._outside, taken
+            self._is_taking, self._since_s = False, self._seconds()
+            self._sharing += 1
             self._changed.notify_all()
+        before.close()
 
     def _may_go_on(self) -> bool:
         return not self._waiting and self._seconds() - self._since_s < LONGEST_SHARE_S
@@ -147,4 +156,3 @@ class OutsideReadWriteLock:
             self._sharing -= 1
             if not self._sharing:
                 self._outside.close()
-                self._changed.notify_all()
