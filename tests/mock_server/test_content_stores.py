@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -28,6 +28,7 @@ from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.store.tables import SMALL_CONTENTS
 from conductor_mock.wire.md5 import to_base64
 from support.buckets import store_in_bucket, table_and_bucket
+from support.examples import examples
 from support.server import md5_of
 
 CONTENT = b"the content of a file"
@@ -252,6 +253,24 @@ def test_a_content_that_was_set_aside_is_asked_for_again_and_can_be_sent_again(k
         assert store.still_there(many[:1]) == set()
         keep(store, b"0")
         assert store.still_there(many) == set(many)
+
+
+@each
+@examples(5)
+@given(content=st.binary(max_size=20), other=st.binary(max_size=20), others=st.sets(st.binary(max_size=20)))
+def test_a_content_that_was_damaged_and_comes_again_is_whole(
+    kind: str, content: bytes, other: bytes, others: set[bytes]
+) -> None:
+    """Also before anybody has read it, and noticed."""
+    assume(other != content)
+    others -= {content}
+    with contents(kind) as (store, held):
+        for one in (content, *others):
+            put(store, held, "5001", one)
+        damage(store, held._database, digest(content), other)
+        put(store, held, "5002", content)
+        assert store.read(digest(content)) == content
+        assert all(store.read(digest(one)) == one for one in others)
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -262,45 +261,6 @@ def test_a_clock_of_this_machine_that_runs_ahead_is_corrected_and_never_goes_bac
         assert wall() == ahead
         passed[0] = 3000.0
         assert wall() > ahead
-
-
-class _SlowDatabase:
-    """One that tells the time, and between that and the answer something else may happen."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-        self.meanwhile: list[Callable[[], None]] = []
-
-    def seconds(self) -> float:
-        return self.passed
-
-    @contextmanager
-    def read(self) -> Iterator[_SlowDatabase]:
-        yield self
-
-    def execute(self, _: object) -> _SlowDatabase:
-        self.told = round(self.passed * 1_000_000)
-        return self
-
-    def scalar_one(self) -> int:
-        told = self.told
-        if self.meanwhile:
-            self.meanwhile.pop()()
-        return told
-
-
-def test_an_answer_that_comes_late_does_not_put_the_clock_behind_what_another_thread_was_told() -> None:
-    database = _SlowDatabase()
-    wall = DatabaseWall(database, seconds=database.seconds)  # type: ignore[arg-type]
-
-    def another_asks_later_and_is_answered_first() -> None:
-        database.passed += 5
-        wall.renew()
-        database.passed += 5
-
-    database.meanwhile.append(another_asks_later_and_is_answered_first)
-    wall.renew()
-    assert wall() == 10_000_000, "what has passed, as the other answer tells"
 
 
 def test_whoever_deletes_waits_for_those_that_place_at_another_server(postgres: str) -> None:

@@ -51,6 +51,22 @@ def test_a_content_is_found_by_its_md5_with_the_time_of_its_first_coming(
     assert SMALL_BYTES == 65_536, "larger ones are files, in every data directory there is"
 
 
+def test_one_that_comes_again_is_written_only_where_it_is_damaged(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    small = store(database, b"a", b"b")
+    damaged = SMALL_CONTENTS.update().where(SMALL_CONTENTS.c.md5 == to_base64(digest(b"a")))
+    with database.write() as connection:
+        connection.execute(damaged.values(bytes=b"c"))
+    monkeypatch.setattr(time, "time", lambda: 2.0)
+    store(database, b"a", b"b")
+    assert list(small.all()) == [Small(digest(b"a"), 2, b"a"), Small(digest(b"b"), 1, b"b")]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the content {to_base64(digest(b'a'))} is damaged in the database; it came again, and replaces that"
+    ]
+
+
 @given(
     st.sets(st.binary(max_size=3), max_size=12),
     st.sets(st.binary(max_size=3), max_size=12),

@@ -429,11 +429,12 @@ class Database:
             return nullcontext()
         return self.locks.hold(Level.COMMIT)
 
-    def insert_new(self, connection: sa.Connection, new: NewRows) -> None:
-        """Insert the rows whose key is not there yet; the others are left as they are."""
-        if new.rows:
-            statement = self._insert_ignoring(new.table, connection.dialect)
-            statement.run(connection, [summed(new.table, row) for row in new.rows])
+    def insert_new(self, connection: sa.Connection, new: NewRows) -> int:
+        """Insert the rows whose key is not there yet; the others are left as they are. How many it inserted."""
+        if not new.rows:
+            return 0
+        statement = self._insert_ignoring(new.table, connection.dialect)
+        return statement.run(connection, [summed(new.table, row) for row in new.rows])
 
     def _insert_ignoring(self, table: sa.Table, dialect: sa.Dialect) -> Prepared:
         """The statement for a table, made once: to make it takes about as long as to run it."""

@@ -7,6 +7,7 @@ small. What is read is compared with its md5 here, as files are.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import sqlalchemy as sa
 from conductor_mock.store.database import Database, NewRows
 from conductor_mock.store.tables import KEEPING, SMALL_CONTENTS
 from conductor_mock.wire.md5 import from_base64, to_base64
+
+log = logging.getLogger(__name__)
 
 SMALL_BYTES = 64 * 1024
 """Contents up to this size lie in the table. What the log keeps as a content is larger, and is a file."""
@@ -50,9 +53,14 @@ class SmallContents:
         self._database = database
 
     def join(self, connection: sa.Connection, md5: bytes, data: bytes) -> None:
-        """Store a content with a transaction. One that is there stays."""
+        """Store a content with a transaction. One that is there stays, unless it is not what was stored."""
         row = {"md5": to_base64(md5), "stored_s": int(time.time()), "bytes": data}
-        self._database.insert_new(connection, NewRows(SMALL_CONTENTS, [row]))
+        if not self._database.insert_new(connection, NewRows(SMALL_CONTENTS, [row])):
+            is_damaged = (SMALL_CONTENTS.c.md5 == row["md5"], SMALL_CONTENTS.c.bytes != data)
+            if connection.execute(SMALL_CONTENTS.update().where(*is_damaged).values(row)).rowcount:
+                log.error(
+                    "the content %s is damaged in the database; it came again, and replaces that", row["md5"]
+                )
 
     def get(self, md5: bytes) -> Small | None:
         """A content, if it is there."""

@@ -6,7 +6,7 @@ import hashlib
 import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
@@ -82,7 +82,32 @@ class SmallStore:
             raise FileNotFoundError(f"there is no content {to_base64(md5)}")
         return found
 
-    def taken(
+    @contextmanager
+    def write(
+        self,
+        blocks: Iterable[bytes],
+        others: Callable[..., AbstractContextManager[NewContent]],
+        *,
+        md5: bytes | None,
+        size: int | None,
+        most: int | None,
+    ) -> Iterator[NewContent]:
+        """`ContentStore.write`, where `others` is that of the store which has what is not small."""
+        taken = self._taken(blocks, md5=md5, size=size, most=most)
+        if isinstance(taken, NewSmallContent):
+            yield taken
+            return
+        with others(taken, md5=md5, size=size, most=most) as new:
+            yield new
+
+    def put(self, received: AbstractContextManager[NewContent]) -> None:
+        """`ContentStore.put` of what the store of both has received, small or not."""
+        with received as content, content.placed():
+            if isinstance(content, NewSmallContent):
+                with self._database.write() as connection:
+                    content.join(connection)
+
+    def _taken(
         self, blocks: Iterable[bytes], *, md5: bytes | None, size: int | None, most: int | None
     ) -> NewSmallContent | Iterable[bytes]:
         """A content made of blocks if it is small; else the blocks, all of them, for the store of the others.
@@ -104,9 +129,3 @@ class SmallStore:
         found = hashlib.md5(data, usedforsecurity=False).digest()
         check_declared(found, count, md5, size)
         return NewSmallContent(found, count, data, self)
-
-    def keep(self, content: NewContent) -> None:
-        """Store a content that is placed, and to which nothing refers yet, if it is small."""
-        if isinstance(content, NewSmallContent):
-            with self._database.write() as connection:
-                content.join(connection)

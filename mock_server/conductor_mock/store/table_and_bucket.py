@@ -19,7 +19,7 @@ from conductor_mock.store.content_store import NewContent, Readable, StoredConte
 from conductor_mock.store.database import Database
 from conductor_mock.store.read_write_lock import Shared
 from conductor_mock.store.small_contents import Small
-from conductor_mock.store.small_store import NewSmallContent, SmallStore
+from conductor_mock.store.small_store import SmallStore
 from conductor_mock.wire.md5 import to_base64
 
 log = logging.getLogger(__name__)
@@ -71,16 +71,11 @@ class TableAndBucket(BucketObjects):
         size: int | None = None,
         most: int | None = None,
     ) -> Iterator[NewContent]:
-        taken = self._small.taken(blocks, md5=md5, size=size, most=most)
-        if isinstance(taken, NewSmallContent):
-            yield taken
-            return
-        with super().write(taken, md5=md5, size=size, most=most) as new:
+        with self._small.write(blocks, super().write, md5=md5, size=size, most=most) as new:
             yield new
 
     def put(self, stream: Readable, *, md5: bytes, size: int) -> None:
-        with self.receive(stream, md5=md5, size=size) as content, content.placed():
-            self._small.keep(content)
+        self._small.put(self.receive(stream, md5=md5, size=size))
 
     def delete(self, md5: bytes) -> None:
         self._small.table.delete([md5])

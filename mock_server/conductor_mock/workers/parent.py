@@ -14,7 +14,6 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -238,6 +237,6 @@ class Workers:
         _, status = os.waitpid(worker.pid, 0)
         return os.waitstatus_to_exitcode(status)
 
-    def _send(self, worker: _Worker, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(worker.pid, number)
+    @staticmethod
+    def _send(worker: _Worker, number: signal.Signals) -> None:
+        os.kill(worker.pid, number)  # it is there until it is buried, dead or alive
