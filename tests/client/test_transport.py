@@ -20,6 +20,9 @@ import requests
 import responses
 import urllib3
 
+from conductor.lib.api_client import ApiClient
+from conductor.lib.cancellation import Cancellation
+from conductor.lib.config import Config
 from conductor.lib.exceptions import (
     Acted,
     BusyError,
@@ -261,8 +264,27 @@ def test_a_ca_bundle_that_cannot_be_read_is_an_error_before_anything_is_sent(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"{name} is '.*ca.pem', which {reason}") as caught:
-        Transport(environ={name: str(path)})
+        Transport(environ={name: str(path)}).send(Call(PACKAGES_LIST, "HTTPS://conductor.test/x"))
     assert caught.value.exit_code == 2
+
+
+def test_a_client_of_a_service_of_https_is_not_made_with_a_ca_bundle_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    bundle = {"CURL_CA_BUNDLE": str(tmp_path / "none.pem")}
+    for urls in ({"CONDUCTOR_URL": "https://a.test"}, {"CONDUCTOR_API_URL": "https://b.test"}):
+        config = Config.load(environ={"CONDUCTOR_URL": "http://c.test", **urls}, home=tmp_path)
+        with pytest.raises(ConfigError, match=r"CURL_CA_BUNDLE is '.*none.pem', which does not exist"):
+            ApiClient(config, transport=Transport(environ=bundle), tokens=FixedTokens())
+
+
+def test_a_ca_bundle_is_not_looked_at_where_nothing_is_asked_by_https(tmp_path: Path) -> None:
+    bundle = {"REQUESTS_CA_BUNDLE": str(tmp_path / "none.pem")}
+    with RawServer([[OK]]) as server, Transport(environ=bundle) as transport:
+        config = Config.load(environ={"CONDUCTOR_URL": server.url}, home=tmp_path)
+        assert ApiClient(config, transport=transport, tokens=FixedTokens()).calls.packages_list()
+        with pytest.raises(ConfigError, match="CA_BUNDLE is"):  # such as the URL of a file
+            transport.branch(Cancellation()).send(Call(PACKAGES_LIST, "https://store.test/x"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
@@ -271,8 +293,10 @@ def test_a_ca_bundle_that_is_no_file_or_not_ours_to_read_is_an_error(tmp_path: P
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for name in ("fifo", "loop"):
         with pytest.raises(ConfigError, match=name):
-            Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path / name)})
-    Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path)}).close()  # a folder of hashed names
+            Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path / name)}).check("https://conductor.test")
+    Transport(environ={"REQUESTS_CA_BUNDLE": str(tmp_path)}).check(
+        "https://conductor.test"
+    )  # a folder of hashed names
 
 
 def test_a_ca_bundle_is_read_once_and_again_when_it_has_changed(
@@ -289,14 +313,14 @@ def test_a_ca_bundle_is_read_once_and_again_when_it_has_changed(
 
     monkeypatch.setattr(ssl, "SSLContext", Counting)
     for _ in range(3):
-        Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).close()
+        Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).check("https://conductor.test")
     assert len(reads) == 1
     path.write_bytes(b"no certificate")
     for _ in range(2):
         with pytest.raises(ConfigError, match="holds no certificates"):
-            Transport(environ={"REQUESTS_CA_BUNDLE": str(path)})
+            Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).check("https://conductor.test")
     shutil.copy(certifi.where(), path)
-    Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).close()
+    Transport(environ={"REQUESTS_CA_BUNDLE": str(path)}).check("https://conductor.test")
     assert len(reads) == 4
 
 

@@ -24,9 +24,9 @@ from conductor.lib.wire.transport import Transport
 class ApiClient:
     """The service as an object. Close it, or use it as a context manager, to close its connections.
 
-    Without arguments everything comes from the config file and the environment (see ``config``). Methods raise
-    the errors of ``exceptions``; which requests are repeated is the table in ``retry``. Safe to use from
-    several threads.
+    Without arguments everything comes from the config file and the environment (see ``config``). Raises ConfigError for
+    a service of https with a CA bundle that cannot be read. Methods raise the errors of ``exceptions``; which requests
+    are repeated is the table in ``retry``. Safe to use from several threads.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class ApiClient:
     ) -> None:
         self.config = config or Config.load()
         self.transport = transport or Transport()
+        for origin in (self.config.url, self.config.api_url):
+            self.transport.check(origin)  # now, and not when all files have been read
         self._tokens = tokens or TokenSource(
             api_key(self.config), api_url=self.config.api_url, fetch=self.fetch_token
         )

@@ -13,23 +13,21 @@ import math
 import os
 import platform
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast
 
 import requests
 import urllib3
 
 from conductor.lib.cancellation import Cancellation
-from conductor.lib.exceptions import ConductorError, ConfigError
+from conductor.lib.exceptions import ConductorError
 from conductor.lib.wire.call import Call, OpenBody, Sent, Tokens
+from conductor.lib.wire.certificates import Authorities
 from conductor.lib.wire.connections import WHOLE_BYTES, OpenConnections
 from conductor.lib.wire.limits import ENCODINGS, ERROR_BYTES
 from conductor.lib.wire.operations import Operation
@@ -59,7 +57,7 @@ class Transport:
 
     Safe to use from several threads. ``sleep`` (seconds), ``random`` (a number in [0, 1)), ``now`` (epoch
     seconds) and ``clock`` (seconds, from any beginning) can be replaced in tests. ``read_timeout`` (seconds)
-    shortens those of all operations. Raises ConfigError for a CA bundle that does not exist.
+    shortens those of all operations.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class Transport:
         environ = os.environ if environ is None else environ
         self._retry = retry or RetryPolicy()
         self._proxies = Proxies.from_environment(environ)
-        self._verify = _ca_bundle(environ)
+        self._authorities = Authorities(environ)
         self._sleep, self._random, self.now = sleep, random, now
         self.clock = clock
         self._read_timeout = read_timeout
@@ -89,6 +87,10 @@ class Transport:
         self._cancellation = cancellation
         self._connections = OpenConnections()
         guard_http_logs()
+
+    def check(self, url: str) -> None:
+        """Raise ConfigError where this URL cannot be asked: one of https, with a CA bundle that cannot be read."""
+        self._authorities.for_url(url)
 
     def branch(self, cancellation: Cancellation) -> Transport:
         """Return a transport of the same settings, with connections of its own. Close both.
@@ -125,8 +127,8 @@ class Transport:
     def send(self, call: Call) -> Sent:
         """Send the call, again where ``retry`` says so, and return the answer.
 
-        Raises the ConductorError that ``refusals`` chooses, CancelledError when cancelled. Nothing secret is in
-        it, nor in its context.
+        Raises the ConductorError that ``refusals`` chooses, CancelledError when cancelled, ConfigError as ``check``.
+        Nothing secret is in it, nor in its context.
         """
         attempts = tries = 0
         policy = self._retry._replace(attempts=1) if call.once else self._retry
@@ -184,6 +186,7 @@ class Transport:
 
     def _attempt(self, call: Call, token: str, origin: str) -> tuple[Answer | Failure, bool]:
         """Send once. Return the outcome, and whether an idle pooled connection may have carried it."""
+        verify = self._authorities.for_url(call.url)
         with self._session_for(call) as session, _opened(call.body, call.length) as body:
             reused = origin in session.used
             session.used.discard(origin)
@@ -194,7 +197,7 @@ class Transport:
                     timeout=(CONNECT_SECONDS, min(call.operation.read_timeout, self._read_timeout)),
                     allow_redirects=False,
                     proxies=self._proxies.for_url(call.url),
-                    verify=self._verify,
+                    verify=verify,
                     stream=True,
                 )
                 answer = _received(call, response)
@@ -313,42 +316,6 @@ def _log_retry(attempted: Attempted, outcome: Answer | Failure, wait: float) -> 
     happened = f"status {outcome.status}" if isinstance(outcome, Answer) else str(outcome)
     about = f" {attempted.about}" if attempted.about else ""
     logger.info("%s%s: %s, trying again in %.1f s", attempted.operation.id, about, happened, wait)
-
-
-def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = environ.get(name)
-        if path:
-            reason = _why_no_bundle(Path(path))
-            if reason:
-                raise ConfigError(f"{name} is {path!r}, {reason}; unset it, or name a file of certificates")
-            return path
-    return True
-
-
-def _why_no_bundle(path: Path) -> str:
-    """Say why certificates cannot be read from a file, or a folder, of that name; empty if they can."""
-    try:
-        if path.is_dir():
-            next(path.iterdir(), None)
-            return ""
-        if not path.exists():
-            return "which does not exist"
-        if not path.is_file():
-            return "which is neither a file nor a folder"
-        found = path.stat()
-        _read_certificates(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
-    except ssl.SSLError:
-        return "which holds no certificates in PEM"
-    except (OSError, ValueError) as error:
-        return f"which cannot be read: {getattr(error, 'strerror', None) or error}"
-    return ""
-
-
-@lru_cache(maxsize=4)
-def _read_certificates(path: Path, version: tuple[int, ...]) -> None:
-    """Read a file of certificates. One that could be read is not read again until its `version` is another."""
-    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
 
 
 def user_agent() -> str:
