@@ -2,162 +2,74 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import click
 
-from conductor_contracts.commands.capture import capture_command, drift_command
-from conductor_contracts.commands.check import check_command
-from conductor_contracts.commands.pact import pact_command
-from conductor_contracts.commands.reading import changes_command, schema_command
-from conductor_contracts.commands.stubs import stubs_command
-from conductor_contracts.commands.verify import verify_command
-from conductor_contracts.commands.witness import witness_command
-from conductor_contracts.contract import Contract, load, load_control
-from conductor_contracts.control_reference import control_table
-from conductor_contracts.evidence import tags_of
-from conductor_contracts.fidelity import fidelity_page
-from conductor_contracts.groups import Commands, completion
-from conductor_contracts.interactions import load_interactions
-from conductor_contracts.operation import Operation
-from conductor_contracts.printing import echo
-from conductor_contracts.problems import no_such
+from conductor_contracts.groups import COMPLETION, Commands
+from conductor_contracts.listed import Listed
+
+_HERE = "conductor_contracts.commands"
+
+COMMANDS: Mapping[str, Listed] = {
+    "capture": Listed(
+        f"{_HERE}.capture:capture_command",
+        "Pass requests on to a service and record them, until SIGINT or SIGTERM.",
+    ),
+    "changes": Listed(
+        f"{_HERE}.reading:changes_command",
+        "Write what each version of the contract changed, and on what evidence.",
+    ),
+    "check": Listed(
+        f"{_HERE}.check:check_command",
+        "Say whether the service would take a submission, what is wrong with it, and what is unusual.",
+    ),
+    "completion": COMPLETION,
+    "control": Listed(
+        f"{_HERE}.reading:control_command", "Write the calls of a fake's control API as a table, as Markdown."
+    ),
+    "drift": Listed(
+        f"{_HERE}.capture:drift_command",
+        "Say where a capture departs from the contract: new, missing, other type or value, other status, other route.",
+    ),
+    "fidelity": Listed(
+        f"{_HERE}.reading:fidelity_command",
+        "Write how faithful the fake is, and on what evidence, as Markdown.",
+    ),
+    "list": Listed(
+        f"{_HERE}.operations:list_command",
+        "List the operations, with how well each is known and how many interactions try it.",
+    ),
+    "pact": Listed(
+        f"{_HERE}.pact:pact_command",
+        "Write the interactions as a Pact of version 4, and on the standard error how many do not fit into one and "
+        "why.",
+    ),
+    "schema": Listed(
+        f"{_HERE}.reading:schema_command",
+        "Write the JSON Schema of a file format; without NAME, list the formats.",
+    ),
+    "show": Listed(
+        f"{_HERE}.operations:show_command",
+        "Show one operation: its statuses, fields with their evidence, and interactions.",
+    ),
+    "stubs": Listed(
+        f"{_HERE}.stubs:stubs_command",
+        "Write a stub for each operation, which answers with the example of the contract.",
+    ),
+    "verify": Listed(
+        f"{_HERE}.verify:verify_command",
+        "Replay the interactions against a server: those that leave nothing behind, if nothing else is said.",
+    ),
+    "witness": Listed(
+        f"{_HERE}.witness:witness_command",
+        "Install a published client and run the scenarios of the project's tests with it, against the fake.",
+    ),
+}
+"""Each is loaded when it is called."""
 
 
-@click.group("conductor-contracts", cls=Commands, commands=(completion,))
+@click.group("conductor-contracts", cls=Commands, listed=COMMANDS)
 @click.version_option(package_name="conductor-mock")
 def main() -> None:
     """Read the contract of the Conductor service, or hold a server against it."""
-
-
-for command in (
-    check_command,
-    verify_command,
-    stubs_command,
-    pact_command,
-    capture_command,
-    drift_command,
-    witness_command,
-    schema_command,
-    changes_command,
-):
-    main.add_command(command)
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-@main.command("list")
-@_json
-def list_command(as_json: bool) -> None:
-    """List the operations, with how well each is known and how many interactions try it."""
-    counts: dict[str | None, int] = {}
-    for interaction in load_interactions():
-        counts[interaction.operation] = counts.get(interaction.operation, 0) + 1
-    rows = [
-        (each.id, each.method, each.path, each.evidence, str(counts.get(each.id, 0)))
-        for each in load().operations.values()
-    ]
-    headings = ("operation", "method", "path", "evidence", "interactions")
-    if as_json:
-        _echo_json([{**dict(zip(headings, row, strict=True)), "interactions": int(row[-1])} for row in rows])
-    else:
-        _echo_table(headings, rows)
-
-
-@main.command("show")
-@click.argument("operation")
-@_json
-def show_command(operation: str, as_json: bool) -> None:
-    """Show one operation: its statuses, fields with their evidence, and interactions."""
-    contract = load()
-    found = contract.operations.get(operation)
-    if found is None:
-        problem = no_such("operation", [operation], contract.operations)
-        raise click.UsageError(f"{problem} (conductor-contracts list shows them)")
-    if as_json:
-        _echo_json(_as_json(found, contract))
-        return
-    for line in _description(found, contract):
-        echo(line, raw=True)
-    rows = [row for row in contract.fidelity() if row.operation == operation]
-    _echo_table(
-        ("part", "name", "evidence", "source"), [(row.part, row.name, row.grade, row.source) for row in rows]
-    )
-    echo("\nevidence", raw=True)
-    _echo_list(
-        [(grade, text) for grade, text in contract.grades.items() if grade in {row.grade for row in rows}]
-    )
-    echo("\ntags of the sources (docs/wire-protocol.md#tags)", raw=True)
-    used = {tag for row in rows for tag in tags_of(row.source)}
-    _echo_list([(f"[{tag.name}]", tag.means) for tag in contract.tags if tag.name in used])
-    echo("\ninteractions", raw=True)
-    for interaction in load_interactions():
-        if interaction.operation == operation:
-            echo(f"  {interaction.name}")
-
-
-@main.command("fidelity")
-def fidelity_command() -> None:
-    """Write how faithful the fake is, and on what evidence, as Markdown."""
-    echo(fidelity_page(load()), raw=True, nl=False)
-
-
-@main.command("control")
-def control_command() -> None:
-    """Write the calls of a fake's control API as a table, as Markdown."""
-    echo(control_table(load_control()), raw=True)
-
-
-def _as_json(operation: Operation, contract: Contract) -> dict[str, Any]:
-    rows = [row for row in contract.fidelity() if row.operation == operation.id]
-    return {
-        "operation": operation.id,
-        "method": operation.method,
-        "path": operation.path,
-        "summary": operation.summary,
-        "description": operation.description,
-        "statuses": list(operation.statuses),
-        "authentication": operation.authentication,
-        "retry": operation.retry,
-        "clients": list(operation.clients),
-        "traps": list(operation.traps),
-        "fields": [
-            {"part": row.part, "name": row.name, "evidence": row.grade, "source": row.source} for row in rows
-        ],
-        "interactions": [each.name for each in load_interactions() if each.operation == operation.id],
-    }
-
-
-def _echo_json(value: Any) -> None:
-    echo(json.dumps(value, indent=2), raw=True)
-
-
-def _echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [headings, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        echo("  ".join(cells).rstrip())
-
-
-def _echo_list(rows: Sequence[tuple[str, str]]) -> None:
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, text in rows:
-        echo(f"  {name.ljust(width)}  {text}")
-
-
-def _description(operation: Operation, contract: Contract) -> list[str]:
-    traps = ", ".join(map(str, operation.traps))
-    return [
-        f"{operation.id}: {operation.method} {operation.path}",
-        operation.summary,
-        operation.description,
-        f"answers {', '.join(map(str, operation.statuses))}; token {operation.authentication}",
-        f"retry {operation.retry}: {contract.retries[operation.retry]}",
-        f"clients {', '.join(operation.clients)}",
-        f"traps {traps} (of section 9 of docs/wire-protocol.md)" if traps else "traps none",
-        "",
-    ]

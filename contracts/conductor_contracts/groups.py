@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from conductor_contracts.listed import Listed, ListedCommands
 from conductor_contracts.printing import echo, guarded_output
 from conductor_contracts.problems import clip, nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 HELP = ("-h", "--help")
 SHELLS = ("bash", "zsh", "fish")
@@ -35,9 +40,25 @@ class Group(click.Group):
 
 
 class Commands(Group):
-    """The commands of a program, whose output is guarded, help included."""
+    """The commands of a program, whose output is guarded, help included. Only the one that is asked for is loaded."""
 
-    group_class = Group
+    def __init__(self, *args: Any, listed: Mapping[str, Listed], **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.listed = listed
+        self.commands = ListedCommands(listed)  # type: ignore[assignment]  # click itself only reads it
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, and load none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.listed[name].help) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin so, with their help; loads no command."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self.listed[name].help) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command. Ctrl-C ends it with INTERRUPTED."""
@@ -56,6 +77,10 @@ class Commands(Group):
         except (KeyboardInterrupt, click.Abort):
             echo(f"{ctx.info_name}: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+COMPLETION = Listed(f"{__name__}:completion", "Print a shell's completion script.")
+"""Its line, for every program to list."""
 
 
 @click.command()

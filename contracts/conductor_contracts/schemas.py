@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from conductor_contracts.json_values import first_impossible_value, types_of
 from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, nearest, pointer, show
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 Schema = Mapping[str, Any]
 
@@ -94,6 +95,8 @@ class SchemaSet:
 
     def _compile(self, name: str) -> None:
         document = self.document(name)
+        import jsonschema_rs  # not every program that knows the words of a contract judges by it
+
         compiled = jsonschema_rs.validator_map_for(document, offline=True)
         for each in document["$defs"]:  # all that it needs is there, too
             self._compiled.setdefault(each, compiled)

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from conductor_contracts.contract import load_control
-from conductor_mock.cli.program import END_S, GRACE_S, main
+from conductor_mock.cli import main
+from conductor_mock.cli.serving import END_S, GRACE_S
 
 pytest.importorskip("conductor_mock.execution.remote", reason="tasks and contents lie on this machine yet")
 

@@ -132,7 +132,7 @@ def test_state_of_a_module_is_seen(line: str) -> None:
 
 
 def test_a_server_starts_without_what_only_some_requests_need() -> None:
-    program = "import sys; import conductor_mock.app, conductor_mock.cli.program; print(*sorted(sys.modules))"
+    program = "import sys; import conductor_mock.app, conductor_mock.cli.serving; print(*sorted(sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(finished.stdout.split())
 
@@ -144,7 +144,8 @@ def test_a_server_starts_without_what_only_some_requests_need() -> None:
 def test_importing_the_server_does_nothing() -> None:
     """No file, no thread, no log handler."""
     program = (
-        "import logging, threading, sys; import conductor_mock.app, conductor_mock.cli, conductor_mock.inprocess;"
+        "import logging, threading, sys;"
+        "import conductor_mock.app, conductor_mock.cli.serving, conductor_mock.inprocess;"
         "print(threading.active_count(), logging.getLogger().handlers)"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

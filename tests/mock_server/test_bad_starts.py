@@ -208,6 +208,6 @@ def test_a_start_that_may_open_too_few_files_says_which_limit_to_raise(
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files", "/a/path")
 
-    monkeypatch.setattr("conductor_mock.cli.program.create_app", refused)
+    monkeypatch.setattr("conductor_mock.cli.serving.create_app", refused)
     ended = said_by("serve", "--port", "0", "--data-dir", str(tmp_path))
     assert (ended.exit_code, "raise the limit (ulimit -n)" in ended.output) == (2, True)

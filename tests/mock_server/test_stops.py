@@ -198,12 +198,12 @@ def test_a_stop_on_a_disk_that_is_full_is_a_sentence_and_the_next_start_finds_al
 def test_a_stop_that_does_not_end_ends_the_process() -> None:
     program = """
 import sys, threading
-from conductor_mock.cli import program
-program.END_S = 0.1
+from conductor_mock.cli import serving
+serving.END_S = 0.1
 class Stuck:
     def start(self): pass
     def stop(self): threading.Event().wait()
-with program._serving(Stuck()):
+with serving.serving(Stuck()):
     pass
 """
     finished = subprocess.run(

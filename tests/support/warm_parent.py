@@ -22,7 +22,12 @@ from pathlib import Path
 from typing import Any
 
 IMPORTED = {
-    "conductor_mock": ("conductor_mock.cli",),
+    "conductor_mock": (
+        "conductor_mock.cli.serve_together",
+        *(f"conductor_mock.cli.{name}" for name in ("child", "data", "env", "logs", "run", "serve")),
+        *(f"conductor_mock.commands.{name}" for name in ("clock", "faults", "jobs", "reset")),
+        "requests",
+    ),
     "support.forked_server": ("conductor_mock.app", "conductor_mock.serving.server"),
     "support.what_a_program_sees": ("json", "random", "tempfile"),
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from conductor_contracts.changes import load_changes
-from conductor_contracts.contract import load
+from conductor_contracts.contract import load, load_control
+from conductor_contracts.control_reference import control_table
 from conductor_contracts.digests import digests
+from conductor_contracts.fidelity import fidelity_page
 from conductor_contracts.file_formats import FORMATS, schema_text
 from conductor_contracts.printing import echo
 
@@ -38,3 +40,15 @@ def changes_command(only_digests: bool) -> None:
         for change in version.changes:
             echo(f"  {change.kind} {', '.join(change.operations)}: {change.what}")
             echo(f"    {change.evidence}, {change.source}")
+
+
+@click.command("fidelity")
+def fidelity_command() -> None:
+    """Write how faithful the fake is, and on what evidence, as Markdown."""
+    echo(fidelity_page(load()), raw=True, nl=False)
+
+
+@click.command("control")
+def control_command() -> None:
+    """Write the calls of a fake's control API as a table, as Markdown."""
+    echo(control_table(load_control()), raw=True)

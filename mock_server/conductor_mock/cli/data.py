@@ -16,7 +16,6 @@ from conductor_contracts.printing import echo
 from conductor_mock.cli.options import F, objects_options
 from conductor_mock.cli.unusable import Unusable
 from conductor_mock.settings import Settings, SettingsError, default_data_dir
-from conductor_mock.store.database import DatabaseError
 
 DAMAGED = 1
 """Exit code of `check` when something is damaged still."""
@@ -51,6 +50,7 @@ def prune(
 
     A server does the same when it starts after a crash.
     """
+    from conductor_mock.store.database import DatabaseError
     from conductor_mock.upkeep import prune as prune_data
 
     try:
@@ -112,6 +112,7 @@ def check(
 
     Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
     """
+    from conductor_mock.store.database import DatabaseError
     from conductor_mock.upkeep import check as check_data
 
     try:
@@ -128,6 +129,3 @@ def check(
     if found.repaired:
         echo("what was set aside lies in the folder 'damaged' of the data directory")
     sys.exit(DAMAGED if found.left else 0)
-
-
-DATA_COMMANDS = (prune, backup, check)

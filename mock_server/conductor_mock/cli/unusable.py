@@ -12,3 +12,6 @@ class Unusable(click.ClickException):
     """The server cannot start; the message says why."""
 
     exit_code = UNUSABLE
+
+
+TOO_FEW_FILES = "it may open no more files: raise the limit (ulimit -n), 256 is enough to begin with"

@@ -17,10 +17,9 @@ from conductor_contracts.paths import LocalPath
 from conductor_contracts.printing import echo
 from conductor_mock.serving import ready
 from conductor_mock.settings import DEFAULT_PORT, NoHomeError, default_data_dir
-from conductor_mock.store.database import is_locked
 
 if TYPE_CHECKING:
-    import requests  # when a command asks: `serve` lists the commands, and asks nobody
+    import requests  # when a command asks: help and completion ask nobody
 
 NULL = object()
 """A body of JSON null, where None is no body."""
@@ -213,8 +212,8 @@ def _elsewhere(url: str) -> str:
         directory = default_data_dir()
     except NoHomeError:
         return ""
-    found = ready.read(directory / ready.OWN_FILE)
-    if found is None or found["url"] == url or not is_locked(directory / "lock"):
+    found = ready.of_running(directory)
+    if found is None or found["url"] == url:
         return ""
     return f'; yours is at {found["url"]}: eval "$(conductor-mock env)"'
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import IO
+from typing import IO, Any
 
 from conductor_mock.errors import Refusal
 
@@ -13,9 +13,11 @@ MAX_BODY = 128 << 20
 _BLOCK = 1 << 18
 
 
-def kept(stream: IO[bytes], kind: str) -> io.BytesIO:
-    """Everything that a stream holds. Refuses (413) what is larger than MAX_BODY."""
-    body = io.BytesIO()
+def kept(environ: dict[str, Any], kind: str) -> io.BytesIO:
+    """The whole body of a request. Refuses (413) what is larger than MAX_BODY."""
+    from werkzeug.wsgi import get_input_stream  # commands know the faults without a web framework
+
+    stream, body = get_input_stream(environ), io.BytesIO()
     while block := stream.read(_BLOCK):
         body.write(block)
         if body.tell() > MAX_BODY:

@@ -53,6 +53,12 @@ def read(path: Path) -> dict[str, Any] | None:
     return dict(document)
 
 
+def of_running(directory: Path) -> dict[str, Any] | None:
+    """What the server says of itself that runs on a data directory; None when none does."""
+    found = read(directory / OWN_FILE)
+    return found if found is not None and _is_locked(directory / "lock") else None
+
+
 def _is_ours(path: Path) -> bool:
     """Whether it is a device, or one of this process's own streams, open already."""
     return os.fspath(path.absolute()).startswith(_DEVICES)
@@ -70,3 +76,20 @@ def _is_replaced(path: Path) -> bool:
 def _write_into(path: Path, text: str) -> None:
     with suppress(BrokenPipeError), path.open("w", encoding="utf-8") as file:  # whoever read has seen enough
         file.write(text)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a server holds a lock. Raises nothing: one that cannot be looked at is held by nobody we could ask."""
+    if not path.exists():
+        return False
+    import filelock  # it loads a good deal, and few commands look
+
+    lock = filelock.FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -495,21 +495,6 @@ _GLANCE_S = 0.5
 """How long a lock may be held by somebody who only looks whether it is held."""
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a server holds a lock. Raises nothing: one that cannot be looked at is held by nobody we could ask."""
-    if not path.exists():
-        return False
-    lock = filelock.FileLock(path, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
-
-
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
     lock = filelock.FileLock(path, thread_local=False)

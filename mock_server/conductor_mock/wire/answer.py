@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from werkzeug.wsgi import ClosingIterator
-
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 """A WSGI application."""
 
@@ -56,6 +54,8 @@ class Answer:
 
     def with_body(self, body: Iterable[bytes]) -> Answer:
         """The same with blocks that are made of the old body, which is closed with them."""
+        from werkzeug.wsgi import ClosingIterator  # commands know the faults without a web framework
+
         return replace(self, body=ClosingIterator(body, _closing(self.body)))
 
     def sized(self) -> tuple[Answer, int]:

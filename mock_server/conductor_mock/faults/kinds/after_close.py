@@ -3,8 +3,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from werkzeug.wsgi import get_input_stream
-
 from conductor_mock.faults.bodies import kept
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.faults.options import wall_seconds
@@ -27,7 +25,7 @@ class AfterClose(Fault):
 
     def prepare(self, environ: dict[str, Any]) -> None:
         """Read the body while the client is there."""
-        environ["wsgi.input"] = kept(get_input_stream(environ), self.kind)
+        environ["wsgi.input"] = kept(environ, self.kind)
 
     def answer(self, first: Answer, exchange: Exchange) -> NoReturn:
         """Wait until nobody waits, and carry it out."""

@@ -3,8 +3,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from werkzeug.wsgi import get_input_stream
-
 from conductor_mock.faults.bodies import kept
 from conductor_mock.faults.fault import Exchange, Fault
 from conductor_mock.wire.answer import Answer
@@ -21,7 +19,7 @@ class Duplicate(Fault):
 
     def prepare(self, environ: dict[str, Any]) -> None:
         """Read the body, which comes only once, into something that can be read twice."""
-        environ["wsgi.input"] = kept(get_input_stream(environ), self.kind)
+        environ["wsgi.input"] = kept(environ, self.kind)
 
     def answer(self, first: Answer, exchange: Exchange) -> Answer:
         """Do it again."""
