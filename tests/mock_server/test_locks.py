@@ -51,9 +51,9 @@ def test_a_request_takes_the_lock_of_its_account_once(
     hold = Slots.hold
 
     @contextmanager
-    def counted(self: Slots, account: str) -> Iterator[Slot]:
+    def counted(self: Slots, account: str, **how: bool) -> Iterator[Slot]:
         taken.append(account)
-        with hold(self, account) as slot:
+        with hold(self, account, **how) as slot:
             yield slot
 
     monkeypatch.setattr(Slots, "hold", counted)

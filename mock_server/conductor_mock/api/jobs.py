@@ -43,7 +43,7 @@ def _created() -> tuple[dict[str, Any], int]:
     key = idempotency_key()
     submission = read(contract_body())
     body_sha256 = hashlib.sha256(raw_body()).hexdigest()
-    with service().accounts.open(caller().account_id) as account:
+    with service().accounts.open(caller().account_id, together=True) as account:
         job = job_of_key(account.state, key, body_sha256)
         if job is None:
             job = _accept(account, submission, body_sha256, key)

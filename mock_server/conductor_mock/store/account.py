@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -11,16 +12,28 @@ from conductor_mock.farm.commands import CatalogReplaced, Command, JobCreated
 from conductor_mock.farm.fold import follow
 from conductor_mock.farm.records import Record
 from conductor_mock.farm.state import Job, State
-from conductor_mock.store.database import NewRows
+from conductor_mock.store.database import NewRows, Row
 from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.log import Log
+from conductor_mock.store.pending import Pending
+from conductor_mock.store.slots import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The slot of an account whose holder may leave commands pending, and what has them committed at once."""
+
+    slot: Slot
+    settle: Callable[[], None]
 
 
 class Account:
     """One account while its lock is held: its state, up to date, and the way to change it."""
 
-    def __init__(self, log: Log, state: State) -> None:
+    def __init__(self, log: Log, state: State, joined: Joined | None = None) -> None:
+        """`joined` where what is appended may be committed with what others append (`Slots.hold`)."""
         self._log = log
+        self._joined = joined
         self.state = state
         self.in_doubt = False
         """True from before a command is applied until it is committed: memory is not to be trusted then."""
@@ -33,14 +46,42 @@ class Account:
         """Apply `command` at the present time and commit it, `rows` with it; when either fails, neither has happened.
 
         What cannot be applied must not reach the log, where it would stop every later replay. Nobody sees the state
-        before the commit, since the lock is held; after a failure it is thrown away and read again.
+        before the commit, since the lock is held; after a failure it is thrown away and read again. Where the account
+        was opened `together` and others wait for it, the commit is that of all of them, when the block has ended.
         """
         record = Record(self.state.seq + 1, self.state.now_us, command)
         self.in_doubt = True
+        if self._joined is not None and self._is_brought(self._joined, record, rows):
+            self.in_doubt = False
+            return
         follow(self.state, record)
         with self._unless_moved():
             self._log.append(self.state.account_id, record, *rows)
         self.in_doubt = False
+
+    def _is_brought(self, joined: Joined, record: Record, rows: Sequence[NewRows]) -> bool:
+        """Whether a record was applied and is pending; else nothing is pending any more."""
+        slot = joined.slot
+        if slot.pending is None and not slot.waiting:
+            return False
+        row = self._log.small_row(self.account_id, record)
+        if row is None:
+            pending = slot.pending
+            joined.settle()
+            if pending is not None:
+                pending.wait()
+            return False
+        follow(self.state, record)
+        if slot.pending is None:
+            slot.pending = Pending(self._commit_together)
+        slot.pending.add((row, rows))
+        return True
+
+    def _commit_together(self, appended: list[tuple[Row, Sequence[NewRows]]]) -> None:
+        with self._unless_moved():
+            self._log.append_rows(
+                self.account_id, [row for row, _ in appended], [new for _, rows in appended for new in rows]
+            )
 
     def append_all(self, commands: Sequence[Command]) -> None:
         """`append` of several commands in one commit: all of them have happened, or none."""

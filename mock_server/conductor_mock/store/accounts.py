@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -22,7 +23,7 @@ from conductor_mock.farm.refusals import StateForbidsError
 from conductor_mock.farm.state import State
 from conductor_mock.settings import IDLE_S, MOST_OPEN, Quotas
 from conductor_mock.store import collector
-from conductor_mock.store.account import Account
+from conductor_mock.store.account import Account, Joined
 from conductor_mock.store.account_contents import NO_OTHER, AccountContents
 from conductor_mock.store.changes import Changes
 from conductor_mock.store.heads import End
@@ -165,19 +166,29 @@ class Accounts:
         return sorted(self._names.values())[:most]
 
     @contextmanager
-    def open(self, account_id: str) -> Iterator[Account]:
-        """The account under its lock, at the present time. Raises UnknownAccountError."""
-        with self._present(account_id) as (slot, state):
-            account = Account(self._log, state)
-            before = state.seq
-            try:
-                yield account
-            finally:
-                if account.in_doubt:
-                    slot.state = None  # the next one reads the log again
-                if account.state.seq != before:
-                    self.changes.note(account_id)
-            self._snapshots.take_if_due(slot, account.state)
+    def open(self, account_id: str, *, together: bool = False) -> Iterator[Account]:
+        """The account under its lock, at the present time. Raises UnknownAccountError.
+
+        With `together` what the block appends is committed with what others append who wait for the account, and is
+        on disk when the block has ended, not before: for a block that does nothing but decide and append. Where that
+        commit fails, all who have seen what was in it raise its error.
+        """
+        is_changed = False
+        try:
+            with self._present(account_id, joins=together) as (slot, state):
+                joined = Joined(slot, partial(self._slots.settle, account_id, slot)) if together else None
+                account = Account(self._log, state, joined)
+                before = state.seq
+                try:
+                    yield account
+                finally:
+                    if account.in_doubt:
+                        slot.state = None  # the next one reads the log again
+                    is_changed = account.state.seq != before
+                self._snapshots.take_if_due(slot, account.state)
+        finally:
+            if is_changed:
+                self.changes.note(account_id)
         self._close_idle(_CLOSED_AT_ONCE)
 
     def now_us(self, account_id: str) -> int:
@@ -346,7 +357,7 @@ class Accounts:
                 slot.state = slot.time = None
 
     @contextmanager
-    def _present(self, account_id: str) -> Iterator[tuple[Slot, State]]:
+    def _present(self, account_id: str, *, joins: bool = False) -> Iterator[tuple[Slot, State]]:
         """The account's slot under its lock, and its state at the present time. Raises UnknownAccountError.
 
         A farm that was not looked at for long catches up in slices, and its lock is free between them. The time to
@@ -354,7 +365,7 @@ class Accounts:
         """
         wall_now: int | None = None
         while True:
-            with self._slots.hold(account_id) as slot:
+            with self._slots.hold(account_id, joins=joins) as slot:
                 state = slot.state = slot.state or self._caught_up(slot) or self._load(slot, account_id)
                 wall_now = self._wall() if wall_now is None else wall_now
                 if advance(state, max(self._shown_us(slot, state), state.clock.at(wall_now)), CATCH_UP):

@@ -91,14 +91,27 @@ class Log:
         A second record with the same seq is refused.
         """
         with self._stored(account_id, record) as row:
+            self.append_rows(account_id, [row], rows)
 
-            def work(connection: sa.Connection) -> None:
-                for new in rows:
-                    self._database.insert_new(connection, new)
-                self._insert(connection, [row], self._ends.sum_of(connection, account_id, record.seq - 1))
+    def append_rows(self, account_id: str, commands: Sequence[Row], rows: Sequence[NewRows]) -> None:
+        """`append` of commands that follow each other, as their rows: all or none."""
 
-            self._database.commit_with_others(work)
-            self._noted.add(_note(row))
+        def work(connection: sa.Connection) -> None:
+            for new in rows:
+                self._database.insert_new(connection, new)
+            self._insert(
+                connection, commands, self._ends.sum_of(connection, account_id, commands[0]["seq"] - 1)
+            )
+
+        self._database.commit_with_others(work)
+        self._noted.update(map(_note, commands))
+
+    def small_row(self, account_id: str, record: Record) -> Row | None:
+        """The row of a record whose body lies in it; None for one whose body is large."""
+        if _with_payload_as_received(record.command) is not None:
+            return None
+        text = _dumps(record.command.to_json())
+        return _columns(account_id, record, text, None) if len(text) <= INLINE_BYTES else None
 
     def append_all(self, account_id: str, records: Sequence[Record]) -> None:
         """Commit several commands, all or none; they are on disk when this returns."""
@@ -264,13 +277,13 @@ class Log:
     @contextmanager
     def _stored(self, account_id: str, record: Record) -> Iterator[Row]:
         """The row of a record. If its body is large, that is stored, and in the block nobody deletes it."""
+        row = self.small_row(account_id, record)
+        if row is not None:
+            yield row
+            return
         body: Iterable[bytes] | None = _with_payload_as_received(record.command)
         if body is None:
-            text = _dumps(record.command.to_json())
-            if len(text) <= INLINE_BYTES:
-                yield _columns(account_id, record, text, None)
-                return
-            body = [text.encode("ascii")]
+            body = [_dumps(record.command.to_json()).encode("ascii")]
         with self._objects.write(body) as content, content.placed():
             yield _columns(account_id, record, "", to_base64(content.md5))
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from conductor_mock.farm.clock import Anchor
 from conductor_mock.farm.state import State
 from conductor_mock.store.heads import End
+from conductor_mock.store.pending import Pending
 
 MOST_PASSED_ON = 8
 """How often threads of a server pass on an account among themselves before another server has its turn."""
@@ -48,7 +49,8 @@ class Slot:
     and replaced as a whole. `held` is how often its lock is held. Where other servers have the account too, `end` is
     where its log ended when the state was what it says, and `behind` a state of then: others have written since. Its
     lock outside is `kept` for the next of those who are `waiting` here, after it was `passed_on` so often: a server
-    that gets it after another one has first to follow what that one wrote.
+    that gets it after another one has first to follow what that one wrote. `pending` are commands that the state has
+    and the log has not: then somebody is `waiting`, or holds the lock.
     """
 
     lock: threading.RLock
@@ -65,6 +67,7 @@ class Slot:
     waiting: int = 0
     kept: ExitStack | None = None
     passed_on: int = 0
+    pending: Pending[Any] | None = None
 
 
 class Outside(Protocol):
@@ -95,18 +98,56 @@ class Slots:
         """The accounts whose state is in memory and when each was used, the one that was used last at the end."""
 
     @contextmanager
-    def hold(self, account_id: str, *, is_use: bool = True) -> Iterator[Slot]:
-        """The account's slot, under its lock. A state that is still there at the end is what its log says.
+    def hold(self, account_id: str, *, is_use: bool = True, joins: bool = False) -> Iterator[Slot]:
+        """The account's slot, under its lock. A state that is still there at the end is what its log says, but for what
+        is pending.
 
-        Where it `is_use`, the account counts as used now.
+        Where it `is_use`, the account counts as used now. Whoever `joins` may see what is pending, and add to it: it is
+        on disk when the block has ended, or what its commit raised is raised, whatever the block did.
         """
-        with self._turn(account_id) as slot, self._held_outside(account_id, slot):
-            slot.held += 1
-            try:
-                yield slot
-            finally:
-                slot.held -= 1
-                self._used(account_id, slot, is_use=is_use)
+        pending: Pending[Any] | None = None
+        try:
+            with self._turn(account_id) as slot, self._held_outside(account_id, slot):
+                if not slot.held and (not joins or slot.state is None):
+                    self.settle(account_id, slot)
+                slot.held += 1
+                try:
+                    yield slot
+                finally:
+                    slot.held -= 1
+                    if not slot.held:
+                        pending = slot.pending
+                        if slot.state is None or not self._is_passed_on(slot):
+                            self.settle(account_id, slot)
+                    self._used(account_id, slot, is_use=is_use)
+        finally:
+            if pending is not None:
+                pending.wait()
+
+    def _is_passed_on(self, slot: Slot) -> bool:
+        """Whether the next of those who wait here gets the account as it is: some do, and not too many have had it."""
+        with self._guard:
+            if not slot.waiting or (slot.pending is not None and slot.pending.is_full):
+                return False
+        return slot.kept is None or slot.passed_on < MOST_PASSED_ON
+
+    def settle(self, account_id: str, slot: Slot) -> None:
+        """Have on disk what is pending; the state of what cannot be is thrown away. The account's lock is held."""
+        pending, slot.pending = slot.pending, None
+        if pending is None:
+            return
+        is_there = False
+        try:
+            is_there = pending.commit()
+        finally:
+            if not is_there:
+                slot.state = None
+            if slot.state is None:
+                slot.behind = None
+            elif self._outside is not None:
+                slot.end = self._end_after(self._outside, account_id, slot)
+            _note_time(slot)
+            pending.tell()
 
     @contextmanager
     def _turn(self, account_id: str) -> Iterator[Slot]:
@@ -119,7 +160,7 @@ class Slots:
         try:
             slot.lock.acquire()
         except BaseException:
-            self._wait_no_more(slot)
+            self._wait_no_more(account_id, slot)
             raise
         with self._guard:
             slot.waiting -= 1
@@ -128,13 +169,13 @@ class Slots:
         finally:
             slot.lock.release()
 
-    def _wait_no_more(self, slot: Slot) -> None:
+    def _wait_no_more(self, account_id: str, slot: Slot) -> None:
         """Nobody may keep a lock for one who does not come."""
         with self._guard:
             slot.waiting -= 1
         if slot.lock.acquire(blocking=False):
             try:
-                self._give_back(slot)
+                self._give_back(account_id, slot)
             finally:
                 slot.lock.release()
 
@@ -155,7 +196,7 @@ class Slots:
             return
         try:
             # The lock lets its own thread in again, which is in the middle of something then.
-            if slot.held:
+            if slot.held or slot.pending is not None:
                 yield None
             elif self._outside is None:
                 yield account_id, slot
@@ -173,8 +214,14 @@ class Slots:
     def _held_outside(self, account_id: str, slot: Slot) -> Iterator[None]:
         """For the block no other server has the account, and what the slot has of it is what its log says."""
         outside = self._outside
-        if outside is None or slot.held:
+        if slot.held:
             yield
+            return
+        if outside is None:
+            try:
+                yield
+            finally:
+                self._give_back(account_id, slot)
             return
         if slot.kept is None:
             with ExitStack() as held:
@@ -187,21 +234,23 @@ class Slots:
             try:
                 yield
             finally:
-                if slot.state is not None:
+                if slot.state is not None and slot.pending is None:
                     slot.behind = None
                     if slot.end is None or slot.end.seq != slot.state.seq:
                         slot.end = self._end_after(outside, account_id, slot)
         finally:
-            self._give_back(slot)
+            self._give_back(account_id, slot)
 
-    def _give_back(self, slot: Slot) -> None:
-        """Let other servers have the account, unless some here wait who were not given many turns. Its lock is held."""
-        with self._guard:
-            kept = slot.kept
-            if kept is None or (slot.waiting and slot.passed_on < MOST_PASSED_ON):
-                return
-            slot.kept = None
-        kept.close()
+    def _give_back(self, account_id: str, slot: Slot) -> None:
+        """Let others have the account, unless some here wait who were not given many turns. Its lock is held."""
+        if slot.pending is None and slot.kept is None:
+            return
+        if self._is_passed_on(slot):
+            return
+        self.settle(account_id, slot)
+        kept, slot.kept = slot.kept, None
+        if kept is not None:
+            kept.close()
 
     def _look(self, outside: Outside, account_id: str, slot: Slot) -> None:
         """See whether others have written to the log since."""
@@ -220,10 +269,8 @@ class Slots:
     def _used(self, account_id: str, slot: Slot, *, is_use: bool = True) -> None:
         """The account's lock is about to be given back."""
         state = slot.state
-        if state is not None:
-            due_us = state.events[0][0] if state.events else None
-            changes = (state.seq, state.happened)
-            slot.time = Time(state.clock, state.now_us, changes, due_us, state.active > 0)
+        if slot.pending is None:
+            _note_time(slot)
         with self._guard:
             if state is None:
                 self._open.pop(account_id, None)
@@ -253,3 +300,12 @@ class Slots:
         """The accounts that have a slot."""
         with self._guard:
             return list(self._slots)
+
+
+def _note_time(slot: Slot) -> None:
+    """Publish the time of a state that is on disk as it is."""
+    state = slot.state
+    if state is not None:
+        due_us = state.events[0][0] if state.events else None
+        changes = (state.seq, state.happened)
+        slot.time = Time(state.clock, state.now_us, changes, due_us, state.active > 0)

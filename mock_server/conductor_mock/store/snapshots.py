@@ -53,7 +53,9 @@ class Snapshots:
         slot.snapshot_seq, slot.snapshot_happened, slot.snapshot_due = 0, 0, _next_due(state)
 
     def take_if_due(self, slot: Slot, state: State) -> None:
-        """Take one after enough commands or events."""
+        """Take one after enough commands or events, and not of what is pending."""
+        if slot.pending is not None:
+            return
         if state.seq - slot.snapshot_seq < SNAPSHOT_EVERY and state.happened < slot.snapshot_due:
             return
         try:
