@@ -32,6 +32,7 @@ class Commits:
 
     def __init__(self, fake: Fake, failing: Sequence[bool] = ()) -> None:
         self.sizes: list[int] = []
+        self.jobs = 0
         self._failing = iter(failing)
         self._append = fake.service.log.append_rows
 
@@ -40,6 +41,7 @@ class Commits:
             raise OSError(5, "Input/output error")
         self.sizes.append(len(commands))
         self._append(account, commands, rows)
+        self.jobs += sum(row["kind"] == JobCreated.kind for row in commands)
 
 
 @contextmanager
@@ -123,7 +125,9 @@ def crowded() -> Iterator[Callable[[], Fake]]:
 
 @examples(25)
 @given(
-    kinds=st.lists(st.sampled_from(["job", "job", "large job", "list", "kill"]), min_size=2, max_size=8),
+    kinds=st.lists(
+        st.sampled_from(["job", "job", "large job", "list", "kill", "look"]), min_size=2, max_size=8
+    ),
     failing=st.lists(st.booleans(), max_size=6),
 )
 def test_who_is_answered_is_told_only_what_is_on_disk(
@@ -132,30 +136,35 @@ def test_who_is_answered_is_told_only_what_is_on_disk(
     """Jobs, small and large, lists and actions that wait together, in whatever order they get their turn."""
     fake = crowded()
     caller = fake.newcomer()
-    told: list[set[str]] = []
+    listed: list[tuple[int, int, set[str]]] = []
 
     def listing() -> Answer:
         answer = caller.get("/api/v1/jobs")
         if answer.status == 200:
-            told.append(
-                {record["title"] for record in answer.json()["data"]} - set(titles_in_log(fake, caller))
-            )
+            titles = {record["title"] for record in answer.json()["data"]}
+            listed.append((len(titles), commits.jobs, titles))
         return answer
 
     def killing() -> Answer:
         return caller.request("PUT", "/jobs_multi", body={"action": "kill", "jobids": ["00001"]})
 
-    others: dict[str, Request] = {"list": listing, "kill": killing}
+    def looking() -> Answer:
+        with fake.service.accounts.open(account_id(caller.client_id)) as account:
+            end = fake.service.log.end(account.account_id)
+            is_on_disk = end is not None and end.seq == account.state.seq
+        return Answer(200 if is_on_disk else 500, {}, b"")
+
+    others: dict[str, Request] = {"list": listing, "kill": killing, "look": looking}
     requests = [
         others.get(kind) or submitting(caller, f"{n}", large=kind == "large job")
         for n, kind in enumerate(kinds)
     ]
-    with watched(fake, failing):
+    with watched(fake, failing) as commits:
         answers = at_once(fake, caller, requests)
     accepted = {str(number) for number, answer in enumerate(answers) if answer.status == 201}
-    assert {answer.status for answer in answers} <= {200, 201, 404, 409, 503}
+    assert {answer.status for answer in answers} <= {200, 201, 404, 409} | ({503} if any(failing) else set())
     assert accepted == set(titles_in_log(fake, caller))
-    assert not any(told)
+    assert all(count <= on_disk and titles <= accepted for count, on_disk, titles in listed)
     assert is_as_its_log(fake, caller)
 
 
