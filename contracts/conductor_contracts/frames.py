@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from math import gcd
 
@@ -20,6 +20,10 @@ MAX_FRAMES = 1_000_000
 """More frames than that in one specification is taken for a mistake."""
 MAX_RANGES = 200
 """Ranges of one specification; single frames are not counted. Two specifications are compared range by range."""
+
+SHORT, REMEMBERED = 40, 1024
+"""Specifications of up to so many characters are remembered, and so many of them: a job says the same ones again and
+again, and the next job as well."""
 
 _PART = re.compile(r"(-?[0-9]{1,9})(?:\s*-\s*(-?[0-9]{1,9})(?:\s*x\s*([0-9]{1,9}))?)?")
 
@@ -91,12 +95,19 @@ def _meet(first: range, second: range) -> bool:
 
 def parse(text: str) -> Frames:
     """The frames of a specification; an empty text is no frames. Raises FramesError."""
+    return _parse_short(text) if len(text) <= SHORT else _parse(text)
+
+
+def _parse(text: str) -> Frames:
     ranges = tuple(_part(part.strip()) for part in text.split(",") if part.strip())
     if sum(map(len, ranges)) > MAX_FRAMES:
         raise FramesError(f"{text[:80]!r} has more than {MAX_FRAMES} frames")
     if sum(len(part) > 1 for part in ranges) > MAX_RANGES:
         raise FramesError(f"{text[:80]!r} has more than {MAX_RANGES} ranges")
     return Frames(ranges)
+
+
+_parse_short = lru_cache(REMEMBERED)(_parse)
 
 
 def parse_or_none(text: str) -> Frames | None:

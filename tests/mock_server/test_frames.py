@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_contracts.frames import FramesError, chunks, parse, parse_or_none, write
+from conductor_contracts.frames import SHORT, FramesError, chunks, parse, parse_or_none, write
 
 MAX_FRAMES = 1_000_000
 NUMBERS = st.integers(-50, 50)
@@ -62,6 +62,13 @@ def test_what_is_written_is_read_again(frames: list[int], size: int) -> None:
     assert [frame for piece in pieces for frame in piece] == frames
     assert all(len(piece) == size for piece in pieces[:-1])
     assert 1 <= len(pieces[-1]) <= size
+
+
+def test_a_short_specification_is_read_once_and_a_long_one_is_not_kept() -> None:
+    short, long = "1-100x5, 7", ",".join(map(str, range(SHORT)))
+    assert parse(short) is parse(short)
+    assert parse(long) == parse(long)
+    assert parse(long) is not parse(long)
 
 
 @given(st.lists(NUMBERS, max_size=5), st.lists(NUMBERS, max_size=5))
