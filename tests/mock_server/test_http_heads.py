@@ -6,10 +6,11 @@ import hashlib
 import io
 import itertools
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import h11
 import pytest
@@ -21,15 +22,19 @@ from werkzeug.exceptions import BadRequest
 from conductor_mock.app import create_app
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service_of
-from conductor_mock.serving.framing import Body
-from conductor_mock.serving.head import HeadError, Lines, read_head, read_request_line
+from conductor_mock.serving.framing import Body, Request
+from conductor_mock.serving.head import HeadError, Lines, _request_line, read_head, read_request_line
+from conductor_mock.serving.patience import Limits
+from conductor_mock.serving.recurring import Recurring
 from conductor_mock.serving.server import MAX_HEAD_BYTES, Server
+from conductor_mock.serving.streams import SocketConnection
 from conductor_mock.settings import Settings
 from support.served import RawConnection
 
 OPEN, CLOSED = False, True
 HOST = "Host: 127.0.0.1"
 JSON = "Content-Type: application/json"
+LIMITS = Limits.of(Settings(ephemeral=True))
 SERVED = 404
 """What a request for /nowhere gets that was read: nobody but the router had something to say."""
 LONG = "x" * MAX_HEAD_BYTES
@@ -539,6 +544,49 @@ def ours(data: bytes) -> Read:
             return Read(tuple(requests), is_refused=False)
 
 
+def as_served(data: bytes, cut: int) -> Read:
+    """The same by a connection of the server, to which the data comes in two pieces."""
+    client, served = socket.socketpair()
+    listener: Any = SimpleNamespace(
+        max_request_header_size=MAX_HEAD_BYTES, ssl_adapter=None, peercreds_enabled=False,
+        peercreds_resolve_enabled=False,
+    )  # fmt: skip
+    requests: list[tuple[bytes, bytes, bytes, bool]] = []
+    with client:
+        connection = SocketConnection(listener, served, LIMITS, cast(Any, None))
+        client.sendall(data[:cut])
+        goes_on = connection.rfile.take() if cut else True
+        is_enough = connection.has_head() if cut else False
+        client.sendall(data[cut:])
+        client.shutdown(socket.SHUT_WR)
+        while True:
+            while not is_enough and goes_on:
+                goes_on = connection.rfile.take()
+                is_enough = connection.has_head()
+            request: Any = Request(listener, connection)
+            request.parse_request()
+            if not request.ready:
+                connection.lingers = False
+                connection.close()
+                return Read(tuple(requests), is_refused=b"HTTP/1.1 4" in client.recv(MAX_HEAD_BYTES))
+            length = None if request.chunked_read else int(request.inheaders.get(b"Content-Length", 0))
+            stream: Any = connection.rfile
+            try:
+                body = Body(
+                    SimpleNamespace(rfile=stream) if length is None else KnownLengthRFile(stream, length),
+                    chunked=length is None,
+                ).read()
+            except BadRequest:
+                connection.close()
+                return Read(tuple(requests), is_refused=True)
+            requests.append((request.method, request.uri, body, not request.close_connection))
+            if request.close_connection:
+                connection.close()
+                return Read(tuple(requests), is_refused=False)
+            connection.renew()
+            is_enough = connection.rfile.has_data() and connection.has_head()
+
+
 def theirs(data: bytes) -> Read:
     requests: list[tuple[bytes, bytes, bytes, bool]] = []
     peer = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
@@ -699,6 +747,31 @@ def test_two_readers_make_the_same_of_a_connection(data: bytes) -> None:
             return
     if mine.is_refused != other.is_refused:
         assert explained(STRICTER if mine.is_refused else MORE_GENEROUS, data), (mine, other)
+
+
+@given(st.lists(requests_(), min_size=1, max_size=2), st.integers(1, 3), st.integers(0, 400))
+@example([get(HOST), get(HOST, target="http://other.example/")], 2, 0)
+@example([get(HOST), get(HOST, version="HTTP/1.0")], 2, 30)
+@example([get(HOST, f"Content-Length: {number}") + b"x" * number for number in (5, 3)], 1, 0)
+def test_fields_that_come_again_mean_what_they_meant(sent: list[bytes], times: int, cut: int) -> None:
+    """A connection remembers the fields of the request before, and reads the same of them in any piece they come."""
+    data = b"".join(request * times for request in sent)
+    assert as_served(data, min(cut, len(data))) == ours(data)
+
+
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [("GET / HTTP/1.1", b"a.example"), ("GET http://b.example/ HTTP/1.1", b"b.example")],
+)
+def test_fields_that_are_known_are_those_of_a_request_that_names_no_host(line: str, host: bytes) -> None:
+    """That of the target wins over the field, and is no other request's."""
+    block = b"Host: a.example\r\n\r\n"
+    known = Recurring.read(_request_line(b"GET / HTTP/1.1"), block)
+    asked = _request_line(line.encode())
+    found = known if known.are_those_of(asked, block) else Recurring.read(asked, block)
+    assert found.titled[b"Host"] == host
+    assert found.may_be_kept(asked) == (host == b"a.example")
+    assert not known.are_those_of(_request_line(b"GET / HTTP/1.0"), block)
 
 
 @given(st.data())

@@ -10,7 +10,10 @@ import json
 import re
 import socket
 import struct
+import sys
+import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from email.utils import formatdate
 from typing import Any
 
 import cheroot.wsgi
@@ -19,7 +22,16 @@ from werkzeug.exceptions import BadRequest
 
 from conductor_contracts.problems import Problem
 from conductor_mock.errors import Refusal
-from conductor_mock.serving.head import HeadError, Lines, field, read_head, read_request_line
+from conductor_mock.serving.head import (
+    Fields,
+    HeadError,
+    Lines,
+    RequestLine,
+    field,
+    read_head,
+    read_request_line,
+)
+from conductor_mock.serving.recurring import Recurring, titled
 
 REQUEST = "conductor_mock.request"
 """Key of the environ: the `Request`."""
@@ -39,33 +51,59 @@ class Request(HTTPRequest):
 
     def parse_request(self) -> None:
         """Read the head by our rules (`head`), and tell cheroot what it needs to know of it."""
-        lines = Lines(self.conn.rfile, self.server.max_request_header_size)
         try:
-            line = read_request_line(lines)
-            self.started_request = True
-            if line is None:
-                return
-            self.method = line.method
-            head = read_head(lines, line)
+            fields = self._head()
         except HeadError as error:
             self.simple_response(f"{error.status.value} {error.status.phrase}", str(error))
             return
-        self.uri, self.path, self.qs = line.target, line.path, line.query
-        self.request_protocol = b"HTTP/%d.%d" % (line.major, line.minor)
-        self.response_protocol = "HTTP/1.1" if line.minor else "HTTP/1.0"
-        self.inheaders = {name.title(): value for name, value in head.fields.items()}
-        self.close_connection = not head.keeps_alive
-        self.chunked_read = head.length is None
-        if head.expects_continue and head.length != 0:
+        if fields is None:
+            return
+        self.close_connection = not fields.keeps_alive
+        self.chunked_read = fields.length is None
+        if fields.expects_continue and fields.length != 0:
             self.conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.ready = True
 
+    def _head(self) -> Fields | None:
+        """Read request line and fields; None where the connection ends before them. Raises HeadError."""
+        arrived = self.conn.arrived()
+        if arrived is not None:
+            line, block = arrived
+            self._begin(line)
+            recurring: Recurring | None = self.conn.recurring
+            if recurring is None or not recurring.are_those_of(line, block):
+                recurring = Recurring.read(line, block)
+                self.conn.recurring = recurring if recurring.may_be_kept(line) else None
+            self.inheaders = recurring.titled
+            return recurring.fields
+        lines = Lines(self.conn.rfile, self.server.max_request_header_size)
+        begun = read_request_line(lines)
+        self.started_request = True
+        if begun is None:
+            return None
+        self._begin(begun)
+        fields = read_head(lines, begun)
+        self.inheaders = titled(fields)
+        return fields
+
+    def _begin(self, line: RequestLine) -> None:
+        self.started_request = True
+        self.method = line.method
+        self.uri, self.path, self.qs = line.target, line.path, line.query
+        self.request_protocol = b"HTTP/%d.%d" % (line.major, line.minor)
+        self.response_protocol = "HTTP/1.1" if line.minor else "HTTP/1.0"
+
     def send_headers(self) -> None:
         """Send the head of the answer. It says that the connection closes where it does, to old clients too."""
-        if any(name.lower() == b"connection" and value == b"close" for name, value in self.outheaders):
+        names = {name.lower() for name, _ in self.outheaders}
+        if b"connection" in names and any(
+            name.lower() == b"connection" and value == b"close" for name, value in self.outheaders
+        ):
             self.close_connection = True
         elif self.close_connection:
             self.outheaders.append((b"Connection", b"close"))
+        if b"date" not in names:
+            self.outheaders.append((b"Date", self.server.date()))
         self.conn.hold()
         super().send_headers()
 
@@ -102,6 +140,12 @@ class Connection(HTTPConnection):
     RequestHandlerClass = Request
     broken = False
     lingers = False
+    recurring: Recurring | None = None
+    """The fields of the request before, where its client is likely to send them again."""
+
+    def arrived(self) -> tuple[RequestLine, bytes] | None:
+        """The line and the fields of a head that has come as a whole, which are taken out of what has come."""
+        return None
 
     def waiting(self) -> AbstractContextManager[None]:
         """While it is open, the thread that answers does nothing."""
@@ -149,8 +193,23 @@ class Gateway(cheroot.wsgi.Gateway_10):
 
     def get_environ(self) -> Any:
         """The environ of the request, with the request itself."""
-        environ = super().get_environ()  # type: ignore[no-untyped-call]
-        environ[REQUEST] = self.req
+        request, recurring = self.req, self.req.conn.recurring
+        if recurring is None or recurring.titled is not request.inheaders:
+            environ = super().get_environ()  # type: ignore[no-untyped-call]
+        elif recurring.environ is None:
+            environ = super().get_environ()  # type: ignore[no-untyped-call]
+            recurring.environ = {**environ, "wsgi.input": None}
+        else:
+            environ = {
+                **recurring.environ,
+                "PATH_INFO": request.path.decode("latin-1"),
+                "QUERY_STRING": request.qs.decode("latin-1"),
+                "REQUEST_METHOD": request.method.decode("latin-1"),
+                "REQUEST_URI": request.uri.decode("latin-1"),
+                "wsgi.errors": sys.stderr,
+                "wsgi.input": request.rfile,
+            }
+        environ[REQUEST] = request
         return environ
 
 
@@ -158,6 +217,15 @@ class Listener(cheroot.wsgi.Server):
     """cheroot's server, whose connections are ours."""
 
     ConnectionClass = Connection
+    _dated: tuple[int, bytes] = (0, b"")
+
+    def date(self) -> bytes:
+        """The time of day as an answer tells it, made once a second."""
+        now_s, (at_s, text) = int(time.time()), self._dated
+        if at_s != now_s:
+            text = formatdate(now_s, usegmt=True).encode("ascii")
+            self._dated = (now_s, text)
+        return text
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:

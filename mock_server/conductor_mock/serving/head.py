@@ -7,7 +7,7 @@ RFCs leave a choice, the docstring of the rule says what was chosen.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -65,11 +65,10 @@ class RequestLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A request as far as its body. Names of fields are in lower case; `length` is None for a chunked body."""
+class Fields:
+    """What stands below a request line. Names are in lower case; `length` is None for a chunked body."""
 
-    line: RequestLine
-    fields: dict[bytes, bytes]
+    values: dict[bytes, bytes]
     length: int | None
     keeps_alive: bool
     expects_continue: bool
@@ -105,13 +104,18 @@ class Arriving:
     Each byte is looked at once, however slowly they come.
     """
 
-    def __init__(self, limit: int) -> None:
-        """`limit` is that of `Lines`."""
+    def __init__(self, limit: int, usual: bytes = b"") -> None:
+        """`limit` is that of `Lines`; `usual` are the fields that are likely to come, with their empty line."""
         self._limit = limit
+        self._usual = usual
         self._begin = self._looked_at = 0
         self._may_be_empty = True
         self.line: RequestLine | None = None
         """The request line, once it has come and is one."""
+        self.fields_at = 0
+        """Where the fields begin."""
+        self.end = 0
+        """Where the body begins, once all lines have come and each is a field."""
 
     def is_enough(self, data: bytes | bytearray) -> bool:
         """`data` is all that has come of the head, and maybe more. Not to be asked again once it is enough."""
@@ -119,7 +123,15 @@ class Arriving:
             line = bytes(data[self._begin : end + 1])
             self._begin = self._looked_at = end + 1
             if self._is_last(line):
+                if line == b"\r\n" and self.line is not None and end < self._limit:
+                    self.end = end + 1
                 return True
+            if not self.fields_at and self.line is not None:
+                self.fields_at = end + 1
+                behind = end + 1 + len(self._usual)
+                if self._usual and behind <= self._limit and data.startswith(self._usual, end + 1):
+                    self.end = behind
+                    return True
         self._looked_at = len(data)
         return len(data) > self._limit
 
@@ -169,16 +181,24 @@ def _request_line(text: bytes) -> RequestLine:
     return RequestLine(method, target, int(major), int(minor), authority, path, query)
 
 
-def read_head(lines: Lines, line: RequestLine) -> Head:
+def read_head(lines: Lines, line: RequestLine) -> Fields:
     """The fields below a request line, and what follows from them. Raises HeadError."""
-    fields = _combined(_fields(lines))
+    return _meant(line, _combined(_fields(lines)))
+
+
+def read_fields(line: RequestLine, block: bytes) -> Fields:
+    """`read_head` of fields that have come, with their empty line. Raises HeadError."""
+    return _meant(line, _combined(map(field, block.split(b"\r\n")[:-2])))
+
+
+def _meant(line: RequestLine, fields: dict[bytes, bytes]) -> Fields:
     _host(line, fields)
     is_old = line.minor == 0
     length = _length(fields, is_old=is_old)
     options = _members(fields.get(b"connection", b""))
     # RFC 9112 9.3: "close" wins over all; without it HTTP/1.1 goes on, and HTTP/1.0 only where it asks for it.
     keeps_alive = b"close" not in options and (not is_old or b"keep-alive" in options)
-    return Head(line, fields, length, keeps_alive, _expects_continue(fields, is_old=is_old))
+    return Fields(fields, length, keeps_alive, _expects_continue(fields, is_old=is_old))
 
 
 def field(line: bytes) -> tuple[bytes, bytes]:
@@ -203,7 +223,7 @@ def _fields(lines: Lines) -> Iterator[tuple[bytes, bytes]]:
         raise _bad("the head ends before its empty line") from None
 
 
-def _combined(lines: Iterator[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _combined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """All lines of one name as one value (RFC 9110 5.2 and 5.3).
 
     A name with an underscore is no other name with a hyphen, which WSGI would make of it: it is passed over.

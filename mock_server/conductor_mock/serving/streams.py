@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from conductor_mock.serving.events import EventStreams, Stream
 from conductor_mock.serving.framing import BLOCK, DRAIN_BYTES, LINGER_S, Connection, Listener
-from conductor_mock.serving.head import Arriving
+from conductor_mock.serving.head import Arriving, RequestLine
 from conductor_mock.serving.patience import READ, WRITE, Limits, Pace, is_ready
 from conductor_mock.serving.threads import Lane
 
@@ -67,7 +67,8 @@ class SocketConnection(Connection):
 
     def renew(self) -> None:
         """Be ready for the next request."""
-        self.arriving = Arriving(self.server.max_request_header_size)
+        usual = b"" if self.recurring is None else self.recurring.block
+        self.arriving = Arriving(self.server.max_request_header_size, usual)
         self.reading, self.writing = self._pace(), self._pace()
 
     def _pace(self) -> Pace:
@@ -76,6 +77,15 @@ class SocketConnection(Connection):
     def has_head(self) -> bool:
         """Whether what has come is enough to be read by a thread (`Arriving`). To be asked once after each `take`."""
         return self.arriving.is_enough(self.rfile.data)
+
+    def arrived(self) -> tuple[RequestLine, bytes] | None:
+        """The line and the fields of the head, if it is whole and may be one; they are read with it."""
+        line, begin, end = self.arriving.line, self.arriving.fields_at, self.arriving.end
+        if line is None or not end:
+            return None
+        block = bytes(self.rfile.data[begin:end])
+        del self.rfile.data[:end]
+        return line, block
 
     def wait_to_read(self, is_enough: Callable[[], bool]) -> None:
         """Wait until the client has sent something, or it has ended; maybe until that `is_enough`.
