@@ -61,9 +61,16 @@ def speaker(header: str) -> Identity:
 def base_url() -> str:
     """Where the client reaches the service, as it spelled it: `aud` and signed URLs are made of it.
 
-    That is its origin, and the prefix that a trusted proxy takes away (`--trust-proxy`). Refuses (400) what could not
-    stand in a URL.
+    That is its origin, and the prefix that a trusted proxy takes away (`--trust-proxy`). Looked at once for all URLs of
+    an answer. Refuses (400) what could not stand in a URL.
     """
+    found = g.get("base_url")
+    if found is None:
+        found = g.base_url = _base_url()
+    return cast(str, found)
+
+
+def _base_url() -> str:
     prefix = request.root_path
     if not _PREFIX.fullmatch(prefix):
         message = f"not a usable prefix of a path: {prefix[:80]!r}"
