@@ -42,8 +42,8 @@ def unnoticed(
     def is_meant(exchange: Exchange) -> bool:
         return exchange.operation == operation and (exchange.answer.status >= 400) == refusals
 
-    right = [one.answer for recording in played for one in recording.exchanges if is_meant(one)]
-    for wrong in wrong_answers(right, operation, refusals=refusals):
+    right = _answers(recordings, operation, refusals=refusals)
+    for wrong in _wrong(recordings, operation, refusals=refusals):
 
         def changed(exchange: Exchange, wrong: WrongAnswer = wrong) -> Answer:
             return wrong.of(exchange.answer) if is_meant(exchange) else exchange.answer
@@ -129,6 +129,7 @@ def tally(recordings: Recordings, operation: str) -> Tally:
     return found
 
 
+@cache
 def _wrong(recordings: Recordings, operation: str, *, refusals: bool) -> list[WrongAnswer]:
     return wrong_answers(_answers(recordings, operation, refusals=refusals), operation, refusals=refusals)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -152,14 +153,28 @@ def fake_in_process(folder: Path) -> Iterator[Fake]:
         close_app(app)
 
 
+SMALL = 3
+"""How many hosts a small catalogue has, and how many plugins: those that most of these hosts have."""
+
+
 def small_catalog(folder: Path) -> Path:
     """A catalogue with few packages, in a folder: what is long is read often here."""
     catalog = folder / "catalog.json"
     document = default().to_document()
-    wanted = [one for one in document["packages"] if "maya" in one["product"]][:3]
-    plugins = {plugin for one in wanted for plugin in one["plugins"]}
-    wanted += [one for one in document["packages"] if one["package_id"] in plugins]
-    catalog.write_text(json.dumps({**document, "packages": wanted}), encoding="utf-8")
+    hosts = [one for one in document["packages"] if "maya" in one["product"] and one["plugins"]][
+        2 : 2 + SMALL
+    ]
+    plugins = Counter(plugin for host in hosts for plugin in host["plugins"]).most_common(SMALL)
+    kept = {host["package_id"] for host in hosts} | {plugin for plugin, _ in plugins}
+    packages = [
+        {
+            **one,
+            **{name: [other for other in one[name] if other in kept] for name in ("plugins", "plugin_hosts")},
+        }
+        for one in document["packages"]
+        if one["package_id"] in kept
+    ]
+    catalog.write_text(json.dumps({**document, "packages": packages}), encoding="utf-8")
     return catalog
 
 
