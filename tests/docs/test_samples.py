@@ -27,7 +27,12 @@ NOT_RUN = {("ciocore.md", "python"): "tests/testkit/test_vendor.py"}
 WITHOUT_SAMPLES = ("README.md", "bucket.md", "install.md", "run-it-elsewhere.md", "studio.md")
 """Pages of commands, which `test_bucket.py`, `test_wheel.py`, `test_packaging.py` and `test_several_servers.py` run."""
 
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-W", "error")
+PYTEST = (
+    *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"),
+    *("-p", "_hypothesis_pytestplugin", "-p", "conductor_mock.pytest_plugin"),
+)
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Only what is named is loaded: a reader has not what development needs, which takes two seconds of imports."""
 
 
 def samples(kind: str) -> list[tuple[str, str, str]]:
@@ -61,6 +66,7 @@ def test_the_samples_of_the_how_to_pages_pass(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, *PYTEST],
         cwd=tmp_path,
+        env={**os.environ, **ALONE},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -75,7 +81,7 @@ def test_what_the_tutorial_writes_passes_its_tests_and_fails_without_its_upload(
         with (tmp_path / name).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n\n")
     command = [sys.executable, *PYTEST]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, **ALONE, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         command,
         cwd=tmp_path,

@@ -143,10 +143,10 @@ def old(before: Path, tmp_path: Path) -> Environment:
     return environment
 
 
-def test_the_one_distribution_of_before_is_uninstalled_first(old: Environment) -> None:
+def test_the_one_distribution_of_before_is_uninstalled_first(dist: Built, old: Environment) -> None:
     removed = old.pip("uninstall", "--yes", "conductor-mock")
     assert removed.returncode == 0, removed.stderr
-    old.install(*CLONE)
+    old.install(str(dist.client.path), str(dist.fake.path))
     assert "Usage: conductor " in old.run("conductor", "--help").stdout
     assert old.run("conductor-mock", "--version").returncode == 0
 

@@ -19,7 +19,13 @@ from support.programs import ROOT, Finished, python, run
 pytestmark = pytest.mark.slow
 
 SUBMITTER = ROOT / "examples" / "submitter"
-TESTS = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "few_examples")
+TESTS = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "few_examples")
+HERE = tuple(
+    word
+    for name in ("randomly", "_hypothesis_pytestplugin", "conductor_mock.pytest_plugin")
+    for word in ("-p", name)
+)
+"""What is loaded beside the clone: what else development has takes two seconds of imports."""
 FEW = """
 from hypothesis import settings
 
@@ -50,6 +56,12 @@ def few(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(folder)}
 
 
+@pytest.fixture
+def here(few: dict[str, str]) -> dict[str, str]:
+    """The environment in which no plugin is loaded by itself."""
+    return {**few, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 def passed(finished: Finished) -> int:
     """How many tests passed, where all did."""
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -59,9 +71,11 @@ def passed(finished: Finished) -> int:
 
 
 @pytest.mark.hypothesis
-def test_its_tests_pass_in_any_order_and_leave_nothing_in_its_folder(copy: Path, few: dict[str, str]) -> None:
+def test_its_tests_pass_in_any_order_and_leave_nothing_in_its_folder(
+    copy: Path, here: dict[str, str]
+) -> None:
     before = {path.relative_to(copy) for path in copy.rglob("*")}
-    assert passed(run(python(*TESTS), few, cwd=copy)) >= 25
+    assert passed(run(python(*TESTS, *HERE), here, cwd=copy)) >= 25
     left = {path.relative_to(copy) for path in copy.rglob("*")} - before
     assert {path.parts[0] for path in left if "__pycache__" not in path.parts} <= {".hypothesis"}
 
@@ -75,13 +89,13 @@ def test_they_pass_where_only_the_wheels_are_installed(
     assert passed(finished) >= 25
 
 
-def test_the_naive_one_fails_the_test_that_the_other_passes(copy: Path, few: dict[str, str]) -> None:
+def test_the_naive_one_fails_the_test_that_the_other_passes(copy: Path, here: dict[str, str]) -> None:
     file = copy / "tests" / "test_exactly_once.py"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("from submitter import Shot, submit", "from submitter import Shot"))
     with file.open("a", encoding="utf-8") as source:
         source.write("\n\ndef submit(shot, client):\n    return naive.submit(shot)\n")
-    finished = run(python(*TESTS, str(file), "-k", "makes_one_job"), few, cwd=copy)
+    finished = run(python(*TESTS, *HERE, str(file), "-k", "makes_one_job"), here, cwd=copy)
     assert finished.returncode == 1, finished.stdout
     assert "1 submission became 00001, 00002" in finished.stdout
     assert "jobs.create (POST /jobs/): 201, with the fault lost_answer" in finished.stdout
