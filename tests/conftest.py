@@ -13,6 +13,14 @@ from typing import Any
 
 import pytest
 
+# What tests compile lies not beside the sources then, but is kept: some 150 processes are started, and each worker
+# imports much from here on.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault(
+        "PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
+    )
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
 from support.examples import register_profiles
 from support.fuzzing import MINUTES, Fuzzing
 from support.slow import SLOW
@@ -21,16 +29,11 @@ register_profiles()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the processes that tests start, and xdist's, the usual Ctrl-C and somewhere to keep what they compile."""
+    """Give the processes that tests start, and xdist's, the usual Ctrl-C."""
     if (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # as shells leave it to what runs in their background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What tests compile lies not beside the sources then, but is kept: some 150 processes are started.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        folder = str(config.rootpath / ".pytest_cache" / "compiled")
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
-        sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
     gc.disable()  # until all is collected: what that makes stays, and the collector would look at it again and again
     if MINUTES in os.environ:
         config.pluginmanager.register(Fuzzing(config, float(os.environ[MINUTES])), "fuzzing")
