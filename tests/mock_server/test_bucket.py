@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,20 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from conductor_mock.auth.signing import Grant
 from conductor_mock.cli.program import main
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store import bucket_sending, bucket_sweeper
 from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
-from conductor_mock.store.bucket_objects import BucketObjects, name_of
+from conductor_mock.store.bucket_objects import FEW, BucketObjects, name_of
 from conductor_mock.store.bucket_sending import PART
 from conductor_mock.store.database import DatabaseError
 from conductor_mock.store.fetched import Fetched
 from conductor_mock.store.small_contents import SMALL_BYTES
 from support.buckets import ACCOUNT, NAME, Trouble, endpoint, store_in_bucket, troubled
 from support.execution import executing
-from support.server import Fake, md5_of, running
+from support.server import ORIGIN, Fake, candidate, md5_of, running
 
 CONTENT = b"the content of a file" * (SMALL_BYTES // 20)
 NOBODYS = b"nobody's" * (SMALL_BYTES // 7)
@@ -316,7 +317,108 @@ def test_a_job_with_many_files_does_not_ask_the_store_for_each(place: str, tmp_p
         trouble.seen.clear()
         md5s = [md5_of(numbered(number)) for number in range(30)]
         assert fake.service.contents.held(account, md5s) == set(md5s)
-        assert len(trouble.seen) == 1
+        assert len(trouble.seen) == 2, "whether it is the bucket that it was, and what is set aside"
+
+
+LARGE = bytes(range(256)) * (PART // 256 + 1)
+
+
+def flipped(body: bytes) -> bytes:
+    return bytes(byte ^ 1 for byte in body)
+
+
+def cut_in_the_middle(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+def cut_at_once(body: bytes) -> bytes:
+    return b""
+
+
+WAYS = [flipped, cut_in_the_middle, cut_at_once]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["at once", "in parts"])
+def test_what_becomes_something_else_on_its_way_from_the_store_is_no_damage_of_it(
+    content: bytes, way: Callable[[bytes], bytes], trouble: Trouble, place: str, tmp_path: Path
+) -> None:
+    with serving(place, tmp_path, trouble.url) as fake:
+        fake.caller().upload("/a", content)
+        trouble.way = way
+        with pytest.raises(BucketError), fake.service.objects.open(digest(content)) as body:
+            body.read()
+        trouble.way = None
+        assert fake.service.objects.read(digest(content)) == content
+        assert not list(objects_of(fake).bucket.listed("damaged/"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("asked", ["all", "by its path"])
+def test_whoever_asks_for_what_does_not_come_whole_gets_503_before_a_byte_of_it(
+    asked: str, way: Callable[[bytes], bytes], trouble: Trouble, place: str, tmp_path: Path
+) -> None:
+    assert_is_503(asked, way, trouble, place, tmp_path)
+
+
+def test_whoever_asks_for_a_range_of_what_does_not_come_gets_503(
+    trouble: Trouble, place: str, tmp_path: Path
+) -> None:
+    assert_is_503("a range", cut_at_once, trouble, place, tmp_path)
+
+
+def assert_is_503(
+    asked: str, way: Callable[[bytes], bytes], trouble: Trouble, place: str, tmp_path: Path
+) -> None:
+    with serving(place, tmp_path, trouble.url) as fake:
+        caller = fake.caller()
+        caller.upload("/a", CONTENT)
+        trouble.way = way
+        if asked == "by its path":
+            query = {"account": caller.client_id, "path": "/a"}
+            answer = caller.get("/_mock/files/content", query=query)
+        else:
+            path = f"/objects/{account_id(caller.client_id)}/{digest(CONTENT).hex()}/a"
+            url = fake.service.signer.url(ORIGIN, Grant("GET", path, None, 2_000_000_000))
+            answer = caller.get(url, headers={} if asked == "all" else {"Range": "bytes=10-"})
+        assert answer.status == 503, answer
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_store_that_sends_another_part_than_it_was_asked_for_is_not_believed(
+    trouble: Trouble, place: str, tmp_path: Path
+) -> None:
+    with serving(place, tmp_path, trouble.url) as fake:
+        fake.caller().upload("/a", CONTENT)
+        there = fake.service.objects.look_up(digest(CONTENT))
+        trouble.drops_ranges = True
+        for first, count in ((0, 1), (1, len(CONTENT) - 1), (0, len(CONTENT) - 1), (len(CONTENT) - 1, 1)):
+            with pytest.raises(BucketError, match="another part"):
+                there.open_part(first, count)
+
+
+def test_a_bucket_that_was_emptied_is_not_ready_and_nothing_is_taken_for_missing_until_it_is_restored(
+    place: str, tmp_path: Path
+) -> None:
+    with serving(place, tmp_path) as fake:
+        caller = fake.caller()
+        paths = {f"/{number}": CONTENT + bytes([number]) for number in range(FEW + 1)}
+        for path, content in paths.items():
+            caller.upload(path, content)
+        fake.service.readiness.begin()
+        bucket = objects_of(fake).bucket
+        before = {found.name: bucket.get(found.name).read() for found in bucket.listed("")}
+        for name in before:
+            bucket.delete(name)
+        assert fake.anonymous().get("/_mock/health/ready").status == 503
+        for asked in (list(paths.items()), list(paths.items())[:1]):
+            body = {"upload_files": [candidate(path, content) for path, content in asked]}
+            refused = caller.post("/api/v2/files/get_upload_urls", body)
+            assert (refused.status, b"restore it" in refused.content) == (503, True), refused
+        for name, content in before.items():
+            bucket.put(name, content, md5=digest(content))
+        assert fake.anonymous().get("/_mock/health/ready").status == 200
+        assert [fake.service.objects.read(digest(content)) for content in paths.values()] == [*paths.values()]
 
 
 def test_damaged_contents_of_a_bucket_are_named_set_aside_and_asked_for_again(

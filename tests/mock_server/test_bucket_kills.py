@@ -159,7 +159,7 @@ STORIES: dict[str, tuple[bytes, int]] = {
 
 def place_of(content: bytes) -> set[str]:
     """What is in the bucket when a content is held, and nothing else."""
-    return {bucket_belonging.FILE, *([] if len(content) <= SMALL_BYTES else [name_of(digest(content))])}
+    return {bucket_objects.MARK, *([] if len(content) <= SMALL_BYTES else [name_of(digest(content))])}
 
 
 @pytest.mark.parametrize("prunes_first", [True, False])
@@ -187,7 +187,7 @@ def test_after_a_kill_at_any_step_of_a_put_it_is_whole_or_not_there_and_the_next
             if prunes_first:
                 again.prune()
                 assert again.holds(content) == seen[-1]
-                assert again.left() == (place_of(content) if seen[-1] else {bucket_belonging.FILE})
+                assert again.left() == (place_of(content) if seen[-1] else {bucket_objects.MARK})
             again.put(content)
             assert again.holds(content)
             again.prune()

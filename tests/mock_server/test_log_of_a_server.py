@@ -1,14 +1,22 @@
-"""The log of a server that was started by its command: what libraries say of a bucket is not in it."""
+"""The log of a server that was started by its command: what libraries say of a bucket is not in it, nor
+a traceback for what the system refuses.
+"""
 
 from __future__ import annotations
 
+import errno
 import logging
+import sqlite3
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.cli.logs import is_told
+from conductor_mock.serving import server
+from conductor_mock.store.objects import DamagedContentError
+from conductor_mock.store.unavailable import UnavailableError
 
 QUIET = ("botocore", "urllib3")
 
@@ -21,3 +29,30 @@ def test_what_speaks_to_a_bucket_is_not_told(library: str, part: str) -> None:
 @pytest.mark.parametrize("name", ["conductor_mock.service", "botocores", "root", "my.urllib3"])
 def test_everything_elseis_told(name: str) -> None:
     assert is_told(logging.makeLogRecord({"name": name}))
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (UnavailableError("its object store does not answer"), "its object store does not answer"),
+        (DamagedContentError(bytes(16)), "was damaged"),
+        (OSError(errno.EIO, "at /a/folder/of/ours"), "its disk refuses (EIO"),
+        (
+            sa.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("disk I/O error")),
+            "its database refuses",
+        ),
+        (KeyError("a defect"), None),
+    ],
+)
+def test_what_breaks_an_answer_off_is_a_line_and_a_defect_is_told_with_where_it_is(
+    error: Exception, why: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(type(error)):
+        try:
+            raise error
+        finally:  # where cheroot has one that is handled
+            server._log_server_error("what cheroot says", logging.WARNING, traceback=True)
+    (said,) = caplog.records
+    assert bool(said.exc_info) is (why is None)
+    assert (why or "what cheroot says") in said.getMessage()
+    assert "/a/folder" not in said.getMessage()

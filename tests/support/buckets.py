@@ -7,7 +7,7 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,6 +70,10 @@ class Trouble:
     """Of every request."""
     flips: bool = False
     """Whether one byte of each body that is stored becomes another one, as if the way to the store was bad."""
+    way: Callable[[bytes], bytes] | None = None
+    """What becomes of each content on its way from the store, whose head stays as it was."""
+    drops_ranges: bool = False
+    """Whether all of a content comes where a part of it was asked for."""
     seen: list[str] = field(default_factory=list)
     """Methods and paths, in their order."""
 
@@ -96,7 +100,10 @@ def troubled() -> Iterator[Trouble]:
             if trouble.flips and self.command == "PUT" and body:
                 body = bytes([body[0] ^ 1]) + body[1:]
             connection = http.client.HTTPConnection(behind)
-            connection.request(self.command, self.path, body, dict(self.headers))
+            headers = dict(self.headers)
+            if trouble.drops_ranges:
+                headers.pop("Range", None)
+            connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
             self.send_response(answer.status)
@@ -106,6 +113,9 @@ def troubled() -> Iterator[Trouble]:
             length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
             self.send_header("Content-Length", length or "0")
             self.end_headers()
+            if trouble.way is not None and self.command == "GET" and "/objects/" in self.path:
+                whole, data = data, trouble.way(data)
+                self.close_connection = len(data) < len(whole)
             self.wfile.write(data)
             connection.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import IO
 
 from flask import Blueprint, Response, g, request
@@ -24,6 +25,7 @@ from conductor_mock.store.objects import (
 )
 from conductor_mock.store.parts import UnknownUploadError
 from conductor_mock.store.quotas import NewBytes
+from conductor_mock.store.unavailable import UnavailableError
 from conductor_mock.wire.md5 import from_base64, to_base64
 
 objects = Blueprint("objects", __name__)
@@ -202,13 +204,20 @@ def _sent(content: StoredContent, decision: Decision, held: ExitStack) -> Iterat
     """
     if decision.status == 206:
         file = held.enter_context(content.open_part(decision.first, decision.count))
-        return _blocks(file, decision.count)
+        blocks = _blocks(file, decision.count)
+        return chain([next(blocks)], blocks)  # what cannot be read is found before anything is sent
     return last_held_back(blocks_of(held.enter_context(content.open())))
 
 
 def _blocks(file: IO[bytes], count: int) -> Iterator[bytes]:
-    """The next `count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower."""
-    while block := file.read(min(_BLOCK, count)):
+    """The next `count` bytes of a file in blocks of 256 KiB; 8 KiB, the usual size, is several times slower.
+
+    Raises UnavailableError where there are fewer: a client would wait for those that it was told of.
+    """
+    while count:
+        block = file.read(min(_BLOCK, count))
+        if not block:
+            raise UnavailableError("a content ended before its end")
         count -= len(block)
         yield block
 

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,6 +27,8 @@ from conductor_mock.serving.environment import client_environment
 from conductor_mock.serving.framing import REQUEST, Body, Connection, Gateway, Listener
 from conductor_mock.serving.patience import Limits
 from conductor_mock.serving.wire import SocketWire
+from conductor_mock.store import trouble
+from conductor_mock.store.objects import DamagedContentError
 from conductor_mock.version import version
 from conductor_mock.wire.answer import App
 
@@ -252,7 +255,17 @@ class Drain:
 
 
 def _log_server_error(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-    log.log(level, "%s", message, exc_info=traceback)
+    error = sys.exc_info()[1] if traceback else None
+    why = None if error is None else _why_broken_off(error)
+    if why is None:
+        log.log(level, "%s", message, exc_info=traceback)
+    else:
+        log.error("an answer was broken off: %s", why)
+
+
+def _why_broken_off(error: BaseException) -> str | None:
+    """Why an answer could not be sent to its end; None where that is a defect."""
+    return str(error) if isinstance(error, DamagedContentError) else trouble.reason(error)
 
 
 def _why(error: OSError) -> str:

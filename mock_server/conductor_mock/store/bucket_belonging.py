@@ -14,7 +14,7 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_objects import MARK, BucketObjects
 from conductor_mock.store.database import Database, DatabaseError, NewRows
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import referenced
@@ -24,9 +24,6 @@ NAME = "objects"
 """The row of `meta` with the name of the database."""
 CLAIMED = "objects/claimed"
 """The row that is there once a prefix has that name, too."""
-FILE = "belongs"
-"""What has it below the prefix."""
-_LONGEST = 64
 _TRIED = 20
 """Contents, of those that are not in the database, that are looked for where nothing says whose the prefix is."""
 
@@ -41,7 +38,7 @@ def check_local(database: Database) -> None:
 
 def check_belongs(database: Database, objects: BucketObjects) -> None:
     """Raise DatabaseError unless a prefix is the one of a database. Nothing is written. Raises BucketError."""
-    name = _of_bucket(objects)
+    name = objects.mark()
     if name is None or name != _noted(database, NAME):
         raise _not_its_own(database, objects)
 
@@ -55,19 +52,20 @@ def forget_bucket(database: Database) -> None:
 def join(database: Database, objects: BucketObjects) -> None:
     """Note that a database and a prefix are used together. Raises DatabaseError when they are not; BucketError."""
     name = _noted(database, NAME) or _note(database, NAME, secrets.token_hex(16))
-    if _of_bucket(objects) is None:
+    if objects.mark() is None:
         if _noted(database, CLAIMED) is not None:
             raise DatabaseError(
-                f"{objects.bucket.location} has no file '{FILE}': it is another place than {database.shown_url} was "
-                "used with, or was emptied; give the right --objects"
+                f"{objects.bucket.location} has no file '{MARK}': it is another place than {database.shown_url} was "
+                "used with, or was emptied; give the right --objects, or restore the bucket"
             )
         _check_copied(database, objects)
         body = name.encode("ascii")
         with suppress(FileExistsError):  # another server of this database, or of another, was quicker
-            objects.bucket.put(FILE, body, md5=hashlib.md5(body, usedforsecurity=False).digest(), is_new=True)
-    if _of_bucket(objects) != name:
+            objects.bucket.put(MARK, body, md5=hashlib.md5(body, usedforsecurity=False).digest(), is_new=True)
+    if objects.mark() != name:
         raise _not_its_own(database, objects)
     _note(database, CLAIMED, name)
+    objects.belongs_to = name
 
 
 def _not_its_own(database: Database, objects: BucketObjects) -> DatabaseError:
@@ -101,12 +99,3 @@ def _note(database: Database, row: str, value: str) -> str:
         with database.write() as connection:
             database.insert_new(connection, NewRows(META, [{"name": row, "value": value}]))
     return _noted(database, row) or value
-
-
-def _of_bucket(objects: BucketObjects) -> str | None:
-    try:
-        body = objects.bucket.get(FILE)
-    except FileNotFoundError:
-        return None
-    with body:
-        return objects.bucket.read(body, _LONGEST).decode("ascii", "replace")

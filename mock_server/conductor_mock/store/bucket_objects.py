@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from conductor_mock.store import bucket_sending
 from conductor_mock.store.bucket import Bucket, BucketError, Found
-from conductor_mock.store.bucket_sending import InParts, is_whole
+from conductor_mock.store.bucket_sending import InParts, is_damaged, is_whole
 from conductor_mock.store.content_store import (
     BLOCK,
     ContentStore,
@@ -56,6 +56,10 @@ ABANDONED_S = 24 * 3600.0
 COPY_BYTES = 5 << 30
 """S3 copies no more at once."""
 
+MARK = "belongs"
+"""What says below the prefix whose it is."""
+
+_LONGEST_MARK = 64
 _MD5 = 16
 _OBJECTS = "objects/"
 _DAMAGED = "damaged/"
@@ -124,6 +128,8 @@ class BucketObjects(ContentStore):
         self.bucket = bucket
         self.lock = ReadWriteLock() if shared is None else OutsideReadWriteLock(shared.locks)
         self._incoming = root / "incoming"
+        self.belongs_to: str | None = None
+        """What the mark is to say, once that is known."""
         self._fetched = Fetched(root, most_fetched, shared=shared)
         private_folder(self._incoming)
         if shared is None or shared.is_first:
@@ -135,7 +141,8 @@ class BucketObjects(ContentStore):
     def has(self, md5: bytes) -> bool:
         """Whether the content is there. Raises BucketError."""
         try:
-            self.bucket.head(name_of(md5))
+            with self._told_if_emptied():
+                self.bucket.head(name_of(md5))
         except FileNotFoundError:
             return False
         return True
@@ -154,13 +161,15 @@ class BucketObjects(ContentStore):
         asked = set(md5s)
         doubtful = asked
         if len(asked) > FEW:
+            self.check_mark()
             aside = (_digest_of(found.name[len(_DAMAGED) :]) for found in self.bucket.listed(_DAMAGED))
             doubtful = asked.intersection(md5 for md5 in aside if md5 is not None)
         return asked - {md5 for md5 in doubtful if not self.has(md5)}
 
     def look_up(self, md5: bytes) -> StoredContent:
         """The bytes of a content, and when it came. Raises FileNotFoundError, BucketError."""
-        found = self.bucket.head(name_of(md5))
+        with self._told_if_emptied():
+            found = self.bucket.head(name_of(md5))
         return StoredBucketContent(found.size, int(found.modified_s), md5, self)
 
     def open(self, md5: bytes) -> IO[bytes]:
@@ -168,12 +177,16 @@ class BucketObjects(ContentStore):
 
         Whoever comes to the end of one that is not what was stored gets a DamagedContentError instead of the end.
         """
-        body = _Body(self.bucket, self.bucket.get(name_of(md5)), lambda digest: self._compare(md5, digest))
+        with self._told_if_emptied():
+            there = self.bucket.get(name_of(md5))
+        body = _Body(self.bucket, there, lambda digest: self._compare(md5, digest))
         return io.BufferedReader(body, BLOCK)
 
     def open_part(self, md5: bytes, first: int, count: int) -> IO[bytes]:
         """`count` bytes of a content from its `first` on; no others are fetched, so they are not held to the md5."""
-        body = _Body(self.bucket, self.bucket.get(name_of(md5), first, count), lambda _: None)
+        with self._told_if_emptied():
+            there = self.bucket.get(name_of(md5), first, count)
+        body = _Body(self.bucket, there, lambda _: None)
         return io.BufferedReader(body, BLOCK)
 
     def open_checked(self, md5: bytes) -> IO[bytes]:
@@ -197,8 +210,26 @@ class BucketObjects(ContentStore):
                 yield md5, found
 
     def check(self) -> None:
-        """Raise BucketError when nothing can be stored or read now."""
+        """Raise BucketError when nothing can be stored or read now, or the bucket is not the one it was."""
         self.bucket.check()
+        self.check_mark()
+
+    def mark(self) -> str | None:
+        """The name of the database that has the prefix, as the bucket says it. Raises BucketError."""
+        try:
+            body = self.bucket.get(MARK)
+        except FileNotFoundError:
+            return None
+        with body:
+            return self.bucket.read(body, _LONGEST_MARK).decode("ascii", "replace")
+
+    def check_mark(self) -> None:
+        """Raise BucketError when the bucket has lost its mark since the start: what it had went with that."""
+        if self.belongs_to is not None and self.mark() != self.belongs_to:
+            raise BucketError(
+                f"its bucket has no file '{MARK}' of its database any more: it was emptied or is another one, so "
+                "restore it"
+            )
 
     # Writing
 
@@ -297,10 +328,25 @@ class BucketObjects(ContentStore):
     def _compare(self, md5: bytes, digest: bytes) -> None:
         if digest == md5:
             return
-        if self.is_whole(md5):
+        if not self._is_damaged(md5):
             raise BucketError("its object store sent other bytes than it holds")
         self.set_aside(md5)
         raise DamagedContentError(md5)
+
+    def _is_damaged(self, md5: bytes) -> bool:
+        try:
+            return is_damaged(self.bucket, name_of(md5), md5)
+        except FileNotFoundError:  # somebody else has set it aside
+            return True
+
+    @contextmanager
+    def _told_if_emptied(self) -> Iterator[None]:
+        """Nothing is missing in a bucket that is not the one it was. Raises BucketError then."""
+        try:
+            yield
+        except FileNotFoundError:
+            self.check_mark()
+            raise
 
 
 class _Body(io.RawIOBase):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from conductor_mock.store.bucket import Bucket, BucketError
 from conductor_mock.store.content_store import BLOCK, blocks_of
@@ -66,6 +66,44 @@ def is_whole(bucket: Bucket, name: str, md5: bytes) -> bool:
     return digest.digest() == md5
 
 
+def is_damaged(bucket: Bucket, name: str, md5: bytes) -> bool:
+    """Whether a store holds other bytes than a content's, by what it sends and by what it says of it.
+
+    Where it says in its ETag that it holds the content, or what is not that which comes, the way is at fault: bytes
+    become others between it and us. Raises FileNotFoundError, BucketError.
+    """
+    found = bucket.head(name)
+    whole = hashlib.md5(usedforsecurity=False)
+    digests: list[bytes] = []
+    with bucket.get(name) as body:
+        while piece := _piece(bucket, body, part_bytes(found.size), whole):
+            digests.append(piece)
+    is_vouched_for = found.etag == md5.hex() or ("-" in found.etag and found.etag != _etag_of(digests))
+    return whole.digest() != md5 and not is_vouched_for
+
+
+def _piece(bucket: Bucket, body: IO[bytes], size: int, whole: Any) -> bytes | None:
+    """The md5 of the next `size` bytes of a body, or of what is left; None at its end. `whole` takes them, too."""
+    digest = hashlib.md5(usedforsecurity=False)
+    left = size
+    while left and (block := bucket.read(body, min(BLOCK, left))):
+        digest.update(block)
+        whole.update(block)
+        left -= len(block)
+    return None if left == size else digest.digest()
+
+
+def part_bytes(size: int) -> int:
+    """The bytes of each part of a body, but for the last one."""
+    return max(PART, -(-size // MOST_PARTS))
+
+
+def _etag_of(digests: Sequence[bytes]) -> str:
+    """What a store calls a body in parts, of the md5s of its parts."""
+    together = hashlib.md5(b"".join(digests), usedforsecurity=False)
+    return f"{together.hexdigest()}-{len(digests)}"
+
+
 def _read_back(bucket: Bucket, name: str, md5: bytes) -> None:
     """Compare what a store made of a body that it names otherwise. Raises BucketError."""
     if not is_whole(bucket, name, md5):
@@ -83,7 +121,7 @@ class InParts:
         """`size` is the bytes that it has at most."""
         self._bucket = bucket
         self._name = name
-        self._part = max(PART, -(-size // MOST_PARTS))
+        self._part = part_bytes(size)
         self._upload = bucket.begin_parts(name)
         self._waiting = bytearray()
         self._etags: list[str] = []
@@ -115,8 +153,7 @@ class InParts:
         """Give the body, which has this md5, its name."""
         etag = self._bucket.join_parts(self._name, self._upload, self._etags)
         self._joined = True
-        together = hashlib.md5(b"".join(self._digests), usedforsecurity=False)
-        if etag != f"{together.hexdigest()}-{len(self._etags)}":
+        if etag != _etag_of(self._digests):
             _read_back(self._bucket, self._name, md5)
 
     def _send(self, body: bytes) -> None:
