@@ -325,11 +325,12 @@ def test_an_upload_of_which_no_part_came_for_a_week_is_given_up_and_can_be_sent_
     assert upload.put(0, 1).status == 200
     parts, sweeping = three[1].service.parts, three[1].service.sweeping
     assert sweeping is not None
-    now_s = parts._seconds()
-    monkeypatch.setattr(parts, "_seconds", lambda: now_s + GIVEN_UP_S - 10)
+    assert isinstance(parts, BucketParts)
+    now_s = parts._rows_s()
+    monkeypatch.setattr(parts, "_rows_s", lambda: now_s + GIVEN_UP_S - 10)
     sweeping.sweep()
     assert len(upload.rows()) == 1
-    monkeypatch.setattr(parts, "_seconds", lambda: now_s + GIVEN_UP_S + 10)
+    monkeypatch.setattr(parts, "_rows_s", lambda: now_s + GIVEN_UP_S + 10)
     sweeping.sweep()
     assert (upload.rows(), upload.objects()) == ([], [])
     refused = upload.complete(2)

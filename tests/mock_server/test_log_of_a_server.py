@@ -47,11 +47,14 @@ def test_everything_elseis_told(name: str) -> None:
 def test_what_breaks_an_answer_off_is_a_line_and_a_defect_is_told_with_where_it_is(
     error: Exception, why: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(type(error)):
+    def answer() -> None:
         try:
             raise error
-        finally:  # where cheroot has one that is handled
+        finally:  # where cheroot has one that it handles
             server._log_server_error("what cheroot says", logging.WARNING, traceback=True)
+
+    with pytest.raises(type(error)):
+        answer()
     (said,) = caplog.records
     assert bool(said.exc_info) is (why is None)
     assert (why or "what cheroot says") in said.getMessage()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -20,14 +22,19 @@ from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
 from conductor_mock.store import parts as parts_in_folders
 from conductor_mock.store.advisory_locks import CONNECTIONS, AdvisoryLocks
+from conductor_mock.store.bucket import Location
+from conductor_mock.store.bucket_objects import BucketObjects
+from conductor_mock.store.bucket_parts import BucketParts, rows_of_no_use
 from conductor_mock.store.database import _POOL, Database, DatabaseError
 from conductor_mock.store.keys import Keys
 from conductor_mock.store.locks import Level, number_of
 from conductor_mock.store.parts import COMPLETIONS, Multipart, Parts
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock
 from conductor_mock.store.shared_keys import agree, agree_again
-from conductor_mock.store.shared_wall import DatabaseWall
+from conductor_mock.store.shared_wall import DatabaseWall, seconds_of
 from conductor_mock.store.trouble import UnavailableError, reason
+from conductor_mock.wire.md5 import to_base64
+from support.memory_bucket import Kept, MemoryBucket
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
@@ -249,6 +256,26 @@ def test_time_is_that_of_the_database(tmp_path: Path, postgres: str) -> None:
         assert service.wall() >= before
     finally:
         service.close()
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_part_is_as_old_as_the_database_says_whatever_the_clocks_of_servers_are(
+    days: int, tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Database(postgres, shared=True) as one, Database(postgres, shared=True) as other:
+        bucket = MemoryBucket(Location("contents", ""), Kept())
+        objects = [BucketObjects(tmp_path / str(number), bucket, most_fetched=0) for number in range(2)]
+        first = BucketParts(one, objects[0].root, objects[0])
+        upload = first.begin("account", md5=to_base64(bytes(16)), size=1, part_size=1)
+        real_s = time.time()
+        monkeypatch.setattr(time, "time", lambda: real_s + days * 24 * 3600)
+        second = BucketParts(other, objects[1].root, objects[1])
+        for here, there in ((first, second), (second, first)):
+            with here.receive("account", upload, 1, io.BytesIO(b"a")) as part, here.turn(upload):
+                here.keep(part)
+            assert there.of_no_use() == set()
+            assert not there.is_given_up("account", upload.upload_id)
+            assert rows_of_no_use(other, seconds_of(other)) == {}
 
 
 def test_a_clock_of_this_machine_that_runs_ahead_is_corrected_and_never_goes_back(postgres: str) -> None:

@@ -24,6 +24,7 @@ from conductor_mock.store.bucket_sending import forget_names, send_file
 from conductor_mock.store.content_store import BLOCK, Readable
 from conductor_mock.store.database import Database, NewRows, Row
 from conductor_mock.store.parts import Multipart, Parts, PartsError, ReceivedPart, part_name, taken_part
+from conductor_mock.store.shared_wall import seconds_of
 from conductor_mock.store.sweeper import GIVEN_UP_S
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, MULTIPARTS, PARTS
 
@@ -50,10 +51,11 @@ class BucketParts(Parts):
         root: Path,
         objects: BucketObjects,
         *,
-        seconds: Callable[[], float] = time.time,
+        seconds: Callable[[], float] | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(database, root, seconds=seconds)
+        super().__init__(database, root, seconds=seconds or time.time)
+        self._rows_s = seconds or partial(seconds_of, database)
         self._objects = objects
         self._bucket = objects.bucket
         self._monotonic_s = monotonic_s
@@ -86,7 +88,7 @@ class BucketParts(Parts):
             "etag": part.etag,
             "size": part.upload.size_of(part.number),
             "name": part.name,
-            "stored_s": int(self._seconds()),
+            "stored_s": int(self._rows_s()),
         }
         if self._monotonic_s() - part.sent_s > LONGEST_TURN_S:
             raise BucketError("the part had to wait for its turn so long that it may be gone again")
@@ -123,7 +125,7 @@ class BucketParts(Parts):
 
     def of_no_use(self) -> set[tuple[str, str]]:
         """See `Parts`."""
-        return super().of_no_use() | set(rows_of_no_use(self._database, self._seconds()))
+        return super().of_no_use() | set(rows_of_no_use(self._database, self._rows_s()))
 
     def is_given_up(self, account_id: str, upload_id: str) -> bool:
         """See `Parts`."""
@@ -132,7 +134,7 @@ class BucketParts(Parts):
             stored_s = connection.execute(last).scalar_one()
         if stored_s is None:
             return super().is_given_up(account_id, upload_id)
-        return float(stored_s) < self._seconds() - GIVEN_UP_S
+        return float(stored_s) < self._rows_s() - GIVEN_UP_S
 
     def forget_orphans(self) -> int:
         """See `Parts`. Raises BucketError."""

@@ -7,7 +7,6 @@ still be writing, so what is younger than `GRACE_S` is left besides, by the stor
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from conductor_mock.store.bucket import Found
@@ -15,6 +14,7 @@ from conductor_mock.store.bucket_belonging import check_belongs
 from conductor_mock.store.bucket_objects import GRACE_S, BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts, orphans, rows_of_no_use
 from conductor_mock.store.database import Database
+from conductor_mock.store.shared_wall import seconds_of
 from conductor_mock.store.sweeper import Swept, referenced
 
 
@@ -31,7 +31,7 @@ def sweep_bucket(database: Database, objects: BucketObjects, *, dry_run: bool) -
     """Remove what nothing refers to, or only count it. Raises DatabaseError, BucketError, SQLAlchemyError."""
     check_belongs(database, objects)
     contents = dict(unreferenced_in(database, objects))
-    useless = rows_of_no_use(database, time.time())
+    useless = rows_of_no_use(database, seconds_of(database))
     nobodys = orphans(database, objects)
     if not dry_run:
         objects.forget_abandoned()

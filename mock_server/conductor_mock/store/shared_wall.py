@@ -74,8 +74,7 @@ class DatabaseWall:
     def renew(self) -> None:
         """Ask again. Raises SQLAlchemyError."""
         began_s = self._seconds()
-        with self._database.read() as connection:
-            told = int(connection.execute(_NOW).scalar_one())
+        told = _told_us(self._database)
         with self._guard:
             if began_s >= self._began_s:
                 self._began_s = began_s
@@ -87,6 +86,19 @@ class DatabaseWall:
             told, at_s = self._base
             self._latest = max(self._latest, told + round((self._seconds() - at_s) * 1_000_000))
             return self._latest
+
+
+def seconds_of(database: Database) -> float:
+    """Wall seconds of the one clock that all servers of a database have. Raises SQLAlchemyError.
+
+    What one of them writes down and another one compares is by this clock: those of their machines may be days apart.
+    """
+    return time.time() if database.backend == "sqlite" else _told_us(database) / 1_000_000
+
+
+def _told_us(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute(_NOW).scalar_one())
 
 
 _NOW = sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
