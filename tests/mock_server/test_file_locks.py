@@ -6,7 +6,9 @@ import errno
 import fcntl
 import os
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.store import locks as module
-from conductor_mock.store.locks import FileLocks, Level, is_supported, number_of
+from conductor_mock.store.locks import FileLocks, KeptError, Level, is_supported, number_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are no such locks elsewhere")
+
+
+PATIENCE_S = 60
 
 
 class WouldWaitError(Exception):
@@ -104,6 +109,73 @@ def test_numbers_use_all_of_their_bits_and_levels_their_order() -> None:
     numbers = [number_of(Level.ACCOUNT, str(number)) for number in range(100)]
     assert max(numbers) >= 1 << 61
     assert [level.name for level in sorted(Level)] == ["UPLOAD", "ACCOUNT", "CONTENTS", "COMMIT"]
+
+
+@pytest.mark.parametrize("kept", ["hold", "share"])
+@pytest.mark.parametrize("wanted", ["hold", "share"])
+def test_a_lock_that_another_keeps_is_waited_for_within_a_limit_and_whoever_gave_up_keeps_out_nobody(
+    kept: str, wanted: str, tmp_path: Path
+) -> None:
+    others, locks = FileLocks(tmp_path / "locks"), FileLocks(tmp_path / "locks", patience_s=0.01)
+    with getattr(others, kept)(Level.CONTENTS):
+        for _ in range(2):
+            if "hold" in (kept, wanted):
+                with (
+                    pytest.raises(KeptError, match="kept the lock of its contents for 0"),
+                    getattr(locks, wanted)(Level.CONTENTS),
+                ):
+                    pytest.fail("it is kept")
+        if kept == "share":
+            with locks.share(Level.CONTENTS):
+                pass
+    with getattr(FileLocks(tmp_path / "locks"), wanted)(Level.CONTENTS):
+        pass
+
+
+def test_a_lock_that_comes_in_time_is_held_and_keeps_others_out(tmp_path: Path) -> None:
+    locks = FileLocks(tmp_path / "locks", patience_s=PATIENCE_S)
+    order: list[str] = []
+    before = set(threading.enumerate())
+
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "lock" and thread not in before]
+
+    def wait() -> None:
+        with locks.hold(Level.ACCOUNT, "a"), locks.try_hold(Level.ACCOUNT, "a") as another:
+            order.append("held twice" if another else "held")
+
+    with ThreadPoolExecutor(3) as pool:
+        with locks.hold(Level.ACCOUNT, "a"):
+            waiting = [pool.submit(wait) for _ in range(3)]
+            while len(threads()) < len(waiting):
+                assert not any(one.done() for one in waiting)
+            order.append("kept")
+        for one in waiting:
+            one.result(PATIENCE_S)
+        assert order == ["kept", *["held"] * 3]
+        with locks.hold(Level.ACCOUNT, "a"):
+            late = pool.submit(wait)
+            idle = threads()
+            locks.close()
+        late.result(PATIENCE_S)
+    assert len(idle) <= len(waiting), "those that are there take the next waits"
+    for thread in idle:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def test_where_no_thread_is_left_a_lock_is_waited_for_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(module, "_try_lock", lambda *_: False)
+    with FileLocks(tmp_path / "locks").hold(Level.ACCOUNT, "a"):
+        monkeypatch.undo()
+        with FileLocks(tmp_path / "locks").try_hold(Level.ACCOUNT, "a") as another:
+            assert not another
 
 
 def test_a_lock_is_one_byte_and_no_neighbour_of_it(tmp_path: Path) -> None:

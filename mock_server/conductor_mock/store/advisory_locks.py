@@ -12,28 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from conductor_mock.store.locks import Level, number_of
-from conductor_mock.store.unavailable import UnavailableError
+from conductor_mock.store.locks import PATIENCE_S, KeptError, Level, number_of
 
 CONNECTIONS: Mapping[Level, int] = {Level.UPLOAD: 4, Level.ACCOUNT: 6, Level.CONTENTS: 3, Level.COMMIT: 1}
 """At most, of one server. Of those for uploads, whoever makes one whole leaves one free (`parts.COMPLETIONS`)."""
-PATIENCE_S = 300
-"""How long a thread waits for one of them to be free, and then for the lock."""
 _NOT_AVAILABLE = "55P03"
 """What PostgreSQL calls a lock that was waited for too long."""
 
-_KEPT: Mapping[Level, str] = {
-    Level.UPLOAD: "upload",
-    Level.ACCOUNT: "account",
-    Level.CONTENTS: "contents",
-    Level.COMMIT: "commits",
-}
-
 
 class AdvisoryLocks:
-    """The locks of one database. Close it. Raises UnavailableError where a lock is not free after `patience_s`."""
+    """The locks of one database. Close it."""
 
     def __init__(self, url: sa.URL, *, patience_s: float = PATIENCE_S) -> None:
+        """`patience_s` is how long a thread waits for a connection to be free, and then for the lock."""
         self._patience_s = patience_s
         self._engines = {
             level: sa.create_engine(
@@ -87,10 +78,7 @@ class AdvisoryLocks:
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
                 raise
-            raise UnavailableError(
-                f"another server has kept the lock of its {_KEPT[level]} for {self._patience_s:g} s: try again, and "
-                "restart that server if it does not go on"
-            ) from error
+            raise KeptError(level, self._patience_s) from error
 
     def _give_back(self, connection: sa.Connection) -> None:
         """All that the connection holds; with one that is broken it is given back already."""
