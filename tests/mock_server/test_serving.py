@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from click.testing import CliRunner
 from conductor_mock.app import close_app, create_app
 from conductor_mock.cli import main
 from conductor_mock.serving.server import MAX_HEAD_BYTES, AddressError, Server, write_ready_file
+from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import Settings
 from conductor_mock.store.durable import write_private
 from conductor_mock.wire.md5 import to_base64
@@ -491,6 +493,34 @@ def test_a_port_in_use_is_a_clear_message_and_exit_2(
 
     assert f"cannot listen on 127.0.0.1:{server.port}" in said
     assert "in use" in said
+
+
+def test_a_start_without_enough_threads_says_what_is_used_up_and_leaves_the_directory_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many it gets."""
+    start = threading.Thread.start
+    monkeypatch.setattr(EndingSignals, "next", lambda *_: 15)
+    for most in range(100):
+        left = [most]
+
+        def refuse(thread: threading.Thread, left: list[int] = left) -> None:
+            if not left[0]:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        said = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", str(tmp_path)])
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if said.exit_code == 0:
+            break
+        assert (said.exit_code, "no thread can be started: this user" in said.output) == (2, True), (
+            said.output
+        )
+        assert "listen" not in said.output
+    assert said.exit_code == 0
+    assert most > 4
 
 
 def test_a_directory_in_use_is_a_clear_message_and_exit_2(

@@ -75,6 +75,12 @@ class _Program(Commands):
             ) from None
         except NoHomeError as error:
             raise Unusable(str(error)) from None
+        except RuntimeError as error:
+            from conductor_mock.store.trouble import TOO_FEW_THREADS, is_out_of_threads
+
+            if not is_out_of_threads(error):
+                raise
+            raise Unusable(TOO_FEW_THREADS) from None
 
 
 def _errors_of_the_system() -> tuple[type[Exception], ...]:

@@ -73,8 +73,8 @@ def open_server(settings: Settings, host: str, port: int, *, bound: socket.socke
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
     """Serve; at the end the server is stopped, or the process is ended."""
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         with ends_within(END_S, _give_up):

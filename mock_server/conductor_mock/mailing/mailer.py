@@ -85,10 +85,11 @@ class Mailer:
         self._mail_statuses.settle()
         self._seen = {}
         self._stop = threading.Event()  # a mail that was given up must not go on
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(self._stop,), name="conductor-mock mailer", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # one that could not be started is not waited for
 
     def close(self) -> None:
         """Stop once the mail under way is through, or given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -17,7 +17,8 @@ def ends_within(seconds: float, give_up: Callable[[], None]) -> Iterator[None]:
         if not over.wait(seconds):
             give_up()
 
-    threading.Thread(target=watch, name="limit", daemon=True).start()
+    with suppress(RuntimeError):  # no more threads: then it ends when it ends
+        threading.Thread(target=watch, name="limit", daemon=True).start()
     try:
         yield
     finally:

@@ -67,7 +67,7 @@ class Server:
         the app's data too, unless that goes on without it (`closes`). With `bound` it serves a socket that
         others serve, too, at whatever address that has.
 
-        Raises AddressError.
+        Raises AddressError; RuntimeError where there can be no more threads.
         """
         self._app = app
         self._closes = closes
@@ -132,7 +132,7 @@ class Server:
         return service_of(self._app).directory
 
     def start(self) -> None:
-        """Accept connections; returns at once."""
+        """Accept connections; returns at once. Raises RuntimeError where there can be no more threads."""
         self._thread.start()
 
     def drain(self) -> None:
@@ -147,11 +147,14 @@ class Server:
         """
         self._stopping.set()
         stopping = threading.Thread(target=self._server.stop, name="stopping", daemon=True)
-        stopping.start()
-        stopping.join(self._grace_s + _MARGIN_S)
+        try:
+            stopping.start()
+            stopping.join(self._grace_s + _MARGIN_S)
+        except RuntimeError:  # no more threads: then as long as it takes
+            self._server.stop()
         if stopping.is_alive():
             log.warning("some requests did not end in %d s, and are given up", self._grace_s)
-        else:
+        elif self._thread.ident is not None:  # it was started
             self._thread.join()
         if self._closes:
             service_of(self._app).close()
@@ -203,7 +206,7 @@ def _address_error(shown: str, problem: Exception) -> Exception:
         return AddressError(f"cannot listen on {shown}: {_why(problem)}")
     if isinstance(problem, UnicodeError):  # a label of a name is empty or too long
         return AddressError(f"cannot listen on {shown}: it is no host name")
-    if isinstance(problem, (OverflowError, RuntimeError)):  # no port; no more threads
+    if isinstance(problem, OverflowError):  # no port
         return AddressError(f"cannot listen on {shown}: {problem}")
     return problem
 

@@ -26,10 +26,11 @@ class Rounds:
     def start(self) -> None:
         """Begin."""
         self._stop = threading.Event()  # a round that was given up must not go on
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(self._stop,), name=f"conductor-mock {self._name}", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # one that could not be started is not waited for
 
     def close(self) -> None:
         """Call no more; wait a little for the round under way."""
