@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from conductor.lib.exceptions import BadArgumentError
 from conductor.lib.files import cache_file
 from conductor.lib.files.hashing import hash_file
 from conductor.lib.files.local import LocalFile, look_at
+from conductor.lib.files.local_paths import cache_folder
 from conductor.lib.md5_cache import FILE_NAME, Md5Cache, configured_cache, default_path, user_cache
 from support.client_world import md5_of
 
@@ -237,6 +239,20 @@ def test_a_cache_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest
     files = make(tmp_path, "a")
     cache_at(tmp_path / "a/folder/cache", files).remember(files)
     assert "not kept" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is platformdirs that says so elsewhere")
+@given(
+    st.none()
+    | st.sampled_from(["", " ", "~", "~/c", "c", "./c", "/", "//c", "/c/", "/ c", "/c/../d"])
+    | st.text("/.~ c")
+)
+def test_the_cache_of_a_user_lies_where_platformdirs_has_it(named: str | None) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        if named is not None:
+            patch.setenv("XDG_CACHE_HOME", named)
+        assert cache_folder() == Path(platformdirs.user_cache_dir("conductor"))
 
 
 def test_the_cache_lies_with_the_user_and_not_in_the_shared_folder(home: Path) -> None:

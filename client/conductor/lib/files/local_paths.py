@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 NO_HOME = Path(os.devnull, "there is no home folder, set HOME")
@@ -22,13 +23,17 @@ def home() -> Path:
 
 def cache_folder() -> Path:
     """Return where this library remembers things for this user, below NO_HOME where there is no such place."""
-    import platformdirs
+    if sys.platform != "linux":
+        import platformdirs
 
-    try:
-        found = Path(platformdirs.user_cache_dir("conductor"))
-    except RuntimeError:  # older versions leave a ~ where there is no home
-        return NO_HOME / "cache"
-    return found if found.is_absolute() else NO_HOME / "cache"
+        try:
+            found = Path(platformdirs.user_cache_dir("conductor"))
+        except RuntimeError:  # older versions leave a ~ where there is no home
+            return NO_HOME / "cache"
+        return found if found.is_absolute() else NO_HOME / "cache"
+    # As platformdirs has it, from the XDG Base Directory Specification; every start would have to load that.
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else home() / ".cache") / "conductor"
 
 
 def home_expanded(path: str) -> str:
