@@ -95,6 +95,12 @@ def test_an_upload_only_job_says_what_the_vendors_client_says(machine: str | Non
     assert "output_path" not in sent
 
 
+def test_an_upload_only_job_that_names_cores_has_one_machine() -> None:
+    sent = payload(upload_only=True, upload_paths=["/a"], cores=2)
+    assert (sent["machine_flavor"], sent["cores"]) == ("standard", 2)
+    assert "instance_type" not in sent
+
+
 def test_files_carry_their_stat_and_sizes_are_summed(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "b").write_bytes(b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -58,6 +59,15 @@ def test_what_is_there_is_not_fetched_again_and_the_longest_unused_goes_first(tm
     assert kept.fetched._total == 6
     assert stat.S_IMODE((tmp_path / "fetched").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "fetched").iterdir()} == {0o600}
+
+
+def test_what_can_be_fetched_again_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    kept = Kept(tmp_path, 5)
+    for content in (b"kept", b"passing"):
+        assert kept.read(content) == content
+    assert synced == []
 
 
 def test_a_content_of_all_that_may_be_kept_is_kept_and_a_larger_one_passes(tmp_path: Path) -> None:

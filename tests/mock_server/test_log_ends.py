@@ -32,6 +32,10 @@ def test_a_log_ends_with_its_last_command(connection: sa.Connection) -> None:
     assert last == {"a": (3, SUMS["a", 3]), "b": (2, SUMS["b", 2]), "c": None}
 
 
+def test_of_a_log_of_any_length_its_last_command_is_read_alone(connection: sa.Connection) -> None:
+    assert len(connection.execute(heads.END, {"account": "a"}).all()) == 1
+
+
 def test_the_ends_that_were_noted_are_read_together(connection: sa.Connection) -> None:
     a, b = End(2, SUMS["a", 2]), End(2, SUMS["b", 2])
     assert heads.ends_of(connection, ["a", "b", "c"]) == {"a": a, "b": b}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from conductor_mock.settings import Quotas
 from conductor_mock.store import quotas as module
 from conductor_mock.store.database import Database
-from conductor_mock.store.quotas import NewBytes, QuotaError, StoredBytes, check_count
+from conductor_mock.store.quotas import FASTEST, NewBytes, QuotaError, StoredBytes, check_count
 from conductor_mock.store.tables import ACCOUNT_CONTENTS, OUTPUTS, PARTS
 from support.guarded import untouched_without
 
@@ -130,6 +130,16 @@ def test_what_is_being_stored_is_counted_as_if_it_were_there(database: Database,
     assert touched == []
 
 
+def test_what_one_account_is_about_to_store_is_no_room_for_another(
+    database: Database, tmp_path: Path
+) -> None:
+    counting = Counting(database, tmp_path, of_all=100)
+    with counting.bytes.reserve("b", [NewBytes(30)]), counting.bytes.reserve("c", [NewBytes(25)]):
+        assert counting.room("a") == 45
+        with pytest.raises(QuotaError, match="the server stores 55 bytes"):
+            counting.bytes.room_for("a", 46)
+
+
 def test_what_was_stored_is_counted_along_without_asking(database: Database, tmp_path: Path) -> None:
     counting = Counting(database, tmp_path, of_all=100)
     counting.bytes.room_for("a", 1)
@@ -213,6 +223,18 @@ def test_where_others_store_too_it_is_counted_again_after_a_while(
         counting.bytes.room_for("a", 1)
         assert counting.queries == (asked if shared else 6)
     assert counting.bytes._of["a"] == (40 if shared else 0)
+
+
+@pytest.mark.parametrize(("own", "of_all", "began_s"), [(1000, 5000, 1003), (5000, 1000, 1000)])
+def test_where_much_room_is_left_a_count_stands_until_others_can_have_filled_it(
+    own: int, of_all: int, began_s: int, database: Database, tmp_path: Path
+) -> None:
+    counting = Counting(database, tmp_path, own=own * FASTEST, of_all=of_all * FASTEST, shared=True)
+    counting.row("a", "m", 900 * FASTEST)
+    for at_s, asked in ((1000, 6), (began_s + 99, 6), (began_s + 100, 9)):
+        counting.now_s = at_s
+        counting.bytes.room_for("a", 1)
+        assert counting.queries == asked, "it is asked again for the one whose room may be filled"
 
 
 def test_a_server_of_several_that_just_began_counts(database: Database, tmp_path: Path) -> None:

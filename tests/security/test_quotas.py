@@ -141,7 +141,7 @@ def test_parts_that_become_a_whole_while_they_are_counted_count_no_more(
         return look(path, *arguments, **options)
 
     with Database("sqlite://") as database:
-        stored = StoredBytes(database, tmp_path, Quotas(account_bytes=100, bytes=20))
+        stored = StoredBytes(database, tmp_path, Quotas(account_bytes=100, bytes=20), is_shared=False)
         monkeypatch.setattr(os, looks, vanishing)
         stored.room_for("another", 20 - left)
         with pytest.raises(QuotaError, match="reset accounts"):
@@ -241,7 +241,8 @@ def test_what_is_stored_at_the_same_time_never_goes_beyond_and_is_refused_only_w
 ) -> None:
     sizes = [0, 5, 10, 20, 30, 31]
     with closing(Database("sqlite://")) as database:
-        stored_bytes = StoredBytes(database, Path("/nowhere"), Quotas(account_bytes=own, bytes=of_all))
+        quotas = Quotas(account_bytes=own, bytes=of_all)
+        stored_bytes = StoredBytes(database, Path("/nowhere"), quotas, is_shared=False)
         there: set[tuple[str, int]] = set()
         under_way: list[tuple[tuple[str, int], ExitStack]] = []
 

@@ -60,7 +60,7 @@ class Commits:
         """`count` is what the database says; None where others count already. With `is_shared` only it knows."""
         private_file(path)
         self._is_shared = is_shared
-        self._count = count or 0
+        self._count = 0
         self._file = path.open("r+b", buffering=0)
         if count is not None:
             self.committed(count)

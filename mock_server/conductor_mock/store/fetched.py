@@ -86,7 +86,7 @@ class Fetched:
         return file
 
     def _make_room(self, size: int) -> None:
-        while self._sizes and self._total + size > self._most:
+        while self._total + size > self._most:
             oldest, bytes_ = self._sizes.popitem(last=False)
             self._total -= bytes_
             self._path(oldest).unlink(missing_ok=True)

@@ -77,7 +77,7 @@ class StoredBytes:
         parts: Path,
         quotas: Quotas,
         *,
-        is_shared: bool = False,
+        is_shared: bool,
         seconds: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._is_shared = is_shared
