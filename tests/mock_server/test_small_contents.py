@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from conductor_mock.cli import main
 from conductor_mock.settings import Settings
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.database import SCHEMA_VERSION, Database, of_file
+from conductor_mock.store.database import SCHEMA_VERSION, Database, NewRows, of_file
 from conductor_mock.store.log import INLINE_BYTES
 from conductor_mock.store.objects import (
     DamagedContentError,
@@ -160,9 +160,10 @@ def test_nobody_sees_a_small_content_before_its_commit(tmp_path: Path) -> None:
         seen: list[tuple[bool, set[str]]] = []
         insert = database.insert_new
 
-        def look_first(connection: sa.Connection, new: object) -> None:
-            insert(connection, new)  # type: ignore[arg-type]
+        def look_first(connection: sa.Connection, new: NewRows) -> int:
+            count = insert(connection, new)
             seen.append((store.has(digest(b"x")), contents.held(ACCOUNT, [md5_of(b"x")])))
+            return count
 
         database.insert_new = look_first  # type: ignore[method-assign]
         with store.write([b"x"]) as new:
