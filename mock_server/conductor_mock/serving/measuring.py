@@ -97,13 +97,18 @@ def _start() -> None:
     g.measured_since = time.perf_counter()
 
 
+def since() -> float:
+    """When the app began with this request (`time.perf_counter`)."""
+    return cast(float, g.measured_since)
+
+
 def _note(counts: Measured, response: Response) -> Response:
     noted = g.get
     stored = noted("stored")  # what a streamed body was
     counts.note(
         request.endpoint or NO_ROUTE,
         response.status_code,
-        seconds=time.perf_counter() - noted("measured_since"),
+        seconds=time.perf_counter() - since(),
         received=stored["size"] if stored else len(noted("raw_body", b"")),
         sent=response.content_length or 0,
     )

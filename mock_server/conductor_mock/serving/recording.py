@@ -15,6 +15,7 @@ from conductor_contracts.near_miss import NearMiss
 from conductor_mock.context import asked
 from conductor_mock.service import Service
 from conductor_mock.serving.log_lines import REQUESTS
+from conductor_mock.serving.measuring import since
 from conductor_mock.store.journal import Body
 from conductor_mock.wire.masking import mask_headers, mask_path, mask_query
 
@@ -27,13 +28,8 @@ NOT_RECORDED = ("control", "metrics", "pages", "static")
 
 
 def record_requests(app: Flask, opened: Service) -> None:
-    """Let every request to the service leave an entry in the journal."""
-    app.before_request(_start)
+    """Let every request to the service leave an entry in the journal. How long it takes is measured by `measuring`."""
     app.after_request(partial(_finish, opened))
-
-
-def _start() -> None:
-    g.started = time.perf_counter()
 
 
 def _finish(opened: Service, response: Response) -> Response:
@@ -119,7 +115,7 @@ def _noted(request: Request, response: Response, wall_us: int, near: NearMiss | 
         fault=None if hit is None else {"id": hit.rule, "kind": hit.kind},
         near=near,
         warnings=list(noted("warnings", ())),
-        duration_ms=round((time.perf_counter() - noted("started")) * 1000, 3),
+        duration_ms=round((time.perf_counter() - since()) * 1000, 3),
     )
 
 
