@@ -74,6 +74,8 @@ class Trouble:
     """What becomes of each content on its way from the store, whose head stays as it was."""
     drops_ranges: bool = False
     """Whether all of a content comes where a part of it was asked for."""
+    held: threading.Event | None = None
+    """What each request that stores waits for."""
     seen: list[str] = field(default_factory=list)
     """Methods and paths, in their order."""
 
@@ -93,6 +95,8 @@ def troubled() -> Iterator[Trouble]:
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             trouble.seen.append(f"{self.command} {self.path}")
+            if trouble.held is not None and self.command == "PUT":
+                trouble.held.wait()
             wrong = self._wrong()
             if wrong is not None:
                 self._refuse(*wrong)

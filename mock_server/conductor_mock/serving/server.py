@@ -87,6 +87,7 @@ class Server:
             server_name="127.0.0.1",
         )
         configure(self._server)
+        service_of(app).objects.wait_by(self._server.requests.waiting)
         self._server.expiration_interval = 0.02
         self._prepare(f"{host}:{port}")
         self._thread = threading.Thread(target=self._server.serve, name="conductor-mock", daemon=True)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,11 @@ class Lane:
         finally:
             with self._changed:
                 self._working += 1
+
+    def has(self, thread: threading.Thread) -> bool:
+        """Whether a thread is one of its own."""
+        with self._changed:
+            return thread in self._at_hand
 
     def end(self) -> None:
         """Take no more work once the queue is empty."""
@@ -194,6 +199,12 @@ class Threads:
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """`Lane.waiting` for a thread of one of the lanes; any other thread is in nobody's way."""
+        thread = threading.current_thread()
+        lane = next((lane for lane in self._lanes if lane.has(thread)), None)
+        return nullcontext() if lane is None else lane.waiting()
 
     def start(self) -> None:
         """Start the first threads. Raises RuntimeError."""

@@ -11,12 +11,14 @@ import importlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from conductor_mock.store.few_at_once import FewAtOnce, Waiting
 from conductor_mock.store.trouble import UnavailableError
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ TRIES = 3
 CONNECT_S = 5
 READ_S = 30
 CONNECTIONS = 64
+MOST_CALLS = 48
+"""Calls at once: fewer than the threads of a server, so that who needs no store is served while it does not answer."""
 PAGE = 1000
 """Names that one listing, or one removal, has at most."""
 
@@ -104,7 +108,12 @@ class Bucket:
         """`endpoint` None is what AWS_ENDPOINT_URL says, or AWS. Raises LocationError when there is no such client."""
         self.location = location
         self._client = _client(endpoint)
+        self._calls = FewAtOnce(MOST_CALLS, TRIES * READ_S)
         self._errors: Any = importlib.import_module("botocore.exceptions")
+
+    def wait_by(self, waiting: Waiting) -> None:
+        """What a thread does while it waits for others to be answered by the store."""
+        self._calls.waiting = waiting
 
     def put(self, name: str, body: bytes, *, md5: bytes, is_new: bool = False) -> str:
         """Store a body; its ETag. With `is_new` only where nothing has the name. Raises FileExistsError then."""
@@ -129,7 +138,8 @@ class Bucket:
     def read(self, body: Any, size: int) -> bytes:
         """The next bytes of what `get` answered. Raises BucketError."""
         try:
-            return bytes(body.read(size))
+            with self._turn():
+                return bytes(body.read(size))
         except (self._errors.BotoCoreError, self._errors.HTTPClientError) as error:
             raise BucketError(self._reason("get_object", error)) from None
 
@@ -217,7 +227,8 @@ class Bucket:
             arguments["Key"] = self.location.prefix + name
         call: Callable[..., Any] = getattr(self._client, operation)
         try:
-            answer = call(Bucket=self.location.bucket, **arguments)
+            with self._turn():
+                answer = call(Bucket=self.location.bucket, **arguments)
         except self._errors.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if name is not None and code in _MISSING:
@@ -239,6 +250,15 @@ class Bucket:
                 f"what answers for its object store is none (without {left_out[0]}, {operation})"
             )
         return answer
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(self._calls.turn())
+            except UnavailableError:
+                raise BucketError("its object store does not answer those who came before") from None
+            yield
 
     def _reason(self, operation: str, error: Any) -> str:
         """Why a call failed, in words of ours."""

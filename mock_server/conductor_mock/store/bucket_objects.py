@@ -36,6 +36,7 @@ from conductor_mock.store.content_store import (
 )
 from conductor_mock.store.durable import private_folder
 from conductor_mock.store.fetched import Fetched
+from conductor_mock.store.few_at_once import Waiting
 from conductor_mock.store.objects import (
     DamagedContentError,
     taken,
@@ -213,6 +214,10 @@ class BucketObjects(ContentStore):
         """Raise BucketError when nothing can be stored or read now, or the bucket is not the one it was."""
         self.bucket.check()
         self.check_mark()
+
+    def wait_by(self, waiting: Waiting) -> None:
+        """See `ContentStore`."""
+        self.bucket.wait_by(waiting)
 
     def mark(self) -> str | None:
         """The name of the database that has the prefix, as the bucket says it. Raises BucketError."""

@@ -16,6 +16,7 @@ from typing import IO, Protocol
 
 import sqlalchemy as sa
 
+from conductor_mock.store.few_at_once import Waiting
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock, ReadWriteLock
 
 
@@ -166,6 +167,9 @@ class ContentStore(ABC):
     @abstractmethod
     def set_aside(self, md5: bytes) -> None:
         """Move a damaged content to where nobody takes it for one, for people to look at."""
+
+    def wait_by(self, waiting: Waiting) -> None:  # noqa: B027 - a disk makes nobody wait for others
+        """What a thread does while it waits for others to be answered by the store."""
 
     def check(self) -> None:  # noqa: B027 - a disk that refuses says so when it is written to
         """Raise OSError when nothing can be stored or read now."""
