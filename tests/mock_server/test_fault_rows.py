@@ -90,12 +90,22 @@ def test_the_rules_of_a_turn_come_in_order_and_what_was_counted_is_stored(
         for number in range(1, 13):
             rows.add("a" if number % 4 else "b", f"rule {number}", most=99)
         numbers = sorted(number for number in wanted if number % 4)
-        with rows.turn("a", wanted) as (found, _):
+        with rows.turn("a", sorted(wanted, reverse=True)) as (found, _):
             assert [row[:2] for row in found] == [(number, f"rule {number}") for number in numbers]
             found[:] = [(number, "", number, number + 1, f"[{number}]") for number, *_ in found]
         for number, _, *counted in [*rows.read("a"), *rows.read("b")]:
             assert counted == ([number, number + 1, f"[{number}]"] if number in numbers else [0, 0, "null"])
     patched.undo()
+
+
+def test_what_changed_is_told_of_each_account_that_is_asked_for(rows: FaultRows) -> None:
+    for account_id in "abaa":
+        rows.add(account_id, "", most=9)
+    with rows.turn("a", [1, 4]) as (found, _):
+        found[:] = [(number, "", number + 5, 0, "null") for number, *_ in found]
+    assert rows.changes(["a", "c"]) == {"a": (4, 3, 6 + 9), "c": (0, 0, 0)}
+    assert rows.changes(["b"]) == {"b": (2, 1, 0)}
+    assert rows.changes([]) == {}
 
 
 def test_a_turn_begins_with_a_write_that_keeps_others_waiting(rows: FaultRows, database: Database) -> None:
@@ -109,6 +119,7 @@ def test_a_turn_begins_with_a_write_that_keeps_others_waiting(rows: FaultRows, d
     )
     with rows.turn("b", [2]):
         assert said[0][0].startswith("UPDATE fault_accounts")
+        assert said[0][0].endswith("WHERE fault_accounts.account = ?")
         assert said[0][1] == ("b",)
     said.clear()
     FaultRows(database, "a run")
