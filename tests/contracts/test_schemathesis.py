@@ -30,6 +30,7 @@ from conductor_contracts.contract import load as load_contract
 from conductor_mock.app import create_app
 from conductor_mock.serving.server import Server
 from conductor_mock.settings import Quotas, Settings
+from support.examples import counted
 from support.fuzzing import seconds_of
 from support.served import PATIENCE_S, token
 from support.server import job_file, job_payload
@@ -132,7 +133,14 @@ def run(world: World, folder: Path, part: Part, seconds: float | None) -> subpro
     arguments = [
         *("--no-color", "--config-file", config, "run", f"{world.url}/_mock/openapi.json"),
         *("--url", world.url, "--header", f"Authorization: Bearer {world.token}"),
-        *("--max-examples", BUDGET or "15", "--seed", chosen, "--suppress-health-check", "all"),
+        *(
+            "--max-examples",
+            BUDGET or str(counted(os.environ.get("HYPOTHESIS_PROFILE", "ci"), 5, full=15)),
+            "--seed",
+            chosen,
+            "--suppress-health-check",
+            "all",
+        ),
         *again,
         *("--phases", ",".join(part.phases)),
         *(word for operation in part.operations for word in ("--include-operation-id", operation)),

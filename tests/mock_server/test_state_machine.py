@@ -435,7 +435,7 @@ def machine_of(share: int, steps: int) -> settings:
 @pytest.mark.hypothesis
 @pytest.mark.share(5)
 def test_the_server_and_the_model_show_the_same() -> None:
-    run_state_machine_as_test(Farm, settings=machine_of(4, 25))
+    run_state_machine_as_test(Farm, settings=machine_of(2, 25))
 
 
 @pytest.mark.slow
@@ -453,7 +453,7 @@ def test_two_servers_on_one_postgresql_and_the_model_show_the_same(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FarmOfTwoMachines, "url", postgres)
-    run_state_machine_as_test(FarmOfTwoMachines, settings=machine_of(20, 15))
+    run_state_machine_as_test(FarmOfTwoMachines, settings=machine_of(10, 15))
 
 
 @pytest.mark.prove
