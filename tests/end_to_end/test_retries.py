@@ -92,7 +92,7 @@ OPERATIONS = ("jobs.create", "jobs.create", "jobs.create", "jobs.list", "auth.to
 def test_whatever_goes_wrong_there_are_never_two_jobs_and_the_client_knows(
     tmp_path: Path, keys: bool
 ) -> None:
-    @examples(75, full=150, parent=without_explanation)
+    @examples(30, full=150, parent=without_explanation)
     @given(schedule=fault_schedules(operations=OPERATIONS))
     def holds(schedule: list[dict[str, Any]]) -> None:
         result = bench.play("jobs.create", schedule)
