@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import NamedTuple
 
 import click
@@ -24,7 +24,8 @@ class ListedCommands(Mapping[str, click.Command]):
 
     def __getitem__(self, name: str) -> click.Command:
         """Import a command. KeyError if there is none of that name."""
-        command: click.Command = resolve_name(self.listed[name].address)
+        module, _, attribute = self.listed[name].address.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def __iter__(self) -> Iterator[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store import bucket_belonging
-from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError, NoBucketError
-from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database
+from conductor_mock.store.parts import Parts
 from conductor_mock.store.read_write_lock import Shared
-from conductor_mock.store.table_and_bucket import TableAndBucket
 from conductor_mock.store.table_and_files import TableAndFiles
+
+if TYPE_CHECKING:  # a server without a bucket starts without them
+    from conductor_mock.store.bucket import Bucket, Location
+    from conductor_mock.store.bucket_objects import BucketObjects
 
 
 def contents_store(
@@ -23,6 +26,9 @@ def contents_store(
     if bucket is None:
         bucket_belonging.check_local(database)
         return TableAndFiles(directory, database, durable=not settings.ephemeral, shared=shared)
+    from conductor_mock.store.bucket import BucketError
+    from conductor_mock.store.table_and_bucket import TableAndBucket
+
     store = TableAndBucket(
         directory, bucket, database, most_fetched=settings.max_fetched_bytes, shared=shared
     )
@@ -33,12 +39,29 @@ def contents_store(
     return store
 
 
+def bucket_and_parts(
+    database: Database, objects: ContentStore, directory: Path, *, durable: bool
+) -> tuple[BucketObjects | None, Parts]:
+    """The bucket of a store that `contents_store` made, if it has one, and the parts of uploads beside its contents."""
+    if isinstance(objects, TableAndFiles):
+        return None, Parts(database, directory, durable=durable)
+    from conductor_mock.store.bucket_objects import BucketObjects
+    from conductor_mock.store.bucket_parts import BucketParts
+
+    assert isinstance(objects, BucketObjects)  # noqa: S101 - there is no third kind
+    return objects, BucketParts(database, directory, objects)
+
+
 def open_bucket(settings: Settings, root: Path) -> BucketObjects | None:
     """What the bucket of these settings has, if they name one, without what the database has; `root` is a folder of
     the caller's own. Raises SettingsError, also where the store does not answer or has no such bucket.
     """
     bucket = _bucket(settings)
-    return None if bucket is None else BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes)
+    if bucket is None:
+        return None
+    from conductor_mock.store.bucket_objects import BucketObjects
+
+    return BucketObjects(root, bucket, most_fetched=settings.max_fetched_bytes)
 
 
 def _bucket(settings: Settings) -> Bucket | None:
@@ -48,6 +71,8 @@ def _bucket(settings: Settings) -> Bucket | None:
         raise SettingsError(
             "--objects keeps contents, and --ephemeral throws the rest away: leave one of them out"
         )
+    from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError, NoBucketError
+
     try:
         bucket = Bucket(Location.parse(settings.objects), settings.objects_endpoint)
     except LocationError as error:

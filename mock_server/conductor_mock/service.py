@@ -23,7 +23,7 @@ from conductor_mock.catalog.files import DIGESTS
 from conductor_mock.catalog.files import load as load_catalog
 from conductor_mock.catalog.files import named as named_catalog
 from conductor_mock.catalog.served import Catalogs, ServedCatalog
-from conductor_mock.contents_store import contents_store
+from conductor_mock.contents_store import bucket_and_parts, contents_store
 from conductor_mock.data_directory import (
     check_shared,
     directory_of,
@@ -46,8 +46,6 @@ from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.belonging import join
-from conductor_mock.store.bucket_objects import BucketObjects
-from conductor_mock.store.bucket_parts import BucketParts
 from conductor_mock.store.content_store import ContentStore
 from conductor_mock.store.database import Database, of_file
 from conductor_mock.store.fault_rows import FaultRows
@@ -244,12 +242,7 @@ def open_service(settings: Settings, *, wall: WallClock = wall_us, give_way: Giv
             if member is None:
                 resources.callback(say_clean, directory)
             resources.callback(_take_snapshots, accounts)
-        bucket = objects if isinstance(objects, BucketObjects) else None
-        parts = (
-            Parts(database, directory, durable=durable)
-            if bucket is None
-            else BucketParts(database, directory, bucket)
-        )
+        bucket, parts = bucket_and_parts(database, objects, directory, durable=durable)
         sweeping = idling = None
         if not settings.ephemeral:
             idling = Idling(accounts, settings.idle_s)

@@ -131,6 +131,13 @@ def test_state_of_a_module_is_seen(line: str) -> None:
     assert len(list(state_of(line))) == 1
 
 
+BUCKET_OR_NOT = "conductor_mock.store.bucket_belonging"
+"""Asks of a database whether its contents are in a bucket."""
+
+PAGES = {"conductor_mock.dashboard.blueprint", "conductor_mock.dashboard.pages"}
+"""Which pages there are, and how an error looks."""
+
+
 def test_a_server_starts_without_what_only_some_requests_need() -> None:
     program = "import sys; import conductor_mock.app, conductor_mock.cli.serving; print(*sorted(sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -139,6 +146,8 @@ def test_a_server_starts_without_what_only_some_requests_need() -> None:
     assert "conductor_mock.outputs.drawing" in loaded
     assert not loaded & {"PIL", "distributed", "psycopg", "requests", "sqlalchemy.dialects.postgresql"}
     assert not loaded & {"conductor_mock.execution.elsewhere", "conductor_mock.execution.remote"}
+    assert not {name for name in loaded if name.startswith("conductor_mock.store.bucket")} - {BUCKET_OR_NOT}
+    assert {name for name in loaded if name.startswith("conductor_mock.dashboard.")} == PAGES
 
 
 def test_importing_the_server_does_nothing() -> None:

@@ -26,6 +26,7 @@ IMPORTED = {
         "conductor_mock.cli.serve_together",
         *(f"conductor_mock.cli.{name}" for name in ("child", "data", "env", "logs", "run", "serve")),
         *(f"conductor_mock.commands.{name}" for name in ("clock", "faults", "jobs", "reset")),
+        *(f"conductor_mock.dashboard.{name}" for name in ("job", "jobs", "live", "task")),
         "requests",
     ),
     "support.forked_server": ("conductor_mock.app", "conductor_mock.serving.server"),

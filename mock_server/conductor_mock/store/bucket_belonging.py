@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from contextlib import suppress
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -19,6 +20,9 @@ from conductor_mock.store.database import Database, DatabaseError, NewRows
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import referenced
 from conductor_mock.store.tables import META
+
+if TYPE_CHECKING:  # a server without a bucket asks here whether it needs one
+    from conductor_mock.store.bucket_objects import BucketObjects
 
 NAME = "objects"
 """The row of `meta` with the name of the database."""

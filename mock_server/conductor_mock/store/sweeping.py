@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store import bucket_belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.belonging import check_belongs
-from conductor_mock.store.bucket_objects import BucketObjects
-from conductor_mock.store.bucket_sweeper import unreferenced_in
 from conductor_mock.store.database import Database, DatabaseError
 from conductor_mock.store.parts import Parts, UnknownUploadError
 from conductor_mock.store.rounds import Rounds
 from conductor_mock.store.sweeper import unreferenced, unreferenced_small
 from conductor_mock.store.trouble import first_line
 from conductor_mock.wire.md5 import to_base64
+
+if TYPE_CHECKING:
+    from conductor_mock.store.bucket_objects import BucketObjects
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,8 @@ class Sweeping:
             others = {digest for digest, _ in unreferenced(self._database, self._parts.directory)}
         else:
             bucket_belonging.check_belongs(self._database, self._bucket)
+            from conductor_mock.store.bucket_sweeper import unreferenced_in
+
             others = {digest for digest, _ in unreferenced_in(self._database, self._bucket)}
         return [to_base64(digest) for digest in small | others]
 
