@@ -47,12 +47,21 @@ def _finish(opened: Service, response: Response) -> Response:
     opened.journal.add(
         account=account, operation=exchange.operation, entry=exchange.entry, size=exchange.size
     )
-    access.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, exchange.duration_ms)
+    asked_for = request.method, request.path
+    _tell(logging.INFO, "%s %s %d %.1f ms", *asked_for, response.status_code, exchange.duration_ms)
     for warning in exchange.warnings:
-        access.warning("%s %s: %s", request.method, request.path, warning)
+        _tell(logging.WARNING, "%s %s: %s", *asked_for, warning)
     if near is not None and not exchange.warnings:
-        access.warning("%s %s: %s", request.method, request.path, near.difference)
+        _tell(logging.WARNING, "%s %s: %s", *asked_for, near.difference)
     return response
+
+
+def _tell(level: int, text: str, *arguments: object) -> None:
+    """A line of a request. `Logger.log` would look through the stack for its caller, which is always this one and costs
+    a third of the line.
+    """
+    if access.isEnabledFor(level):
+        access.handle(access.makeRecord(access.name, level, __file__, 0, text, arguments, None))
 
 
 @dataclass(frozen=True, slots=True)
