@@ -382,6 +382,20 @@ def test_new_urls_that_are_refused_at_once_are_no_help(file: LocalFile) -> None:
     assert (caught.value.status, store.asked) == (403, 2)
 
 
+def test_a_file_that_is_wanted_whole_after_all_and_refused_again_is_asked_about_no_more(
+    file: LocalFile,
+) -> None:
+    class Refusing(Store):
+        def objects_put(self, url: str, body: Any, *, size: int, md5: str | None, about: str) -> Sent:
+            raise refused(403)
+
+    events = iter(["wanted whole"])
+    store = Refusing(part_size=4, happens=lambda: next(events, None))
+    with pytest.raises(RefusedError, match="still has the md5"):
+        World(file, store, None, workers=1).run()
+    assert store.asked == 2
+
+
 def test_a_refusal_that_no_url_can_help_is_an_error_at_once(file: LocalFile) -> None:
     def too_large() -> None:
         raise refused(413)
