@@ -40,8 +40,6 @@ from conductor_mock.farm.clock import speed_millionths
 from conductor_mock.farm.state import Execution
 from conductor_mock.faults.rules import Faults
 from conductor_mock.faults.shared import SharedKeeper, changes_of
-from conductor_mock.mailing.mailer import Mailer
-from conductor_mock.mailing.smtp import SmtpServer
 from conductor_mock.settings import Settings, SettingsError
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts

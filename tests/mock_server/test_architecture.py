@@ -146,6 +146,7 @@ def test_a_server_starts_without_what_only_some_requests_need() -> None:
     assert "conductor_mock.outputs.drawing" in loaded
     assert not loaded & {"PIL", "distributed", "psycopg", "requests", "sqlalchemy.dialects.postgresql"}
     assert not loaded & {"conductor_mock.execution.elsewhere", "conductor_mock.execution.remote"}
+    assert not loaded & {"conductor_mock.mailing.mailer", "conductor_mock.mailing.smtp"}
     assert not {name for name in loaded if name.startswith("conductor_mock.store.bucket")} - {BUCKET_OR_NOT}
     assert {name for name in loaded if name.startswith("conductor_mock.dashboard.")} == PAGES
 
