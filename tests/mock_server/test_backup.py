@@ -207,22 +207,34 @@ def test_what_is_no_file_is_neither_waited_for_nor_followed(tmp_path: Path, what
 
 @pytest.mark.parametrize("damage", [b"not base64", b"\xff\xfe", b"YQ=="])
 @pytest.mark.parametrize("words", [["backup"], ["prune"], ["prune", "--dry-run"]])
-@pytest.mark.parametrize("content", [b"a content", LARGE], ids=["in the table", "a file"])
+@pytest.mark.parametrize(
+    ("table", "content"),
+    [("holdings", b"a content"), ("holdings", LARGE), ("small_contents", b"a content")],
+    ids=["in the table", "a file", "the table's own"],
+)
 def test_a_row_that_means_no_content_is_a_sentence_and_nothing_goes(
-    tmp_path: Path, damage: bytes, words: list[str], content: bytes
+    tmp_path: Path, damage: bytes, words: list[str], table: str, content: bytes
 ) -> None:
     data = tmp_path / "data"
     with running(data_dir=data) as fake:
         fake.caller().upload("/proj/a", content)
     with closing(sqlite3.connect(data / "conductor.db")) as connection, connection:
-        connection.execute("UPDATE holdings SET md5 = CAST(? AS TEXT)", (damage,))
-    before = contents_in(data)
+        connection.execute(f"UPDATE OR IGNORE {table} SET md5 = CAST(? AS TEXT)", (damage,))
+    before = stored_in(data)
     copy = [str(tmp_path / "copy")] if words == ["backup"] else []
     said = CliRunner().invoke(main, [*words, "--data-dir", str(data), *copy])
     assert said.exit_code == 2, said.output
     assert "conductor-mock check" in said.output or "Could not decode" in said.output
-    assert before == contents_in(data)
+    assert before == stored_in(data)
     assert names_in(tmp_path) == {"data"}
+
+
+def stored_in(data: Path) -> list[object]:
+    """Every content of a directory by its name, whatever that is, with its bytes."""
+    with closing(sqlite3.connect(data / "conductor.db")) as connection:
+        rows = connection.execute("SELECT CAST(md5 AS BLOB), bytes FROM small_contents ORDER BY 1").fetchall()
+    files = [path for path in sorted((data / "objects").rglob("*")) if path.is_file()]
+    return [*rows, *((path.name, path.read_bytes()) for path in files)]
 
 
 @pytest.mark.parametrize("kind", ["folder", "link"])

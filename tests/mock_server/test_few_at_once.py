@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,11 +58,12 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting_who_needs_none(
 ) -> None:
     for name, value in ACCOUNT.items():
         monkeypatch.setenv(name, value)
+    place = f"s3://{NAME}/{os.urandom(8).hex()}"
     monkeypatch.setattr(server, "THREADS", 2)
     monkeypatch.setattr(bucket, "MOST_CALLS", 1)
     with (
         troubled() as trouble,
-        running(data_dir=tmp_path, objects=f"s3://{NAME}/few", objects_endpoint=trouble.url) as fake,
+        running(data_dir=tmp_path, objects=place, objects_endpoint=trouble.url) as fake,
         server.Server(fake.app, closes=False) as served,
     ):
         caller = fake.caller()

@@ -21,7 +21,7 @@ from conductor_contracts.problems import count
 from conductor_mock.store.belonging import check_belongs
 from conductor_mock.store.database import Database
 from conductor_mock.store.small_contents import SmallContents
-from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS
+from conductor_mock.store.tables import ACCOUNT_CONTENTS, KEEPING, MULTIPARTS, SMALL_CONTENTS
 from conductor_mock.wire.md5 import from_base64
 
 CLEAN = "clean"
@@ -121,7 +121,10 @@ def unreferenced(database: Database, directory: Path) -> Iterator[tuple[bytes, P
 
 def unreferenced_small(database: Database) -> list[tuple[bytes, int]]:
     """The contents of the table that nothing refers to, with their bytes. Raises DamagedReferenceError."""
-    small = SmallContents(database).unreferenced()
+    try:
+        small = SmallContents(database).unreferenced()
+    except (TypeError, ValueError) as error:
+        raise DamagedReferenceError(SMALL_CONTENTS.name) from error
     if small:
         for _ in referenced(database):  # a row that means no content may have meant one of these
             pass
