@@ -67,7 +67,13 @@ class PatientListener(Listener):
 
     def prepare(self) -> None:
         """Bind, and start the threads."""
-        super().prepare()
+        try:
+            super().prepare()
+        except RuntimeError:  # no more threads
+            self.requests.stop(0)
+            if self._bound is None:
+                self.socket.close()
+            raise
         self._connections.close()  # type: ignore[has-type]  # nothing waits on it yet
         # Who takes few leaves some to the others.
         at_once = _ACCEPTED_AT_ONCE if self._bound is None else 1
