@@ -16,6 +16,7 @@ import pytest
 import responses
 
 from conductor import commands
+from conductor.__main__ import YOUNG_OBJECTS
 from conductor.cli import COMMANDS, cli
 from conductor.lib.submission.arguments import ARGUMENTS
 from support.client_world import URL, md5_of
@@ -293,6 +294,20 @@ def test_the_help_loads_no_command_and_no_network(tmp_path: Path) -> None:
     loaded = set(done.stdout.splitlines())
     assert "conductor.commands.failures" in loaded
     assert not {"conductor.commands.submit", "requests", "rich", "yaml", "importlib.metadata"} & loaded
+
+
+def test_an_upload_loads_no_tables_and_looks_for_cycles_seldom(tmp_path: Path) -> None:
+    code = (
+        "import gc, sys\nfrom conductor.__main__ import main\n"
+        "try: main()\nexcept SystemExit as end: print(end.code, gc.get_threshold()[0])\n"
+        "print(*sorted(sys.modules), sep='\\n')"
+    )
+    words = [sys.executable, "-c", code, "upload", write(tmp_path, "no.ma", "abc") + ".not"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    ended, *loaded = done.stdout.splitlines()
+    assert ended == f"2 {YOUNG_OBJECTS}", done.stderr
+    assert "conductor.lib.uploader" in loaded
+    assert not {"conductor.commands.tables", "rich", "PIL", "filelock", "platformdirs"} & set(loaded)
 
 
 def test_a_dry_run_prints_the_payload_and_sends_nothing(service: FakeService, tmp_path: Path) -> None:

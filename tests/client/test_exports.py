@@ -82,6 +82,8 @@ def test_every_module_of_the_library_that_a_submission_needs_leaves_them_out_too
         "sqlite3",
         "yaml",
         "platformdirs",
+        "filelock",
+        "uuid",
         "asyncio",
         "multiprocessing",
     }

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import logging
 import os
+import platform
 import shutil
 import socket
 import ssl
@@ -37,7 +38,8 @@ from conductor.lib.exceptions import (
 )
 from conductor.lib.wire.call import Call, Sent
 from conductor.lib.wire.operations import JOBS_CREATE, OBJECTS_PUT, OPERATIONS, PACKAGES_LIST, Operation
-from conductor.lib.wire.transport import Transport
+from conductor.lib.wire.transport import Transport, user_agent
+from conductor.version import VERSION
 from support.client_world import URL, FixedTokens, make_transport
 from support.raw_server import RawServer, Step, answer, drop, hang_up, refuse_early, reset, stall, truncated
 
@@ -341,6 +343,11 @@ def test_a_ca_bundle_of_the_environment_is_used(tmp_path: Path) -> None:
             transport.send(Call(PACKAGES_LIST, "https://conductor.test/x"))
     assert seen["verify"] == str(tmp_path / "ca.pem")
     assert seen["timeout"] == (20.0, 60.0)
+
+
+def test_the_user_agent_says_of_python_and_the_system_what_platform_says() -> None:
+    system = f"python {platform.python_version()}; {platform.system()} {platform.release()}"
+    assert user_agent() == f"conductor-client/{VERSION} ({system})"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)

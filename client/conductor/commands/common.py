@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from conductor.commands.printing import echo
-from conductor.commands.tables import Column, print_table
 from conductor.lib.exceptions import BadArgumentError, InvalidPathError, Problem
+
+if TYPE_CHECKING:
+    from conductor.commands.tables import Column
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +43,8 @@ def print_records(
     if as_json:
         print_json(rows)
         return
+    from conductor.commands.tables import Column, print_table  # of no use to a command that prints none
+
     print_table([column if isinstance(column, Column) else Column(column) for column in columns], rows)
 
 

@@ -9,12 +9,12 @@ the service does not honour Idempotency-Key. What is seen is one machine, or one
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 from conductor.lib.files.digests import hashed_name
 from conductor.lib.files.local_paths import cache_folder
@@ -51,7 +51,7 @@ class Ledger:
     @contextmanager
     def entry(self) -> Iterator[Entry]:
         """Note a submission, before it sends anything; it stays noted unless the entry is settled in the block."""
-        own = self._folder / f"{self._group}-{uuid4().hex}"
+        own = self._folder / f"{self._group}-{os.urandom(16).hex()}"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._forget_old()

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from conductor.lib.cancellation import CancelledError
 from conductor.lib.exceptions import (
@@ -68,7 +68,7 @@ class Submission:
         self._ledger = Ledger(folder, calls.url, self._title)
         self._started = self._transport.now()
         # Made once: the same bytes with the same key are one job, however often they are sent.
-        self._body, self._key = json.dumps(payload).encode(), key or str(uuid4())
+        self._body, self._key = json.dumps(payload).encode(), key or os.urandom(16).hex()
 
     def send(self) -> Answered:
         """Return the service's answer and its status. Raises the errors of ``exceptions``."""

@@ -11,8 +11,8 @@ import io
 import logging
 import math
 import os
-import platform
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -320,7 +320,14 @@ def _log_retry(attempted: Attempted, outcome: Answer | Failure, wait: float) -> 
 
 def user_agent() -> str:
     """Return ``conductor-client/VERSION (python V; SYSTEM RELEASE)`` (form of wire reference 0.4)."""
-    return (
-        f"conductor-client/{VERSION} "
-        f"(python {platform.python_version()}; {platform.system()} {platform.release()})"
-    )
+    return f"conductor-client/{VERSION} (python {sys.version.split()[0]}; {_system()})"
+
+
+def _system() -> str:
+    """Return what ``platform`` says, which takes longer to load than a request to be made."""
+    if sys.platform != "linux":
+        import platform
+
+        return f"{platform.system()} {platform.release()}"
+    names = os.uname()
+    return f"{names.sysname} {names.release}"
