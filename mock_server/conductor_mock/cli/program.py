@@ -12,7 +12,7 @@ import click
 from conductor_contracts.groups import COMPLETION, Commands
 from conductor_contracts.listed import Listed
 from conductor_contracts.printing import echo
-from conductor_mock.cli.unusable import TOO_FEW_FILES, Unusable
+from conductor_mock.cli.unusable import TOO_FEW_FILES, TOO_FEW_THREADS, Unusable, is_out_of_threads
 from conductor_mock.commands import COMMANDS as ASKING
 from conductor_mock.serving.init import work_below_init
 from conductor_mock.serving.signals import ended_in_order
@@ -76,8 +76,6 @@ class _Program(Commands):
         except NoHomeError as error:
             raise Unusable(str(error)) from None
         except RuntimeError as error:
-            from conductor_mock.store.trouble import TOO_FEW_THREADS, is_out_of_threads
-
             if not is_out_of_threads(error):
                 raise
             raise Unusable(TOO_FEW_THREADS) from None

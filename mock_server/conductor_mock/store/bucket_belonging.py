@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from conductor_mock.store.bucket_objects import MARK, BucketObjects
 from conductor_mock.store.database import Database, DatabaseError, NewRows
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import referenced
@@ -55,6 +54,8 @@ def forget_bucket(database: Database) -> None:
 
 def join(database: Database, objects: BucketObjects) -> None:
     """Note that a database and a prefix are used together. Raises DatabaseError when they are not; BucketError."""
+    from conductor_mock.store.bucket_objects import MARK
+
     name = _noted(database, NAME) or _note(database, NAME, secrets.token_hex(16))
     if objects.mark() is None:
         if _noted(database, CLAIMED) is not None:

@@ -30,12 +30,6 @@ _OF_THE_DISK = frozenset(
 
 _OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
-
-TOO_FEW_THREADS = (
-    "no thread can be started: this user or this container has as many processes and threads as it may have; end some "
-    "of them, or raise that limit (ulimit -u, the pids limit of the container)"
-)
-
 _FULL_OF_CONNECTIONS = "its database has no connection left for it"
 _NO_CONNECTION_LEFT = ("too many clients", "too many connections", "remaining connection slots")
 """What PostgreSQL says then; a code for it reaches nobody who has no connection."""
@@ -58,11 +52,6 @@ def is_full(error: BaseException) -> bool:
 def is_out_of_files(error: BaseException) -> bool:
     """Whether the process, or the system, may open no more files."""
     return isinstance(error, OSError) and error.errno in _OF_FILES
-
-
-def is_out_of_threads(error: BaseException) -> bool:
-    """Whether the system lets this process start no more threads. Python has a text for it, and no class."""
-    return isinstance(error, RuntimeError) and "start new thread" in str(error)
 
 
 def is_unknown(error: BaseException) -> bool:
