@@ -102,8 +102,8 @@ NEW_COMMAND = (
 )
 NEW_PAGE = Edit(
     f"{SERVER}/dashboard/pages.py",
-    'pages.get("/mails")(mails.mails)\n',
-    'pages.get("/mails")(mails.mails)\npages.get("/moods")(connect.connect)\n',
+    'pages.get("/mails")(_later("mails", "mails"))\n',
+    'pages.get("/mails")(_later("mails", "mails"))\npages.get("/moods")(_later("connect", "connect"))\n',
 )
 NEW_RECORD = Edit(
     f"{SERVER}/farm/commands.py",

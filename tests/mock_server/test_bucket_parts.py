@@ -20,11 +20,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock import contents_store
 from conductor_mock.cli.program import main
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
-from conductor_mock.store import bucket_parts, bucket_sending
+from conductor_mock.store import bucket, bucket_parts, bucket_sending
 from conductor_mock.store.bucket import Bucket, BucketError
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts
@@ -50,7 +49,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Fake]]:
     with ExitStack() as stack:
         wall = ManualWall()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(contents_store, "Bucket", lambda location, _: MemoryBucket(location, kept))
+            patch.setattr(bucket, "Bucket", lambda location, _: MemoryBucket(location, kept))
             fakes = [stack.enter_context(server(folder, number, wall)) for number in range(3)]
         yield fakes
 

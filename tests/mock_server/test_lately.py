@@ -110,6 +110,7 @@ def test_what_one_server_writes_the_others_know_after_one_query_and_itself_at_on
             one.caller(name).submit()
         accounts, lately = other.service.accounts, other.service.lately
         assert lately is not None
+        lately.close()  # its thread would ask every second
         for known in ids:
             accounts.meet(known)
         before = [accounts.written(known) for known in ids]

@@ -302,7 +302,7 @@ def test_a_task_of_a_server_that_is_killed_is_lost_and_runs_again_at_another(tmp
         other = Fake(app, ManualWall())
         render = Render(other, other.default_caller(), data, "none")
         assert other.service.roles.held() == []
-        command = f"echo tried; echo $$ >> {started}; while [ ! -e {go_on} ]; do sleep 0.05; done"
+        command = f"echo $$ >> {started}; echo tried; while [ ! -e {go_on} ]; do sleep 0.05; done"
         jid = render.start(command)
         render.until_said(jid, "tried")
         (pid,) = map(int, started.read_text().split())
