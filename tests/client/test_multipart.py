@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from conductor.lib.cancellation import Cancellation
 from conductor.lib.exceptions import FileChangedError, FixInputError, RefusedError, UnexpectedAnswerError
 from conductor.lib.files.hashing import hash_file
-from conductor.lib.files.local import LocalFile
-from conductor.lib.transfers.work_pool import Then
+from conductor.lib.files.local import LocalFile, look_at
+from conductor.lib.transfers.work_pool import SmallWork, Then
 from conductor.lib.upload.context import UploadContext
 from conductor.lib.upload.multipart import etag_of
 from conductor.lib.upload.part_memory import PartMemory
-from conductor.lib.upload.plan import MultiPart
+from conductor.lib.upload.plan import MultiPart, SinglePart, UploadPlan
 from conductor.lib.upload.progress import Meter
 from conductor.lib.upload.single import begin
 from conductor.lib.wire.call import Sent
@@ -394,6 +394,17 @@ def test_a_file_that_is_wanted_whole_after_all_and_refused_again_is_asked_about_
     with pytest.raises(RefusedError, match="still has the md5"):
         World(file, store, None, workers=1).run()
     assert store.asked == 2
+
+
+@pytest.mark.parametrize(("size", "is_small"), [(10_000, True), (1_000_000, False)])
+def test_small_files_may_be_handed_out_several_at_a_time(size: int, is_small: bool, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(bytes(size))
+    (file,) = look_at([str(tmp_path / "f")])
+    world = World(file, Store(part_size=4), None)
+    world.context.to_send.clear()
+    begin(world.context, file, UploadPlan(single=(SinglePart(file.path, f"{STORE}/whole/1"),)))
+    (work,) = world.context.to_send
+    assert isinstance(work, SmallWork) == is_small
 
 
 def test_a_refusal_that_no_url_can_help_is_an_error_at_once(file: LocalFile) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conductor_contracts.contract import load_control
 from conductor_mock.commands.faults import add as faults_add
-from conductor_mock.faults.conditions import BodyMatch, RequestInfo, Turns
+from conductor_mock.faults.conditions import BodyMatch, Match, RequestInfo, Turns
 from conductor_mock.faults.fault import Fault
 from conductor_mock.faults.kinds import KINDS
 from conductor_mock.faults.reading import FaultError, read_rule
@@ -49,14 +49,22 @@ def rule_of(kind: str = "status", **more: Any) -> dict[str, Any]:
     return {"fault": {"kind": kind}, **more}
 
 
+def a_request(*, simulated_s: float = 0.0) -> RequestInfo:
+    return RequestInfo(None, "GET", "/", 0.0, simulated_s, 0, has_token=False, has_signature=False)
+
+
 # Whose turn it is
+
+
+def test_a_rule_that_says_nothing_of_turns_is_for_all_that_fit_and_its_seed_is_1() -> None:
+    assert Turns().to_json() == {"times": None, "skip": 0, "every": 1, "probability": 1, "seed": 1}
 
 
 @settings(max_examples=EXAMPLES)
 @given(turns=TURNS, count=st.integers(0, 40))
 def test_turns_are_those_that_their_words_say(turns: Turns, count: int) -> None:
     rule = read_rule(rule_of(**turns.to_json()), ())
-    asked = RequestInfo(None, "GET", "/", 0.0)
+    asked = a_request()
     got = [number for number in range(1, count + 1) if rule.take(asked, {}) is not None]
     expected = [n for n in range(turns.skip + 1, count + 1) if (n - turns.skip) % turns.every == 0]
     if turns.probability == 1:
@@ -103,6 +111,35 @@ def test_a_pointer_leads_to_its_place_and_to_no_other(body: Any, other: Any) -> 
         for wrong in (f"{pointer}/a/a/a/a/a", f"{pointer}/-", f"{pointer}/00", f"{pointer}/9999999999999"):
             if wrong not in places:
                 assert not BodyMatch(wrong, other).fits(body)
+
+
+@pytest.mark.parametrize("step", ["²", "٣", "-1", "1_0", " 1", "", "01", "1", "9" * 5000])
+def test_what_is_no_place_of_a_list_leads_nowhere(step: str) -> None:
+    assert not BodyMatch(f"/{step}", 7).fits([7])
+    assert BodyMatch(f"/{step}", 7).fits({step: 7})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([1], [1, 2]),
+        ([], [1]),
+        ([1, 2], [2, 1]),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}),
+        ({}, []),
+        ([], None),
+        ({"a": [True]}, {"a": [1]}),
+        (False, 0),
+        ("1", 1),
+        (None, False),
+    ],
+)
+def test_values_that_differ_anywhere_are_not_the_same(one: Any, other: Any) -> None:
+    for first, second in ((one, other), (other, one)):
+        assert BodyMatch("", first).fits(first)
+        assert not BodyMatch("", first).fits(second)
 
 
 @pytest.fixture
@@ -160,6 +197,15 @@ def test_a_body_that_is_none_fits_nothing_and_is_refused_as_ever(fake: InProcess
 
 
 # Until when
+
+
+def test_a_rule_ends_with_the_second_that_it_names() -> None:
+    match = Match(until="1970-01-01T00:01:00Z")
+    assert [match.fits_head(a_request(simulated_s=second)) for second in (59.75, 60, 61)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_rule_ends_at_its_time_of_the_accounts_clock(fake: InProcess) -> None:

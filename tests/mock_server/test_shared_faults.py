@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from conductor_mock.faults.fault import TOKEN, URL
 from conductor_mock.faults.kinds import KINDS
 from conductor_mock.faults.reading import FaultError, read_rule
 from conductor_mock.faults.rules import Faults
-from conductor_mock.faults.shared import SharedKeeper
+from conductor_mock.faults.shared import SharedKeeper, changes_of, name_of
 from conductor_mock.store.database import Database
 from conductor_mock.store.fault_rows import FaultRows
 
@@ -54,7 +55,8 @@ def servers() -> Iterator[Servers]:
 
 
 def asked(**fields: Any) -> RequestInfo:
-    return RequestInfo("jobs.list", "GET", "/api/v1/jobs", 1000.0, **{"simulated_s": 1000.0, **fields})
+    head = {"simulated_s": 1000.0, "body_bytes": 0, "has_token": False, "has_signature": False}
+    return RequestInfo("jobs.list", "GET", "/api/v1/jobs", 1000.0, **{**head, **fields})
 
 
 FAULTS = st.one_of(
@@ -84,7 +86,7 @@ RULES = st.fixed_dictionaries(
 )
 REQUESTS = st.builds(
     lambda wall_s, simulated_s, token, signed, body: RequestInfo(
-        "jobs.list", "GET", "/api/v1/jobs", wall_s, simulated_s, has_token=token, has_signature=signed,
+        "jobs.list", "GET", "/api/v1/jobs", wall_s, simulated_s, 0, has_token=token, has_signature=signed,
         read_body=lambda: body,
     ),
     st.sampled_from([1000.0, 1004.0, 1006.0]), st.sampled_from([1000.0, 1003.0]), st.booleans(), st.booleans(),
@@ -156,15 +158,17 @@ def test_what_one_server_holds_back_is_freed_by_the_other(servers: Servers) -> N
 
 
 def test_a_wait_goes_on_while_the_database_cannot_be_asked(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = servers.pair
     one.add("one", {"fault": {"kind": "stall"}})
     hit = one.take("one", asked())
     assert hit is not None
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, caplog.at_level(logging.DEBUG, "conductor_mock.faults"):
         patched.setattr(FaultRows, "is_there", lambda *_: 1 / 0)
         assert not hit.freed.is_set()
+    assert "whether fault 1 was deleted cannot be said" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
     other.clear("one")
     assert hit.freed.is_set()
 
@@ -224,6 +228,63 @@ def test_an_account_without_rules_costs_one_look_at_one_number(
     assert not one.has_any("one")
     one.handed_out("one", TOKEN)
     assert asked_for == ["version", "version"]
+
+
+def test_rules_are_read_once_until_one_comes_or_goes(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, asked_for, read = SharedKeeper(servers.rows, OPERATIONS), list[str](), FaultRows.read
+
+    def watched(rows: FaultRows, account: str) -> Any:
+        asked_for.append(account)
+        return read(rows, account)
+
+    monkeypatch.setattr(FaultRows, "read", watched)
+    for number in (1, 2):
+        servers.pair[0].add("one", {"fault": FAULT})
+        assert [len(keeper.rules(account)) for account in ("one", "other", "one")] == [number, 0, number]
+        assert asked_for == ["one"] * number
+
+
+class Heard:
+    """What somebody else asks for, as `Lately` does."""
+
+    def __init__(self) -> None:
+        self.wanted: list[str] = []
+        self.noted: list[tuple[str, float, str]] = []
+        self.now_s = lambda: 7.0
+
+    def of(self, name: str, /) -> str:
+        self.wanted.append(name)
+        return "as it was"
+
+    def note(self, name: str, began_s: float, text: str, /) -> None:
+        self.noted.append((name, began_s, text))
+
+
+def test_where_rows_may_be_far_away_changes_are_told_as_they_were_and_noted_once_somebody_asked(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, near = Heard(), SharedKeeper(servers.rows, OPERATIONS)
+    far = SharedKeeper(servers.rows, OPERATIONS, heard)
+    servers.pair[0].add("one", {"fault": FAULT})
+    far.meet("one")
+    assert heard.noted == [(name_of("one"), 7.0, near.changes("one"))]
+    with monkeypatch.context() as patched:
+        patched.setattr(FaultRows, "changes", lambda *_: pytest.fail("nothing is asked"))
+        assert far.changes("one") == "as it was"
+        near.meet("one")
+    assert heard.wanted == [name_of("one")] * 2
+
+
+def test_changes_are_told_of_names_that_are_of_rules(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.pair[0].add("one", {"fault": FAULT})
+    names = [name_of("one"), "another/two", name_of("other"), "three"]
+    assert changes_of(servers.rows, names) == {name_of("one"): "1-1-0", name_of("other"): "0-0-0"}
+    monkeypatch.setattr(FaultRows, "changes", lambda *_: pytest.fail("nothing is asked"))
+    assert changes_of(servers.rows, ["another/two"]) == {}
 
 
 def test_a_request_that_fits_no_rule_writes_nothing(

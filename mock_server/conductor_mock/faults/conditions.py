@@ -29,10 +29,10 @@ class RequestInfo:
     method: str
     path: str
     wall_s: float
-    simulated_s: float = 0.0
-    body_bytes: int | None = 0
-    has_token: bool = False
-    has_signature: bool = False
+    simulated_s: float
+    body_bytes: int | None
+    has_token: bool
+    has_signature: bool
     body: tuple[Any] | None = None
     read_body: Callable[[], tuple[Any] | None] = lambda: None
 

@@ -37,7 +37,7 @@ class SingleUpload:
     def __init__(self, upload: UploadContext, file: LocalFile) -> None:
         self._upload, self._file = upload, file
 
-    def begin(self, plan: SinglePart, *, again: bool = False) -> None:
+    def begin(self, plan: SinglePart, *, again: bool) -> None:
         """Send the file; ``again`` if its first URL was refused."""
         kind = SmallWork if self._file.size <= SMALL_BYTES else partial
         self._upload.to_send.append(kind(self._put, plan, again=again))
