@@ -145,8 +145,7 @@ def _likeness(path: str, template: str) -> float:
     """
     given, plain_given = _steps(path)
     known, plain_known = _steps(template)
-    as_it_is = _alike(given, known)
-    return max(as_it_is, 0.95 * _alike(plain_given, plain_known)) if plain_given and plain_known else as_it_is
+    return max(_alike(given, known), 0.95 * _alike(plain_given, plain_known))
 
 
 @lru_cache(512)
@@ -161,7 +160,7 @@ def _alike(given: list[str], known: list[str]) -> float:
         # What stands in place of a parameter says nothing about which route was meant.
         pairs = [(a, b) for a, b in zip(given, known, strict=True) if not b.startswith("{")]
         given, known = [a for a, _ in pairs], [b for _, b in pairs]
-    if not given or not known:
+    if not given:
         return 0.0
     one, other = "/".join(given), "/".join(known)
     # No two texts are more alike than their lengths and their letters are, which costs much less to know; what is not
@@ -182,9 +181,7 @@ def _words(names: tuple[str, ...]) -> frozenset[str]:
 
 def _named(path: str, operation: Operation) -> float:
     """How many of a path's words an operation is called by, if its last one is among them."""
-    steps = [
-        step for step in path.split("/") if step and not _NOISE.fullmatch(step) and not _ID.fullmatch(step)
-    ]
+    steps = [step for step in path.split("/") if not _NOISE.fullmatch(step) and not _ID.fullmatch(step)]
     given = [word for step in steps for word in words_of(step)]
     names = _words((operation.id, _PARAMETER.sub("", operation.path), *operation.also_called))
     if not given or given[-1] not in names:

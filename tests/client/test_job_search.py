@@ -125,6 +125,23 @@ def test_without_a_title_nothing_is_certain() -> None:
     assert search([record(), record(jid="00008", title="x")], query) == Sighting((), ("00007", "00008"))
 
 
+def test_a_payload_that_says_less_is_held_to_what_it_says() -> None:
+    payload = {"job_title": "comp v3", "owner": "kim", "tasks_data": []}
+    full = record(tasks=5, location="mars", instance_type="m", metadata={"shot": "b"})
+    assert search([full], QUERY._replace(payload=payload)).found == "00007"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("owner", {"owner": None}), ("owner", {"owner": ...}), ("job_title", {"title": "None"})],
+)
+def test_for_a_payload_without_an_owner_or_a_title_no_job_is_certain(
+    name: str, fields: dict[str, Any]
+) -> None:
+    query = QUERY._replace(payload={key: value for key, value in PAYLOAD.items() if key != name})
+    assert search([record(**fields)], query) == Sighting((), ("00007",))
+
+
 @pytest.mark.parametrize("tasks", [1, "1", [{}]])
 def test_as_many_tasks_as_were_sent_speak_for_a_job(tasks: Any) -> None:
     assert search([record(tasks=tasks, metadata={"shot": "a"}, upload_size=7)], QUERY).found == "00007"

@@ -252,13 +252,8 @@ def test_a_service_that_stops_announcing_is_not_trusted_any_more(service: Servic
 def test_a_job_that_is_in_the_list_was_submitted(service: Service, client: ApiClient, reply: Reply) -> None:
     service.script = [reply]
     service.lists = [[record("00006", title="U"), record("00007")]]
-    answer, status = client.create_job(JOB)
-    assert (answer["jobid"], answer["status"], answer["uri"], status) == (
-        "00007",
-        "success",
-        "/jobs/00007",
-        201,
-    )
+    answer = {"body": "job submitted.", "jobid": "00007", "status": "success", "uri": "/jobs/00007"}
+    assert client.create_job(JOB) == (answer, 201), "as the service would have said"
     assert len(service.posts) == 1
 
 
@@ -416,7 +411,21 @@ def test_a_client_that_has_had_no_answer_yet_learns_of_keys_before_it_sends(
     assert list(ledger_folder().iterdir()) == [], "the key tells submissions apart"
 
 
-@pytest.mark.parametrize("shown", [DROPPED, {}, {"data": None}, {"data": ["x"]}])
+def test_a_list_that_fails_once_is_asked_for_again_when_the_job_is_looked_for(
+    service: Service, client: ApiClient
+) -> None:
+    service.script = [DROPPED]
+    service.lists = [SLOW, [record("00007")]]
+    assert client.create_job(JOB)[0]["jobid"] == "00007"
+
+
+def test_a_job_without_a_title_is_looked_for_without_one(service: Service, client: ApiClient) -> None:
+    service.script = [SLOW]
+    with pytest.raises(OutcomeUnknownError, match="look for a job titled ''"):
+        client.create_job({"owner": "kim"})
+
+
+@pytest.mark.parametrize("shown", [DROPPED, {}, {"data": None}, {"data": ["x"]}, {"data": [{}, "x"]}])
 def test_a_list_that_cannot_be_had_decides_nothing(service: Service, client: ApiClient, shown: Any) -> None:
     service.script = [DROPPED]
     service.lists = [shown]
@@ -446,6 +455,52 @@ def test_when_only_the_list_announces_keys_the_job_is_sent_once_more(
     assert client.create_job(JOB) == ({"jobid": "00001"}, 201)
     assert len({post.headers["Idempotency-Key"] for post in service.posts}) == 1
     assert len(service.posts) == 2
+
+
+def test_where_keys_are_announced_nobody_looks_before_the_job_was_tried_often_and_then_once_a_look(
+    service: Service, client: ApiClient
+) -> None:
+    service.honours = True
+    client.list_jobs("jid_gt_00000")
+    service.script = [LATE] * 99
+    with pytest.raises(OutcomeUnknownError):
+        client.create_job(JOB)
+    assert (len(service.posts), len(service.filters)) == (5 + len(LOOKS), 1 + len(LOOKS)), (
+        "five tries, as of any call"
+    )
+
+    service.script = [LATE] * (5 + len(LOOKS) - 1)
+    assert client.create_job(JOB) == ({"jobid": "00001"}, 201), "the last try of all"
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [(SLOW, DROPPED), (SLOW, (500, {}, "")), (DROPPED, SLOW), (DROPPED, UNREADABLE), (DROPPED, LATE)],
+)
+def test_of_two_tries_the_one_that_leaves_more_open_is_told(
+    service: Service, client: ApiClient, first: Reply, later: Reply
+) -> None:
+    service.script = [first, *[later] * 9]
+    service.on_post = lambda: setattr(service, "honours", True)  # the list says so, after the first try
+    with pytest.raises(OutcomeUnknownError, match="it may still be made"):
+        client.create_job(JOB)
+    assert len(service.posts) == len(LOOKS)
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_submission_that_may_have_made_a_job_stays_noted(
+    service: Service, client: ApiClient, is_cancelled: bool
+) -> None:
+    def cancel() -> None:
+        raise CancelledError("cancelled")
+
+    service.script = [SLOW]
+    if is_cancelled:
+        service.on_post = cancel
+    with pytest.raises((CancelledError, OutcomeUnknownError)):
+        client.create_job(JOB)
+    (note,) = ledger_folder().iterdir()
+    assert note.read_text(encoding="utf-8") == ""
 
 
 def test_a_repeat_that_was_lost_too_is_not_called_unmade(service: Service, client: ApiClient) -> None:

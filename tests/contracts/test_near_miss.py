@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_contracts.contract import Contract, load, load_control
-from conductor_contracts.near_miss import MAX_TOLD, near_miss
+from conductor_contracts.near_miss import MAX_TOLD, closest, near_miss, told
 from conductor_contracts.operation import Operation
+from conductor_contracts.problems import Problem
 
 OPERATIONS = list(load().operations.values())
+SAYING_NOTHING = (
+    "api",
+    "REST",
+    "v7",
+    "client",
+    "12",
+    "0123456789ab",
+    "{job}",
+    "01234567-0123-0123-0123-0123456789ab",
+)
+
+
+def an_operation(path: str, *also_called: str) -> Operation:
+    return replace(
+        load().operations["jobs.list"], id="x.y", path=path, also_paths=(), also_called=also_called
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,6 +56,10 @@ OPERATIONS = list(load().operations.values())
         ("POST", "/oauth/token", "auth.token"),
         ("POST", "/api/v1/files/upload", "files.get_upload_urls"),
         ("GET", "/api/v1/billing/usage", "billing.get_usage"),
+        ("GET", "/unknown/words/machines", "instance_types.list"),
+        ("GET", "/three/unknown/words/machines", None),
+        *(("GET", f"/{step}/unknown/words/machines", "instance_types.list") for step in SAYING_NOTHING),
+        ("GET", "/unknown/jid", None),
         ("GET", "/metrics", None),
         ("GET", "/wp-login.php", None),
         ("GET", "/", None),
@@ -48,6 +70,31 @@ def test_a_path_that_people_guess_leads_to_the_operation_that_they_want(
 ) -> None:
     near = near_miss(load().operations.values(), method, path)
     assert (near and near.operation.id) == operation
+
+
+def test_a_path_is_near_when_it_is_just_as_much_alike_as_need_be() -> None:
+    operation = an_operation("/abcdefghijklm")
+    assert closest([operation], "GET", "/abcdefg") is operation
+    assert closest([operation], "GET", "/abcdef") is None
+
+
+def test_what_stands_in_place_of_a_parameter_does_not_count() -> None:
+    operation = an_operation("/aaaa/{id}")
+    assert closest([operation], "GET", f"/aaab/{'z' * 30}") is operation
+    assert closest([an_operation("/{id}")], "GET", "//a") is None
+    assert closest([operation], "GET", "/a/b") is None
+
+
+def test_texts_that_are_too_different_in_length_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("difflib.SequenceMatcher", lambda *_: pytest.fail("they are compared"))
+    for path, template in (("/ghijkl", "/uvwxyzabcdefg"), ("/uvwxyzabcdefg", "/ghijkl")):
+        assert closest([an_operation(template)], "GET", path) is None
+
+
+def test_of_operations_that_are_called_by_the_last_word_the_others_decide() -> None:
+    frames, billing = an_operation("/pppp", "frames usage"), an_operation("/pppp", "billing usage")
+    assert closest([frames, billing], "GET", "/billing/usage") is billing
+    assert closest([billing, frames], "GET", "/billing/usage") is billing
 
 
 @st.composite
@@ -121,6 +168,39 @@ def test_all_that_differs_is_said_in_one_sentence() -> None:
     )
     assert "/title is not in the contract; did you mean 'job_title'?" in near.sentence
     assert near.sentence.count("; /") <= MAX_TOLD
+
+
+@pytest.mark.parametrize("method", ["GET", "get", "HEAD", "head"])
+def test_a_method_differs_by_what_it_does(method: str) -> None:
+    near = near_miss(OPERATIONS, method, "/job")
+    assert near is not None
+    assert near.sentence == "the closest is GET /api/v1/jobs (jobs.list), which differs in path"
+
+
+def test_what_differs_is_told_in_a_line_and_kept_with_its_places() -> None:
+    near = near_miss(OPERATIONS, "GET", "/job", query={"filtr": "x"}, has_token=True)
+    assert near is not None
+    path = "must be /api/v1/jobs, got /job"
+    query = "is no parameter here; did you mean 'filter'?"
+    assert near.difference == f"jobs.list: path {path}; filtr {query}"
+    assert near.to_json() == {
+        "operation": "jobs.list",
+        "method": "GET",
+        "path": "/api/v1/jobs",
+        "differences": [{"path": "path", "message": path}, {"path": "filtr", "message": query}],
+    }
+
+
+def test_a_token_is_only_missed_where_one_is_wanted() -> None:
+    without = [near_miss(OPERATIONS, "GET", path, has_token=False) for path in ("/job", "/oauth/tokens")]
+    places = [[problem.path for problem in near.differences] for near in without if near is not None]
+    assert places == [["path", "Authorization"], ["path"]]
+
+
+def test_of_many_problems_the_first_are_told_and_the_rest_is_counted() -> None:
+    problems = [Problem(f"/{number}", "is wrong") for number in range(7)]
+    first = "; ".join(f"/{number} is wrong" for number in range(5))
+    assert [told(problems[:count]) for count in (5, 7)] == [first, f"{first}; and 2 more"]
 
 
 def test_a_body_that_is_missing_is_said() -> None:
