@@ -420,6 +420,12 @@ def test_a_file_may_be_one_part_and_parts_of_one_byte(
         assert len(found.urls) * found.part_size == 10
 
 
+def test_an_empty_file_may_be_one_part(mock: responses.RequestsMock, client: ApiClient) -> None:
+    mock.add("POST", f"{URL}/api/v2/files/get_upload_urls", json=multi(parts=[part(1)]))
+    sent = client.calls.files_get_upload_urls({"/b": ("m2", 0)}, None)
+    assert plan_of(sent, {"/b": 0}).multi[0].urls == {1: "http://s/p"}
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -442,6 +448,8 @@ def test_a_file_may_be_one_part_and_parts_of_one_byte(
         (multi(parts=[part(0), part(1)]), "do not make its 10 bytes"),
         (multi(parts=[part(1), part(2, "x")]), "not absolute"),
         (multi(parts="x"), "list of objects"),
+        (multi(parts=[part(1), 2]), "list of objects"),
+        (multi(partSize=True), "partSize"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_an_unexpected_answer(

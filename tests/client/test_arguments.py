@@ -258,6 +258,7 @@ def test_each_flavor_has_its_least_number_of_cores(flavor: str | None, least: in
             "paths here or in upload_file, since upload_only is True",
         ),
         (without("instance_type"), "a machine: this, or machine_flavor and cores"),
+        (without("output_path"), f"{BY_NAME['output_path'].kind.accepts}, since tasks_data is given"),
         (
             without("instance_type", machine_flavor="highmem"),
             "a whole number from 1, since machine_flavor is given",
@@ -287,8 +288,9 @@ def test_cores_alone_mean_the_standard_flavor() -> None:
     assert resolve(without("instance_type", cores=2))["machine_flavor"] == "standard"
 
 
-def test_uploading_only_needs_no_machine_and_no_output() -> None:
-    assert resolve({"upload_only": True, "upload_paths": []})["upload_only"] is True
+@pytest.mark.parametrize("files", [{"upload_paths": []}, {"upload_file": "/list"}])
+def test_uploading_only_needs_no_machine_and_no_output(files: dict[str, Any]) -> None:
+    assert resolve({"upload_only": True, **files})["upload_only"] is True
 
 
 def test_a_second_name_that_is_given_nothing_is_no_second_value() -> None:
@@ -376,6 +378,13 @@ def test_a_machine_of_the_call_sets_aside_the_one_of_the_config() -> None:
     config = {"instance_type": Sourced("n1-standard-8", "file")}
     resolved = resolve(without("instance_type", cores=2), config)
     assert (resolved["instance_type"], resolved["cores"]) == (None, 2)
+
+
+def test_the_config_gives_the_machine_where_the_call_names_none_and_says_nothing_of_what_it_does_not_know() -> (
+    None
+):
+    config = {"instance_type": Sourced("n1-standard-8", "file"), "unknown": Sourced("x", "file")}
+    assert resolve(without("instance_type"), config)["instance_type"] == "n1-standard-8"
 
 
 def test_a_fault_of_the_config_names_its_source() -> None:

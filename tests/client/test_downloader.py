@@ -100,6 +100,7 @@ def test_a_job_that_is_not_there_is_named_and_the_next_one_is_fetched(
         (["3", "1-2"], ("001", "002", "003")),
         (["0-10x5,1000"], ("000", "005", "010", "1000")),
         (["1,1", "1"], ("001",)),
+        (["8,1"], ("001", "008")),
         ([], ()),
     ],
 )
@@ -139,6 +140,10 @@ def test_files_that_are_right_are_kept(outputs: FakeOutputs, tmp_path: Path) -> 
     assert outputs.fetches == []
     assert (tmp_path / "out" / "a.png").stat().st_ino == before.st_ino
     assert outputs.statuses() == ["downloaded"] * 2
+
+
+def test_what_becomes_of_a_file_that_is_there_is_said_in_a_word() -> None:
+    assert [policy.value for policy in Overwrite] == ["changed", "always", "never"]
 
 
 @pytest.mark.parametrize("there", [b"another", CONTENT[:-1] + b"\0"])

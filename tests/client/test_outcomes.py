@@ -72,6 +72,9 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
     assert "abcdefgh12345678" not in str(failure_from(secret))
     assert failure_from(requests.ConnectionError()).text == "ConnectionError"
     assert str(failure_from(requests.ConnectionError(_NO_ROUTE))) == "no connection: no route"
+    assert str(failure_from(requests.exceptions.ProxyError(_NO_PROXY))) == "no connection: x"
+    silent = urllib3.exceptions.NewConnectionError(_POOL, "")  # type: ignore[arg-type]
+    assert str(failure_from(requests.ConnectionError(silent))) == "no connection: NewConnectionError"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,7 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
         (b'{"message": "no", "errors": [{"path": "Authorization", "message": "no"}]}', "no (Authorization)"),
         (b'{"message": "no", "errors": 7}', "no"),
         (b'{"message": 7}', '{"message": 7}'),
+        (b'["odd", {"message": "no"}]', '["odd", {"message": "no"}]'),
         (b"['odd']\n  text", "['odd'] text"),
         (b"\xff odd", "\ufffd odd"),
         (b"x" * 600, "x" * 600),
@@ -95,6 +99,7 @@ def test_what_a_failure_says_is_its_innermost_reason_without_secrets() -> None:
         "details that repeat the message",
         "no details",
         "no message",
+        "a list",
         "free text",
         "not UTF-8",
         "just fitting",

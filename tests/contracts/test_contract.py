@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -508,6 +510,41 @@ def test_operations_say_where_they_are_and_what_they_answer(contract: Contract) 
     assert contract.operations["jobs.create"].retry == "NR"
     assert contract.operations["files.get_upload_urls"].statuses[:2] == (200, 204)
     assert put.check_request(b"any bytes") == []
+
+
+def test_statuses_are_told_in_order_and_the_lowest_is_that_of_success(create: Operation) -> None:
+    some = dataclasses.replace(create, response_schemas={404: None, 201: None, 400: None})
+    assert (some.statuses, some.success_status) == ((201, 400, 404), 201)
+
+
+def test_the_schema_of_a_body_is_whole_and_there_is_none_where_there_is_no_body(contract: Contract) -> None:
+    document = contract.operations["jobs.act"].request_document()
+    assert jsonschema_rs.validator_for(document).is_valid({"action": "kill", "jobids": ["00012"]})
+    assert not jsonschema_rs.validator_for(document).is_valid({"action": "kill", "jobids": [12]})
+    with pytest.raises(KeyError, match=r"jobs\.list"):
+        contract.operations["jobs.list"].request_document()
+
+
+def test_fields_of_an_answer_that_the_contract_does_not_name_are_told(contract: Contract) -> None:
+    operation = contract.operations["projects.list"]
+    answer: dict[str, Any] = {"data": [], "xyzzy": 1}
+    assert [problem.path for problem in operation.unknown_answer_fields(200, answer)] == ["/xyzzy"]
+    assert operation.unknown_answer_fields(299, answer) == []
+
+
+def test_every_way_to_write_a_path_is_one_of_its_operation(contract: Contract) -> None:
+    operation = contract.operations["projects.list"]
+    assert operation.also_paths
+    for template in (operation.path, *operation.also_paths):
+        assert operation.matches(template)
+        assert not operation.matches(f"{template}x/y")
+    get = contract.operations["accounts.get"]
+    assert [get.matches(f"/api/v1/accounts/{name}") for name in ("7", "a.b", "", "7/8")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,7 @@ def resolve(args: Mapping[str, Any], config: Mapping[str, Sourced] | None = None
     """
     problems: list[Problem] = []
     own = _named(args, problems)
-    configured = {
-        name: sourced
-        for name, sourced in (config or {}).items()
-        if not _set_aside(name, own) and name in BY_NAME
-    }
+    configured = {name: sourced for name, sourced in (config or {}).items() if not _set_aside(name, own)}
     values: dict[str, Any] = {}
     for argument in ARGUMENTS:
         checked = _checked(argument, own, configured, problems)

@@ -63,7 +63,7 @@ def plan_of(sent: Sent, sizes: Mapping[str, int]) -> UploadPlan:
     The plan holds only those whose content the service does not have. Raises UnexpectedAnswerError for an answer that
     breaks the protocol.
     """
-    if sent.answer.status == 204 or not sent.answer.content:
+    if not sent.answer.content:
         return UploadPlan()
     try:
         return _plan(sent.json(), sizes)

@@ -120,11 +120,7 @@ def _kind(error: requests.RequestException) -> FailureKind:
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the exceptions packed inside one another by requests and urllib3."""
     yield error
-    inner: list[object] = [
-        getattr(error, "reason", None),
-        getattr(error, "original_error", None),
-        *error.args,
-    ]
+    inner: list[object] = [getattr(error, "reason", None), *error.args]
     for candidate in inner:
         if isinstance(candidate, BaseException) and candidate is not error:
             yield from _causes(candidate)
@@ -135,5 +131,5 @@ def _explain(error: BaseException) -> str:
     innermost = list(_causes(error))[-1]
     text = " ".join(f"{innermost}".split())
     if isinstance(innermost, urllib3.exceptions.NewConnectionError):
-        text = text.partition(": ")[2] or text  # it begins with the connection, as an object of Python
+        text = text.partition(": ")[2]  # it begins with the connection, as an object of Python
     return scrub(scrub_urls(text)) or type(innermost).__name__
