@@ -568,7 +568,10 @@ def as_served(data: bytes, cut: int) -> Read:
             if not request.ready:
                 connection.lingers = False
                 connection.close()
-                return Read(tuple(requests), is_refused=b"HTTP/1.1 4" in client.recv(MAX_HEAD_BYTES))
+                return Read(
+                    tuple(requests),
+                    is_refused=client.recv(MAX_HEAD_BYTES)[:10] in (b"HTTP/1.1 4", b"HTTP/1.1 5"),
+                )
             length = None if request.chunked_read else int(request.inheaders.get(b"Content-Length", 0))
             stream: Any = connection.rfile
             try:

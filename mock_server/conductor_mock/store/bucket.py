@@ -36,6 +36,7 @@ _LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()-]+(?:/[A-Za-z0-9!_.*'()-]+)*")
 _LONGEST_PREFIX = 500
 _CODE = re.compile(r"[A-Za-z0-9.]{1,60}")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 _SLOW = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"}
@@ -122,15 +123,14 @@ class Bucket:
         return _etag(answer)
 
     def get(self, name: str, first: int = 0, count: int | None = None) -> IO[bytes]:
-        """A body as it comes, or `count` bytes of it. Raises FileNotFoundError."""
+        """A body as it comes, or `count` bytes of it, fewer where it ends before. Raises FileNotFoundError."""
         if count is None:
             whole: IO[bytes] = self._call("get_object", name)["Body"]
             return whole
         span = f"{first}-{first + count - 1}"
         answer = self._call("get_object", name, Range=f"bytes={span}")
         body: IO[bytes] = answer["Body"]
-        is_it = str(answer.get("ContentRange", "")).startswith(f"bytes {span}/")
-        if not is_it or answer.get("ContentLength") != count:  # what else would find that out?
+        if not _is_part(answer, first, count):  # what else would find that out?
             body.close()
             raise BucketError("its object store sent another part of a content than it was asked for")
         return body
@@ -278,6 +278,17 @@ class Bucket:
         if code in _SLOW or status in (429, 503):
             return f"its object store is overloaded {told}"
         return f"its object store refuses {told}"
+
+
+def _is_part(answer: Mapping[str, Any], first: int, count: int) -> bool:
+    """Whether what an answer has is what was asked for: `count` bytes from `first` on, or all that follow."""
+    match = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
+    if match is None:
+        return False
+    begin, last, size = map(int, match.groups())
+    return (begin, last) == (first, min(first + count, size) - 1) and answer.get(
+        "ContentLength"
+    ) == last - begin + 1
 
 
 def _client(endpoint: str | None) -> Any:
