@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -181,12 +181,19 @@ class Lane:
             log.info("a client went away: %s", error)
         except BaseException:  # the thread goes on, whatever a request ends with
             log.exception("a request was not answered")
-        if stays:
-            connection.lane = None  # it may be in another one's hands before this goes on
-            self._give_back(connection)
-            return
-        with suppress(OSError):
+        try:
+            if stays:
+                connection.lane = None  # it may be in another one's hands before this goes on
+                self._give_back(connection)
+                return
+        except BaseException:  # a thread that ends here would be taken for one that is free
+            log.exception("a connection was not kept")
+        try:
             connection.close()
+        except OSError:
+            pass  # it is closed
+        except BaseException:
+            log.exception("a connection was not closed")
 
 
 class Threads:
