@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from conductor_mock.store.heads import End
+from conductor_mock.store.pending import Pending
 from conductor_mock.store.slots import MOST_PASSED_ON, Slots
 from support.execution import eventually
 
@@ -21,7 +24,7 @@ class Locks:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.taken = 0
-        self.error: OSError | None = None
+        self.error: Exception | None = None
 
     @contextmanager
     def hold(self, account_id: str) -> Iterator[None]:
@@ -113,4 +116,75 @@ def test_whoever_closes_unused_accounts_takes_none_that_another_server_has() -> 
     slots._open[ACCOUNT] = 0.0
     with slots.hold_idle(0, 0) as idle:
         assert idle is not None
+    assert not locks.lock.locked()
+
+
+def some_state() -> Any:
+    """What a slot asks of a state."""
+    return SimpleNamespace(clock=None, now_us=0, seq=1, happened=0, events=[], active=0)
+
+
+class Told(Pending[int]):
+    """What is pending; whoever waits for what nobody is left to tell is told so."""
+
+    def wait(self) -> None:
+        assert self._told.is_set(), "nobody is left who would tell"
+        super().wait()
+
+
+@pytest.mark.parametrize("error", [OSError("away"), ZeroDivisionError()], ids=["a trouble", "a defect"])
+def test_whatever_is_wrong_with_the_end_of_a_log_nobody_waits_for_ever(error: Exception) -> None:
+    locks, committed = Locks(), list[int]()
+    slots = Slots(locks)
+
+    def commit(things: list[int]) -> None:
+        committed.extend(things)
+        locks.error = error
+
+    with suppress(ZeroDivisionError), slots.hold(ACCOUNT, joins=True) as slot:
+        slot.state, slot.pending = some_state(), Told(commit)
+        slot.pending.add(1)
+    assert committed == [1]
+    assert slots._slots[ACCOUNT].state is None, "it is read again"
+    assert not locks.lock.locked()
+
+
+class GivingUp:
+    """The lock of an account, for which one thread waits until it is interrupted, just before the lock is free."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._goes = threading.Event()
+        self.waiter: threading.Thread | None = None
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if threading.current_thread() is not self.waiter or not blocking:
+            return self._lock.acquire(blocking=False)
+        self._goes.wait()
+        raise KeyboardInterrupt
+
+    def release(self) -> None:
+        if self.waiter is not None:
+            self._goes.set()
+            self.waiter.join()
+        self._lock.release()
+
+
+def test_what_is_left_to_one_who_then_waits_no_more_is_done_by_whoever_left_it() -> None:
+    locks, lock, committed = Locks(), GivingUp(), list[int]()
+    slots = Slots(locks)
+    use(slots)
+    slots._slots[ACCOUNT].lock = lock  # type: ignore[assignment]
+
+    def wait() -> None:
+        with suppress(KeyboardInterrupt):
+            use(slots)
+
+    with slots.hold(ACCOUNT, joins=True) as slot:
+        slot.state, slot.pending = some_state(), Told(committed.extend)
+        slot.pending.add(1)
+        lock.waiter = threading.Thread(target=wait)
+        lock.waiter.start()
+        eventually(lambda: slot.waiting == 1)
+    assert committed == [1]
     assert not locks.lock.locked()

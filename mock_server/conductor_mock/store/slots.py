@@ -140,14 +140,21 @@ class Slots:
         try:
             is_there = pending.commit()
         finally:
-            if not is_there:
-                slot.state = None
-            if slot.state is None:
-                slot.behind = None
-            elif self._outside is not None:
-                slot.end = self._end_after(self._outside, account_id, slot)
-            _note_time(slot)
-            pending.tell()
+            state, slot.state, slot.behind = slot.state, None, None
+            try:
+                if is_there and state is not None and self._knows_end(account_id, slot):
+                    slot.state = state
+                    _note_time(slot)
+            finally:
+                pending.tell()
+
+    def _knows_end(self, account_id: str, slot: Slot) -> bool:
+        """Have the slot know where its log ends after what was written here; whether that can be known."""
+        try:
+            slot.end = None if self._outside is None else self._outside.end(account_id)
+        except (OSError, sa.exc.SQLAlchemyError):
+            return False
+        return True
 
     @contextmanager
     def _turn(self, account_id: str) -> Iterator[Slot]:
@@ -168,13 +175,25 @@ class Slots:
             yield slot
         finally:
             slot.lock.release()
+            self._leave_nothing(account_id, slot)
 
     def _wait_no_more(self, account_id: str, slot: Slot) -> None:
-        """Nobody may keep a lock for one who does not come."""
+        """Nobody may keep a lock, or leave anything pending, for one who does not come."""
         with self._guard:
             slot.waiting -= 1
-        if slot.lock.acquire(blocking=False):
+        self._leave_nothing(account_id, slot)
+
+    def _leave_nothing(self, account_id: str, slot: Slot) -> None:
+        """Have done what was left to somebody who waited, and waits no more. The lock was just given back.
+
+        Where somebody has it by now, he looks behind himself, too.
+        """
+        while slot.pending is not None or slot.kept is not None:
+            if slot.waiting or not slot.lock.acquire(blocking=False):
+                return
             try:
+                if slot.held:  # this very thread is in the middle of something
+                    return
                 self._give_back(account_id, slot)
             finally:
                 slot.lock.release()
@@ -209,6 +228,7 @@ class Slots:
         finally:
             self._used(account_id, slot)
             slot.lock.release()
+            self._leave_nothing(account_id, slot)
 
     @contextmanager
     def _held_outside(self, account_id: str, slot: Slot) -> Iterator[None]:
@@ -236,8 +256,9 @@ class Slots:
             finally:
                 if slot.state is not None and slot.pending is None:
                     slot.behind = None
-                    if slot.end is None or slot.end.seq != slot.state.seq:
-                        slot.end = self._end_after(outside, account_id, slot)
+                    is_known = slot.end is not None and slot.end.seq == slot.state.seq
+                    if not is_known and not self._knows_end(account_id, slot):
+                        slot.state = None  # it is read again
         finally:
             self._give_back(account_id, slot)
 
@@ -257,14 +278,6 @@ class Slots:
         end = outside.end(account_id)
         if slot.state is not None and end != slot.end:
             slot.behind, slot.state = slot.state, None
-
-    def _end_after(self, outside: Outside, account_id: str, slot: Slot) -> End | None:
-        """Where the log ends after what was written here; where that cannot be known, the state is read again."""
-        try:
-            return outside.end(account_id)
-        except (OSError, sa.exc.SQLAlchemyError):
-            slot.state = None
-            return None
 
     def _used(self, account_id: str, slot: Slot, *, is_use: bool = True) -> None:
         """The account's lock is about to be given back."""
