@@ -78,7 +78,7 @@ class Driver:
         *,
         may_start: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take over from an earlier server on `directory`, then begin. Raises OSError.
+        """Take over from an earlier server on `directory`, then begin. Raises OSError, RuntimeError.
 
         `remote` are workers that share no disk with this server. `may_start` is asked before an attempt is logged and
         again before it is spawned, and at each look while there are runs: one that is to drive no longer may not know
@@ -103,7 +103,12 @@ class Driver:
         self._threads: Executor = ThreadPoolExecutor(pool.slots, thread_name_prefix="attempt")
         self._thread = threading.Thread(target=self._drive, name="driver", daemon=True)
         self._sweeper.start()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # there can be no more threads: nobody would end the one that there is
+            self._closing.set()
+            self._sweeper.join()
+            raise
 
     def close(self) -> None:
         """End every run; those tasks start again when the account is next driven. Safe to call twice.
