@@ -181,3 +181,15 @@ def test_the_first_process_hands_on_what_a_process_sends_and_not_what_the_termin
         os.kill(terminal.pid, signal.SIGTERM)
         assert terminal.wait_for(rb"seen \d\r\n") == b"seen 2\r\n"
         assert terminal.code() == 5
+
+
+def test_a_command_has_its_exit_code_though_our_parent_wanted_to_hear_of_no_child() -> None:
+    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    finished = subprocess.run(
+        [sys.executable, "-c", deaf, *command("run", "--", "sh", "-c", "exit 3")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert finished.returncode == 3, finished.stderr

@@ -15,7 +15,7 @@ from conductor_contracts.printing import echo
 from conductor_mock.cli.unusable import TOO_FEW_FILES, TOO_FEW_THREADS, Unusable, is_out_of_threads
 from conductor_mock.commands import COMMANDS as ASKING
 from conductor_mock.serving.init import work_below_init
-from conductor_mock.serving.signals import ended_in_order
+from conductor_mock.serving.signals import ended_in_order, wait_for_children
 from conductor_mock.settings import NoHomeError
 
 _HERE = "conductor_mock.cli"
@@ -57,6 +57,7 @@ class _Program(Commands):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run as the program of this process."""
+        wait_for_children()
         return work_below_init(lambda: self._run(*args, **kwargs), is_first=os.getpid() == 1)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:

@@ -22,6 +22,15 @@ _SENT, _PRESSED = 0x40, 0x80
 """Beside the number of a signal: who it came from, where that is known."""
 
 
+def wait_for_children() -> None:
+    """At the start of a program: how its children end is told to it, although whoever started it had asked not to know.
+
+    Else the kernel throws their exit codes away, and each of them seems to have ended well.
+    """
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
 @contextmanager
 def ended_in_order() -> Iterator[None]:
     """For the main thread of a program: a signal that ends it is a SystemExit in it, which closes what is open.
