@@ -23,6 +23,7 @@ from conductor_mock.farm.fold import replay
 from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
+from conductor_mock.store import heads
 from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
@@ -91,6 +92,31 @@ def test_what_was_appended_is_read_again_in_order_after_reopening(tmp_path: Path
         assert list(stored.log.read("5001")) == records
         assert list(stored.log.read("5001", after=1)) == records[1:]
         assert stored.log.read_one("5001", 2) == records[1]
+
+
+@pytest.mark.parametrize("way", ["read", "since"])
+def test_a_log_that_grows_while_it_is_read_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        end = stored.log.end("5001")
+        assert end is not None
+        noted, first = heads.noted, stored.database.first
+
+        def noted_later(connection: sa.Connection, account_id: str) -> int:
+            stored.log.append(account_id, job(2))
+            return noted(connection, account_id)
+
+        def first_later(question: sa.Select[Any], **values: Any) -> Any:
+            if question is heads.NOTED:
+                stored.log.append("5001", job(2))
+            return first(question, **values)
+
+        monkeypatch.setattr(heads, "noted", noted_later)
+        monkeypatch.setattr(stored.database, "first", first_later)
+        found = list(stored.log.read("5001", after=1)) if way == "read" else stored.log.since("5001", end)
+        assert found == [job(2)]
 
 
 free = st.recursive(

@@ -174,8 +174,10 @@ class Log:
         """The commands of an account behind the `after`-th, in order. Raises UnknownCommandError, DamagedLogError."""
         query = sa.select(LOG).where(LOG.c.account == account_id, LOG.c.seq >= after).order_by(LOG.c.seq)
         with self._database.read() as connection:
+            head = heads.noted(
+                connection, account_id
+            )  # first: a log only grows meanwhile, and is no shorter for it
             rows = connection.execute(query).all()
-            head = heads.noted(connection, account_id)
         checked = chain_of(account_id, (dict(row._mapping) for row in rows), after, head)
         for row in checked:
             yield self._record(row)
@@ -192,13 +194,13 @@ class Log:
 
     def since(self, account_id: str, end: End) -> list[Record] | None:
         """The commands behind an end that was known; None where the log was begun again. Raises as `read`."""
+        head = self._database.first(heads.NOTED, account=account_id)  # first, as in `read`
         rows = [
             dict(zip(_COLUMN_NAMES, row, strict=True))
             for row in self._database.rows(_FROM, account=account_id, seq=end.seq)
         ]
         if not rows or (rows[0]["seq"], rows[0][SUM]) != (end.seq, end.sum):
             return None
-        head = self._database.first(heads.NOTED, account=account_id)
         return [self._record(row) for row in chain_of(account_id, rows, end.seq, head[0] if head else 0)]
 
     def read_one(self, account_id: str, seq: int) -> Record:
