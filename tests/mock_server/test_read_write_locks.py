@@ -253,3 +253,24 @@ def test_one_of_a_process_deletes_with_the_lock_of_all(outside: Outside) -> None
     assert not lock._deleting.locked()
     assert outside.done == ["hold", "held"]
     assert waiting == [1]
+
+
+def test_one_who_cannot_give_back_the_lock_of_before_does_not_keep_the_new_one(
+    outside: Outside, now: list[float]
+) -> None:
+    lock = OutsideReadWriteLock(outside, seconds=lambda: now[0])
+    share, errors = outside.share, [OSError("not given back")]
+
+    @contextmanager
+    def failing(level: Level, name: str = "") -> Iterator[None]:
+        with share(level, name):
+            yield
+        if errors:
+            raise errors.pop()
+
+    outside.share = failing  # type: ignore[method-assign]
+    with lock.shared():
+        now[0] += 2 * read_write_lock.LONGEST_SHARE_S
+        with pytest.raises(OSError, match="not given back"), lock.shared():
+            pytest.fail("it is not shared")
+    assert outside.done == ["share", "share", "shared", "shared"]

@@ -146,7 +146,11 @@ class OutsideReadWriteLock:
             self._is_taking, self._since_s = False, self._seconds()
             self._sharing += 1
             self._changed.notify_all()
-        before.close()
+        try:
+            before.close()
+        except BaseException:  # whoever is told so does not have it
+            self._leave()
+            raise
 
     def _may_go_on(self) -> bool:
         return not self._waiting and self._seconds() - self._since_s < LONGEST_SHARE_S
