@@ -19,6 +19,9 @@ SHELLS = ("bash", "zsh", "fish")
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a program that SIGINT ended."""
 
+_WHOLE = 1000
+"""More letters than the first sentence of any command has."""
+
 
 class Group(click.Group):
     """A group whose misspelt commands are answered with the near one, whatever click's version does."""
@@ -37,6 +40,14 @@ class Group(click.Group):
             hint = f" Did you mean {near!r}?" if near else ""
             ctx.fail(f"No such command {clip(name)!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, each with its whole first sentence, which click would cut."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in commands if command]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 class Commands(Group):

@@ -110,6 +110,18 @@ def test_a_listed_command_is_where_the_list_says_and_what_it_says(program: str) 
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_a_group_within_a_program_lists_whole_sentences(program: str) -> None:
+    group, listed = PROGRAMS[program]
+    for name in listed:
+        inner = group.commands[name]
+        if isinstance(inner, click.Group):
+            shown = " ".join(inner.get_help(click.Context(inner, info_name=name)).split())
+            assert [
+                one for one in inner.commands.values() if one.get_short_help_str(limit=1000) not in shown
+            ] == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_every_command_of_a_module_is_listed_or_belongs_to_a_group(program: str) -> None:
     group, listed = PROGRAMS[program]
     of_list = {group.commands[name] for name in listed}
