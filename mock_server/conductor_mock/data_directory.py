@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.belonging import is_the_directory_of
-from conductor_mock.store.database import Database, DatabaseError, lock_file
+from conductor_mock.store.database import Database, DatabaseError, in_use, lock_file
 from conductor_mock.store.membership import Membership
 from conductor_mock.store.ownership import NotToBeSharedError
 from conductor_mock.store.sweeper import CLEAN, sweep
@@ -59,9 +59,7 @@ def share(member: Membership, directory: Path) -> None:
     try:
         member.share()
     except NotToBeSharedError:
-        raise DatabaseError(
-            f"the data directory {directory} is in use by another conductor-mock server"
-        ) from None
+        raise in_use(f"the data directory {directory}") from None
 
 
 def check_shared(database: Database, directory: Path) -> None:

@@ -492,7 +492,7 @@ def test_a_port_in_use_is_a_clear_message_and_exit_2(
     said = refused_start("--port", str(server.port), "--data-dir", str(tmp_path))
 
     assert f"cannot listen on 127.0.0.1:{server.port}" in said
-    assert "in use" in said
+    assert "in use: end what listens there, or name another --port (0 takes a free one)" in said
 
 
 def test_a_start_without_enough_threads_says_what_is_used_up_and_leaves_the_directory_to_the_next(
@@ -537,6 +537,7 @@ def test_a_directory_in_use_is_a_clear_message_and_exit_2(
         for where in (("--data-dir", str(data)), other):
             said = refused_start("--port", "0", *where)
             assert "is in use by another conductor-mock server" in said
+            assert "stop that one first, or name another data directory" in said
             assert "Traceback" not in said
         assert running.process.poll() is None
 

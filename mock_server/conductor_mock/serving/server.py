@@ -6,6 +6,7 @@ that the client sees the answer instead of a reset connection.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -275,4 +276,7 @@ def _why_broken_off(error: BaseException) -> str | None:
 def _why(error: OSError) -> str:
     """cheroot wraps the error of each address that it tried into a text; the number is still in it."""
     numbers = [error.errno, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
-    return next((os.strerror(number) for number in numbers if number), str(error))
+    number = next((number for number in numbers if number), 0)
+    if number == errno.EADDRINUSE:
+        return f"{os.strerror(number)}: end what listens there, or name another --port (0 takes a free one)"
+    return os.strerror(number) if number else str(error)

@@ -146,7 +146,7 @@ class Database:
                 owned.share()
         except NotToBeSharedError:
             self.close()
-            raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server") from None
+            raise in_use(self.shown_url) from None
         except OSError as error:
             self.close()
             raise self._cannot_open(parsed, error) from error
@@ -233,7 +233,7 @@ class Database:
         if not taken:
             held.close()
             engine.dispose()
-            raise DatabaseError(f"{self.shown_url} is in use by another conductor-mock server")
+            raise in_use(self.shown_url)
         return engine
 
     def _join(self, held: sa.Connection) -> None:
@@ -246,9 +246,7 @@ class Database:
             if not looks:
                 self.close()
                 held.engine.dispose()
-                raise DatabaseError(
-                    f"{self.shown_url} is in use by another conductor-mock server, which shares it with nobody"
-                )
+                raise in_use(self.shown_url, ", which shares it with nobody")
             looks -= 1
             time.sleep(LOOK_EVERY_S)
         self._owned_by_all = owned
@@ -495,6 +493,14 @@ _GLANCE_S = 0.5
 """How long a lock may be held by somebody who only looks whether it is held."""
 
 
+def in_use(shown: str, how: str = "") -> DatabaseError:
+    """That another server has a database or directory, and what to do about it."""
+    return DatabaseError(
+        f"{shown} is in use by another conductor-mock server{how}: stop that one first, or name another data directory "
+        "and database; servers that are all started with --shared have one together"
+    )
+
+
 def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
     """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
     lock = filelock.FileLock(path, thread_local=False)
@@ -503,7 +509,7 @@ def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
         private_file(path)
         lock.acquire(timeout=_GLANCE_S)
     except filelock.Timeout:
-        raise DatabaseError(f"{shown} is in use by another conductor-mock server") from None
+        raise in_use(shown) from None
     except OSError as error:
         raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
     return lock
@@ -516,9 +522,7 @@ def share_file(path: Path, shown: str) -> SharedOwnership:
     try:
         return SharedOwnership(path)
     except NotToBeSharedError:
-        raise DatabaseError(
-            f"{shown} is in use by another conductor-mock server, which shares it with nobody"
-        ) from None
+        raise in_use(shown, ", which shares it with nobody") from None
     except OSError as error:
         raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
 
