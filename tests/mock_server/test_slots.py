@@ -13,6 +13,7 @@ import pytest
 from conductor_mock.store.heads import End
 from conductor_mock.store.pending import Pending
 from conductor_mock.store.slots import MOST_PASSED_ON, Slots
+from conductor_mock.store.unavailable import UnavailableError
 from support.execution import eventually
 
 ACCOUNT = "1"
@@ -188,3 +189,35 @@ def test_what_is_left_to_one_who_then_waits_no_more_is_done_by_whoever_left_it()
         eventually(lambda: slot.waiting == 1)
     assert committed == [1]
     assert not locks.lock.locked()
+
+
+def test_a_thread_that_is_interrupted_while_it_commits_ends_no_other_one() -> None:
+    slots = Slots()
+    told: list[Exception] = []
+
+    def commit(_: list[int]) -> None:
+        raise KeyboardInterrupt
+
+    def bring() -> None:
+        with slots.hold(ACCOUNT, joins=True) as slot:
+            slot.state, slot.pending = some_state(), Pending(commit)
+            slot.pending.add(1)
+            commits.start()
+            eventually(lambda: slot.waiting == 1)
+
+    def depend() -> None:
+        with pytest.raises(UnavailableError) as refused:
+            bring()
+        told.append(refused.value)
+
+    def interrupted() -> None:
+        with pytest.raises(KeyboardInterrupt), slots.hold(ACCOUNT, joins=True) as slot:
+            assert slot.pending is not None
+
+    commits = threading.Thread(target=interrupted)
+    depends = threading.Thread(target=depend)
+    depends.start()
+    depends.join()
+    commits.join()
+    assert len(told) == 1
+    use(slots)

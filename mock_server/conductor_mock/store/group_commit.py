@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from conductor_mock.store.unavailable import told_to_others
+
 T = TypeVar("T")
 
 
@@ -69,7 +71,7 @@ class GroupCommit(Generic[T]):
         except BaseException as error:  # this thread is to end; so nothing more is tried for the others
             for ticket in tickets:
                 if not ticket.done:
-                    ticket.error = error
+                    ticket.error = told_to_others(error)
             raise
         finally:
             for ticket in tickets:

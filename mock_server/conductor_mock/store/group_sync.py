@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from conductor_mock.store.unavailable import told_to_others
+
 
 @dataclass(slots=True, eq=False)
 class _Round:
@@ -54,8 +56,10 @@ class GroupSync:
     def _run(self, mine: _Round) -> None:
         try:
             self._sync()
-        except BaseException as error:  # noqa: BLE001 - raised by each who waited for it
-            mine.error = error
+        except BaseException as error:
+            mine.error = told_to_others(error)
+            if mine.error is not error:
+                raise
         finally:
             with self._changed:
                 mine.done = True

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from conductor_mock.store.unavailable import told_to_others
+
 T = TypeVar("T")
 
 MOST_TOGETHER = 16
@@ -26,6 +28,7 @@ class Pending(Generic[T]):
         self._things: list[T] = []
         self._told = threading.Event()
         self._error: BaseException | None = None
+        self._by = 0
 
     @property
     def is_full(self) -> bool:
@@ -38,6 +41,7 @@ class Pending(Generic[T]):
 
     def commit(self) -> bool:
         """Commit all of it, or let it go; whether it is on disk. Nobody goes on before `tell`."""
+        self._by = threading.get_ident()
         try:
             self._commit(self._things)
         except Exception as error:  # noqa: BLE001 - raised by `wait`, for each of those who brought it
@@ -52,7 +56,7 @@ class Pending(Generic[T]):
         self._told.set()
 
     def wait(self) -> None:
-        """Return when it is on disk, without the lock. Raises what its commit raised."""
+        """Return when it is on disk, without the lock. Raises what its commit raised, as `told_to_others`."""
         self._told.wait()
         if self._error is not None:
-            raise self._error
+            raise self._error if threading.get_ident() == self._by else told_to_others(self._error)

@@ -9,3 +9,10 @@ class UnavailableError(OSError):
 
 class TakesNoWritesError(UnavailableError):
     """It can be read, and what is written to it is refused."""
+
+
+def told_to_others(error: BaseException) -> Exception:
+    """What those are told who depended on what `error` has ended. A thread that is interrupted ends none but itself."""
+    if isinstance(error, Exception):
+        return error
+    return UnavailableError("it was interrupted while it wrote: ask again")
