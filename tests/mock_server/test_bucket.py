@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,6 +165,26 @@ def test_a_store_that_is_down_is_a_sentence_at_the_start(
     with (
         pytest.raises(SettingsError, match=f"--objects {place}: its object store is overloaded"),
         serving(place, tmp_path, trouble.url),
+    ):
+        pass
+
+
+def test_a_start_without_credentials_says_which_variables_to_set(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    nowhere = str(tmp_path / "none")
+    own = {
+        "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+        "AWS_CONFIG_FILE": nowhere,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(SettingsError, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        serving(place, tmp_path),
     ):
         pass
 

@@ -42,6 +42,8 @@ _SLOW = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"}
 )
 _DENIED = frozenset({401, 403})
+_UNNAMED = "NoCredentialsError"
+"""What botocore raises before it asks a store, where it finds no credentials."""
 _SKEWED = "RequestTimeTooSkewed"
 _ANSWERED: Mapping[str, tuple[str, ...]] = {
     "put_object": ("ETag",),
@@ -264,6 +266,11 @@ class Bucket:
         """Why a call failed, in words of ours."""
         answer = getattr(error, "response", None)
         if not isinstance(answer, dict):
+            if type(error).__name__ == _UNNAMED:
+                return (
+                    "nothing says who this is to its object store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                    f"AWS_PROFILE ({operation})"
+                )
             return f"its object store does not answer ({type(error).__name__}, {operation})"
         said = str(answer.get("Error", {}).get("Code", ""))
         code = said if _CODE.fullmatch(said) else "an unknown code"
