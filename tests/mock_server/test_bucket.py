@@ -21,6 +21,7 @@ from conductor_mock.auth.signing import Grant
 from conductor_mock.cli.program import main
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Settings, SettingsError
+from conductor_mock.store import bucket as bucket_module
 from conductor_mock.store import bucket_sending, bucket_sweeper
 from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
 from conductor_mock.store.bucket_objects import FEW, BucketObjects, name_of
@@ -668,3 +669,23 @@ def test_what_tasks_need_is_kept_up_to_a_bound_and_can_be_read_when_it_has_gone(
     with open_(b"67890"), open_(b"12345"):
         pass
     assert fetched == [b"12345", b"67890", b"abcde", b"x" * 11, b"12345"]
+
+
+@given(
+    size=st.integers(1, 40), first=st.integers(0, 39), count=st.integers(1, 60), off=st.sampled_from([-1, 1])
+)
+def test_a_part_is_what_was_asked_for_or_all_that_follows(
+    size: int, first: int, count: int, off: int
+) -> None:
+    first %= size
+    last = min(first + count, size) - 1
+
+    def is_part(begin: int, end: int, length: int) -> bool:
+        answer = {"ContentRange": f"bytes {begin}-{end}/{size}", "ContentLength": length}
+        return bucket_module._is_part(answer, first, count)
+
+    length = last - first + 1
+    assert is_part(first, last, length)
+    assert not is_part(first, last, length + off)
+    assert not is_part(first + off, last + off, length)
+    assert not is_part(first, last + off, length + off)
