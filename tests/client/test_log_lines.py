@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor.lib.conductor_submit import set_logging
 from conductor.lib.daemons.json_log import JsonFormatter
 from conductor.lib.wire.log_lines import SafeFormatter
 from conductor.lib.wire.redaction import scrub
@@ -112,3 +113,15 @@ def test_a_path_or_a_title_cannot_forge_a_record_or_a_colour(text: str) -> None:
 def test_a_traceback_shows_no_secret() -> None:
     for formatter in (SafeFormatter("%(message)s"), JsonFormatter()):
         assert SECRET not in line_of(formatter, "failed", fails=f"at https://h/?client_secret={SECRET}")
+
+
+@pytest.fixture(scope="module")
+def logged_before() -> None:
+    """What the command line of an earlier test, or of a fixture for several, leaves in this process."""
+    set_logging(logging.ERROR)
+
+
+@pytest.mark.usefixtures("logged_before")
+def test_no_test_inherits_the_log_of_another() -> None:
+    logger = logging.getLogger("conductor")
+    assert (logger.level, logger.handlers) == (logging.NOTSET, [])

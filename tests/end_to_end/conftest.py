@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,18 +9,6 @@ import pytest
 
 from support.distributions import Built, built
 from support.farm import Farm, Place, farm
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Take back what `set_logging` does: the command line calls it, in this process too."""
-    logger = logging.getLogger("conductor")
-    handlers, level = list(logger.handlers), logger.level
-    yield
-    for handler in [handler for handler in logger.handlers if handler not in handlers]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger.setLevel(level)
 
 
 @pytest.fixture
