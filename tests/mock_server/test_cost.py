@@ -14,7 +14,7 @@ FEW, MANY = 10, 150
 
 def finished_jobs(fake: Fake, count: int) -> ApiCaller:
     """An account with so many jobs that are done and reviewed, then one that is done, then one for a daemon."""
-    caller = fake.caller()
+    caller = fake.newcomer()
     for _ in range(count):
         assert caller.submit().status == 201
     clock(caller, 3600)
@@ -69,16 +69,22 @@ def asked(caller: ApiCaller, count: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def costs(count: int) -> dict[str, int]:
+def costs(fake: Fake, count: int) -> dict[str, int]:
     """Steps of each request beside so many finished jobs."""
+    caller = finished_jobs(fake, count)
+    caller.get(f"/downloads/{count + 1:05d}")  # what is made when first asked for is made
+    return {name: steps(request) for name, request in asked(caller, count).items()}
+
+
+def least(count: int) -> dict[str, int]:
+    """The lesser of two `costs`: what Python keeps (patterns, statements) may just have to be made anew."""
     with running() as fake:
-        caller = finished_jobs(fake, count)
-        caller.get(f"/downloads/{count + 1:05d}")  # what is made when first asked for is made
-        return {name: steps(request) for name, request in asked(caller, count).items()}
+        first, second = costs(fake, count), costs(fake, count)
+    return {name: min(first[name], second[name]) for name in first}
 
 
 def test_asking_for_one_thing_costs_the_same_however_much_is_finished() -> None:
-    few, many = costs(FEW), costs(MANY)
+    few, many = least(FEW), least(MANY)
 
     dearer = {name: (few[name], many[name]) for name in few if many[name] > few[name] * 1.1}
     assert not dearer, f"steps beside {FEW} finished jobs, and beside {MANY}"
