@@ -179,8 +179,13 @@ class Stores(RuleBasedStateMachine):
         assert {digests[md5] for md5 in digests if self.store.has(md5)} == self.there
         for content in self.there:
             assert self.store.look_up(digest(content)).size == len(content)
-        stored = self.store.still_there([digest(content) for content in self.there])
+        asked: list[None] = []
+        stored = self.store.still_there(
+            [digest(content) for content in self.there], lambda: asked.append(None)
+        )
         assert {digests[md5] for md5 in stored} == self.there
+        # Another machine is asked for what is in a bucket, and never unannounced.
+        assert len(asked) == (not isinstance(self.store, ObjectStore) and bool(self.there - set(self.rows)))
         assert list((self.store.root / "incoming").iterdir()) == []
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from conductor_mock.store import group_commit
 from conductor_mock.store.database import Database, Row, Work, of_file
 from conductor_mock.store.group_commit import GroupCommit, _Ticket
 from conductor_mock.store.read_write_lock import ReadWriteLock
@@ -29,6 +33,39 @@ def until(probe: Callable[[], bool]) -> None:
     while not probe():
         assert time.monotonic() < end
         threading.Event().wait(0.001)
+
+
+@contextmanager
+def taken(group: GroupCommit[Any]) -> Iterator[None]:
+    """For the block somebody else commits; then it is the turn of whoever came first."""
+    with group._guard:
+        assert not group._is_taken
+        group._is_taken = True
+    try:
+        yield
+    finally:
+        with group._guard:
+            group._call_next()
+
+
+def come(pool: ThreadPoolExecutor, group: GroupCommit[int], *numbers: int) -> list[Future[None]]:
+    """Have some come one after the other while somebody commits; give them the turn unless somebody has it."""
+    with nullcontext() if group._is_taken else taken(group):
+        added = []
+        for count, number in enumerate(numbers, 1):
+            added.append(pool.submit(group.add, number))
+            until(partial(_some_wait, group, count))
+        return added
+
+
+def _some_wait(group: GroupCommit[int], count: int) -> bool:
+    return group.waiting == count
+
+
+def ends_of(group: GroupCommit[int], *numbers: int) -> list[BaseException | None]:
+    """What becomes of some that come one after the other and are committed together."""
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        return [one.exception(PATIENCE_S) for one in come(pool, group, *numbers)]
 
 
 def test_every_row_is_committed_once_and_in_hand_when_its_caller_goes_on() -> None:
@@ -128,7 +165,7 @@ def test_commands_of_several_accounts_and_contents_share_a_transaction(tmp_path:
         commits: list[int] = []
         sa.event.listen(database.engine, "commit", lambda _: commits.append(1))
         with ThreadPoolExecutor(8) as pool:
-            with database._group._turn:  # somebody commits, and meanwhile all of these come
+            with taken(database._group):  # somebody commits, and meanwhile all of these come
                 submitted = [pool.submit(caller.submit) for caller in callers]
                 put = [
                     pool.submit(caller.put, url, caller.client_id.encode())
@@ -225,29 +262,12 @@ def test_what_fails_alone_is_tried_once() -> None:
     assert tried == [[1]]
 
 
-class Turn:
-    """Whoever gets his turn finds that others came meanwhile."""
-
-    def __init__(self, group: GroupCommit[int], *others: int) -> None:
-        self.tickets = [_Ticket(other) for other in others]
-        self.group = group
-
-    def __enter__(self) -> None:
-        self.group._waiting += self.tickets
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 @pytest.mark.parametrize("others", [(2,), (2, 3)])
 def test_those_who_came_meanwhile_are_in_the_same_commit(others: tuple[int, ...]) -> None:
     committed: list[list[int]] = []
-    group: GroupCommit[int] = GroupCommit(committed.append)
-    turn: Any = Turn(group, *others)
-    group._turn = turn
-    group.add(1)
+    ended = ends_of(GroupCommit(committed.append), 1, *others)
     assert committed == [[1, *others]]
-    assert all(ticket.done and ticket.error is None for ticket in turn.tickets)
+    assert ended == [None] * (1 + len(others))
 
 
 def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() -> None:
@@ -257,17 +277,77 @@ def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() 
         if numbers == [3]:
             raise KeyboardInterrupt
 
-    group: GroupCommit[int] = GroupCommit(commit)
-    turn: Any = Turn(group, 2, 3, 4)
-    group._turn = turn
-    with pytest.raises(KeyboardInterrupt):
-        group.add(1)
-    assert [type(ticket.error) for ticket in turn.tickets] == [
+    ended = ends_of(GroupCommit(commit), 1, 2, 3, 4)
+    assert [type(error) for error in ended] == [
+        KeyboardInterrupt,
         type(None),
         UnavailableError,
         UnavailableError,
     ]
-    assert all(ticket.done for ticket in turn.tickets)
+
+
+def test_whoever_is_committed_goes_on_while_the_next_commit_is_under_way() -> None:
+    gates = {1: threading.Event(), 4: threading.Event()}
+    committed: list[list[int]] = []
+
+    def commit(numbers: list[int]) -> None:
+        assert gates[numbers[0]].wait(PATIENCE_S)
+        committed.append(numbers)
+
+    group = GroupCommit(commit)
+    with ThreadPoolExecutor(6) as pool:
+        first = come(pool, group, 1, 2, 3)
+        until(lambda: group.waiting == 0)
+        second = come(pool, group, 4, 5, 6)
+        gates[1].set()
+        assert [one.exception(PATIENCE_S) for one in first] == [None] * 3
+        assert not any(one.done() for one in second)
+        gates[4].set()
+        assert [one.exception(PATIENCE_S) for one in second] == [None] * 3
+    assert committed == [[1, 2, 3], [4, 5, 6]]
+
+
+class Call(threading.Event):
+    """What a caller waits for who is interrupted, before he is called or as he is."""
+
+    when: ClassVar[dict[int, str]] = {}
+
+    def wait(self, timeout: float | None = None) -> bool:
+        when = self.when.get(threading.get_ident(), "")
+        if when == "called" or not when:
+            super().wait(PATIENCE_S)
+        if when:
+            raise KeyboardInterrupt
+        return True
+
+
+@given(st.lists(st.sampled_from(["", "", "waiting", "called"]), min_size=1, max_size=6))
+def test_whoever_is_interrupted_leaves_the_turn_to_those_who_wait(when: list[str]) -> None:
+    committed: list[int] = []
+    group = GroupCommit(committed.extend)
+
+    def add(number: int) -> None:
+        Call.when[threading.get_ident()] = when[number]
+        group.add(number)
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(len(when)) as pool:
+        patched.setattr(group_commit, "_Ticket", lambda what: _Ticket(what, Call()))
+        patched.setattr(Call, "when", {})
+        with taken(group):
+            added = []
+            for number in range(len(when)):
+                added.append(pool.submit(add, number))
+                expected = sum(word != "waiting" for word in when[: number + 1])
+                if when[number] == "waiting":
+                    added[number].exception(PATIENCE_S)
+                until(partial(_some_wait, group, expected))
+        ended = [type(one.exception(PATIENCE_S)) for one in added]
+        group.add(99)
+    assert ended == [KeyboardInterrupt if word else type(None) for word in when]
+    assert len(committed) == len(set(committed))
+    assert {number for number, word in enumerate(when) if not word} | {99} <= set(committed)
+    assert not {number for number, word in enumerate(when) if word == "waiting"} & set(committed)
+    assert group.waiting == 0
 
 
 def test_what_may_have_been_committed_is_not_tried_again_and_all_are_told() -> None:

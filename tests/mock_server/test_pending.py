@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,13 +19,14 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.store.heads import End
 from conductor_mock.store.log import INLINE_BYTES
 from conductor_mock.store.pending import MOST_TOGETHER, Pending
-from conductor_mock.store.slots import MOST_PASSED_ON, Slots
+from conductor_mock.store.slots import MOST_PASSED_ON, Slot, Slots
 from support.examples import examples
 from support.execution import eventually
-from support.server import Answer, ApiCaller, Fake, job_payload, running
+from support.server import Answer, ApiCaller, Fake, job_file, job_payload, running
 from support.states import image
 
 Request = Callable[[], Answer]
+PATIENCE_S = 60
 
 
 class Commits:
@@ -166,6 +168,43 @@ def test_who_is_answered_is_told_only_what_is_on_disk(
     assert accepted == set(titles_in_log(fake, caller))
     assert all(count <= on_disk and titles <= accepted for count, on_disk, titles in listed)
     assert is_as_its_log(fake, caller)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nobody_waits_for_the_store_that_another_ones_job_asks(fake: Fake, fails: bool) -> None:
+    """A store on another machine may not answer; whose job was pending by then is told at once what became of it."""
+    caller = fake.newcomer()
+    account, slots = account_id(caller.client_id), fake.service.accounts._slots
+    caller.upload("/proj/a", b"content")
+    payload = job_payload(upload_files=[job_file("/proj/a", b"content")])
+    answers = threading.Event()
+    there = fake.service.objects.still_there
+
+    def asked_elsewhere(md5s: Collection[bytes], before_waiting: Callable[[], object]) -> set[bytes]:
+        before_waiting()
+        assert answers.wait(PATIENCE_S)
+        return there(md5s)
+
+    requests = [submitting(caller, "first"), lambda: caller.post("/jobs/", payload)]
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool, watched(fake, [fails]):
+        patch.setattr(fake.service.objects, "still_there", asked_elsewhere)
+        with fake.service.accounts.open(account):
+            sent = []
+            for count, request in enumerate(requests, 1):
+                sent.append(pool.submit(request))
+                eventually(partial(_some_wait, slots._slots[account], count))
+        try:
+            assert sent[0].result(PATIENCE_S).status == (503 if fails else 201)
+            assert fails or not sent[1].done()
+        finally:
+            answers.set()
+        assert sent[1].result(PATIENCE_S).status == (503 if fails else 201)
+    assert titles_in_log(fake, caller) == ([] if fails else ["first", "A test"])
+    assert is_as_its_log(fake, caller)
+
+
+def _some_wait(slot: Slot, count: int) -> bool:
+    return slot.waiting == count
 
 
 def test_watchers_of_an_account_are_told_once_the_job_can_be_seen(fake: Fake) -> None:

@@ -67,7 +67,8 @@ def _accept(account: Account, submission: Submission, body_sha256: str, key: str
         "--max-jobs",
         remedy="reset it",
     )
-    held = current.contents.held(account.account_id, uploaded_md5s(submission))
+    # Those whose jobs are pending here need not wait for a store that may not answer.
+    held = current.contents.held(account.account_id, uploaded_md5s(submission), account.commit_pending)
     command = create_job(
         submission,
         body_sha256=body_sha256,

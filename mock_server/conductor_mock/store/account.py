@@ -66,10 +66,7 @@ class Account:
             return False
         row = self._log.small_row(self.account_id, record)
         if row is None:
-            pending = slot.pending
-            joined.settle()
-            if pending is not None:
-                pending.wait()
+            self.commit_pending()
             return False
         follow(self.state, record)
         if slot.pending is None:
@@ -82,6 +79,19 @@ class Account:
             self._log.append_rows(
                 self.account_id, [row for row, _ in appended], [new for _, rows in appended for new in rows]
             )
+
+    def commit_pending(self) -> None:
+        """Have on disk now what others have brought who opened the account together with this one, so that they go on.
+
+        Raises what its commit raised: then the state that is open here is none any more.
+        """
+        if self._joined is None or self._joined.slot.pending is None:
+            return
+        pending, was_in_doubt = self._joined.slot.pending, self.in_doubt
+        self.in_doubt = True
+        self._joined.settle()
+        pending.wait()
+        self.in_doubt = was_in_doubt
 
     def append_all(self, commands: Sequence[Command]) -> None:
         """`append` of several commands in one commit: all of them have happened, or none."""

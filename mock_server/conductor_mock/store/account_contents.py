@@ -6,7 +6,7 @@ need not know it. Only a reset removes rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -70,10 +70,13 @@ class AccountContents:
             database, objects.root / "parts", quotas, is_shared=database.locks is not None
         )
 
-    def held(self, account_id: str, md5s: Collection[str]) -> set[str]:
+    def held(
+        self, account_id: str, md5s: Collection[str], before_waiting: Callable[[], object] = lambda: None
+    ) -> set[str]:
         """Those of some base64 md5s whose content this account holds: it has its row, and lies in the store.
 
-        One that was set aside as damaged is thus asked for again.
+        One that was set aside as damaged is thus asked for again. `before_waiting` is called before a store on another
+        machine is asked.
         """
         held: set[str] = set()
         if not md5s:
@@ -83,7 +86,7 @@ class AccountContents:
             for start in range(0, len(asked), _CHUNK):
                 values = {"account": account_id, "md5s": asked[start : start + _CHUNK]}
                 held.update(connection.execute(_HELD, values).scalars())
-        there = self._objects.still_there({from_base64(md5) for md5 in held})
+        there = self._objects.still_there({from_base64(md5) for md5 in held}, before_waiting)
         return {to_base64(md5) for md5 in there}
 
     def declare(self, account_id: str, files: Iterable[tuple[str, str]]) -> None:

@@ -154,12 +154,16 @@ class BucketObjects(ContentStore):
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="bucket") as threads:
             return {md5 for md5, there in zip(asked, threads.map(self.has, asked), strict=True) if there}
 
-    def still_there(self, md5s: Collection[bytes]) -> set[bytes]:
-        """Those of some contents that rows refer to which were not set aside. Raises BucketError.
+    def still_there(
+        self, md5s: Collection[bytes], before_waiting: Callable[[], object] = lambda: None
+    ) -> set[bytes]:
+        """See `ContentStore`. Raises BucketError.
 
         A job asks about a hundred thousand: a few are looked at, of more the rows are believed but for what is damaged.
         """
         asked = set(md5s)
+        if asked:
+            before_waiting()
         doubtful = asked
         if len(asked) > FEW:
             self.check_mark()

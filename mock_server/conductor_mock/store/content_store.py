@@ -8,7 +8,7 @@ a command, is written after it or with it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +92,13 @@ class ContentStore(ABC):
     def those_there(self, md5s: Collection[bytes]) -> set[bytes]:
         """Those of some contents that are there now."""
 
-    def still_there(self, md5s: Collection[bytes]) -> set[bytes]:
-        """Those of some contents that rows refer to, which were thus there, that nobody has set aside since."""
+    def still_there(
+        self, md5s: Collection[bytes], before_waiting: Callable[[], object] = lambda: None
+    ) -> set[bytes]:
+        """Those of some contents that rows refer to, which were thus there, that nobody has set aside since.
+
+        `before_waiting` is called before another machine is asked, which may take as long as it likes.
+        """
         return self.those_there(md5s)
 
     @abstractmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -47,9 +47,11 @@ class TableAndBucket(BucketObjects):
         found = self._small.table.those_there(md5s)
         return found | super().those_there(set(md5s) - found)
 
-    def still_there(self, md5s: Collection[bytes]) -> set[bytes]:
+    def still_there(
+        self, md5s: Collection[bytes], before_waiting: Callable[[], object] = lambda: None
+    ) -> set[bytes]:
         found = self._small.table.those_there(md5s)
-        return found | super().still_there(set(md5s) - found)
+        return found | super().still_there(set(md5s) - found, before_waiting)
 
     def look_up(self, md5: bytes) -> StoredContent:
         return self._small.find(md5) or super().look_up(md5)
