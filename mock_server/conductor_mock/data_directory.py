@@ -14,9 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.settings import Settings, default_data_dir
 from conductor_mock.store.belonging import is_the_directory_of
-from conductor_mock.store.database import Database, DatabaseError, in_use, lock_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.membership import Membership
-from conductor_mock.store.ownership import NotToBeSharedError
+from conductor_mock.store.ownership import NotToBeSharedError, in_use, lock_file
 from conductor_mock.store.sweeper import CLEAN, sweep
 from conductor_mock.store.trouble import first_line
 

@@ -45,7 +45,8 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.accounts import Accounts
 from conductor_mock.store.belonging import join
 from conductor_mock.store.content_store import ContentStore
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal

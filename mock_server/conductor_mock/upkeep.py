@@ -13,7 +13,8 @@ from conductor_mock.store import bucket_belonging
 from conductor_mock.store.belonging import NotItsDatabaseError
 from conductor_mock.store.bucket_sweeper import sweep_bucket
 from conductor_mock.store.checker import Checker, Found, check_directory
-from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import DatabaseError, file_of, of_file
 from conductor_mock.store.schema import is_half_rebuilt
 from conductor_mock.store.sweeper import Swept, sweep
 from conductor_mock.store.trouble import first_line

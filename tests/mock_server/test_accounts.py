@@ -23,7 +23,7 @@ from conductor_mock.settings import Settings
 from conductor_mock.store import account as account_module
 from conductor_mock.store import snapshots
 from conductor_mock.store.accounts import CLOSING_S
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.log import Log
 from support.contents import contents_in
 from support.server import SECOND, START_US, ApiCaller, Fake, ManualWall, job_payload, running

@@ -26,7 +26,7 @@ from conductor_mock.store import bucket_sending, bucket_sweeper
 from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
 from conductor_mock.store.bucket_objects import FEW, BucketObjects, name_of
 from conductor_mock.store.bucket_sending import PART
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.fetched import Fetched
 from conductor_mock.store.small_contents import SMALL_BYTES
 from support.buckets import ACCOUNT, NAME, Trouble, endpoint, store_in_bucket, troubled

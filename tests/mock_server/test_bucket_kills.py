@@ -23,7 +23,8 @@ from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.bucket import Location
 from conductor_mock.store.bucket_objects import BucketObjects, name_of
 from conductor_mock.store.bucket_parts import BucketParts
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.small_contents import SMALL_BYTES
 from conductor_mock.store.sweeper import sweep
 from conductor_mock.store.table_and_bucket import TableAndBucket

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from conductor_mock.cli import main
 from conductor_mock.settings import Settings
 from conductor_mock.store.aside import note_aside, set_aside
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.upkeep import check
 from support.contents import change, contents_in

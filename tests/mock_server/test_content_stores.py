@@ -20,7 +20,8 @@ from conductor_mock.store import bucket_sending
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.bucket_objects import BucketObjects, name_of
 from conductor_mock.store.content_store import BLOCK, ContentStore
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.objects import DamagedContentError, ObjectStore, WrongContentError
 from conductor_mock.store.small_contents import SMALL_BYTES
 from conductor_mock.store.table_and_bucket import TableAndBucket

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.store.database import Database, DatabaseError, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import DatabaseError, of_file
 from support.server import running
 
 ODD = [

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from conductor_mock.service import open_service
 from conductor_mock.settings import Settings
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.tables import METADATA, _making
 from support.server import running
 

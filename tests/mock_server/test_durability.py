@@ -12,7 +12,8 @@ from pathlib import Path
 
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.content_store import BLOCK
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.durable import write_private
 from conductor_mock.store.objects import FOLDER, ObjectStore
 from conductor_mock.store.parts import Parts

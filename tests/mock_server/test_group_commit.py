@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mock.store import group_commit
-from conductor_mock.store.database import Database, Row, Work, of_file
+from conductor_mock.store.database import Database, Row, Work
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.group_commit import GroupCommit, _Ticket
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.tables import META

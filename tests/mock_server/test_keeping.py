@@ -15,7 +15,8 @@ from conductor_mock.store import belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.backup import back_up
 from conductor_mock.store.belonging import join
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.sweeper import sweep, unreferenced, unreferenced_small
 from conductor_mock.store.table_and_files import TableAndFiles

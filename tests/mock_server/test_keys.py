@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from conductor_mock.cli import main
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.keys import (
     FILE,
     Keys,

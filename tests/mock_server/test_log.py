@@ -24,7 +24,8 @@ from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store import heads
-from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, NewRows
+from conductor_mock.store.database import SCHEMA_VERSION, Database, NewRows
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conductor_mock.store.database import DatabaseError, lock_file
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.membership import Membership
+from conductor_mock.store.ownership import lock_file
 
 
 @pytest.fixture

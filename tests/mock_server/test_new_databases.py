@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from conductor_mock.farm.ids import account_id
-from conductor_mock.store.database import Database, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import of_file
 from support.server import running
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.roles import ROLES, Roles
 
 

@@ -25,7 +25,8 @@ from conductor_mock.store.advisory_locks import CONNECTIONS, AdvisoryLocks
 from conductor_mock.store.bucket import Location
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts, rows_of_no_use
-from conductor_mock.store.database import _POOL, Database, DatabaseError
+from conductor_mock.store.database import _POOL, Database
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.keys import Keys
 from conductor_mock.store.locks import Level, number_of
 from conductor_mock.store.parts import COMPLETIONS, Multipart, Parts

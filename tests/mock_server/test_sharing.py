@@ -19,7 +19,8 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.service import open_service
 from conductor_mock.settings import Quotas, Settings
 from conductor_mock.store import commits
-from conductor_mock.store.database import SCHEMA_VERSION, Database, DatabaseError, of_file
+from conductor_mock.store.database import SCHEMA_VERSION, Database
+from conductor_mock.store.database_url import DatabaseError, of_file
 from conductor_mock.store.heads import MovedLogError
 from conductor_mock.store.locks import FileLocks, Level
 from conductor_mock.store.ownership import NotToBeSharedError, SharedOwnership

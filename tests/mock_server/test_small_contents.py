@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from conductor_mock.cli import main
 from conductor_mock.settings import Settings
 from conductor_mock.store.account_contents import AccountContents
-from conductor_mock.store.database import SCHEMA_VERSION, Database, NewRows, of_file
+from conductor_mock.store.database import SCHEMA_VERSION, Database, NewRows
+from conductor_mock.store.database_url import of_file
 from conductor_mock.store.log import INLINE_BYTES
 from conductor_mock.store.objects import (
     DamagedContentError,

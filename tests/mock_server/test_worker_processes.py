@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import Settings
-from conductor_mock.store.database import DatabaseError, lock_file, share_file
+from conductor_mock.store.database_url import DatabaseError
+from conductor_mock.store.ownership import lock_file, share_file
 from conductor_mock.workers import serving
 from conductor_mock.workers.link import Link
 from conductor_mock.workers.parent import (

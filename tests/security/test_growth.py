@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conductor_mock.cli import main
 from conductor_mock.settings import Settings
 from conductor_mock.store.belonging import FILE, NotItsDatabaseError
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.sweeper import CLEAN
 from conductor_mock.upkeep import prune
 from support import security_page

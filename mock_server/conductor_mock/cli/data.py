@@ -50,7 +50,7 @@ def prune(
 
     A server does the same when it starts after a crash.
     """
-    from conductor_mock.store.database import DatabaseError
+    from conductor_mock.store.database_url import DatabaseError
     from conductor_mock.upkeep import prune as prune_data
 
     try:
@@ -112,7 +112,7 @@ def check(
 
     Ends with 0 when nothing is damaged, or everything that was is repaired; else with 1.
     """
-    from conductor_mock.store.database import DatabaseError
+    from conductor_mock.store.database_url import DatabaseError
     from conductor_mock.upkeep import check as check_data
 
     try:

@@ -16,7 +16,7 @@ from conductor_mock.cli.unusable import UNUSABLE, Unusable
 from conductor_mock.serving.server import AddressError, Server, bind
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import Settings
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.version import version
 from conductor_mock.workers.link import Link
 from conductor_mock.workers.parent import Workers, WorkersError

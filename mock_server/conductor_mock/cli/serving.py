@@ -24,7 +24,7 @@ from conductor_mock.serving import ready
 from conductor_mock.serving.limit import end_process, ends_within
 from conductor_mock.serving.server import AddressError, Announced, Server, write_ready_file
 from conductor_mock.settings import NoHomeError, Settings, SettingsError
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.keys import KeysError
 from conductor_mock.store.log import DamagedLogError
 from conductor_mock.store.trouble import is_out_of_files

@@ -15,7 +15,8 @@ from pathlib import Path
 from conductor_mock.execution import processes
 from conductor_mock.execution.wanted import FOLDER, runs_folder
 from conductor_mock.execution.workspace import Workspace
-from conductor_mock.store.database import DatabaseError, lock_file
+from conductor_mock.store.database_url import DatabaseError
+from conductor_mock.store.ownership import lock_file
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from conductor_mock.store.bucket_belonging import check_local, forget_bucket
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import parts_in
 from conductor_mock.store.content_store import BLOCK
-from conductor_mock.store.database import Database, DatabaseError, file_of, of_file
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import DatabaseError, file_of, of_file
 from conductor_mock.store.durable import (
     NewFile,
     fsync_folder,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from conductor_mock.store.database import Database, DatabaseError, NewRows
+from conductor_mock.store.database import Database, NewRows
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.small_contents import SmallContents
 from conductor_mock.store.sweeper import referenced
 from conductor_mock.store.tables import META

@@ -7,7 +7,6 @@ servers share it, if each of them was told to: the first one prepares it alone, 
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import threading
 import time
@@ -21,20 +20,22 @@ from typing import Any
 import filelock
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import make_url
 
 from conductor_mock.store import commits, schema
+from conductor_mock.store.database_url import DatabaseError, one_file, parse_url, without_password
 from conductor_mock.store.driver import Answer
-from conductor_mock.store.durable import private_database, private_file
+from conductor_mock.store.durable import private_database
 from conductor_mock.store.group_commit import GroupCommit
-from conductor_mock.store.locks import FileLocks, Level, Locks, is_supported
+from conductor_mock.store.locks import FileLocks, Level, Locks
 from conductor_mock.store.ownership import (
     LOOK_EVERY_S,
     PREPARING_S,
     NotToBeSharedError,
     Ownership,
     OwnershipLostError,
-    SharedOwnership,
+    in_use,
+    lock_file,
+    share_file,
 )
 from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.questions import Questions
@@ -74,23 +75,6 @@ class NewRows:
     rows: list[Row]
 
 
-class DatabaseError(Exception):
-    """The database cannot be used: in use by another server, written by a newer version, or not understood."""
-
-
-def of_file(path: Path) -> sa.URL:
-    """The URL of a SQLite file, whatever stands in its name; a relative one could begin as a URL does."""
-    return sa.URL.create("sqlite", database=str(path.absolute()))
-
-
-def file_of(url: str | sa.URL) -> Path | None:
-    """The file of a SQLite database; None for one that has none, or is another's. Raises DatabaseError."""
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        return None
-    return _one_file(Path(parsed.database), _shown(parsed))
-
-
 class Database:
     """An engine, the right to write to it, and the tables above."""
 
@@ -105,9 +89,9 @@ class Database:
         """
         # FULL: a commit is on disk before the answer is sent
         self._synchronous = "FULL" if durable else "OFF"
-        parsed = _parsed(url)
+        parsed = parse_url(url)
         self.backend = parsed.get_backend_name()
-        self.shown_url = _shown(parsed)
+        self.shown_url = without_password(parsed)
         self._write_lock = threading.Lock()
         self._holding = threading.Lock()
         self._is_held = True
@@ -173,7 +157,7 @@ class Database:
                 engine = sa.create_engine(url, pool_pre_ping=True, **(_POOL if self._shared else {}))
                 self._held = sa.create_engine(url, poolclass=sa.pool.NullPool).connect()
             elif url.database and url.database != ":memory:":
-                file = _one_file(Path(url.database), self.shown_url)
+                file = one_file(Path(url.database), self.shown_url)
                 # The file and not its name: links give it several, and each would have a lock of its own.
                 self._own_file(file)
                 private_database(file)
@@ -487,96 +471,3 @@ def _insert_ignoring(backend: str, table: sa.Table) -> sa.Insert:
     from sqlalchemy.dialects import postgresql  # only here: a server on SQLite starts without it
 
     return postgresql.insert(table).on_conflict_do_nothing()
-
-
-_GLANCE_S = 0.5
-"""How long a lock may be held by somebody who only looks whether it is held."""
-
-
-def in_use(shown: str, how: str = "") -> DatabaseError:
-    """That another server has a database or directory, and what to do about it."""
-    return DatabaseError(
-        f"{shown} is in use by another conductor-mock server{how}: stop that one first, or name another data directory "
-        "and database; servers that are all started with --shared have one together"
-    )
-
-
-def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
-    """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
-    lock = filelock.FileLock(path, thread_local=False)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private_file(path)
-        lock.acquire(timeout=_GLANCE_S)
-    except filelock.Timeout:
-        raise in_use(shown) from None
-    except OSError as error:
-        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
-    return lock
-
-
-def share_file(path: Path, shown: str) -> SharedOwnership:
-    """Take the lock beside a database or directory with others that share it. Raises DatabaseError."""
-    if not is_supported():
-        raise DatabaseError(f"{shown} can be shared on Linux only, which has the locks for it")
-    try:
-        return SharedOwnership(path)
-    except NotToBeSharedError:
-        raise in_use(shown, ", which shares it with nobody") from None
-    except OSError as error:
-        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
-
-
-_WANTED = "wanted such as sqlite:////path/conductor.db or postgresql+psycopg://user@host:5432/database"
-_PASSWORD = re.compile(r"(//[^/@:]*:).*@", re.DOTALL)
-
-
-def _parsed(url: str | sa.URL) -> sa.URL:
-    """A database URL that can be used here. Raises DatabaseError, which shows no password."""
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-        is_one = parsed.port is None or 0 < parsed.port < 1 << 16
-    except (sa.exc.ArgumentError, ValueError):
-        is_one = False
-    if not is_one:
-        shown = _PASSWORD.sub(r"\1***@", str(url))
-        raise DatabaseError(f"not a database URL: {shown!r} ({_WANTED})")
-    shown = _shown(parsed)
-    if backend not in ("sqlite", "postgresql"):
-        raise DatabaseError(f"databases of the kind {backend!r} are not supported; use sqlite or postgresql")
-    if backend == "sqlite":
-        if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-            raise DatabaseError(f"the driver of {shown} is not supported; use sqlite://")
-        if parsed.host or (parsed.database or "").startswith("file:"):
-            raise DatabaseError(
-                f"{shown} names no file; an absolute path has four slashes: sqlite:////path/name.db"
-            )
-    return parsed
-
-
-def _shown(url: sa.URL) -> str:
-    """A URL without its password."""
-    try:
-        return url.render_as_string(hide_password=True)
-    except UnicodeEncodeError:  # a file whose name is not UTF-8
-        return f"{url.drivername}:///{ascii(url.database)[1:-1]}"
-
-
-def _one_file(path: Path, shown: str) -> Path:
-    """The file behind a path, links followed. Raises DatabaseError when it has other names, or is no file."""
-    try:
-        file = path.resolve()
-        if file.is_dir():
-            raise DatabaseError(f"cannot open {shown}: it is a folder")
-        if file.exists() and not file.is_file():
-            # A device or a pipe would get the mode of a database, and files of SQLite beside it.
-            raise DatabaseError(f"cannot open {shown}: it is no regular file")
-        if file.exists() and file.stat().st_nlink > 1:
-            raise DatabaseError(
-                f"cannot open {shown}: the file has more than one name (hard links), and SQLite would lose what is "
-                "written under the other; copy it"
-            )
-    except (OSError, RuntimeError) as error:
-        raise DatabaseError(f"cannot open {shown}: {getattr(error, 'strerror', None) or error}") from error
-    return file

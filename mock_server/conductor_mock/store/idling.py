@@ -8,7 +8,7 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.accounts import Accounts
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.rounds import Rounds
 from conductor_mock.store.trouble import first_line
 

@@ -19,7 +19,8 @@ from conductor_mock.farm.records import KINDS, Record, decode
 from conductor_mock.farm.state import State
 from conductor_mock.store import collector, heads
 from conductor_mock.store.content_store import BLOCK, ContentStore
-from conductor_mock.store.database import Database, DatabaseError, NewRows, Row
+from conductor_mock.store.database import Database, NewRows, Row
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.heads import End
 from conductor_mock.store.prepared import Prepared
 from conductor_mock.store.sums import chained, fits, row_sum, summed

@@ -10,9 +10,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from conductor_mock.store.database import share_file
 from conductor_mock.store.durable import private_folder
-from conductor_mock.store.ownership import SharedOwnership
+from conductor_mock.store.ownership import SharedOwnership, share_file
 
 FOLDER = "running"
 

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import filelock
+
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.durable import private_file
+from conductor_mock.store.locks import is_supported
 
 PREPARING_S = 10.0
 """How long one who comes waits for the first one to have prepared what they share."""
@@ -39,7 +43,7 @@ class Ownership(Protocol):
 class SharedOwnership:
     """A lock file that is shared, or for the first one its own until `share`. The kernel gives it back at the end.
 
-    It keeps out whoever wants the file alone by `lock_file` of `database.py`, and is kept out by it.
+    It keeps out whoever wants the file alone by `lock_file`, and is kept out by it.
     """
 
     def __init__(
@@ -85,3 +89,41 @@ class SharedOwnership:
         except BlockingIOError:
             return False
         return True
+
+
+_GLANCE_S = 0.5
+"""How long a lock may be held by somebody who only looks whether it is held."""
+
+
+def in_use(shown: str, how: str = "") -> DatabaseError:
+    """That another server has a database or directory, and what to do about it."""
+    return DatabaseError(
+        f"{shown} is in use by another conductor-mock server{how}: stop that one first, or name another data directory "
+        "and database; servers that are all started with --shared have one together"
+    )
+
+
+def lock_file(path: Path, shown: str) -> filelock.BaseFileLock:
+    """Take the lock beside a database or directory. Raises DatabaseError when another process holds it."""
+    lock = filelock.FileLock(path, thread_local=False)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file(path)
+        lock.acquire(timeout=_GLANCE_S)
+    except filelock.Timeout:
+        raise in_use(shown) from None
+    except OSError as error:
+        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error
+    return lock
+
+
+def share_file(path: Path, shown: str) -> SharedOwnership:
+    """Take the lock beside a database or directory with others that share it. Raises DatabaseError."""
+    if not is_supported():
+        raise DatabaseError(f"{shown} can be shared on Linux only, which has the locks for it")
+    try:
+        return SharedOwnership(path)
+    except NotToBeSharedError:
+        raise in_use(shown, ", which shares it with nobody") from None
+    except OSError as error:
+        raise DatabaseError(f"cannot use {shown}: {error.strerror or error}") from error

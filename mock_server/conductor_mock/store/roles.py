@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conductor_mock.store import trouble
-from conductor_mock.store.database import DatabaseError
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.seats import OwnSeats, Seats
 from conductor_mock.store.telling import Telling
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from conductor_mock.store import bucket_belonging
 from conductor_mock.store.account_contents import AccountContents
 from conductor_mock.store.belonging import check_belongs
-from conductor_mock.store.database import Database, DatabaseError
+from conductor_mock.store.database import Database
+from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.parts import Parts, UnknownUploadError
 from conductor_mock.store.rounds import Rounds
 from conductor_mock.store.sweeper import unreferenced, unreferenced_small

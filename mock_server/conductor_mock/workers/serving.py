@@ -13,7 +13,7 @@ from pathlib import Path
 from conductor_mock.serving.server import Server
 from conductor_mock.serving.signals import EndingSignals
 from conductor_mock.settings import Settings, default_data_dir
-from conductor_mock.store.database import lock_file, share_file
+from conductor_mock.store.ownership import lock_file, share_file
 from conductor_mock.workers.link import Link
 from conductor_mock.workers.parent import Workers
 
