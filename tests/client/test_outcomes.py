@@ -112,6 +112,14 @@ def test_what_the_server_says_of_an_error_is_one_short_line(body: bytes, said: s
     assert Answer(400, {}, body).message() == said
 
 
+@pytest.mark.parametrize(
+    ("body", "is_page"),
+    [(b"<!doctype html>", True), (b" \n<html>", True), (b"{}", False), (b"a < b", False), (b"", False)],
+)
+def test_what_begins_as_markup_does_is_a_page(body: bytes, is_page: bool) -> None:
+    assert Answer(404, {}, body).is_page is is_page
+
+
 def test_only_failures_after_the_connection_may_have_been_sent() -> None:
     assert {kind for kind in FailureKind if Failure(kind, "").may_have_been_sent} == {TIMEOUT, DROPPED}
 

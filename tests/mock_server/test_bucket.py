@@ -432,7 +432,8 @@ def test_a_bucket_that_was_emptied_is_not_ready_and_nothing_is_taken_for_missing
         before = {found.name: bucket.get(found.name).read() for found in bucket.listed("")}
         for name in before:
             bucket.delete(name)
-        assert fake.anonymous().get("/_mock/health/ready").status == 503
+        refused = fake.anonymous().get("/_mock/health/ready")
+        assert (refused.status, "the object store was emptied" in refused.message) == (503, True)
         for asked in (list(paths.items()), list(paths.items())[:1]):
             body = {"upload_files": [candidate(path, content) for path, content in asked]}
             refused = caller.post("/api/v2/files/get_upload_urls", body)

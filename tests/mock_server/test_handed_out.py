@@ -26,6 +26,7 @@ from conductor_mock.serving import ready
 from conductor_mock.serving.environment import KEPT, NO_PROXY, OF_ONE_SERVER, handed_out, merged, removed
 from conductor_mock.serving.server import Server, write_ready_file
 from conductor_mock.settings import Settings
+from conductor_mock.store.ownership import lock_file
 from support.served import PATIENCE_S, command, run_cli, said_by, served
 
 NAME = re.compile(r"(?:CONDUCTOR_[A-Z_]+|[A-Z]+_CA_BUNDLE)\Z")
@@ -140,6 +141,17 @@ def test_env_points_at_the_server_that_runs_on_the_data_directory(tmp_path: Path
 
     said = said_by("env", "--data-dir", str(tmp_path / "data"))
     assert (said.exit_code, "no server runs on the data directory" in said.stderr) == (2, True)
+
+
+def test_a_server_that_does_not_say_where_it_listens_is_none_that_does_not_run(tmp_path: Path) -> None:
+    """Of two that share a directory the one that said it last has stopped."""
+    lock = lock_file(tmp_path / "lock", "the directory")
+    try:
+        said = said_by("env", "--data-dir", str(tmp_path))
+    finally:
+        lock.release()
+    assert (said.exit_code, "a server runs on the data directory" in said.stderr) == (2, True)
+    assert "--url or --ready-file" in said.stderr
 
 
 def test_the_ready_files_are_gone_after_a_stop_and_before_a_start_that_fails(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
         raise Unusable(f"there is no data directory {directory}; start 'conductor-mock serve' first")
     if url is None:
         found = ready.of_running(directory)
+        if found is None and ready.is_running(directory):
+            raise Unusable(
+                f"a server runs on the data directory {directory}, but the one that said where it listens has stopped: "
+                "name one that runs with --url or --ready-file"
+            )
         if found is None:
             raise Unusable(
                 f"no server runs on the data directory {directory}; start 'conductor-mock serve' first, or name one "

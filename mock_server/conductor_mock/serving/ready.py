@@ -54,9 +54,16 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def of_running(directory: Path) -> dict[str, Any] | None:
-    """What the server says of itself that runs on a data directory; None when none does."""
+    """What the server says of itself that runs on a data directory; None when none does, or it says nothing."""
     found = read(directory / OWN_FILE)
-    return found if found is not None and _is_locked(directory / "lock") else None
+    return found if found is not None and is_running(directory) else None
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a server runs on a data directory. Of several that share it the one that started last says where, and
+    once it has stopped none does.
+    """
+    return _is_locked(directory / "lock")
 
 
 def _is_ours(path: Path) -> bool:

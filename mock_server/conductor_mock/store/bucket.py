@@ -67,6 +67,12 @@ class NoBucketError(BucketError):
     """The store answers, and has no such bucket."""
 
 
+class EmptiedBucketError(BucketError):
+    """The store answers, and the bucket is not the one that it was: what it had is not to be looked for in it."""
+
+    why = "was emptied or is another one"
+
+
 class LocationError(ValueError):
     """No place for contents; the text says what is accepted."""
 

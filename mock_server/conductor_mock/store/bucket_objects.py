@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from conductor_mock.store import bucket_sending
-from conductor_mock.store.bucket import Bucket, BucketError, Found
+from conductor_mock.store.bucket import Bucket, BucketError, EmptiedBucketError, Found
 from conductor_mock.store.bucket_sending import InParts, is_damaged, is_whole
 from conductor_mock.store.content_store import (
     BLOCK,
@@ -235,7 +235,7 @@ class BucketObjects(ContentStore):
     def check_mark(self) -> None:
         """Raise BucketError when the bucket has lost its mark since the start: what it had went with that."""
         if self.belongs_to is not None and self.mark() != self.belongs_to:
-            raise BucketError(
+            raise EmptiedBucketError(
                 f"its bucket has no file '{MARK}' of its database any more: it was emptied or is another one, so "
                 "restore it"
             )

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from conductor_mock.store.telling import Telling
 from conductor_mock.store.trouble import first_line
-from conductor_mock.store.unavailable import TakesNoWritesError
+from conductor_mock.store.unavailable import UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Need:
         try:
             self._ask()
         except (OSError, SQLAlchemyError) as error:  # who asks is anybody: the reason is for the log
-            why = "takes no writes" if isinstance(error, TakesNoWritesError) else "cannot be reached"
+            why = error.why if isinstance(error, UnavailableError) else UnavailableError.why
             self._trouble.goes_on("not ready: %s %s: %s", self._what, why, first_line(error))
             problems.append(f"{self._what} {why}")
         except BaseException:

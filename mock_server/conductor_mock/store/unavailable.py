@@ -6,9 +6,14 @@ from __future__ import annotations
 class UnavailableError(OSError):
     """What keeps contents, or servers apart, does not work now; the text says why, for everybody to read."""
 
+    why = "cannot be reached"
+    """The same in a few words without any name, for whoever asks whether the server is ready."""
+
 
 class TakesNoWritesError(UnavailableError):
     """It can be read, and what is written to it is refused."""
+
+    why = "takes no writes"
 
 
 def told_to_others(error: BaseException) -> Exception:
