@@ -28,6 +28,7 @@ from conductor_mock.store.bucket_parts import BucketParts, rows_of_no_use
 from conductor_mock.store.database import _POOL, Database
 from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.keys import Keys
+from conductor_mock.store.lately import EVERY_S
 from conductor_mock.store.locks import Level, number_of
 from conductor_mock.store.parts import COMPLETIONS, Multipart, Parts
 from conductor_mock.store.read_write_lock import OutsideReadWriteLock
@@ -205,14 +206,23 @@ def test_a_page_of_faults_asks_nothing_in_the_thread_of_all_connections(
     with workers(tmp_path, database_url=postgres) as (one, other):
         account, faults, lately = account_id("studio"), other.service.faults, other.service.lately
         assert lately is not None
+        lately.close()  # its thread asks whenever it likes
+        now_s = time.monotonic()
+        lately.now_s = lambda: now_s
         one.caller(), other.caller()
         faults.meet(account)
         none = faults.changes(account)
         one.service.faults.add(account, {"fault": {"kind": "status"}})
         asked: list[str] = []
-        engine = other.service.log._database.engine
-        sa.event.listen(engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+        engine, here = other.service.log._database.engine, threading.get_ident()
+
+        def note(*what: Any) -> None:
+            if threading.get_ident() == here:
+                asked.append(what[2])
+
+        sa.event.listen(engine, "before_cursor_execute", note)
         assert (faults.changes(account), asked) == (none, [])
+        now_s += EVERY_S
         lately.look()
         assert (faults.changes(account) != none, len(asked)) == (True, 1)
         one.service.faults.meet(account)
