@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm.ids import account_id
 from conductor_mock.store.lately import EVERY_S, WANTED_S, Lately
+from support.statements import of_this_thread
 from support.workers import workers
 
 
@@ -121,9 +122,7 @@ def test_what_one_server_writes_the_others_know_after_one_query_and_itself_at_on
         one.caller("another").post("/_mock/reset", query={"account": "another"})
         assert all(one.service.accounts.written(known) != text for known, text in zip(ids, here, strict=True))
 
-        asked: list[str] = []
-        engine = other.service.log._database.engine
-        sa.event.listen(engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+        asked = of_this_thread(other.service.log._database.engine)
         assert [accounts.written(known) for known in ids] == before, (
             "nothing is asked by whoever waits for nothing"
         )

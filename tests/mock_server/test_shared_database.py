@@ -37,6 +37,7 @@ from conductor_mock.store.shared_wall import DatabaseWall, seconds_of
 from conductor_mock.store.trouble import UnavailableError, reason
 from conductor_mock.wire.md5 import to_base64
 from support.memory_bucket import Kept, MemoryBucket
+from support.statements import of_this_thread
 from support.workers import any_of, workers
 
 PATIENCE_S = 60
@@ -213,14 +214,7 @@ def test_a_page_of_faults_asks_nothing_in_the_thread_of_all_connections(
         faults.meet(account)
         none = faults.changes(account)
         one.service.faults.add(account, {"fault": {"kind": "status"}})
-        asked: list[str] = []
-        engine, here = other.service.log._database.engine, threading.get_ident()
-
-        def note(*what: Any) -> None:
-            if threading.get_ident() == here:
-                asked.append(what[2])
-
-        sa.event.listen(engine, "before_cursor_execute", note)
+        asked = of_this_thread(other.service.log._database.engine)
         assert (faults.changes(account), asked) == (none, [])
         now_s += EVERY_S
         lately.look()
