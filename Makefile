@@ -107,7 +107,7 @@ $(VENV)/.created:
 # Both distributions are installed by one call: neither is on an index. What was installed when they were still one goes
 # first, because pip would remove it last, and with it the files that the client has put in its place.
 $(VENV)/.installed: $(PROJECTS) $(VENV)/.created
-	@echo "installing into $(VENV)"
+	@echo "installing into $(VENV); once, and it takes a minute"
 	@$(BIN)/$(UNINSTALL)
 	@$(BIN)/$(INSTALL) --editable './client[cli]' --editable .
 	@touch $@
@@ -124,7 +124,7 @@ $(BLENDER)/.blender: $(PROJECTS)
 	@touch $@
 
 $(VENV)/.dev: $(PROJECTS) $(VENV)/.created
-	@echo "installing into $(VENV), with what development needs"
+	@echo "installing into $(VENV), with what development needs; once, and it takes a minute or two"
 	@$(BIN)/$(UNINSTALL)
 	@$(BIN)/$(INSTALL) --editable './client[cli]' --editable '.[dev]'
 	@touch $@ $(VENV)/.installed

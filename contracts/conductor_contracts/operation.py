@@ -8,12 +8,37 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from conductor_contracts.problems import MAX_PROBLEMS, Problem, show, step_of
+from conductor_contracts.problems import MAX_PROBLEMS, Problem, advice, show, step_of
 from conductor_contracts.schemas import SchemaSet
 from conductor_contracts.unknown import Shape, shape_of, unknown_parameters
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+ALSO_CALLED: Mapping[str, str] = {
+    "upload": "objects.put",
+    "uploads": "objects.put",
+    "put": "objects.put",
+    "objects.upload": "objects.put",
+    "files.upload": "objects.put",
+    "download": "objects.get",
+    "downloads": "objects.get",
+    "objects.download": "objects.get",
+    "files.download": "objects.get",
+    "submit": "jobs.create",
+    "jobs.submit": "jobs.create",
+    "jobs.post": "jobs.create",
+    "login": "auth.token",
+    "token": "auth.token",
+    "oauth": "auth.token",
+}
+"""What people call an operation of the service who do not know its id."""
+
+
+def advice_on_operation(name: str, known: Collection[str]) -> str:
+    """What to say behind a name that no operation has."""
+    also = {called: meant for called, meant in ALSO_CALLED.items() if meant in known}
+    return advice(name, known, also) or "; 'conductor-contracts list' shows them all"
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ from conductor_mock.store.database_url import of_file
 from conductor_mock.store.fault_rows import FaultRows
 from conductor_mock.store.idling import Idling
 from conductor_mock.store.journal import Journal
-from conductor_mock.store.keys import Keys, load_or_create, load_or_create_file
+from conductor_mock.store.keys import FILE, Keys, load_or_create, load_or_create_file
 from conductor_mock.store.lately import Lately
 from conductor_mock.store.log import Log
 from conductor_mock.store.mail_statuses import MailStatuses
@@ -322,6 +322,12 @@ def _keys(settings: Settings, directory: Path, database: Database, *, durable: b
     given = None if settings.keys is None else load_or_create_file(settings.keys)
     if database.run:
         return shared_keys(database, database.run, directory, given)
+    if given is None and not database.is_new and not (directory / FILE).exists():
+        log.warning(
+            "%s has no keys, so new ones are made: tokens and signed URLs of before are void. Where there is a copy of "
+            "the old ones, stop and serve it by --keys",
+            directory,
+        )
     return given or load_or_create(directory, durable=durable)
 
 

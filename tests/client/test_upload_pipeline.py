@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from conductor.lib.md5_cache import Md5Cache
 from conductor.lib.progress import Progress
 from conductor.lib.transfers.work_pool import SEVERAL
 from conductor.lib.upload import run
+from conductor.lib.upload.progress import LOG_SECONDS, Meter
 from conductor.lib.uploader import Uploader, UploadReport
 from conductor.lib.wire.call import Call
 from conductor.lib.wire.operations import OBJECTS_PUT
@@ -119,6 +121,22 @@ def test_no_more_threads_send_than_there_are_files_or_were_asked_for(
 
 
 # Progress
+
+
+@pytest.mark.parametrize(("watched", "level"), [(True, logging.DEBUG), (False, logging.INFO)])
+def test_the_log_says_how_far_it_is_where_nobody_else_is_told(
+    caplog: pytest.LogCaptureFixture, watched: bool, level: int
+) -> None:
+    caplog.set_level(logging.DEBUG, "conductor")
+    now = [0.0]
+    told: list[Progress] = []
+    meter = Meter([], told.append if watched else None, lambda: now[0])
+    now[0] = LOG_SECONDS
+    meter.report_now_and_then()
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (level, "0 of 0 files done, 0 of 0 bytes")
+    ]
+    assert len(told) == watched
 
 
 def test_progress_begins_at_nothing_ends_with_everything_and_never_goes_back(

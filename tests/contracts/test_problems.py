@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conductor_contracts.contract import load
-from conductor_contracts.operation import wrong_label
+from conductor_contracts.operation import ALSO_CALLED, advice_on_operation, wrong_label
 from conductor_contracts.problems import Problem, advice, clip, count, nearest, pointer, show
 
 
@@ -124,3 +124,14 @@ def test_whether_no_query_will_do_is_known_of_each_operation() -> None:
     needing = {one.id for one in load().operations.values() if one.needs_query}
     assert needing >= {"billing.get_storage_usage", "logs.get"}
     assert not needing & {"jobs.list", "downloads.next", "packages.list"}
+
+
+def test_what_people_call_an_operation_leads_to_the_one_that_there_is() -> None:
+    known = load().operations
+    assert set(ALSO_CALLED.values()) <= set(known)
+    assert not set(ALSO_CALLED) & set(known)
+    for called, meant in ALSO_CALLED.items():
+        assert advice_on_operation(called, known) == f"; did you mean {meant!r}?"
+    assert advice_on_operation("jobs.creat", known) == "; did you mean 'jobs.create'?"
+    assert advice_on_operation("xyz", known) == "; 'conductor-contracts list' shows them all"
+    assert advice_on_operation("submit", ["control.reset"]) == "; accepted are control.reset"

@@ -171,7 +171,23 @@ def test_the_environment_of_a_server_elsewhere_is_made_of_its_file_of_keys(tmp_p
     told = CliRunner().invoke(main, ["env", "--url", "http://127.0.0.1:1", "--keys", str(file), "--json"])
     assert json.loads(json.loads(told.output)["CONDUCTOR_API_KEY"])["private_key"] == keys.private_key
     alone = CliRunner().invoke(main, ["env", "--keys", str(file)])
-    assert (alone.exit_code, "give it with --url" in alone.output) == (2, True)
+    assert (alone.exit_code, "say with --url where it listens" in alone.output) == (2, True)
+    both = ["env", "--url", "http://127.0.0.1:1", "--keys", str(file), "--data-dir", str(tmp_path)]
+    told = CliRunner().invoke(main, both)
+    assert (told.exit_code, "--data-dir: leave that out" in told.output) == (2, True)
+
+
+def test_new_keys_for_data_of_before_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As where a copy is served without its file of --keys: what was handed out is void from then on."""
+    with running(data_dir=tmp_path) as fake:
+        fake.caller().submit()
+    assert "new ones are made" not in caplog.text
+    (tmp_path / FILE).unlink()
+    with running(data_dir=tmp_path):
+        assert f"{tmp_path} has no keys, so new ones are made" in caplog.text
+    caplog.clear()
+    with running(data_dir=tmp_path):
+        assert "new ones are made" not in caplog.text
 
 
 @pytest.fixture

@@ -41,8 +41,10 @@ def env(
     url: str | None, data_dir: Path | None, keys: Path | None, ready_file: Path | None, as_json: bool
 ) -> None:
     """Print lines that point a shell's clients at the server that runs: eval "$(conductor-mock env)"."""
-    if keys is not None and (url is None or data_dir is not None):
-        raise Unusable("--keys has the keys of the server at --url, without a --data-dir: give it with --url")
+    if keys is not None and url is None:
+        raise Unusable("--keys only says which keys the server has: say with --url where it listens")
+    if keys is not None and data_dir is not None:
+        raise Unusable("--keys says which keys the server has, whatever lies in --data-dir: leave that out")
     if keys is not None and url is not None and ready_file is None:
         given = client_environment(url, _keys_in(keys))
     elif ready_file is None:
@@ -72,7 +74,10 @@ def _keys_in(path: Path) -> Keys:
 def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
     """The environment for the server of a data directory, or for the one at `url` with the keys of that directory."""
     if not directory.is_dir():
-        raise Unusable(f"there is no data directory {directory}; start 'conductor-mock serve' first")
+        raise Unusable(
+            f"there is no data directory {directory}; start 'conductor-mock serve' first, or name a server that "
+            "runs by --ready-file (of 'make serve': build/ready.json) or its --data-dir"
+        )
     if url is None:
         found = ready.of_running(directory)
         if found is None and ready.is_running(directory):

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from conductor_contracts.problems import Problem, advice
+from conductor_contracts.operation import advice_on_operation
+from conductor_contracts.problems import Problem
 from conductor_mock.context import service
 from conductor_mock.control.selection import ALL, account_meant
 from conductor_mock.control.validation import operation
@@ -46,7 +47,7 @@ def _of_the_service(name: str | None) -> str | None:
     known = service().contract.operations
     if name is None or name in known:
         return name
-    message = f"{name[:80]!r} is no operation of the service{advice(name, known)}"
+    message = f"{name[:80]!r} is no operation of the service{advice_on_operation(name, known)}"
     raise invalid(operation().id, [Problem("operation", message)])
 
 

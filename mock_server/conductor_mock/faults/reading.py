@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from conductor_contracts.contract import load_control
-from conductor_contracts.problems import Problem, advice
+from conductor_contracts.operation import advice_on_operation
+from conductor_contracts.problems import Problem
 from conductor_contracts.schemas import SchemaSet
 from conductor_mock.faults.conditions import BodyMatch, Match, Turns, seconds_of
 from conductor_mock.faults.fault import Fault
@@ -90,7 +91,7 @@ def _wrong_in_match(match: Mapping[str, Any], operations: Collection[str]) -> It
     """What no schema says: which operations the service has, and what a regular expression is."""
     operation, path = match.get("operation"), match.get("path")
     if isinstance(operation, str) and operation not in operations:
-        meant = advice(operation, operations)
+        meant = advice_on_operation(operation, operations)
         yield Problem("/match/operation", f"is no operation of the contract: {operation[:80]!r}{meant}")
     if not isinstance(path, str) or len(path) > MAX_LENGTH:
         return  # the schema says so

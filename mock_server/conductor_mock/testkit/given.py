@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from conductor_contracts.contract import load as load_contract
+from conductor_contracts.operation import advice_on_operation
 from conductor_contracts.problems import advice
 from conductor_mock.settings import Settings
 
@@ -21,7 +22,7 @@ def known_operation(name: str) -> str:
         raise TypeError(f"an operation is a text such as 'jobs.create', one at a time, not {name!r}")
     if name in known:
         return name
-    raise ValueError(f"the contract has no operation {name!r}{advice(name, known)}")
+    raise ValueError(f"the contract has no operation {name!r}{advice_on_operation(name, known)}")
 
 
 def body_condition(body: object) -> dict[str, Any]:

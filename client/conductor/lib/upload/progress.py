@@ -72,7 +72,8 @@ class Meter:
         if now - self._logged >= LOG_SECONDS:
             self._logged = now
             done = self.progress
-            logger.info(
+            logger.log(
+                logging.DEBUG if self._callback else logging.INFO,  # whoever watches is told already
                 "%d of %d files done, %d of %d bytes",
                 done.done_files,
                 done.files,
