@@ -5,11 +5,18 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from conductor.lib.download import partial_file
 from conductor.lib.download.partial_file import PartialFile, RangeIgnoredError, partial_path
+from conductor.lib.files.digests import Md5
 from support.client_world import md5_of
 
 WHOLE = b"0123456789"
@@ -31,12 +38,13 @@ def begun(folder: Path, content: bytes, md5: str | None = MD5) -> None:
     ("there", "md5", "counted"),
     [
         (b"", MD5, 0),
+        (b"0", MD5, 1),
         (b"01234", MD5, 5),
         (WHOLE, MD5, 10),
         (WHOLE + b"!", MD5, 0),
         (b"01234", None, 0),
     ],
-    ids=["nothing", "a part", "all", "too much", "without an md5"],
+    ids=["nothing", "a byte", "a part", "all", "too much", "without an md5"],
 )
 def test_what_an_earlier_run_left_counts_if_it_can_be_of_this_file(
     tmp_path: Path, there: bytes, md5: str | None, counted: int
@@ -194,3 +202,149 @@ def test_where_files_cannot_be_locked_the_download_goes_on(
             opened(tmp_path)
     else:
         opened(tmp_path).close()
+
+
+@given(
+    there=st.binary(max_size=12),
+    answers=st.lists(st.tuples(st.booleans(), st.lists(st.binary(max_size=8), max_size=4)), max_size=4),
+    size=st.integers(0, 12),
+)
+def test_nothing_is_written_behind_the_promised_size_and_such_a_file_is_not_right(
+    there: bytes, answers: list[tuple[bool, list[bytes]]], size: int
+) -> None:
+    """Answers that go on behind the end, each the rest of what is there or the whole, one after the other."""
+    with TemporaryDirectory() as name:
+        begun(Path(name), there)
+        part = opened(Path(name), size=size)
+        expected = b"" if len(there) > size else there
+        goes_on = False
+        for is_rest, blocks in answers:
+            part.receive(
+                206 if is_rest else 200, {"Content-Range": f"bytes {len(expected)}-9/*"}, iter(blocks)
+            )
+            expected = expected if is_rest else b""
+            goes_on = False
+            for block in blocks:
+                goes_on = len(expected) + len(block) > size
+                if goes_on:
+                    break
+                expected += block
+            assert (part.count, part.overrun, part.actual_md5) == (len(expected), goes_on, md5_of(expected))
+        part.md5 = md5_of(expected)
+        assert part.right is (len(expected) == size and not goes_on)
+        part.start_over()
+        part.md5, part.size = None, 0
+        assert (part.count, part.right) == (0, True)
+        part.close()
+
+
+def test_what_is_there_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+
+    class Counted(Md5):
+        def update(self, block: Any) -> None:
+            pieces.append(len(block))
+            super().update(block)
+
+    monkeypatch.setattr(partial_file, "BUFFER_BYTES", 3)
+    monkeypatch.setattr(partial_file, "Md5", Counted)
+    begun(tmp_path, WHOLE)
+    part = opened(tmp_path)
+    assert (pieces, part.right) == ([3, 3, 3, 1], True)
+    part.close()
+
+
+@pytest.mark.parametrize("kind", ["a file that has another name, too", "a pipe"])
+def test_what_is_no_file_of_this_one_name_makes_room_for_one(tmp_path: Path, kind: str) -> None:
+    path, other = partial_path(tmp_path / "a.png", MD5), tmp_path / "other"
+    if kind == "a pipe":
+        os.mkfifo(path)
+        os.link(path, other)  # it has as many names as any
+        other.unlink()
+    else:
+        other.write_bytes(b"of somebody else")
+        os.link(other, path)
+    part = opened(tmp_path)
+    part.write(WHOLE)
+    part.close()
+    assert path.read_bytes() == WHOLE
+    assert kind == "a pipe" or other.read_bytes() == b"of somebody else"
+
+
+def test_a_file_that_gets_another_name_as_it_is_opened_is_closed_and_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = partial_path(tmp_path / "a.png", MD5), tmp_path / "other"
+    begun(tmp_path, b"of somebody else")
+    os_open, flags_of = os.open, list[int]()
+
+    def linked_first(name: Path, flags: int, mode: int = 0o777) -> int:
+        if not flags_of:
+            os.link(path, other)
+        flags_of.append(flags)
+        return os_open(name, flags, mode)
+
+    descriptors = len(list(Path("/dev/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", linked_first)
+        part = opened(tmp_path)
+    part.write(WHOLE)
+    part.close()
+    assert len(list(Path("/dev/fd").iterdir())) == descriptors
+    assert (path.read_bytes(), other.read_bytes()) == (WHOLE, b"of somebody else")
+    assert len(flags_of) == 2
+    # A link or a pipe that takes the name in between is not followed, nor waited for.
+    assert all(flags & os.O_NOFOLLOW and flags & os.O_NONBLOCK for flags in flags_of)
+
+
+def test_one_that_another_process_makes_just_now_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os_open = os.open
+
+    def made_first(name: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_EXCL:
+            begun(tmp_path, b"01234")
+        return os_open(name, flags, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", made_first)
+        part = opened(tmp_path)
+    assert part.count == 5
+    part.close()
+
+
+def test_one_that_was_put_in_place_as_it_was_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock, locked = partial_path(tmp_path / "a.png", MD5), fcntl.flock, list[int]()
+
+    def gone_first(stream: Any, operation: int) -> None:
+        if not locked:
+            path.rename(tmp_path / "a.png")
+        locked.append(operation)
+        flock(stream, operation)
+
+    monkeypatch.setattr(fcntl, "flock", gone_first)
+    begun(tmp_path, WHOLE)
+    part = opened(tmp_path)
+    assert (part.count, len(locked)) == (0, 2)
+    assert path.exists()
+    part.close()
+
+
+def test_a_new_one_has_the_mode_that_its_user_wants(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        part = opened(tmp_path)
+    finally:
+        os.umask(before)
+    part.close()
+    assert stat.S_IMODE(partial_path(tmp_path / "a.png", MD5).stat().st_mode) == 0o640
+
+
+def test_a_file_that_is_discarded_is_closed(tmp_path: Path) -> None:
+    part = opened(tmp_path)
+    part.discard()
+    with pytest.raises(ValueError, match="closed"):
+        part.write(b"0")

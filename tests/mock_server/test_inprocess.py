@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -569,10 +569,11 @@ def test_requests_take_no_memory_when_they_are_over(session: requests.Session, m
 
     tracemalloc.start()
     try:
-        before = ask(20)
-        grown = ask(60) - before
+        taken = [ask(20), ask(60), ask(60), ask(60)]
     finally:
         tracemalloc.stop()
+    # Whatever else is in this process may take some, too, but not each time.
+    grown = min(after - before for before, after in pairwise(taken))
     assert grown < 10 * len(json.dumps(body)), "of 60 requests, and as many answers"
 
 
