@@ -348,3 +348,52 @@ def test_a_file_that_is_discarded_is_closed(tmp_path: Path) -> None:
     part.discard()
     with pytest.raises(ValueError, match="closed"):
         part.write(b"0")
+
+
+def test_who_watches_is_told_of_every_block_and_may_end_it(tmp_path: Path) -> None:
+    told: list[int] = []
+    part = PartialFile(tmp_path / "a.png", size=10, md5=MD5, wait=lambda _: None, got=told.append)
+    part.receive(200, {}, iter([b"0123", b"", b"456789"]))
+    assert (told, part.right) == ([4, 0, 6], True)
+    part.close()
+
+
+def test_what_the_system_takes_in_pieces_is_written_whole(tmp_path: Path) -> None:
+    class Grudging:
+        """A stream that takes nothing, or a byte, at a time."""
+
+        def __init__(self) -> None:
+            self.taken = bytearray()
+
+        def write(self, view: memoryview) -> int | None:
+            if len(self.taken) % 3 == 1 and not self.refused:
+                self.refused = True
+                return None
+            self.refused = False
+            self.taken += view[:1]
+            return 1
+
+        refused = False
+
+    part = opened(tmp_path)
+    part.close()
+    stream: Any = Grudging()
+    part._stream = stream
+    part.write(WHOLE)
+    assert (bytes(stream.taken), part.count) == (WHOLE, 10)
+
+
+def test_the_stat_of_a_file_in_its_place_is_that_of_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever takes its name just then."""
+
+    def replaced_then(stream: Any, path: Path, target: Path) -> None:
+        path.rename(target)
+        (tmp_path / "other").write_bytes(b"another")
+        (tmp_path / "other").rename(target)
+
+    monkeypatch.setattr(partial_file, "put_in_place", replaced_then)
+    part = opened(tmp_path)
+    part.write(WHOLE)
+    assert part.put_in_place().st_size == len(WHOLE)

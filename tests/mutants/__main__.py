@@ -56,7 +56,7 @@ def main() -> int:
     os.environ.update(CI="true", HYPOTHESIS_PROFILE="fast")  # the same examples for every fault
     every = faults_of(ROOT / asked.module)
     known = read("equivalent.yaml").get(asked.module, {})
-    tried = [fault for fault in every if fault.key not in known and asked.line in (0, fault.line)]
+    tried = [fault for fault in every if not fault.is_among(known) and asked.line in (0, fault.line)]
     size = tables["sample"] if asked.sample is None else asked.sample
     if size and size < len(tried):
         tried = sorted(random.Random(SEED).sample(tried, size), key=lambda fault: fault.line)
@@ -75,7 +75,7 @@ def report(module: str, tests: list[str], tried: list[Fault], count: int) -> int
             verdicts[result.verdict] += 1
             if result.verdict not in CAUGHT:
                 fault = result.fault
-                print(f"{module}:{fault.line} {result.verdict}, {fault.kind}: {fault.key}", flush=True)
+                print(f"{module}:{fault.line} {result.verdict}, {fault.kind}: {fault.exact_key}", flush=True)
     except SuiteError as error:
         print(f"{module}: {error}", file=sys.stderr)
         return 2

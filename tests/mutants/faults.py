@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -55,11 +56,22 @@ class Fault:
     after: str
     node: int
     variant: int
+    nth: int = 1
+    """Which it is of those of this key, in the order of the lines."""
 
     @property
     def key(self) -> str:
-        """What it is called in `equivalent.yaml`: it stays when lines move."""
+        """What it is called in `equivalent.yaml`: it stays when lines move. Several of a function may have the same."""
         return f"{self.function or 'module'}: {self.before} -> {self.after}"
+
+    @property
+    def exact_key(self) -> str:
+        """What it alone is called there."""
+        return f"{self.key} ({self.nth})"
+
+    def is_among(self, keys: Container[str]) -> bool:
+        """Whether it is meant by one of the keys of `equivalent.yaml`."""
+        return self.key in keys or self.exact_key in keys
 
 
 def faults_of(path: Path) -> list[Fault]:
@@ -75,7 +87,12 @@ def faults_of(path: Path) -> list[Fault]:
             before, after = _shown(node), _shown(new)
             line = getattr(node, "lineno", 0)
             found.append(Fault(function, first_line, line, kind, before, after, number, variant))
-    return sorted(found, key=lambda fault: (fault.line, fault.node, fault.variant))
+    counts: Counter[str] = Counter()
+    ordered = sorted(found, key=lambda fault: (fault.line, fault.node, fault.variant))
+    for number, fault in enumerate(ordered):
+        counts[fault.key] += 1
+        ordered[number] = replace(fault, nth=counts[fault.key])
+    return ordered
 
 
 def planted(path: Path, fault: Fault) -> ast.Module:

@@ -120,8 +120,20 @@ def test_modules_and_their_tests_are_there(module: str) -> None:
     assert not module_name(module).startswith(("client", "mock_server", "contracts"))
 
 
+def test_of_faults_that_are_called_the_same_each_can_be_meant_alone(tmp_path: Path) -> None:
+    module = tmp_path / "twice.py"
+    module.write_text("def both(a):\n    a.close()\n    a.close()\n")
+    first, second = (fault for fault in faults_of(module) if fault.kind == "left out")
+    assert first.key == second.key == "both: a.close() -> pass"
+    assert first.is_among([first.key])
+    assert second.is_among([first.key])
+    assert not first.is_among(["both: a.close() -> pass (2)"])
+    assert second.is_among(["both: a.close() -> pass (2)"])
+
+
 @pytest.mark.parametrize("module", EQUIVALENT)
 def test_a_fault_that_is_called_equivalent_can_be_made_and_has_its_reason(module: str) -> None:
     assert module in TABLES["tests"]
-    assert set(EQUIVALENT[module]) <= {fault.key for fault in faults_of(ROOT / module)}
+    faults = faults_of(ROOT / module)
+    assert set(EQUIVALENT[module]) <= {key for fault in faults for key in (fault.key, fault.exact_key)}
     assert all(reason.strip() for reason in EQUIVALENT[module].values())
