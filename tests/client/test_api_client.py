@@ -429,6 +429,8 @@ def test_an_empty_file_may_be_one_part(mock: responses.RequestsMock, client: Api
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
+        ({"singlePartURLs": 5}, "must be a list of objects"),
+        ({"multiPartURLs": {"a": {}}}, "must be a list of objects"),
         (single(filePath="/other"), "was not asked for"),
         (single(filePath=None), "was not asked for"),
         (single(filePath=["/a"]), "was not asked for"),

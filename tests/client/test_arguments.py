@@ -380,6 +380,26 @@ def test_a_machine_of_the_call_sets_aside_the_one_of_the_config() -> None:
     assert (resolved["instance_type"], resolved["cores"]) == (None, 2)
 
 
+OF_THE_WORK = {"cmd", "frames", "tasks_data", "upload_only"}
+OF_THE_MACHINE = {"instance_type", "machine_flavor", "cores"}
+
+
+@pytest.mark.parametrize("given", sorted(OF_THE_WORK | OF_THE_MACHINE))
+def test_a_choice_of_the_call_sets_aside_all_that_the_config_has_of_it(given: str) -> None:
+    """Else a command of the call would meet the tasks of the config, and be refused for it."""
+    group = OF_THE_WORK if given in OF_THE_WORK else OF_THE_MACHINE
+    call = {"output_path": "/out", given: GOOD[given]}
+    if group is OF_THE_MACHINE or given in ("cmd", "frames"):
+        call |= {"cmd": "render", "frames": "1"}
+    call |= {"machine_flavor": "highcpu", "cores": 2} if given in ("machine_flavor", "cores") else {}
+    if group is OF_THE_WORK:
+        call |= {"instance_type": "n1-standard-1", "upload_paths": ["/proj"]}
+    config = {name: Sourced(GOOD[name], "file") for name in sorted(group)}
+    resolved = resolve(call, config).values
+    assert {name for name in group if resolved.get(name)} == group & set(call)
+    assert all(resolved[name] == value for name, value in call.items())
+
+
 def test_the_config_gives_the_machine_where_the_call_names_none_and_says_nothing_of_what_it_does_not_know() -> (
     None
 ):

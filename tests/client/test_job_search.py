@@ -77,7 +77,7 @@ def test_what_fits_in_part_is_neither_found_nor_absent(fields: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    "name", ["project", "priority", "instance_type", "location", "metadata", "upload_size"]
+    "name", ["project", "priority", "instance_type", "location", "metadata", "output_path", "upload_size"]
 )
 def test_whatever_both_sides_say_must_be_the_same(name: str) -> None:
     query = QUERY._replace(payload={**PAYLOAD, "location": "mars", name: "one"})

@@ -6,13 +6,15 @@ import json
 import math
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm import actions, commands, snapshot, uploads
+from conductor_mock.farm import actions, commands, fold, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import AccountOpened, CatalogReplaced, Command, JobCreated, OptionsChanged
 from conductor_mock.farm.decisions import create_job
@@ -157,6 +159,82 @@ def test_a_log_cut_anywhere_replays_to_the_same_state(records: list[Record], dat
 
     assert history(replayed(records[cut:], replayed(records[:cut]))) == whole
     assert history(replayed(records[cut:], stored(replayed(records[:cut])))) == whole
+
+
+@given(logs(), st.integers(1, 200))
+def test_a_replay_in_slices_comes_to_the_same(records: list[Record], most: int) -> None:
+    state = follow(None, records[0])
+    assert replay(records[1:], state, most=most, between=lambda: None) is state
+    assert history(state) == history(replayed(records))
+    assert history(replay(records, most=most) or state) == history(state)
+
+
+@dataclass
+class Work:
+    """A state as far as the pace of a replay goes."""
+
+    happened: int = 0
+    now_us: int = 0
+    jobs: dict[int, Any] = field(default_factory=dict)
+    left: int = 0
+    begun: int = 0
+    followed: int = 0
+
+    def advance(self, to_us: int, most: int) -> bool:
+        assert to_us >= self.now_us
+        happens = min(self.left, most)
+        self.happened, self.left = self.happened + happens, self.left - happens
+        self.now_us = to_us if not self.left else self.now_us
+        return not self.left
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 9), st.integers(0, 60)), max_size=12),
+    most=st.integers(1, 100),
+    is_begun=st.booleans(),
+)
+def test_a_replay_gives_others_their_turn_each_time_that_so_much_was_done(
+    steps: list[tuple[int, int, int]], most: int, is_begun: bool
+) -> None:
+    """A command counts as 20 things that happen in the farm, and each task of a new job as one.
+
+    A step is how much happens before its command and by it, and how many tasks the command makes.
+    """
+    state = Work(happened=7, jobs={1: SimpleNamespace(tasks=[0] * 5)})
+    turns: list[int] = []
+    expected: list[int] = []
+    done = 0
+    for number, (before, by_it, tasks) in enumerate(steps):
+        exists = is_begun or number > 0
+        for _ in range(max(0, before - 1) // most if exists else 0):  # what is left is never none
+            expected.append(number)
+            before, done = before - most, 0
+        done += (before if exists else 0) + by_it + 20 + tasks
+        if done >= most:
+            expected.append(number + 1)
+            done = 0
+
+    def told(now: Work | None, record: Any) -> Work:
+        now = state if now is None else now
+        now.happened += steps[record.number][1]
+        now.jobs[len(now.jobs) + 1] = SimpleNamespace(tasks=[0] * steps[record.number][2])
+        now.followed = record.number + 1
+        return now
+
+    def advance(now: Work, to_us: int, most: int) -> bool:
+        if now.now_us < to_us and not now.left and now.begun < to_us:
+            now.left, now.begun = steps[to_us - 1][0], to_us
+        return now.advance(to_us, most)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold, "advance", advance)
+        patch.setattr(fold, "follow", told)
+        records: Any = [SimpleNamespace(number=n, t_us=n + 1) for n in range(len(steps))]
+        begun: Any = state if is_begun else None
+        if not is_begun:
+            state.jobs, state.happened = {}, 0
+        replay(records, begun, most=most, between=lambda: turns.append(state.followed))
+    assert turns == expected
 
 
 @given(logs())

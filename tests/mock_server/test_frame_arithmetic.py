@@ -43,6 +43,25 @@ def test_two_specifications_meet_where_their_sets_do(first: str, second: str) ->
     assert one.meets(other) == other.meets(one) == bool(counted(one) & counted(other))
 
 
+def test_any_two_short_progressions_meet_where_their_sets_do() -> None:
+    """All of them: chance seldom draws the pairs that decide."""
+    short = [
+        range(start, start + count * step, step)
+        for start in range(6)
+        for count in range(1, 5)
+        for step in range(1, 7)
+    ]
+    members = [frozenset(part) for part in short]
+    parts = [Frames((part,)) for part in short]
+    wrong = [
+        (short[one], short[other])
+        for one in range(len(short))
+        for other in range(len(short))
+        if parts[one].meets(parts[other]) == members[one].isdisjoint(members[other])
+    ]
+    assert wrong == []
+
+
 @given(specifications())
 def test_frames_come_once_each_and_in_order(text: str) -> None:
     frames = parse(text)

@@ -62,11 +62,11 @@ def replay(
     """
     done = 0
     for record in records:
+        happened, jobs = (0, 0) if state is None else (state.happened, len(state.jobs))
         if most is not None and state is not None:
             while not advance(state, max(state.now_us, record.t_us), most):
                 between()
-                done = 0
-        happened, jobs = (0, 0) if state is None else (state.happened, len(state.jobs))
+                done, happened = 0, state.happened
         state = follow(state, record)
         done += EVENTS_OF_A_COMMAND + state.happened - happened
         done += sum(len(state.jobs[number].tasks) for number in range(jobs + 1, len(state.jobs) + 1))
