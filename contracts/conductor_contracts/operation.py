@@ -38,7 +38,8 @@ ALSO_CALLED: Mapping[str, str] = {
 def advice_on_operation(name: str, known: Collection[str]) -> str:
     """What to say behind a name that no operation has."""
     also = {called: meant for called, meant in ALSO_CALLED.items() if meant in known}
-    return advice(name, known, also) or "; 'conductor-contracts list' shows them all"
+    meant = advice(name.lower() if name.lower() in also else name, known, also)
+    return meant or "; 'conductor-contracts list' shows all"
 
 
 @dataclass(frozen=True)

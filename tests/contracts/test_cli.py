@@ -72,7 +72,8 @@ def test_show_of_an_unknown_operation_is_bad_input() -> None:
     result = run("show", "jobs.destroy")
     assert result.exit_code == 2
     assert "no operation 'jobs.destroy'" in result.output
-    assert "(conductor-contracts list shows them)" in result.output
+    assert "'conductor-contracts list' shows all" in run("show", "xyz").output
+    assert "did you mean 'objects.put'?" in run("show", "upload").output
 
 
 @pytest.mark.parametrize("command", [("show",), ("stubs", "--only"), ("verify", "--url", URL, "--only")])

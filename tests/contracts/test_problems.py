@@ -137,6 +137,7 @@ def test_what_people_call_an_operation_leads_to_the_one_that_there_is() -> None:
     said = {"download", "downloads", "objects.download", "files.download"}
     assert {name for name, meant in ALSO_CALLED.items() if meant == "objects.get"} == said
     assert {"submit", "jobs.submit", "jobs.post", "login", "token", "oauth"} <= set(ALSO_CALLED)
+    assert advice_on_operation("Upload", known) == "; did you mean 'objects.put'?"
     assert advice_on_operation("jobs.creat", known) == "; did you mean 'jobs.create'?"
-    assert advice_on_operation("xyz", known) == "; 'conductor-contracts list' shows them all"
+    assert advice_on_operation("xyz", known) == "; 'conductor-contracts list' shows all"
     assert advice_on_operation("submit", ["control.reset"]) == "; accepted are control.reset"

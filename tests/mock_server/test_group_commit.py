@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from types import FrameType
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from conductor_mock.store import group_commit
 from conductor_mock.store.database import Database, Row, Work
@@ -39,19 +40,19 @@ def until(probe: Callable[[], bool]) -> None:
 @contextmanager
 def taken(group: GroupCommit[Any]) -> Iterator[None]:
     """For the block somebody else commits; then it is the turn of whoever came first."""
+    other = _Ticket[Any](None)
     with group._guard:
-        assert not group._is_taken
-        group._is_taken = True
+        assert group._leader is None
+        group._leader = other
     try:
         yield
     finally:
-        with group._guard:
-            group._call_next()
+        group._leave(other)
 
 
 def come(pool: ThreadPoolExecutor, group: GroupCommit[int], *numbers: int) -> list[Future[None]]:
     """Have some come one after the other while somebody commits; give them the turn unless somebody has it."""
-    with nullcontext() if group._is_taken else taken(group):
+    with taken(group) if group._leader is None else nullcontext():
         added = []
         for count, number in enumerate(numbers, 1):
             added.append(pool.submit(group.add, number))
@@ -308,47 +309,71 @@ def test_whoever_is_committed_goes_on_while_the_next_commit_is_under_way() -> No
     assert committed == [[1, 2, 3], [4, 5, 6]]
 
 
-class Call(threading.Event):
-    """What a caller waits for who is interrupted, before he is called or as he is."""
+_WHEN = ("call", "c_return")
+"""Python looks for signals as a function begins, and when one that is written in C has returned; at jumps, too."""
 
-    when: ClassVar[dict[int, str]] = {}
 
-    def wait(self, timeout: float | None = None) -> bool:
-        when = self.when.get(threading.get_ident(), "")
-        if when == "called" or not when:
-            super().wait(PATIENCE_S)
-        if when:
+class Interrupts:
+    """Interrupts a thread at one of the calls that the module makes: it raises there, as a signal's handler may."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.where = ""
+
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
+        if frame.f_code.co_filename != group_commit.__file__ or self.where or event not in _WHEN:
+            return
+        self.left -= 1
+        if self.left < 0:
+            self.where = f"{frame.f_code.co_name}:{frame.f_lineno}, {event}"
             raise KeyboardInterrupt
-        return True
 
 
-@given(st.lists(st.sampled_from(["", "", "waiting", "called"]), min_size=1, max_size=6))
-def test_whoever_is_interrupted_leaves_the_turn_to_those_who_wait(when: list[str]) -> None:
-    committed: list[int] = []
-    group = GroupCommit(committed.extend)
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("fails", ["never", "together", "three"])
+def test_whoever_is_interrupted_anywhere_leaves_the_turn_to_others(is_first: bool, fails: str) -> None:
+    """And nobody goes on whose thing was not committed, and everybody else does."""
+    for at in count():
+        committed: list[int] = []
 
-    def add(number: int) -> None:
-        Call.when[threading.get_ident()] = when[number]
-        group.add(number)
+        def commit(numbers: list[int], committed: list[int] = committed) -> None:
+            if (fails == "together" and len(numbers) > 1) or (fails == "three" and 3 in numbers):
+                raise OSError("refused")
+            committed.extend(numbers)
 
-    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(len(when)) as pool:
-        patched.setattr(group_commit, "_Ticket", lambda what: _Ticket(what, Call()))
-        patched.setattr(Call, "when", {})
-        with taken(group):
-            added = []
-            for number in range(len(when)):
-                added.append(pool.submit(add, number))
-                expected = sum(word != "waiting" for word in when[: number + 1])
-                if when[number] == "waiting":
-                    added[number].exception(PATIENCE_S)
-                until(partial(_some_wait, group, expected))
-        ended = [type(one.exception(PATIENCE_S)) for one in added]
-        group.add(99)
-    assert ended == [KeyboardInterrupt if word else type(None) for word in when]
-    assert len(committed) == len(set(committed))
-    assert {number for number, word in enumerate(when) if not word} | {99} <= set(committed)
-    assert not {number for number, word in enumerate(when) if word == "waiting"} & set(committed)
-    assert group.waiting == 0
+        group, interrupts = GroupCommit(commit), Interrupts(at)
+
+        def add(number: int, group: GroupCommit[int] = group, interrupts: Interrupts = interrupts) -> None:
+            if number == 1:
+                sys.setprofile(interrupts)
+            try:
+                group.add(number)
+            finally:
+                sys.setprofile(None)
+
+        with ThreadPoolExecutor(4) as pool:
+            with taken(group):
+                added = {}
+                for number in (1, 2, 3) if is_first else (2, 1, 3):
+                    added[number] = pool.submit(add, number)
+                    until(partial(_came, group, number, added[number]))
+            ended = {number: done.exception(PATIENCE_S) for number, done in added.items()}
+            ended[4] = pool.submit(group.add, 4).exception(PATIENCE_S)
+        for number, error in ended.items():
+            assert error is not None or number in committed, (interrupts.where, number)
+            refused = fails == "three" and number == 3
+            told = KeyboardInterrupt if number == 1 else (UnavailableError, *([OSError] if refused else []))
+            assert error is None or isinstance(error, told), (interrupts.where, number, error)
+        assert ended[4] is None
+        assert len(committed) == len(set(committed))
+        if not interrupts.where:
+            assert at > (10 if is_first else 5), "the last call was passed without"
+            return
+
+
+def _came(group: GroupCommit[int], number: int, added: Future[None]) -> bool:
+    with group._guard:
+        return added.done() or any(ticket.what == number for ticket in group._waiting)
 
 
 def test_what_may_have_been_committed_is_not_tried_again_and_all_are_told() -> None:

@@ -142,7 +142,7 @@ def test_whoever_touches_what_is_shared_without_its_lock_is_noticed() -> None:
 
 
 def test_one_commit_at_a_time_and_one_writer_at_a_time() -> None:
-    group: GroupCommit[int] = GroupCommit(lambda _: held.append(group._is_taken))
+    group: GroupCommit[int] = GroupCommit(lambda _: held.append(group._leader is not None))
     batches: Batches[int] = Batches("one writer", lambda _: held.append(batches._writing.locked()), most=0)
     held: list[bool] = []
     group.add(1)

@@ -150,7 +150,7 @@ def test_a_server_that_does_not_say_where_it_listens_is_none_that_does_not_run(t
         said = said_by("env", "--data-dir", str(tmp_path))
     finally:
         lock.release()
-    assert (said.exit_code, "a server runs on the data directory" in said.stderr) == (2, True)
+    assert (said.exit_code, f"{tmp_path} is in use" in said.stderr) == (2, True)
     assert "--url or --ready-file" in said.stderr
 
 

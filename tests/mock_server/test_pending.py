@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from conductor_mock.farm.ids import account_id
 from conductor_mock.store.heads import End
 from conductor_mock.store.log import INLINE_BYTES
 from conductor_mock.store.pending import MOST_TOGETHER, Pending
-from conductor_mock.store.slots import MOST_PASSED_ON, Slot, Slots
+from conductor_mock.store.slots import MOST_PASSED_ON, Slots
 from support.examples import examples
 from support.execution import eventually
 from support.server import Answer, ApiCaller, Fake, job_file, job_payload, running
@@ -170,10 +169,10 @@ def test_who_is_answered_is_told_only_what_is_on_disk(
     assert is_as_its_log(fake, caller)
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_nobody_waits_for_the_store_that_another_ones_job_asks(fake: Fake, fails: bool) -> None:
+@pytest.mark.parametrize("failing", ["nothing", "the commit", "the store"])
+def test_nobody_waits_for_the_store_that_another_ones_job_asks(fake: Fake, failing: str) -> None:
     """A store on another machine may not answer; whose job was pending by then is told at once what became of it."""
-    caller = fake.newcomer()
+    caller, fails = fake.newcomer(), failing == "the commit"
     account, slots = account_id(caller.client_id), fake.service.accounts._slots
     caller.upload("/proj/a", b"content")
     payload = job_payload(upload_files=[job_file("/proj/a", b"content")])
@@ -183,28 +182,41 @@ def test_nobody_waits_for_the_store_that_another_ones_job_asks(fake: Fake, fails
     def asked_elsewhere(md5s: Collection[bytes], before_waiting: Callable[[], object]) -> set[bytes]:
         before_waiting()
         assert answers.wait(PATIENCE_S)
+        if failing == "the store":
+            raise OSError(5, "Input/output error")
         return there(md5s)
 
-    requests = [submitting(caller, "first"), lambda: caller.post("/jobs/", payload)]
+    second: list[Future[Answer]] = []
+    declarations = fake.service.contents.declarations
+
+    def second_comes_then(account_id: str, files: Any) -> Any:
+        """The first one has the account, and is about to bring its command."""
+        if not second:
+            second.append(pool.submit(caller.post, "/jobs/", payload))
+            eventually(lambda: slots._slots[account].waiting == 1)
+        return declarations(account_id, files)
+
+    with fake.service.accounts.open(account) as opened:
+        state = opened.state
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool, watched(fake, [fails]):
         patch.setattr(fake.service.objects, "still_there", asked_elsewhere)
-        with fake.service.accounts.open(account):
-            sent = []
-            for count, request in enumerate(requests, 1):
-                sent.append(pool.submit(request))
-                eventually(partial(_some_wait, slots._slots[account], count))
+        patch.setattr(fake.service.contents, "declarations", second_comes_then)
+        first = pool.submit(submitting(caller, "first"))
         try:
-            assert sent[0].result(PATIENCE_S).status == (503 if fails else 201)
-            assert fails or not sent[1].done()
+            assert first.result(PATIENCE_S).status == (503 if fails else 201)
+            assert fails or not second[0].done()
         finally:
             answers.set()
-        assert sent[1].result(PATIENCE_S).status == (503 if fails else 201)
-    assert titles_in_log(fake, caller) == ([] if fails else ["first", "A test"])
+        assert second[0].result(PATIENCE_S).status == (201 if failing == "nothing" else 503)
+    if fails:
+        assert first.result().message == second[0].result().message
+    else:
+        assert slots._slots[account].state is state, "it need not be read again"
+    assert (
+        titles_in_log(fake, caller)
+        == ["first", "A test"][: 0 if fails else 1 if failing == "the store" else 2]
+    )
     assert is_as_its_log(fake, caller)
-
-
-def _some_wait(slot: Slot, count: int) -> bool:
-    return slot.waiting == count
 
 
 def test_watchers_of_an_account_are_told_once_the_job_can_be_seen(fake: Fake) -> None:

@@ -11,9 +11,9 @@ import click
 from conductor_contracts.contract import Contract, load
 from conductor_contracts.evidence import tags_of
 from conductor_contracts.interactions import load_interactions
-from conductor_contracts.operation import Operation
+from conductor_contracts.operation import Operation, advice_on_operation
 from conductor_contracts.printing import echo
-from conductor_contracts.problems import no_such
+from conductor_contracts.problems import clip
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -44,8 +44,10 @@ def show_command(operation: str, as_json: bool) -> None:
     contract = load()
     found = contract.operations.get(operation)
     if found is None:
-        problem = no_such("operation", [operation], contract.operations)
-        raise click.UsageError(f"{problem} (conductor-contracts list shows them)")
+        problem = (
+            f"there is no operation {clip(operation)!r}{advice_on_operation(operation, contract.operations)}"
+        )
+        raise click.UsageError(problem)
     if as_json:
         _echo_json(_as_json(found, contract))
         return

@@ -82,8 +82,9 @@ def _environment_of(url: str | None, directory: Path) -> dict[str, str]:
         found = ready.of_running(directory)
         if found is None and ready.is_running(directory):
             raise Unusable(
-                f"a server runs on the data directory {directory}, but the one that said where it listens has stopped: "
-                "name one that runs with --url or --ready-file"
+                f"{directory} is in use, and nothing there says where a server listens: it is starting, 'check' or "
+                "'prune' is at work, or of several servers the one started last has stopped; name one that runs by "
+                "--url or --ready-file"
             )
         if found is None:
             raise Unusable(

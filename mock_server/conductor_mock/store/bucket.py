@@ -66,6 +66,8 @@ class BucketError(UnavailableError):
 class NoBucketError(BucketError):
     """The store answers, and has no such bucket."""
 
+    why = "has no such bucket"
+
 
 class EmptiedBucketError(BucketError):
     """The store answers, and the bucket is not the one that it was: what it had is not to be looked for in it."""

@@ -55,7 +55,7 @@ class _Need:
             problems.append(f"{self._what} cannot be asked")
             raise
         else:
-            self._trouble.is_over("%s can be reached again", self._what)
+            self._trouble.is_over("%s is as it should be again", self._what)
         finally:
             is_known.set()
 
