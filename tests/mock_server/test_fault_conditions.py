@@ -321,3 +321,45 @@ def test_conditions_are_those_of_every_kind(kind: type[Fault]) -> None:
     served = 2 if kind.kind == "quota" else 0  # its first one is chosen, and within the quota
     assert [number for number, hit in enumerate(got, start=1 + seen) if hit] == [3 + served, 5 + served]
     assert (rule.seen, rule.consumed) == (9, 2)
+
+
+def test_a_match_is_told_as_it_was_asked_for() -> None:
+    """A list of rules is what another server, or the next start, reads them from."""
+    asked: dict[str, Any] = {
+        "operation": "jobs.create",
+        "method": "POST",
+        "path": "/jobs/.*",
+        "body": {"pointer": "/a/0", "value": None},
+    }
+    rules = Faults(frozenset({"jobs.create"}))
+    for names in ([], *([name] for name in asked), list(asked)):
+        match = {name: asked[name] for name in names}
+        told = rules.add("an account", rule_of(match=match)).to_json()["match"]
+        assert {name: value for name, value in told.items() if value is not None} == match
+
+
+@pytest.mark.parametrize(
+    ("match", "fits"),
+    [
+        ({"method": "GET"}, True),
+        ({"method": "POST"}, False),
+        ({"path": "/"}, True),
+        ({"path": "/x"}, False),
+        ({"operation": "jobs.create"}, False),
+    ],
+)
+def test_each_word_of_a_match_decides(match: dict[str, Any], fits: bool) -> None:
+    rule = Faults(frozenset({"jobs.create"})).add("an account", rule_of(match=match))
+    assert rule.match.fits(a_request()) is fits
+
+
+def test_a_match_is_over_at_its_time() -> None:
+    until = Match(until="1970-01-01T00:00:01Z")
+    assert [until.fits(a_request(simulated_s=seconds)) for seconds in (0.5, 1.0, 1.5)] == [True, False, False]
+    assert not Match(least_body=1).fits_head(a_request())
+
+
+@pytest.mark.parametrize("body", ["text", 5, None, {"1": 1}, True])
+def test_a_number_in_a_pointer_is_a_place_in_a_list_only(body: Any) -> None:
+    assert BodyMatch("/1", 1).fits([0, 1])
+    assert BodyMatch("/1", 1).fits(body) is (body == {"1": 1})

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from conductor_mock.store.objects import (
     WrongContentError,
     last_held_back,
 )
+from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.small_contents import SMALL_BYTES
 from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.upkeep import check
@@ -263,3 +265,53 @@ def test_a_store_of_files_reads_no_table(tmp_path: Path) -> None:
         with pytest.raises(DamagedContentError):
             both.read(digest(b"x"))
         assert both.read(digest(b"x")) == b"x", "the one in the table is whole"
+
+
+@pytest.mark.parametrize("size", [10, SMALL_BYTES + 1])
+def test_a_damaged_content_has_no_path_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    content = of_size(size)
+    with opened(tmp_path) as (store, _, _):
+        store.put(io.BytesIO(content), md5=digest(content), size=size)
+        change(tmp_path, digest(content), b"another")
+        with pytest.raises(DamagedContentError):
+            store.checked(digest(content))
+        with pytest.raises(FileNotFoundError):
+            store.checked(digest(content))
+    told = [record.getMessage() for record in caplog.records if md5_of(content) in record.getMessage()]
+    assert len(told) == 1
+    assert "is damaged and is set aside" in told[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"durable": True}, {"durable": False}])
+def test_a_small_content_that_needs_a_path_is_on_disk_before_it_has_one_where_it_is_kept(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    content = of_size(10)
+    with Database(of_file(tmp_path / "conductor.db")) as database:
+        store = TableAndFiles(tmp_path, database, **options)
+        store.put(io.BytesIO(content), md5=digest(content), size=10)
+        with recorded() as recorder:
+            path = store.checked(digest(content))
+        if options.get("durable", True):
+            recorder.renamed_to(path)
+        else:
+            assert "sync" not in recorder.kinds
+    assert path.read_bytes() == content
+
+
+def test_a_path_is_made_while_nobody_deletes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = of_size(10)
+    with opened(tmp_path) as (store, _, _):
+        store.put(io.BytesIO(content), md5=digest(content), size=10)
+        lock, has, sharing = store.lock, store.has, list[int]()
+        assert isinstance(lock, ReadWriteLock)
+
+        def seen(md5: bytes) -> bool:
+            sharing.append(lock._sharing)
+            return has(md5)
+
+        monkeypatch.setattr(store, "has", seen)
+        store.checked(digest(content))
+    assert sharing == [1]

@@ -104,7 +104,11 @@ def run(
 
 def _import_and_run(path: Path, module: str, tests: Sequence[str], fault: Fault) -> int:
     sys.meta_path.insert(0, _Finder(module, path, planted(path, fault)))
-    return int(pytest.main([*_OPTIONS, *tests]))
+    try:
+        return int(pytest.main([*_OPTIONS, *tests]))
+    except Exception:  # noqa: BLE001 - what pytest finds left open in the end is a failure, too
+        traceback.print_exc()
+        return 1
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
