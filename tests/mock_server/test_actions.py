@@ -334,3 +334,10 @@ def test_a_job_is_shown_as_it_was(fake: Fake) -> None:
     ]
     for text in ("2025-12-31T23:59:59Z", "2027-01-01T00:00:00Z", "yesterday", ""):
         assert at(text).status == 400
+
+
+def test_whoever_acts_on_jobs_is_told_so_as_the_vendors_pages_show_it(fake: Fake) -> None:
+    caller = fake.newcomer()
+    caller.submit(), caller.submit()
+    answer = caller.request("PUT", "/jobs_multi", body={"action": "kill", "jobids": ["00001", "00002"]})
+    assert answer.json() == {"body": "success", "message": "Jobs [u'00001', u'00002'] have been kill."}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mock.farm import actions, commands, fold, snapshot, uploads
+from conductor_mock.farm import actions, commands, fold, simulation, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
 from conductor_mock.farm.commands import AccountOpened, CatalogReplaced, Command, JobCreated, OptionsChanged
 from conductor_mock.farm.decisions import create_job
@@ -167,6 +167,32 @@ def test_a_replay_in_slices_comes_to_the_same(records: list[Record], most: int) 
     assert replay(records[1:], state, most=most, between=lambda: None) is state
     assert history(state) == history(replayed(records))
     assert history(replay(records, most=most) or state) == history(state)
+
+
+@given(logs(), st.integers(1, 20))
+def test_a_slice_of_time_ends_with_the_moment_in_which_so_much_has_happened(
+    records: list[Record], most: int
+) -> None:
+    state, whole = replayed(records), replayed(records)
+    to_us = state.now_us + 86400 * SECOND
+    advance(whole, to_us)
+    ends: list[int] = []
+    give_slots = simulation.give_slots
+
+    def at_the_end_of_a_moment(now: State) -> None:
+        ends.append(now.happened)
+        give_slots(now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "give_slots", at_the_end_of_a_moment)
+        is_over = False
+        while not is_over:
+            began, ends[:] = state.happened, []
+            is_over = advance(state, to_us, most)
+            assert all(end - began < most for end in ends[:-1])
+            assert is_over or ends[-1] - began >= most
+            assert (state.now_us == to_us) or not is_over
+    assert image(state) == image(whole)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ PART = 8
 
 def refused(answer: Answer, option: str) -> None:
     assert answer.status == 507, answer
-    assert option in answer.message
+    assert re.search(rf"(?<!\S){option}(?!\w)", answer.message), answer.message
     assert "reset" in answer.message or "account that is there" in answer.message, "it says what to do"
 
 
