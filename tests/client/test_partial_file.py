@@ -334,13 +334,13 @@ def test_one_that_was_put_in_place_as_it_was_locked_is_made_anew(
 
 
 def test_a_new_one_has_the_mode_that_its_user_wants(tmp_path: Path) -> None:
-    before = os.umask(0o027)
+    before = os.umask(0o020)
     try:
         part = opened(tmp_path)
     finally:
         os.umask(before)
     part.close()
-    assert stat.S_IMODE(partial_path(tmp_path / "a.png", MD5).stat().st_mode) == 0o640
+    assert stat.S_IMODE(partial_path(tmp_path / "a.png", MD5).stat().st_mode) == 0o646
 
 
 def test_a_file_that_is_discarded_is_closed(tmp_path: Path) -> None:

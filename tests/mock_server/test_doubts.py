@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_contracts.problems import pointer
+from conductor_contracts.submission import odd_variables
 from conductor_mock.farm import outcomes
 from conductor_mock.farm.doubts import RESERVED, doubts
 from conductor_mock.farm.payload import read
@@ -145,6 +147,23 @@ def test_scouts_that_fit_no_task_are_said_with_the_frames_that_there_are() -> No
     assert said(tasks_data=tasks[4:], scout_frames="57")["/scout_frames"].endswith(
         "the tasks do not say their frames"
     )
+
+
+def test_as_many_tasks_as_are_named_have_no_more_and_a_job_without_tasks_is_in_no_doubt() -> None:
+    tasks = [{"command": "r", "frames": frames} for frames in ("1-5", "6-10", "11-15")]
+    assert said(tasks_data=tasks, scout_frames="57")["/scout_frames"].endswith("are 1-5, 6-10, 11-15")
+    assert said(tasks_data=[], scout_frames="57") == {}
+    assert said(tasks_data=None, scout_frames="57") == {}
+
+
+@given(
+    st.dictionaries(st.text(max_size=3), st.booleans() | st.integers() | st.none() | st.text() | st.floats())
+)
+def test_values_of_variables_are_text_or_whole_numbers(environment: dict[str, Any]) -> None:
+    odd = {problem.path for problem in odd_variables({"environment": environment})}
+    assert odd == {
+        pointer("/environment", name) for name, value in environment.items() if type(value) not in (str, int)
+    }
 
 
 SLIPS: dict[str, Any] = {"scout_frames": "57", "metadata": {"mock_outcom": "failed", "shot": "12"}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import actions, downloads, leases, outcomes, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, outcomes, queues, tasks, uploads
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
 from conductor_mock.farm.commands import ClockSet, OutputsListed, RulesChanged, UploadFinished
 from conductor_mock.farm.refusals import NotThereError, StateForbidsError
@@ -143,6 +143,18 @@ def test_outputs_of_a_task_that_is_started_again_are_nobodys() -> None:
     farm.until_idle()
     farm.advance(3600 * SECOND)
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+def test_outputs_that_somebody_was_handed_wait_for_nobody() -> None:
+    farm, job = rendered("a", "b")
+    farm.do(downloads.offer(farm.state, job, 0))
+    assert list(downloads.waiting(farm.state, None)) == []
+    assert list(queues.jobs_to_deliver(farm.state, None)) == []
+    farm, job = rendered("a", "b")
+    for file in (0, 1):
+        assert list(queues.jobs_to_deliver(farm.state, None)) == [job]
+        farm.do(downloads.offer(farm.state, job, 0, file))
+    assert list(queues.jobs_to_deliver(farm.state, None)) == []
 
 
 def test_a_lease_of_outputs_that_are_gone_ends_without_them() -> None:

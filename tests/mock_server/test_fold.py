@@ -29,6 +29,7 @@ from conductor_mock.farm.statuses import FORCED, TaskStatus
 from conductor_mock.farm.steps import move_clock
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.farm.views import job_record
+from support.examples import examples
 from support.payloads import job_payloads, texts
 from support.server import START_US
 from support.states import image
@@ -214,6 +215,7 @@ class Work:
         return not self.left
 
 
+@examples(200)
 @given(
     steps=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 9), st.integers(0, 60)), max_size=12),
     most=st.integers(1, 100),
