@@ -789,3 +789,14 @@ def test_a_byte_order_mark_is_not_blank_as_clients_in_python_see_it() -> None:
     operation = load().operations["jobs.create"]
     assert operation.check_request({**job, "tasks_data": [{"command": "\ufeff"}]}) == []
     assert operation.check_request({**job, "tasks_data": [{"command": " \t\n"}]}) != []
+
+
+def test_what_is_wrong_with_a_request_and_what_is_not_known_of_it_are_told_together(
+    contract: Contract,
+) -> None:
+    create, usage = contract.operations["jobs.create"], contract.operations["billing.get_storage_usage"]
+    told = create.wrong_in_body({"job_titel": "comp", "priority": "high"})
+    assert {"/priority", "/job_titel"} <= {problem.path for problem in told}
+    assert len(create.wrong_in_body({f"field{number}": 1 for number in range(50)})) == MAX_PROBLEMS
+    told = usage.wrong_in_query({"strat": "2026-01-01"})
+    assert [problem.path for problem in told] == ["start", "end", "strat"]

@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -880,3 +881,17 @@ def test_answers_on_one_connection_are_framed_as_a_peer_reads_them(server: Serve
         left = bytes(peer.trailing_data[0])
 
     assert left == b""
+
+
+def test_lines_of_a_head_may_have_as_many_bytes_as_are_read_and_no_more() -> None:
+    too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n"
+    lines = Lines(io.BytesIO(head), len(head))
+    assert [lines.next(over=too_large), lines.next(over=too_large)] == [b"GET / HTTP/1.1", b"Host: a"]
+    with pytest.raises(EOFError):
+        Lines(io.BytesIO(b""), 10).next(over=too_large)
+    lines = Lines(io.BytesIO(head), len(head) - 1)
+    lines.next(over=too_large)
+    with pytest.raises(HeadError) as refused:
+        lines.next(over=too_large)
+    assert refused.value.status == too_large
