@@ -690,3 +690,26 @@ def test_a_part_is_what_was_asked_for_or_all_that_follows(
     assert not is_part(first, last, length + off)
     assert not is_part(first + off, last + off, length)
     assert not is_part(first, last + off, length + off)
+
+
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/", "s3://bucket"),
+        ("s3://bucket//farm/a/", "s3://bucket/farm/a"),
+        (f"s3://bucket/{'a' * 500}", f"s3://bucket/{'a' * 500}"),
+    ],
+)
+def test_a_place_of_contents_is_shown_as_people_write_it(given_: str, shown: str) -> None:
+    location = Location.parse(given_)
+    assert str(location) == shown
+    assert location.prefix == "" or location.prefix.endswith("/")
+
+
+@pytest.mark.parametrize(
+    "given_", [f"s3://bucket/{'a' * 501}", "s3://bucket/a//b", "s3://bucket/X a", "s3:/b", ""]
+)
+def test_what_is_no_place_of_contents_is_refused(given_: str) -> None:
+    with pytest.raises(LocationError, match="must be s3://BUCKET or s3://BUCKET/PREFIX"):
+        Location.parse(given_)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor_mock.farm import actions, commands, fold, simulation, snapshot, uploads
@@ -221,6 +221,11 @@ class Work:
     most=st.integers(1, 100),
     is_begun=st.booleans(),
 )
+@example([(0, 0, 0)], 20, False)
+@example([(0, 0, 0)], 21, False)
+@example([(0, 0, 1)], 21, False)
+@example([(0, 0, 1), (0, 0, 0)], 21, True)
+@example([(0, 0, 0), (23, 0, 0)], 22, True)
 def test_a_replay_gives_others_their_turn_each_time_that_so_much_was_done(
     steps: list[tuple[int, int, int]], most: int, is_begun: bool
 ) -> None:
