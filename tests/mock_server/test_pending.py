@@ -19,6 +19,7 @@ from conductor_mock.store.heads import End
 from conductor_mock.store.log import INLINE_BYTES
 from conductor_mock.store.pending import MOST_TOGETHER, Pending
 from conductor_mock.store.slots import MOST_PASSED_ON, Slots
+from conductor_mock.store.unavailable import UnavailableError
 from support.examples import examples
 from support.execution import eventually
 from support.server import Answer, ApiCaller, Fake, job_file, job_payload, running
@@ -282,3 +283,16 @@ def test_no_other_server_has_an_account_before_what_is_pending_is_on_disk(fake: 
     assert outside.committed == [True] * count
     assert not outside.lock.locked()
     assert slots._slots["1"].pending is None
+
+
+def test_whoever_is_interrupted_in_a_commit_is_and_the_others_are_told() -> None:
+    def commit(_: list[int]) -> None:
+        raise KeyboardInterrupt
+
+    pending = Pending[int](commit)
+    pending.add(1)
+    with pytest.raises(KeyboardInterrupt):
+        pending.commit()
+    pending.tell()
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(pending.wait).exception(), UnavailableError)
