@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +32,7 @@ from conductor_mock.farm.views import job_record
 from support.examples import examples
 from support.payloads import job_payloads, texts
 from support.server import START_US
+from support.simulated import Farm
 from support.states import image
 
 options = st.builds(
@@ -443,3 +444,13 @@ def test_a_draw_depends_on_seed_and_purpose_only(seed: int, purpose: list[int | 
     assert 0 <= draw(seed, *purpose) < 2**64
     assert draw(seed, *purpose) != draw(seed + 1, *purpose)
     assert draw(seed, *purpose) != draw(seed, *purpose, "more")
+
+
+@pytest.mark.parametrize(
+    ("missing", "shown"), [(3, "/0, /1, /2"), (4, "/0, /1, /2 ..."), (9, "/0, /1, /2 ...")]
+)
+def test_a_job_names_three_of_its_missing_files(missing: int, shown: str) -> None:
+    farm = Farm()
+    farm.do(replace(farm.job(1), missing=tuple(f"/{number}" for number in range(missing))))
+    record = job_record(farm.state, farm.state.jobs[1])
+    assert record["status_description"] == f"{missing} files were never uploaded: {shown}"
