@@ -24,7 +24,14 @@ from conductor_mock.app import create_app
 from conductor_mock.auth.signing import Grant
 from conductor_mock.context import service_of
 from conductor_mock.serving.framing import Body, Request
-from conductor_mock.serving.head import HeadError, Lines, _request_line, read_head, read_request_line
+from conductor_mock.serving.head import (
+    Arriving,
+    HeadError,
+    Lines,
+    _request_line,
+    read_head,
+    read_request_line,
+)
 from conductor_mock.serving.patience import Limits
 from conductor_mock.serving.recurring import Recurring
 from conductor_mock.serving.server import MAX_HEAD_BYTES, Server
@@ -895,3 +902,34 @@ def test_lines_of_a_head_may_have_as_many_bytes_as_are_read_and_no_more() -> Non
     with pytest.raises(HeadError) as refused:
         lines.next(over=too_large)
     assert refused.value.status == too_large
+
+
+_USUAL = [b"Host: x", b"Accept: */*", b"X-A: b"]
+
+
+@given(
+    is_late=st.booleans(),
+    fields=st.lists(st.sampled_from(_USUAL), max_size=3),
+    usual=st.lists(st.sampled_from(_USUAL), max_size=2) | st.just(_USUAL),
+    body=st.binary(max_size=5),
+    room=st.sampled_from([-1, 0, 20]),
+    at_once=st.booleans(),
+)
+@example(is_late=False, fields=_USUAL, usual=_USUAL, body=b"{}", room=0, at_once=True)
+@example(is_late=False, fields=_USUAL, usual=_USUAL, body=b"{}", room=-1, at_once=True)
+@example(is_late=True, fields=_USUAL, usual=_USUAL, body=b"{}", room=20, at_once=False)
+@example(is_late=True, fields=_USUAL[:1], usual=_USUAL, body=b"", room=0, at_once=False)
+def test_it_is_known_where_the_fields_and_the_body_of_a_head_begin(
+    is_late: bool, fields: list[bytes], usual: list[bytes], body: bytes, room: int, at_once: bool
+) -> None:
+    """However it comes, whatever its client sent before; of one that is a byte too long nothing is told."""
+    line = (b"\r\n" if is_late else b"") + b"GET /a HTTP/1.1\r\n"
+    head = line + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
+    arriving = Arriving(len(head) + room, b"".join(field + b"\r\n" for field in usual) + b"\r\n")
+    if not at_once:
+        assert not any(arriving.is_enough(head[:end]) for end in range(len(head)))
+        assert arriving.end == 0
+    assert arriving.is_enough(head + body)
+    assert arriving.line is not None
+    assert (arriving.line.path, arriving.fields_at) == (b"/a", len(line))
+    assert arriving.end == (0 if room < 0 else len(head))
