@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from conductor_contracts import json_text
 from conductor_mock.farm.clock import Anchor
-from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated
-from conductor_mock.farm.fold import replay
+from conductor_mock.farm.commands import AccountOpened, ClockSet, JobCreated, OptionsChanged
+from conductor_mock.farm.fold import SIMULATION_VERSION, replay
 from conductor_mock.farm.records import Record, UnknownCommandError
 from conductor_mock.farm.state import State
 from conductor_mock.farm.values import Machine, Options
 from conductor_mock.store import heads
 from conductor_mock.store.database import SCHEMA_VERSION, Database, NewRows
 from conductor_mock.store.database_url import DatabaseError
-from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, Log, bodies_of
+from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, DamagedLogError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock
 from conductor_mock.store.tables import DECLARATIONS, LOG, META
@@ -510,3 +510,129 @@ class PostgresqlError(Exception):
 )
 def test_nothing_else_is_taken_for_a_full_disk(cause: Exception, is_full: bool) -> None:
     assert is_disk_full(sa.exc.OperationalError("INSERT", {}, cause)) is is_full
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        ("UPDATE log SET json = '{}' WHERE seq = 2", "command 2"),
+        ("UPDATE log SET t_us = t_us + 1 WHERE seq = 2", "command 2"),
+        ("DELETE FROM log WHERE seq = 2", "command 2, which is gone,"),
+        ("DELETE FROM log WHERE seq = 3", "the end of the log (command 3 to 3)"),
+        ("UPDATE log SET seq = 'x' WHERE seq = 3", "command 3"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_told_by_its_place(tmp_path: Path, harm: str, what: str) -> None:
+    with opened(tmp_path) as stored:
+        for record in (opening(), job(2), job(3)):
+            stored.log.append("5001", record)
+        end = stored.log.end("5001")
+    edit(tmp_path, harm)
+    with opened(tmp_path) as stored:
+        with pytest.raises(DamagedLogError) as caught:
+            list(stored.log.read("5001"))
+        assert str(caught.value).startswith(f"{what} of account 5001 is damaged")
+        assert (caught.value.what, end is not None) == (what, True)
+        if harm.startswith("UPDATE log SET json"):
+            with pytest.raises(DamagedLogError, match="command 2 of account 5001"):
+                stored.log.read_one("5001", 2)
+        assert stored.log.read_one("5001", 1) == opening()
+
+
+def test_a_log_that_others_have_added_to_is_read_from_where_it_ended_or_anew(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        first = stored.log.end("5001")
+        stored.log.append("5001", job(2))
+        second = stored.log.end("5001")
+        assert first is not None
+        assert second is not None
+        assert stored.log.since("5001", first) == [job(2)]
+        assert stored.log.since("5001", second) == []
+        assert stored.log.ends(["5001", "5002"]) == {"5001": str(second)}
+        stored.log.restart("5001", opening())
+        assert stored.log.since("5001", second) is None
+        stored.log.append("5001", job(2, job_title="another"))
+        assert stored.log.since("5001", second) is None, "as long, and another log"
+
+
+def test_an_end_that_is_noted_and_not_there_is_damage(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        for record in (opening(), job(2), job(3)):
+            stored.log.append("5001", record)
+        first = stored.log.end("5001")
+    edit(tmp_path, "DELETE FROM log WHERE seq = 3")
+    with opened(tmp_path) as stored:
+        second = stored.log.end("5001")
+        assert first is not None
+        assert second is not None
+        with pytest.raises(DamagedLogError, match="the end of the log"):
+            stored.log.since("5001", second)
+    edit(tmp_path, "DELETE FROM heads")
+    with opened(tmp_path) as stored:
+        assert stored.log.since("5001", second) == [], "one of before ends were noted"
+
+
+def test_bodies_and_snapshots_whose_content_is_gone_are_damage(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append("5001", job(2, metadata={"a": "b" * INLINE_BYTES}))
+        stored.log.save_snapshot(state_of(opening()))
+        assert stored.log.snapshot_seq("5001") == 1
+        assert stored.log.snapshot_seq("5002") == 0
+        found = stored.log.load_snapshot("5001")
+        assert found is not None
+        assert image(found) == image(state_of(opening()))
+        for path in (tmp_path / "objects").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        with pytest.raises(DamagedLogError, match="the body of command 2 of account 5001"):
+            stored.log.read_one("5001", 2)
+        with pytest.raises(DamagedLogError, match="the snapshot of account 5001"):
+            stored.log.load_snapshot("5001")
+
+
+@pytest.mark.parametrize(
+    ("change", "is_read"),
+    [("SET sum = NULL", True), ("SET seq = 7", False), ("SET sum = 'x'", False)],
+)
+def test_a_snapshot_is_held_to_its_checksum_where_it_has_one(
+    tmp_path: Path, change: str, is_read: bool
+) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.save_snapshot(state_of(opening()))
+    edit(tmp_path, f"UPDATE snapshots {change}")
+    with opened(tmp_path) as stored:
+        if is_read:
+            found = stored.log.load_snapshot("5001")
+            assert found is not None
+            assert image(found) == image(state_of(opening()))
+        else:
+            with pytest.raises(DamagedLogError, match="the snapshot"):
+                stored.log.load_snapshot("5001")
+
+
+@pytest.mark.parametrize("versions", [(1,), (2,), (1, 1), (1, 2), (2, 1)])
+def test_a_log_is_of_this_simulation_if_no_other_has_written_to_it(
+    tmp_path: Path, versions: tuple[int, ...]
+) -> None:
+    assert SIMULATION_VERSION == 1
+    first, *others = versions
+    command = AccountOpened(
+        "5001", "5001", "0" * 64, replace(OPTIONS, simulation_version=first), Anchor(START_US, START_US)
+    )
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", Record(1, START_US, command))
+        for seq, version in enumerate(others, 2):
+            changed = OptionsChanged(replace(OPTIONS, simulation_version=version))
+            stored.log.append("5001", Record(seq, START_US, changed))
+        assert stored.log.is_of_this_simulation("5001") is (set(versions) == {1})
+
+
+def test_a_database_has_the_accounts_that_were_there_when_it_was_opened(tmp_path: Path) -> None:
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        assert (stored.log.accounts_at_start(), stored.log.accounts()) == ([], ["5001"])
+    with opened(tmp_path) as stored:
+        assert stored.log.accounts_at_start() == ["5001"]
