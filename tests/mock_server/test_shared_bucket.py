@@ -107,7 +107,7 @@ def test_what_nobody_is_about_to_note_goes_with_the_reset_at_any_server(two: lis
     assert [fake.service.objects.has(DIGEST) for fake in two] == [False, False]
 
 
-def test_a_server_that_cannot_reach_its_bucket_is_not_ready(
+def test_a_server_whose_bucket_is_not_there_is_not_ready(
     two: list[Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = two
@@ -118,5 +118,5 @@ def test_a_server_that_cannot_reach_its_bucket_is_not_ready(
     assert isinstance(objects, BucketObjects)
     monkeypatch.setattr(objects.bucket, "location", Location("another", ""))
     refused = one.anonymous().get("/_mock/health/ready")
-    assert (refused.status, b"the object store cannot be reached" in refused.content) == (503, True), refused
+    assert (refused.status, b"the object store has no such bucket" in refused.content) == (503, True), refused
     assert other.anonymous().get("/_mock/health/ready").status == 200
