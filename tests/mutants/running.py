@@ -17,6 +17,7 @@ import importlib.machinery
 import os
 import pickle
 import resource
+import select
 import signal
 import sys
 import threading
@@ -39,6 +40,8 @@ KILLED, SURVIVED, STUCK, NOT_REACHED = "killed", "survived", "stuck", "not reach
 
 _MEMORY_BYTES = 4 << 30
 _STUCK_S = 600
+_TEST_S, _TIMES = 15, 8
+"""A test is stuck after this many seconds and this many times what it takes without a fault."""
 _FEW = 5
 """What so few tests call may be kept by them for the others, as fixtures and caches are: all tests are run then."""
 _BROKEN, _NO_FUNCTION = 70, 71  # exit codes of a fork
@@ -168,8 +171,7 @@ class _Runner:
             chosen = sorted(
                 (number for number, calls in enumerate(reached) if call in calls), key=took.__getitem__
             )
-            limit = min(_STUCK_S, 30 + 5 * sum(took))
-            code = _wait(_forked(partial(self._with, session, fault, chosen), None), limit)
+            code = self._outcome(session, fault, chosen, took)
             verdict = NOT_REACHED if code == 0 and not chosen else _verdict(code)
             self._report(Result(fault, verdict))
         return True
@@ -191,17 +193,33 @@ class _Runner:
             stream.write(pickle.dumps((reached, took)))
         return 0
 
-    def _with(self, session: pytest.Session, fault: Fault, chosen: Sequence[int]) -> int:
+    def _outcome(
+        self, session: pytest.Session, fault: Fault, chosen: Sequence[int], took: Sequence[float]
+    ) -> int | None:
+        """The exit code of a fork that has the fault, None if one of its tests is stuck."""
+        order = list(chosen)
+        if len(chosen) <= _FEW:
+            order += sorted(set(range(len(session.items))) - set(chosen))
+        read_end, write_end = os.pipe()
+        pid = _forked(partial(self._with, session, fault, order, write_end), None)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb", buffering=0) as passed:
+            for number in order:
+                limit_s = _TEST_S + _TIMES * took[number]
+                if not select.select([passed], [], [], limit_s)[0]:
+                    return _wait(pid, 0)
+                if not passed.read(1):
+                    break  # it has ended
+        return _wait(pid, _TEST_S)
+
+    def _with(self, session: pytest.Session, fault: Fault, order: Sequence[int], told: int) -> int:
+        """Run these tests until one fails; say of each on a pipe that it has passed."""
         _give_other_code(self._file, fault, compile(planted(self._path, fault), self._file, "exec"))
-        first = [session.items[number] for number in chosen]
-        others = [item for number, item in enumerate(session.items) if number not in set(chosen)]
-        if len(chosen) > _FEW:
-            others = []
-        for items in (first, others):
-            for item, following in _in_turn(items):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                if session.testsfailed:
-                    return 1
+        for item, following in _in_turn([session.items[number] for number in order]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                return 1
+            os.write(told, b".")
         return 0
 
     def _watch(self) -> None:

@@ -73,16 +73,20 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
         "def wrapped(function):\n    return lambda value: function(value)\n\n\n"
         "@wrapped\ndef larger(value):\n    return value > 3\n\n\n"
         "def unused():\n    return 1\n\n\nLIMIT = 5\n\n\n"
+        "def ends(event):\n    event.set()\n    return event.wait()\n\n\n"
         "class Noted(list):\n    def __init__(self, *values):\n        super().__init__(values)\n",
         encoding="utf-8",
     )
     (tmp_path / "test_it.py").write_text(
-        "from planted_on import LIMIT, Noted, larger\n\n\ndef test_it():\n    assert larger(5) and not larger(2)\n\n\n"
+        "from threading import Event\n\nfrom planted_on import LIMIT, Noted, ends, larger\n\n\n"
+        "def test_it():\n    assert larger(5) and not larger(2)\n\n\ndef test_ends():\n    assert ends(Event())\n\n\n"
         "def test_limit():\n    assert LIMIT == 5\n\n\ndef test_noted():\n    assert Noted(1) == [1]\n",
         encoding="utf-8",
     )
     program = (
         "from pathlib import Path\nfrom mutants.faults import faults_of\nfrom mutants.running import run\n"
+        "from mutants import running\n"
+        "running._TEST_S = 1\n"
         "path = Path('planted_on.py').resolve()\n"
         "for one in run(path, 'planted_on', ['test_it.py'], faults_of(path), Path('log')):\n"
         "    print(one.verdict, one.fault.key, sep=': ')\n"
@@ -106,6 +110,8 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
         "survived: larger: 3 -> 4",
         "not reached: unused: return 1 -> return",
         "not reached: unused: 1 -> 2",
+        "stuck: ends: event.set() -> pass",
+        "killed: ends: return event.wait() -> return",
         "killed: module: 5 -> 6",
         "killed: Noted.__init__: super().__init__(values) -> pass",
         "killed: wrapped: return lambda value: function(value) -> return",
