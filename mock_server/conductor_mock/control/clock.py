@@ -71,14 +71,13 @@ def _advance_until(jid: str | None, within_s: float) -> dict[str, Any]:
         changes_so_far = accounts.changes.count(account_id)
         with accounts.open(account_id) as account:
             before_us = account.state.now_us
-            command, finished = advance_until(account.state, service().wall(), jid)
-            has_moved = account.state.now_us != before_us
-            running = left_to_execute(account.state, jid) if finished else 0
-            if has_moved or not running:
+            command, is_over = advance_until(account.state, service().wall(), jid)
+            if account.state.now_us != before_us:
                 account.append(command)
-            if finished and not running:
+            running = left_to_execute(account.state, jid)
+            if is_over and not running:
                 return {**_shown(account.state), "holds": _holds(account.state, jid)}
-        if not running or has_moved:
+        if not is_over:
             accounts.give_way()
         elif not accounts.changes.wait(account_id, changes_so_far, max(0, deadline - time.monotonic())):
             raise conflict(
