@@ -277,6 +277,26 @@ def test_a_farm_in_which_nothing_is_left_to_happen_waits_for_nothing() -> None:
     assert simulation.run_until(same.state, lambda _: False, left), "the last of so many was the last of all"
 
 
+@given(st.integers(0, 5))
+def test_an_event_is_one_thing_and_an_instance_is_another_one(count: int) -> None:
+    """What slices are measured by: a sync, and of each task its instance, its begin and its end."""
+    farm = Farm()
+    job = farm.submit(count)
+    assert simulation.run_until(farm.state, lambda _: False, 1000)
+    assert farm.state.happened == 1 + 3 * count
+    assert job.ended_us == farm.state.now_us
+
+
+@given(st.integers(1, 5))
+def test_nothing_more_happens_once_so_much_has(count: int) -> None:
+    farm = Farm()
+    job = farm.submit(count)
+    assert not simulation.run_until(farm.state, lambda _: False, 1 + count)
+    assert farm.state.now_us == simulation.SYNC_US
+    assert job.counts[TaskStatus.RUNNING] == 0
+    assert farm.state.happened == 1 + count
+
+
 def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:
     farm = Farm()
     (task,) = farm.submit(1).tasks
