@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,9 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from conductor_mock.api import objects
 from conductor_mock.farm.ids import account_id
+from conductor_mock.settings import Quotas
+from conductor_mock.store.objects import DamagedContentError
+from conductor_mock.store.quotas import NewBytes
 from conductor_mock.store.unavailable import UnavailableError
 from support.server import ORIGIN, Answer, ApiCaller, Fake, md5_of, running
 
@@ -147,6 +152,44 @@ def test_a_content_md5_that_is_not_the_urls_is_refused_by_name(here: Fake, decla
     )
 
 
+def test_files_and_parts_are_larger_than_any_json_may_be() -> None:
+    with running(max_json_bytes=1000, part_size=2000) as fake:
+        caller = fake.caller()
+        content = b"x" * 2000
+        assert put(caller, whole(caller, content), content).status == 200
+        file = {"path": "/proj/b", "hash": md5_of(content + b"more"), "size": 2004}
+        answer = caller.post("/api/v2/files/get_upload_urls", {"upload_files": [file], "project": None})
+        first, _ = answer.json()["multiPartURLs"][0]["parts"]
+        assert put(caller, first["url"], content).status == 200
+
+
+class Unread(io.RawIOBase):
+    """A body that nobody is to ask for."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        raise AssertionError("the body was read")
+
+
+URLS: dict[str, Callable[[ApiCaller], str]] = {
+    "whole": whole,
+    "unsized": lambda caller: unsized(caller, b"8 bytes!"),
+    "a part": lambda caller: in_parts(caller)[0],
+}
+
+
+@pytest.mark.parametrize("form", URLS)
+def test_a_file_for_which_there_is_no_room_is_refused_before_it_is_read(form: str) -> None:
+    with running(quotas=Quotas(account_bytes=30), part_size=8) as fake:
+        caller = fake.caller()
+        url = URLS[form](caller)
+        filler = [letter * 6 for letter in (b"1", b"2", b"3", b"4")]
+        for content in filler:
+            assert put(caller, whole(caller, content), content).status == 200
+        answer = caller.request("PUT", url, environ={"wsgi.input": Unread(), "CONTENT_LENGTH": "8"})
+        assert answer.status == 507
+        assert "--max-account-bytes" in answer.message
+
+
 # --- Parts -------------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +233,41 @@ def test_a_part_of_an_upload_that_is_whole_is_not_kept(here: Fake) -> None:
     folder = here.service.parts._root / account
     kept.extend(path for path in folder.rglob("*") if path.is_file())
     assert (answer.status, kept) == (200, [])
+
+
+def test_a_part_is_put_in_place_in_its_uploads_turn_and_with_room_kept_for_it(
+    here: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, stored_bytes = here.service.parts, here.service.contents.stored_bytes
+    happened: list[Any] = []
+
+    def noting(name: str, real: Any, shown: slice) -> Any:
+        @contextmanager
+        def noted(*arguments: Any) -> Iterator[Any]:
+            happened.append((name, *arguments[shown]))
+            with real(*arguments) as result:
+                yield result
+            happened.append(f"end of {name}")
+
+        return noted
+
+    def keep(part: Any, real: Any = parts.keep) -> None:
+        happened.append("keep")
+        real(part)
+
+    monkeypatch.setattr(parts, "turn", noting("turn", parts.turn, slice(0)))
+    monkeypatch.setattr(stored_bytes, "reserve", noting("room", stored_bytes.reserve, slice(2)))
+    monkeypatch.setattr(parts, "keep", keep)
+    caller = here.newcomer()
+    assert put(caller, in_parts(caller)[2], CONTENT[16:]).status == 200
+    account = account_id(caller.client_id)
+    assert happened == [
+        ("turn",),
+        ("room", account, [NewBytes(5)]),
+        "keep",
+        "end of room",
+        "end of turn",
+    ]
 
 
 def test_a_part_of_an_upload_that_a_reset_took_is_404(here: Fake) -> None:
@@ -246,6 +324,53 @@ def test_a_content_comes_with_what_clients_check_and_browsers_obey(
         assert {name: answer.headers.get(name) for name in wanted} == wanted
         assert answer.headers["Last-Modified"].endswith(" GMT")
         assert "Content-Range" not in answer.headers
+
+
+def test_a_content_is_open_while_it_is_sent_and_not_for_its_headers_alone(
+    here: Fake, output: tuple[ApiCaller, str, bytes, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, url, content, _ = output
+    files: list[Any] = []
+    look_up = here.service.objects.look_up
+
+    def looked_up(digest: bytes) -> Any:
+        found = look_up(digest)
+
+        def opened(*arguments: int) -> Any:
+            file = found.open_part(*arguments) if arguments else found.open()
+            files.append(file)
+            return file
+
+        return SimpleNamespace(size=found.size, modified_s=found.modified_s, open=opened, open_part=opened)
+
+    monkeypatch.setattr(here.service.objects, "look_up", looked_up)
+    assert caller.request("HEAD", url).status == 200
+    assert caller.get(url, headers={"If-None-Match": "*"}).status == 304
+    assert files == []
+    assert caller.get(url).content == content
+    assert caller.get(url, headers={"Range": "bytes=1-2"}).content == content[1:3]
+    assert [file.closed for file in files] == [True, True]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_url_that_was_not_signed_is_refused(output: tuple[ApiCaller, str, bytes, str], method: str) -> None:
+    caller, url, _, _ = output
+    assert caller.request(method, url.partition("?")[0]).status == 404
+    assert caller.request(method, f"{url}0").status == 403
+
+
+def test_a_content_that_is_damaged_is_404_and_says_what_brings_it_again(
+    output: tuple[ApiCaller, str, bytes, str], here: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, url, _, digest = output
+
+    def damaged(_: bytes) -> Any:
+        raise DamagedContentError(bytes.fromhex(digest))
+
+    monkeypatch.setattr(here.service.objects, "look_up", damaged)
+    answer = caller.get(url)
+    assert answer.status == 404
+    assert answer.message.endswith("; send it again, or render it again")
 
 
 def test_a_range_is_told_with_the_whole(output: tuple[ApiCaller, str, bytes, str]) -> None:

@@ -295,6 +295,9 @@ def test_nothing_more_happens_once_so_much_has(count: int) -> None:
     assert farm.state.now_us == simulation.SYNC_US
     assert job.counts[TaskStatus.RUNNING] == 0
     assert farm.state.happened == 1 + count
+    same = Farm()
+    job = same.submit(count)
+    assert simulation.run_until(same.state, lambda _: job.active == count, 1 + count), "it came with the last"
 
 
 def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:

@@ -257,6 +257,6 @@ def _check_length(grant: Grant) -> None:
             f"the URL was made for {grant.size} bytes; send Content-Length or Transfer-Encoding: chunked"
         )
         raise Refusal(411, message, (Problem("Content-Length", message),))
-    if length is not None and not chunked and grant.size is not None and length != grant.size:
+    if length is not None and grant.size is not None and length != grant.size:
         message = f"Content-Length is {length}, the URL was made for {grant.size} bytes"
         raise bad_request(message, Problem("Content-Length", message))
