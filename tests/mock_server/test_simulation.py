@@ -20,9 +20,10 @@ from conductor_mock.farm import (
     views,
 )
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
-from conductor_mock.farm.commands import ClockSet, JobChanged
+from conductor_mock.farm.commands import ClockSet, JobChanged, OutputsListed
 from conductor_mock.farm.state import Task
 from conductor_mock.farm.statuses import ENDED, Action, DownloadStatus, Outcome, TaskStatus
+from conductor_mock.farm.values import OutputFile
 from support.simulated import HOUR, MACHINE, Arrival, Farm, arrivals, farms, run
 
 
@@ -251,6 +252,35 @@ def test_a_killed_job_gives_its_instances_back() -> None:
     assert second.active == 2
 
 
+def test_slots_pass_over_a_job_that_was_killed_while_it_waited() -> None:
+    farm = Farm(fleet=1)
+    first, second, third = farm.submit(1), farm.submit(1), farm.submit(1)
+    farm.advance(80 * SECOND)
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["00002"]))
+    farm.until_idle()
+    assert [tasks.job_status(job) for job in (first, second, third)] == ["success", "killed", "success"]
+
+
+def test_a_job_is_looked_at_once_however_often_it_is_put_into_the_queue() -> None:
+    farm = Farm(fleet=1)
+    farm.submit(1)
+    job = farm.submit(2)
+    simulation.enqueue(farm.state, job)
+    assert farm.state.queue == [], "its files are not there"
+    farm.advance(80 * SECOND)
+    waits = [(-job.priority, job.number)]
+    for _ in range(3):
+        simulation.enqueue(farm.state, job)
+        assert farm.state.queue == waits
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["00002"]))
+    simulation.enqueue(farm.state, job)
+    assert farm.state.queue == waits
+    farm.until_idle()
+    simulation.enqueue(farm.state, job)
+    simulation.enqueue(farm.state, farm.state.jobs[1])
+    assert farm.state.queue == []
+
+
 def test_a_job_that_is_killed_while_its_files_are_copied_stays_killed() -> None:
     farm = Farm()
     job = farm.submit(2)
@@ -364,6 +394,24 @@ def test_outputs_that_were_offered_are_offered_again_after_their_lease() -> None
     assert list(downloads.waiting(farm.state, None)) == [(job, index)]
 
 
+def test_what_an_earlier_attempt_left_is_gone_once_a_task_runs_again() -> None:
+    farm = Farm()
+    job = farm.submit(1)
+    farm.until_idle()
+    farm.do(OutputsListed(job.number, 0, (OutputFile("a.exr", "", 1),)))
+    farm.do(downloads.offer(farm.state, job, 0))
+    (task,) = job.tasks
+    assert task.outputs
+    assert task.download
+    farm.do(actions.act_on_jobs(farm.state, Action.RETRY, ["1"]))
+    farm.advance(0)
+    (now,) = job.tasks
+    assert tasks.is_active(now)
+    assert (now.outputs, now.download) == (None, None)
+    farm.until_idle()
+    assert list(downloads.waiting(farm.state, None)) == [(job, 0)], "it is offered anew"
+
+
 def daemon_farm() -> Farm:
     farm = Farm()
     farm.submit(1, local_upload=False, upload_files=[{"destination": "/a", "md5": None, "st_size": 1}])
@@ -394,6 +442,18 @@ def test_the_rest_waits_for_every_scout_also_when_one_of_them_runs_twice() -> No
     while not job.counts[TaskStatus.SUCCESS]:
         farm.advance(SECOND)
     assert [task.status for task in job.tasks] == ["success", "holding", "holding"]
+
+
+def test_the_rest_waits_for_scouts_that_succeed_and_for_nobody_else() -> None:
+    farm = Farm(fleet=1)
+    job = farm.submit(4, scout_frames="0,1")
+    farm.do(actions.act_on_tasks(farm.state, Action.HOLD, "1", ["1"]))
+    farm.do(actions.act_on_tasks(farm.state, Action.UNHOLD, "1", ["3"]))
+    farm.until_idle()
+    assert [task.status for task in job.tasks] == ["success", "holding", "holding", "success"]
+    failing = farm.submit(2, scout_frames="0", metadata={"mock_outcome": "failed", "mock_frames": "0"})
+    farm.until_idle()
+    assert [task.status for task in failing.tasks] == ["failed", "holding"]
 
 
 def test_what_is_held_after_the_scouts_is_not_released_by_a_scout_that_runs_again() -> None:
