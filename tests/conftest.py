@@ -75,6 +75,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"{took:7.1f}s {tests[suite]:6,} tests  {suite}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hangup() -> Iterator[None]:
+    """Programs that tests start hear of a hangup, also where the suite was started by `nohup`."""
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

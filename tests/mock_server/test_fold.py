@@ -182,8 +182,8 @@ def test_a_slice_of_time_ends_with_the_moment_in_which_so_much_has_happened(
     give_slots = simulation.give_slots
 
     def at_the_end_of_a_moment(now: State) -> None:
+        give_slots(now)  # each instance is a thing that happens, too
         ends.append(now.happened)
-        give_slots(now)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "give_slots", at_the_end_of_a_moment)

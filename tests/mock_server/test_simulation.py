@@ -55,6 +55,27 @@ def test_a_snapshot_goes_on_as_the_state_does_that_it_was_taken_of(
     assert again.image() == farm.image()
 
 
+@given(farms, arrivals, st.integers(0, HOUR), st.sets(st.integers(1, 5)))
+def test_what_was_killed_keeps_the_farm_from_being_idle_neither_in_memory_nor_after_a_snapshot(
+    options: dict[str, Any], plan: list[Arrival], before: int, killed: set[int]
+) -> None:
+    """Its events are left behind in memory, and no snapshot has them: time would stand elsewhere."""
+    farm, again = Farm(**options), Farm(**options)
+    jobs = run(farm, plan)
+    farm.advance(before)
+    for job in jobs:
+        if job.number in killed and job.ended_us is None:
+            farm.do(actions.act_on_jobs(farm.state, Action.KILL, [str(job.number)]))
+    again.state = snapshot.read(farm.stored())
+    then_us = farm.state.now_us
+    farm.until_idle()
+    again.until_idle()
+    assert again.image() == farm.image()
+    ends_us = [job.ended_us for job in jobs]
+    if None not in ends_us:
+        assert farm.state.now_us == max([then_us, *(end_us for end_us in ends_us if end_us is not None)])
+
+
 @given(farms, arrivals)
 def test_the_same_seed_gives_the_same_history_whenever_it_starts(
     options: dict[str, Any], plan: list[Arrival]

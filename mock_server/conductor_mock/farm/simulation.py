@@ -65,10 +65,10 @@ def run_until(state: State, done: Callable[[State], bool], most: int) -> bool:
     """
     limit = state.happened + most
     while state.happened < limit:
-        if done(state) or not state.events:
+        if done(state) or not _next_event(state):
             return True
         run(state, state.events[0][0])
-    return done(state) or not state.events
+    return done(state) or not _next_event(state)
 
 
 def begin_sync(state: State, job: Job) -> None:
@@ -213,16 +213,34 @@ def _began_us(state: State, number: int, index: int) -> int:
     return state.jobs[number].tasks[index].attempts[-1].assigned_us
 
 
-def _handle(state: State, event: Event) -> None:
+def _next_event(state: State) -> Event | None:
+    """The next event that is still to happen; those before it are dropped."""
+    while state.events:
+        if _is_to_happen(state, state.events[0]):
+            return state.events[0]
+        heapq.heappop(state.events)
+    return None
+
+
+def _is_to_happen(state: State, event: Event) -> bool:
+    """Whether nobody has killed what an event is about, forced it to end or begun it anew."""
     _, kind, number, index, attempt_number = event
     job = state.jobs[number]
     if kind == SYNCED:
-        if job.phase == Phase.SYNCING and job.syncs == index:
-            make_ready(state, job)
+        return job.phase == Phase.SYNCING and job.syncs == index
+    task = job.tasks[index]
+    return len(task.attempts) == attempt_number and tasks.is_active(task)
+
+
+def _handle(state: State, event: Event) -> None:
+    if not _is_to_happen(state, event):
+        return
+    _, kind, number, index, _ = event
+    job = state.jobs[number]
+    if kind == SYNCED:
+        make_ready(state, job)
         return
     task = job.tasks[index]
-    if len(task.attempts) != attempt_number or not tasks.is_active(task):
-        return  # it was killed, or forced to end, since
     attempt = task.attempts[-1]
     if kind == BEGUN:
         tasks.move(job, task, _RUNNING)
