@@ -361,6 +361,31 @@ def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:
     assert views.runtime_us(task, farm.state.now_us) > 0
 
 
+def test_a_task_that_is_begun_anew_does_not_end_when_it_would_have() -> None:
+    farm = Farm()
+    (task,) = farm.submit(1, metadata={"mock_duration": "100"}).tasks
+    farm.advance(100 * SECOND)
+    would_have_us = task.attempts[0].ends_us
+    assert would_have_us is not None
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    farm.do(actions.act_on_jobs(farm.state, Action.RETRY, ["1"]))
+    farm.advance(would_have_us - farm.state.now_us)
+    assert [attempt.ended_us is None for attempt in task.attempts] == [False, True]
+    farm.until_idle()
+    assert task.attempts[1].ended_us == 100 * SECOND + simulation.BOOT_US + 100 * SECOND
+
+
+def test_files_that_are_copied_anew_are_there_when_the_last_copy_is() -> None:
+    farm = Farm()
+    job = farm.submit(1)
+    farm.advance(2 * SECOND)
+    simulation.begin_sync(farm.state, job)
+    farm.advance(simulation.SYNC_US - 1)
+    assert tasks.job_status(job) == "syncing"
+    farm.advance(1)
+    assert tasks.job_status(job) == "pending"
+
+
 def test_a_mail_is_written_when_a_job_ends_and_again_when_it_ends_again() -> None:
     farm = Farm()
     farm.submit(1, notify={"emails": ["fred@flintstones.com"]})

@@ -203,7 +203,7 @@ def rebuild(state: State) -> None:
                 _plan(state, job, index, task.attempts[-1])
                 if task.attempts[-1].execution is not None:
                     state.executing[job.number, index] = len(task.attempts)
-        if job.phase == Phase.SYNCING and job.synced_us is not None:
+        if job.synced_us is not None:
             heapq.heappush(state.events, (job.synced_us, SYNCED, job.number, job.syncs, 0))
         enqueue(state, job)
     state.executing = dict(sorted(state.executing.items(), key=lambda entry: _began_us(state, *entry[0])))
