@@ -14,6 +14,7 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from conductor_mock.api import objects
+from conductor_mock.execution.links import Links
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Quotas
 from conductor_mock.store.objects import DamagedContentError
@@ -150,6 +151,18 @@ def test_a_content_md5_that_is_not_the_urls_is_refused_by_name(here: Fake, decla
         caller.put(whole(caller), b"8 bytes!", headers={"Content-MD5": f" {md5_of(b'8 bytes!')} "}).status
         == 200
     )
+
+
+def test_an_output_that_a_worker_brings_is_stored_and_is_no_upload(here: Fake) -> None:
+    caller = here.newcomer()
+    account, content = account_id(caller.client_id), b"a frame of " + caller.client_id.encode()
+    links = Links(here.service.signer, ORIGIN, account, 60, here.wall)
+    url = links.to_bring(hashlib.md5(content).digest(), len(content))
+    assert put(caller, url, content).status == 200
+    (body,) = stored(caller, "objects.put")
+    assert (body["size"], body["md5"]) == (len(content), md5_of(content))
+    assert [size for _, size in here.service.contents.stored(account)] == [len(content)]
+    assert here.service.contents.held(account, [md5_of(content)]) == set()
 
 
 def test_files_and_parts_are_larger_than_any_json_may_be() -> None:
