@@ -49,12 +49,22 @@ def in_parts(caller: ApiCaller) -> list[str]:
     return [part["url"] for part in answer.json()["multiPartURLs"][0]["parts"]]
 
 
-def put(caller: ApiCaller, url: str, body: bytes, *, length: int | str | None = "") -> Answer:
+class Unread(io.RawIOBase):
+    """A body that nobody is to ask for."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def put(caller: ApiCaller, url: str, body: bytes | Unread, *, length: int | str | None = "") -> Answer:
     """Send a body with another length than its own; None: without one; "chunked": in chunks."""
-    environ: dict[str, Any] = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True}
+    stream = body if isinstance(body, Unread) else io.BytesIO(body)
+    environ: dict[str, Any] = {"wsgi.input": stream, "wsgi.input_terminated": True}
     headers = {"Transfer-Encoding": "chunked"} if length == "chunked" else {}
     environ["CONTENT_LENGTH"] = (
-        "" if length in ("chunked", None) else str(len(body) if length == "" else length)
+        ""
+        if length in ("chunked", None)
+        else str(length if isinstance(body, Unread) or length != "" else len(body))
     )
     return caller.request("PUT", url, headers=headers, environ=environ)
 
@@ -176,13 +186,6 @@ def test_files_and_parts_are_larger_than_any_json_may_be() -> None:
         assert put(caller, first["url"], content).status == 200
 
 
-class Unread(io.RawIOBase):
-    """A body that nobody is to ask for."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        raise AssertionError("the body was read")
-
-
 URLS: dict[str, Callable[[ApiCaller], str]] = {
     "whole": whole,
     "unsized": lambda caller: unsized(caller, b"8 bytes!"),
@@ -190,15 +193,15 @@ URLS: dict[str, Callable[[ApiCaller], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", URLS)
-def test_a_file_for_which_there_is_no_room_is_refused_before_it_is_read(form: str) -> None:
+@pytest.mark.parametrize(("form", "length"), [*((form, 8) for form in URLS), ("whole", "chunked")])
+def test_a_file_for_which_there_is_no_room_is_refused_before_it_is_read(form: str, length: int | str) -> None:
     with running(quotas=Quotas(account_bytes=30), part_size=8) as fake:
         caller = fake.caller()
         url = URLS[form](caller)
         filler = [letter * 6 for letter in (b"1", b"2", b"3", b"4")]
         for content in filler:
             assert put(caller, whole(caller, content), content).status == 200
-        answer = caller.request("PUT", url, environ={"wsgi.input": Unread(), "CONTENT_LENGTH": "8"})
+        answer = put(caller, url, Unread(), length=length)
         assert answer.status == 507
         assert "--max-account-bytes" in answer.message
 
