@@ -648,7 +648,7 @@ def test_env_without_a_server_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_hint_of_a_throw_away_server_names_no_other_key(server: ServedProcess) -> None:
-    assert f"conductor-mock env --ready-file {server.ready_file})" in "".join(server.output)
+    server.wait_until_said(f"conductor-mock env --ready-file {server.ready_file})")
 
 
 def test_env_reads_the_ready_file_of_a_throw_away_server(server: ServedProcess, tmp_path: Path) -> None:
