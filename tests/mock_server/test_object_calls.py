@@ -343,29 +343,36 @@ def test_a_content_comes_with_what_clients_check_and_browsers_obey(
 
 
 def test_a_content_is_open_while_it_is_sent_and_not_for_its_headers_alone(
-    here: Fake, output: tuple[ApiCaller, str, bytes, str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caller, url, content, _ = output
-    files: list[Any] = []
-    look_up = here.service.objects.look_up
+    with running() as fake:
+        caller = fake.caller()
+        content = b"more than is read before anything is sent" * 30_000
+        assert put(caller, whole(caller, content), content).status == 200
+        links = Links(fake.service.signer, ORIGIN, account_id(caller.client_id), 60, fake.wall)
+        url = links.to_fetch(hashlib.md5(content).digest())
+        files: list[Any] = []
+        look_up = fake.service.objects.look_up
 
-    def looked_up(digest: bytes) -> Any:
-        found = look_up(digest)
+        def looked_up(digest: bytes) -> Any:
+            found = look_up(digest)
 
-        def opened(*arguments: int) -> Any:
-            file = found.open_part(*arguments) if arguments else found.open()
-            files.append(file)
-            return file
+            def opened(*arguments: int) -> Any:
+                file = found.open_part(*arguments) if arguments else found.open()
+                files.append(file)
+                return file
 
-        return SimpleNamespace(size=found.size, modified_s=found.modified_s, open=opened, open_part=opened)
+            return SimpleNamespace(
+                size=found.size, modified_s=found.modified_s, open=opened, open_part=opened
+            )
 
-    monkeypatch.setattr(here.service.objects, "look_up", looked_up)
-    assert caller.request("HEAD", url).status == 200
-    assert caller.get(url, headers={"If-None-Match": "*"}).status == 304
-    assert files == []
-    assert caller.get(url).content == content
-    assert caller.get(url, headers={"Range": "bytes=1-2"}).content == content[1:3]
-    assert [file.closed for file in files] == [True, True]
+        monkeypatch.setattr(fake.service.objects, "look_up", looked_up)
+        assert caller.request("HEAD", url).status == 200
+        assert caller.get(url, headers={"If-None-Match": "*"}).status == 304
+        assert files == []
+        assert caller.get(url).content == content
+        assert caller.get(url, headers={"Range": "bytes=1-2"}).content == content[1:3]
+        assert [file.closed for file in files] == [True, True]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
