@@ -282,6 +282,17 @@ def test_slots_pass_over_a_job_that_was_killed_while_it_waited() -> None:
     assert [tasks.job_status(job) for job in (first, second, third)] == ["success", "killed", "success"]
 
 
+def test_tasks_that_are_released_before_the_files_are_there_wait_for_them() -> None:
+    farm = Farm()
+    job = farm.submit(2, scout_frames="0")
+    farm.advance(2 * SECOND)
+    farm.do(actions.act_on_jobs(farm.state, Action.RELEASE_SCOUTS, ["1"]))
+    farm.advance(simulation.SYNC_US - 2 * SECOND - 1)
+    assert [task.attempts for task in job.tasks] == [(), ()]
+    farm.until_idle()
+    assert [len(task.attempts) for task in job.tasks] == [1, 1]
+
+
 def test_a_job_is_looked_at_once_however_often_it_is_put_into_the_queue() -> None:
     farm = Farm(fleet=1)
     farm.submit(1)

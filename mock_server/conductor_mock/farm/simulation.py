@@ -91,8 +91,11 @@ def make_ready(state: State, job: Job) -> None:
 
 
 def enqueue(state: State, job: Job) -> None:
-    """Let a job be looked at when slots are given out; once is enough."""
-    if job.phase == _READY and job.waiting and job.queued != job.priority:
+    """Let a job be looked at when slots are given out; once is enough.
+
+    None of its tasks waits (`Job.waiting`) before it is ready, and one that was ready stays so.
+    """
+    if job.waiting and job.queued != job.priority:
         job.queued = job.priority
         heapq.heappush(state.queue, (-job.priority, job.number))
 
@@ -115,8 +118,6 @@ def give_slots(state: State) -> None:
         if priority != -job.priority:
             continue  # an entry from before its priority changed
         job.queued = None
-        if job.phase != _READY:
-            continue  # it was killed
         index = _next_waiting(job)
         if index is None or (job.max_instances and job.active >= job.max_instances):
             continue  # `enqueue` is called when an instance of the job is given back
