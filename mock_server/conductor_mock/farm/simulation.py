@@ -135,7 +135,6 @@ def take_instance(state: State, job: Job, index: int, attempt: Attempt) -> None:
     attempt.machine = len(job.former_machines)
     task = job.tasks[index]
     task.attempts = (*task.attempts, attempt)
-    task.outputs = task.download = None  # what an earlier one left is gone
     state.active += 1
     job.active += 1
     billing.note_taken(job, attempt)
