@@ -904,6 +904,32 @@ def test_lines_of_a_head_may_have_as_many_bytes_as_are_read_and_no_more() -> Non
     assert refused.value.status == too_large
 
 
+ENOUGH = {
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n": True,
+    b"\r\nGET / HTTP/1.1\r\n\r\n": True,
+    b"GET / HTTP/1.1\n": True,
+    b"\r\n\r\n": True,
+    b"hello\r\n": True,
+    b"GET / HTTP/1.1\r\nno header\r\n": True,
+    b"GET / HTTP/3.0\r\n": True,
+    b"x" * 101: True,
+    b"GET / HTTP/1.1\r\nHost: x\r\n": False,
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r": False,
+    b"\r\n": False,
+    b"hello": False,
+    b"": False,
+}
+
+
+@pytest.mark.parametrize(("data", "is_enough"), ENOUGH.items())
+def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, is_enough: bool) -> None:
+    assert Arriving(100).is_enough(data) == is_enough
+    dripped = Arriving(100)
+    found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
+    assert not any(found)
+    assert dripped.is_enough(data) == is_enough
+
+
 _USUAL = [b"Host: x", b"Accept: */*", b"X-A: b"]
 
 
