@@ -316,6 +316,15 @@ def test_who_waits_with_a_body_is_told_to_go_on(
 
 
 @KINDS
+def test_a_body_is_framed_as_its_head_says(kind: type[Connection]) -> None:
+    app = App(LENGTH)
+    chunks = asking(CHUNKED, body=b"5\r\nhello\r\n0\r\n\r\n")
+    assert exchange(asking("Content-Length: 5", body=b"hello") + chunks + asking(), app, kind).count(OK) == 3
+    assert app.bodies == [b"hello", b"hello", b""]
+    assert [asked["wsgi.input_terminated"] for asked in app.asked] == [False, True, False]
+
+
+@KINDS
 def test_a_connection_ends_without_a_word_where_its_client_ends(kind: type[Connection]) -> None:
     assert exchange(b"", kind=kind) == b""
 
@@ -507,30 +516,9 @@ def test_a_connection_that_is_broken_is_reset() -> None:
             spoken.rest()
 
 
-def test_a_request_that_is_abandoned_is_the_last_and_its_rest_does_not_reset_the_connection() -> None:
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        environ[REQUEST].abandon()
-        start_response("200 OK", [LENGTH])
-        return [b"hello"]
-
-    with talk(app) as spoken:
-        spoken.send(asking("Content-Length: 50000", body=UNREAD) + asking(), is_all=True)
-        assert not spoken.serve()
-        spoken.connection.close()
-        answered = spoken.rest()
-    assert answered.count(OK) == 1
-    assert values(answered, "connection") == ["close"]
-
-
-def test_who_sends_more_than_is_read_sees_why_it_was_refused() -> None:
-    """RFC 9112 9.6: a connection that is closed with bytes unread is reset, and the answer may be lost."""
-    assert exchange(b"hello\r\n\r\n" + UNREAD).startswith(b"HTTP/1.1 400 ")
-
-
 @contextmanager
 def closing(spoken: Talk) -> Iterator[threading.Thread]:
-    """While a connection that lingers is closed; in the end it is."""
-    spoken.connection.lingers = True
+    """While a connection is closed; in the end it is."""
     thread = threading.Thread(target=spoken.connection.close, daemon=True)
     thread.start()
     yield thread
@@ -539,22 +527,41 @@ def closing(spoken: Talk) -> Iterator[threading.Thread]:
     assert spoken.served.fileno() == -1
 
 
-def test_who_sends_is_told_that_nothing_more_comes_and_may_go_on_to_its_end(
-    monkeypatch: pytest.MonkeyPatch,
+def abandoned(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    environ[REQUEST].abandon()
+    start_response("200 OK", [LENGTH])
+    return [b"hello"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [(asking("Content-Length: 500000"), OK), (b"hello\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n")],
+    ids=["abandoned", "refused"],
+)
+def test_who_still_sends_sees_the_last_answer_and_may_go_on_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, told: bytes
 ) -> None:
+    """RFC 9112 9.6: a connection that is closed with bytes unread is reset, and the answer may be lost."""
     monkeypatch.setattr(framing, "LINGER_S", 10 * PATIENCE_S)
-    with talk() as spoken, closing(spoken) as thread:
-        assert spoken.rest() == b""
-        for _ in range(9):
-            spoken.send(UNREAD)
-        assert thread.is_alive()
-        spoken.client.close()
+    with talk(abandoned) as spoken:
+        spoken.send(sent + UNREAD)
+        assert not spoken.serve()
+        with closing(spoken) as thread:
+            answered = spoken.rest()
+            for _ in range(9):
+                spoken.send(UNREAD)
+            assert thread.is_alive()
+            spoken.client.close()
+    assert answered.startswith(told)
+    assert answered.count(b"HTTP/1.1 ") == 1
+    assert values(answered, "connection") == ["close"]
 
 
 def test_who_says_nothing_is_not_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(framing, "LINGER_S", 0.01)
     with talk() as spoken:
         spoken.served.settimeout(None)
+        spoken.connection.lingers = True
         with closing(spoken):
             pass
 
@@ -571,6 +578,7 @@ def test_it_is_not_lingered_for_more_than_is_drained(monkeypatch: pytest.MonkeyP
 def test_a_client_that_is_gone_is_not_lingered_for() -> None:
     with talk() as spoken:
         reset(spoken.client)
+        spoken.connection.lingers = True
         with closing(spoken):
             pass
 

@@ -538,7 +538,8 @@ def test_a_target_has_a_path_and_a_query_and_maybe_names_a_host(
 def test_a_refusal_shows_the_beginning_of_what_was_sent() -> None:
     with pytest.raises(HeadError) as refused:
         _request_line(b"x\xe9" * 50)
-    assert ": " + repr("x\xe9" * 30) + ";" in str(refused.value)
+    shown = repr("x\xe9" * 30)
+    assert str(refused.value) == f"no request line: {shown}; it is 'METHOD /path HTTP/1.1' in printable ASCII"
 
 
 # Generated requests, beside h11 and beside what the RFC says where h11 is more generous.
