@@ -517,6 +517,31 @@ def test_a_refusal_says_what_is_wrong(line: str, word: str) -> None:
         read_head(lines, begun)
 
 
+@pytest.mark.parametrize(
+    ("target", "authority", "path", "query"),
+    [
+        ("/a%20b%2fc?d=%20?e", None, b"/a b%2Fc", b"d=%20?e"),
+        ("http://a.example:80/b?c", b"a.example:80", b"/b", b"c"),
+        ("HTTP://a.example", b"a.example", b"/", b""),
+        ("http://a.example?c", b"a.example", b"/", b"c"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_a_target_has_a_path_and_a_query_and_maybe_names_a_host(
+    method: str, target: str, authority: bytes | None, path: bytes, query: bytes
+) -> None:
+    """RFC 9112 3.2; an empty path is that of the root."""
+    line = _request_line(f"{method} {target} HTTP/1.1".encode())
+    assert (line.authority, line.path, line.query) == (authority, path, query)
+
+
+def test_a_refusal_shows_the_beginning_of_what_was_sent() -> None:
+    with pytest.raises(HeadError) as refused:
+        _request_line(b"x\xe9" * 50)
+    shown = repr("x\xe9" * 30)
+    assert str(refused.value) == f"no request line: {shown}; it is 'METHOD /path HTTP/1.1' in printable ASCII"
+
+
 # Generated requests, beside h11 and beside what the RFC says where h11 is more generous.
 
 
@@ -904,6 +929,57 @@ def test_lines_of_a_head_may_have_as_many_bytes_as_are_read_and_no_more() -> Non
     assert refused.value.status == too_large
 
 
+ENOUGH = {
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n": True,
+    b"\r\nGET / HTTP/1.1\r\n\r\n": True,
+    b"GET / HTTP/1.1\n": True,
+    b"\n": True,
+    b"\r\n\r\n": True,
+    b"hello\r\n": True,
+    b"GET / HTTP/1.1\r\nno header\r\n": True,
+    b"GET / HTTP/1.1\r\n X: a\r\n": True,
+    b"GET / HTTP/1.1\r\nX: a\x00\r\n": True,
+    b"GET / HTTP/3.0\r\n": True,
+    b"x" * 101: True,
+    b"GET / HTTP/1.1\r\nHost: x\r\n": False,
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r": False,
+    b"\r\n": False,
+    b"hello": False,
+    b"": False,
+}
+
+
+@pytest.mark.parametrize(("data", "is_enough"), ENOUGH.items())
+def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, is_enough: bool) -> None:
+    assert Arriving(100).is_enough(data) == is_enough
+    dripped = Arriving(100)
+    found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
+    assert not any(found)
+    assert dripped.is_enough(data) == is_enough
+    is_whole = data.startswith((b"GET", b"\r\nGET")) and data.endswith(b"\r\n\r\n")
+    assert dripped.end == (len(data) if is_whole else 0), "of what is no head it is not known where it ends"
+
+
+class Watched(bytes):
+    """Bytes that note from where on they are looked through."""
+
+    looked: list[int]
+
+    def find(self, *asked: Any) -> int:
+        self.looked.append(asked[1])
+        return super().find(*asked)
+
+
+def test_each_byte_of_a_head_is_looked_at_once_however_slowly_they_come() -> None:
+    data = b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 50
+    arriving = Arriving(100)
+    for end in range(1, len(data) + 1):
+        come = Watched(data[:end])
+        come.looked = []
+        assert not arriving.is_enough(come)
+        assert min(come.looked) == end - 1
+
+
 _USUAL = [b"Host: x", b"Accept: */*", b"X-A: b"]
 
 
@@ -918,6 +994,7 @@ _USUAL = [b"Host: x", b"Accept: */*", b"X-A: b"]
 @example(is_late=False, fields=_USUAL, usual=_USUAL, body=b"{}", room=0, at_once=True)
 @example(is_late=False, fields=_USUAL, usual=_USUAL, body=b"{}", room=-1, at_once=True)
 @example(is_late=True, fields=_USUAL, usual=_USUAL, body=b"{}", room=20, at_once=False)
+@example(is_late=False, fields=[b"XHost: x"], usual=[b"Host: x"], body=b"{}", room=20, at_once=True)
 @example(is_late=True, fields=_USUAL[:1], usual=_USUAL, body=b"", room=0, at_once=False)
 def test_it_is_known_where_the_fields_and_the_body_of_a_head_begin(
     is_late: bool, fields: list[bytes], usual: list[bytes], body: bytes, room: int, at_once: bool

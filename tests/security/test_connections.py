@@ -16,7 +16,6 @@ import requests
 from conductor_mock.app import create_app
 from conductor_mock.context import service_of
 from conductor_mock.serving import accepting, patience
-from conductor_mock.serving.head import Arriving
 from conductor_mock.serving.patience import Limits, Pace
 from conductor_mock.serving.server import THREADS, Server
 from conductor_mock.settings import Settings
@@ -307,32 +306,6 @@ def test_a_transfer_at_the_least_rate_goes_on_for_ever() -> None:
 @pytest.mark.parametrize("most", [16, 64, 4096])
 def test_some_places_are_reserved_and_most_are_not(most: int) -> None:
     assert 0 < Limits(most, 1, 1, 1).reserved <= most // 4
-
-
-ENOUGH = {
-    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n": True,
-    b"\r\nGET / HTTP/1.1\r\n\r\n": True,
-    b"GET / HTTP/1.1\n": True,
-    b"\r\n\r\n": True,
-    b"hello\r\n": True,
-    b"GET / HTTP/1.1\r\nno header\r\n": True,
-    b"GET / HTTP/3.0\r\n": True,
-    b"x" * 101: True,
-    b"GET / HTTP/1.1\r\nHost: x\r\n": False,
-    b"GET / HTTP/1.1\r\nHost: x\r\n\r": False,
-    b"\r\n": False,
-    b"hello": False,
-    b"": False,
-}
-
-
-@pytest.mark.parametrize(("data", "is_enough"), ENOUGH.items())
-def test_a_head_is_enough_as_soon_as_nothing_can_change_the_answer(data: bytes, is_enough: bool) -> None:
-    assert Arriving(100).is_enough(data) == is_enough
-    dripped = Arriving(100)
-    found = [dripped.is_enough(data[:end]) for end in range(1, len(data))]
-    assert not any(found)
-    assert dripped.is_enough(data) == is_enough
 
 
 @pytest.mark.parametrize(

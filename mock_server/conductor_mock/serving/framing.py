@@ -78,7 +78,6 @@ class Request(HTTPRequest):
             return recurring.fields
         lines = Lines(self.conn.rfile, self.server.max_request_header_size)
         begun = read_request_line(lines)
-        self.started_request = True
         if begun is None:
             return None
         self._begin(begun)
@@ -91,18 +90,17 @@ class Request(HTTPRequest):
         self.method = line.method
         self.uri, self.path, self.qs = line.target, line.path, line.query
         self.request_protocol = b"HTTP/%d.%d" % (line.major, line.minor)
-        self.response_protocol = "HTTP/1.1" if line.minor else "HTTP/1.0"
+        if line.minor:
+            self.response_protocol = "HTTP/1.1"  # else it is that of a request to begin with: HTTP/1.0
 
     def send_headers(self) -> None:
         """Send the head of the answer. It says that the connection closes where it does, to old clients too."""
-        names = {name.lower() for name, _ in self.outheaders}
-        if b"connection" in names and any(
-            name.lower() == b"connection" and value == b"close" for name, value in self.outheaders
-        ):
+        values = {name.lower(): value for name, value in self.outheaders}
+        if values.get(b"connection") == b"close":
             self.close_connection = True
         elif self.close_connection:
             self.outheaders.append((b"Connection", b"close"))
-        if b"date" not in names:
+        if b"date" not in values:
             self.outheaders.append((b"Date", self.server.date()))
         self.conn.hold()
         super().send_headers()
@@ -217,7 +215,7 @@ class Listener(cheroot.wsgi.Server):
     """cheroot's server, whose connections are ours."""
 
     ConnectionClass = Connection
-    _dated: tuple[int, bytes] = (0, b"")
+    _dated: tuple[int | None, bytes] = (None, b"")
 
     def date(self) -> bytes:
         """The time of day as an answer tells it, made once a second."""
