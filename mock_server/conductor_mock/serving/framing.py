@@ -91,7 +91,7 @@ class Request(HTTPRequest):
         self.uri, self.path, self.qs = line.target, line.path, line.query
         self.request_protocol = b"HTTP/%d.%d" % (line.major, line.minor)
         if line.minor:
-            self.response_protocol = "HTTP/1.1"  # else it is that of a request to begin with: HTTP/1.0
+            self.response_protocol = "HTTP/1.1"  # cheroot begins with HTTP/1.0
 
     def send_headers(self) -> None:
         """Send the head of the answer. It says that the connection closes where it does, to old clients too."""
