@@ -273,7 +273,10 @@ def test_those_who_came_meanwhile_are_in_the_same_commit(others: tuple[int, ...]
 
 
 def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() -> None:
+    tried: list[list[int]] = []
+
     def commit(numbers: list[int]) -> None:
+        tried.append(numbers)
         if len(numbers) > 1:
             raise OSError("not together")
         if numbers == [3]:
@@ -286,6 +289,7 @@ def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() 
         UnavailableError,
         UnavailableError,
     ]
+    assert tried == [[1, 2, 3, 4], [1], [2], [3]], "and none of them commits anything more"
 
 
 def test_whoever_is_committed_goes_on_while_the_next_commit_is_under_way() -> None:
