@@ -29,6 +29,7 @@ from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, DamagedLogError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.store.tables import DECLARATIONS, LOG, META
 from conductor_mock.store.trouble import is_disk_full
 from conductor_mock.wire.md5 import from_base64
@@ -283,6 +284,29 @@ def test_the_limit_is_on_the_stored_form(tmp_path: Path) -> None:
         stored.log.append("5001", opening())
         stored.log.append("5001", job(2, metadata={"notes": "ü" * (INLINE_BYTES // 6 + 1)}))
         assert stored.bodies() == 1
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_command_of_up_to_64_kib_of_json_lies_in_its_row(tmp_path: Path, beyond: int) -> None:
+    def padded(padding: int) -> Record:
+        return job(2, metadata={"notes": "x" * padding})
+
+    row_bytes = 64 * 1024
+    size = len(json.dumps(padded(0).command.to_json(), separators=(",", ":")))
+    with opened(tmp_path) as stored:
+        row = stored.log.small_row("5001", padded(row_bytes - size + beyond))
+    assert (row is None) == (beyond > 0)
+    assert row is None or len(row["json"]) == row_bytes
+
+
+def test_a_snapshot_that_is_small_lies_in_the_database_with_its_row(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path / 'conductor.db'}") as database:
+        log = Log(database, TableAndFiles(tmp_path, database))
+        log.append("5001", opening())
+        log.save_snapshot(state_of(opening()))
+        found = log.load_snapshot("5001")
+    assert found is not None
+    assert image(found) == image(state_of(opening()))
 
 
 def test_a_snapshot_replaces_the_one_before_it_and_says_what_is_left_over(tmp_path: Path) -> None:
