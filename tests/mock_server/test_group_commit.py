@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -434,3 +435,15 @@ def test_a_connection_that_was_lost_at_a_commit_is_told_as_what_is_not_known_and
         )
         assert left == []
         assert (ask().status, len(caller.jobs())) == (201, 1)
+
+
+def test_nothing_is_kept_of_what_was_committed() -> None:
+    class Thing:
+        """Something that takes memory."""
+
+    thing = Thing()
+    kept = weakref.ref(thing)
+    group = GroupCommit[Thing](lambda _: None)
+    group.add(thing)
+    del thing
+    assert kept() is None
