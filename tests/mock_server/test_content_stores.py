@@ -218,6 +218,21 @@ def test_one_flipped_bit_is_refused_and_nothing_is_stored(
 
 
 @each
+@pytest.mark.parametrize("content", [CONTENT, bytes(SMALL_BYTES + 1)], ids=["small", "large"])
+def test_what_was_received_before_is_stored_when_it_is_passed_on(kind: str, content: bytes) -> None:
+    with new_store(kind) as (store, database):
+        parts = io.BytesIO(content)
+        with (
+            store.pass_on(parts, md5=digest(content), size=len(content)) as new,
+            new.placed(),
+            database.write() as connection,
+        ):
+            new.join(connection)
+        assert (new.md5, new.size) == (digest(content), len(content))
+        assert store.read(digest(content)) == content
+
+
+@each
 def test_a_body_that_is_too_long_is_not_read_to_its_end(kind: str) -> None:
     body = io.BytesIO(bytes(10 * BLOCK))
 

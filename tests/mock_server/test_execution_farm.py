@@ -198,6 +198,15 @@ def test_an_account_that_executes_no_more_simulates_what_was_left(farm: Farm) ->
     assert not farm.state.executing
 
 
+def test_an_account_that_executes_on_goes_on_with_its_runs_whatever_other_options_it_has(farm: Farm) -> None:
+    farm.submit(2)
+    farm.start_all()
+    farm.do(OptionsChanged(Options(**{**farm.state.options.to_json(), "execute": 3})))
+
+    assert list(execution.active(farm.state)) == farm.runs
+    assert farm.end(farm.runs[0], "success", exit_code=0)
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("advance"), st.integers(0, 90)),

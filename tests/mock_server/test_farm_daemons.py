@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mock.farm import actions, downloads, leases, outcomes, queues, tasks, uploads
+from conductor_mock.farm import actions, downloads, leases, outcomes, queues, snapshot, tasks, uploads
 from conductor_mock.farm.clock import ONE, SECOND, Anchor
 from conductor_mock.farm.commands import ClockSet, OutputsListed, RulesChanged, UploadFinished
 from conductor_mock.farm.refusals import NotThereError, StateForbidsError
@@ -336,3 +336,31 @@ def test_what_is_watched_is_watched_once_and_what_is_gone_has_no_lease_to_change
     farm.do(ClockSet(Anchor(0, farm.state.now_us, 7 * ONE)))
     farm.until_idle()
     assert list(downloads.waiting(farm.state, None)) == [(job, 0)]
+
+
+@pytest.mark.parametrize("speed", [2, 50])
+def test_what_has_a_lease_is_looked_at_once_when_it_ends_however_often_the_speed_changes(speed: int) -> None:
+    farm, job = claimed()
+    for factor in (speed, 1, speed):
+        farm.do(ClockSet(Anchor(0, farm.state.now_us, factor * ONE)))
+    assert job.upload is not None
+    assert job.upload.lease is not None
+    assert farm.state.watched == [(job.upload.lease.until_us, job.number, leases.UPLOAD)]
+
+
+def test_leases_go_on_in_a_state_that_was_read_from_a_snapshot() -> None:
+    farm = Farm()
+    done = farm.submit(1)
+    farm.until_idle()
+    farm.submit(1, local_upload=False, **files())
+    farm.do(uploads.claim(farm.state, None))
+    farm.do(downloads.offer(farm.state, done, 0))
+    farm.state = snapshot.read(farm.stored())
+    farm.advance(leases.UPLOAD_S * SECOND - 1)
+    assert uploads.claim(farm.state, None) is None
+    farm.advance(1)
+    assert uploads.claim(farm.state, None) is not None
+    farm.advance((leases.DOWNLOAD_S - leases.UPLOAD_S) * SECOND - 1)
+    assert not list(downloads.waiting(farm.state, None))
+    farm.advance(1)
+    assert list(downloads.waiting(farm.state, None)) == [(farm.state.jobs[1], 0)]

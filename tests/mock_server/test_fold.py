@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 
 from conductor_mock.farm import actions, commands, fold, simulation, snapshot, uploads
 from conductor_mock.farm.clock import LAST_US, ONE, SECOND, Anchor, ClockError, advance_us, speed_millionths
-from conductor_mock.farm.commands import AccountOpened, CatalogReplaced, Command, JobCreated, OptionsChanged
+from conductor_mock.farm.commands import (
+    AccountOpened,
+    CatalogReplaced,
+    ClockSet,
+    Command,
+    JobCreated,
+    OptionsChanged,
+)
 from conductor_mock.farm.decisions import create_job
 from conductor_mock.farm.fold import EFFECTS, advance, follow, replay
 from conductor_mock.farm.ids import account_id, draw, jid, tid
@@ -454,3 +461,25 @@ def test_a_job_names_three_of_its_missing_files(missing: int, shown: str) -> Non
     farm.do(replace(farm.job(1), missing=tuple(f"/{number}" for number in range(missing))))
     record = job_record(farm.state, farm.state.jobs[1])
     assert record["status_description"] == f"{missing} files were never uploaded: {shown}"
+
+
+@given(logs(), delays, st.integers(0, 10**12))
+def test_a_clock_that_is_set_lets_time_pass_up_to_where_it_is(
+    records: list[Record], left_us: int, speed: int
+) -> None:
+    state = replayed(records)
+    to_us = state.now_us + left_us
+    whole = deepcopy(state)
+    advance(whole, to_us)
+    follow(state, Record(state.seq + 1, state.now_us, ClockSet(Anchor(START_US, to_us, speed))))
+    assert state.now_us == to_us
+    assert [job_record(state, job) for job in state.jobs.values()] == [
+        job_record(whole, job) for job in whole.jobs.values()
+    ]
+
+
+def test_a_job_in_a_log_that_no_server_would_have_taken_is_damage() -> None:
+    state = replayed([Record(1, START_US, opening())])
+    wrong = JobCreated({"command": "render", "frame_range": "x"}, "", Machine("m", 1, 0, 0, 0, 100))
+    with pytest.raises(BrokenLogError, match="a job was accepted that cannot be: frame_range"):
+        follow(state, Record(2, START_US, wrong))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -273,7 +274,10 @@ def test_those_who_came_meanwhile_are_in_the_same_commit(others: tuple[int, ...]
 
 
 def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() -> None:
+    tried: list[list[int]] = []
+
     def commit(numbers: list[int]) -> None:
+        tried.append(numbers)
         if len(numbers) > 1:
             raise OSError("not together")
         if numbers == [3]:
@@ -286,6 +290,7 @@ def test_a_thread_that_is_to_end_tells_those_whose_turn_had_not_come_and_ends() 
         UnavailableError,
         UnavailableError,
     ]
+    assert tried == [[1, 2, 3, 4], [1], [2], [3]], "and none of them commits anything more"
 
 
 def test_whoever_is_committed_goes_on_while_the_next_commit_is_under_way() -> None:
@@ -430,3 +435,15 @@ def test_a_connection_that_was_lost_at_a_commit_is_told_as_what_is_not_known_and
         )
         assert left == []
         assert (ask().status, len(caller.jobs())) == (201, 1)
+
+
+def test_nothing_is_kept_of_what_was_committed() -> None:
+    class Thing:
+        """Something that takes memory."""
+
+    thing = Thing()
+    kept = weakref.ref(thing)
+    group = GroupCommit[Thing](lambda _: None)
+    group.add(thing)
+    del thing
+    assert kept() is None

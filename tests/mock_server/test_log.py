@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor_contracts import json_text
@@ -29,6 +29,7 @@ from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.log import INLINE_BYTES, ContentGoneError, DamagedLogError, Log, bodies_of
 from conductor_mock.store.objects import ObjectStore
 from conductor_mock.store.read_write_lock import ReadWriteLock
+from conductor_mock.store.table_and_files import TableAndFiles
 from conductor_mock.store.tables import DECLARATIONS, LOG, META
 from conductor_mock.store.trouble import is_disk_full
 from conductor_mock.wire.md5 import from_base64
@@ -95,6 +96,18 @@ def test_what_was_appended_is_read_again_in_order_after_reopening(tmp_path: Path
         assert stored.log.read_one("5001", 2) == records[1]
 
 
+def test_commands_that_are_appended_together_are_all_there_or_none(tmp_path: Path) -> None:
+    large = job(3, metadata={"notes": "x" * INLINE_BYTES})
+    with opened(tmp_path) as stored:
+        stored.log.append("5001", opening())
+        stored.log.append_all("5001", [job(2), large])
+        with pytest.raises(sa.exc.IntegrityError):
+            stored.log.append_all("5001", [job(4), job(4)])
+        stored.log.append("5001", job(4))
+    with opened(tmp_path) as stored:
+        assert list(stored.log.read("5001")) == [opening(), job(2), large, job(4)]
+
+
 @pytest.mark.parametrize("way", ["read", "since"])
 def test_a_log_that_grows_while_it_is_read_is_not_taken_for_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -134,6 +147,8 @@ free = st.recursive(
     st.sampled_from([(",", ":"), (", ", ": "), (" ,\r\n", "\t: ")]),
     st.sampled_from(["", "\n", " \r\n\t"]),
 )
+@example(None, 0, True, (",", ":"), "")
+@example(None, 1, True, (",", ":"), "")
 def test_a_payload_is_read_again_as_it_was_read_when_it_came_however_it_was_written(
     value: Any, beyond: int, in_ascii: bool, separators: tuple[str, str], blank: str
 ) -> None:
@@ -285,6 +300,29 @@ def test_the_limit_is_on_the_stored_form(tmp_path: Path) -> None:
         assert stored.bodies() == 1
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_command_of_up_to_64_kib_of_json_lies_in_its_row(tmp_path: Path, beyond: int) -> None:
+    def padded(padding: int) -> Record:
+        return job(2, metadata={"notes": "x" * padding})
+
+    row_bytes = 64 * 1024
+    size = len(json.dumps(padded(0).command.to_json(), separators=(",", ":")))
+    with opened(tmp_path) as stored:
+        row = stored.log.small_row("5001", padded(row_bytes - size + beyond))
+    assert (row is None) == (beyond > 0)
+    assert row is None or len(row["json"]) == row_bytes
+
+
+def test_a_snapshot_that_is_small_lies_in_the_database_with_its_row(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path / 'conductor.db'}") as database:
+        log = Log(database, TableAndFiles(tmp_path, database))
+        log.append("5001", opening())
+        log.save_snapshot(state_of(opening()))
+        found = log.load_snapshot("5001")
+    assert found is not None
+    assert image(found) == image(state_of(opening()))
+
+
 def test_a_snapshot_replaces_the_one_before_it_and_says_what_is_left_over(tmp_path: Path) -> None:
     early, late = state_of(opening()), state_of(opening(), job(2))
     with opened(tmp_path) as stored:
@@ -404,6 +442,19 @@ def test_what_a_newer_version_wrote_is_found_before_anything_is_read(
     edit(tmp_path, statement)
 
     with opened(tmp_path) as stored, pytest.raises(DatabaseError, match=f"newer conductor-mock.*{said}"):
+        stored.log.check()
+
+
+@pytest.mark.parametrize("has_snapshot", [False, True])
+def test_what_this_version_wrote_is_not_taken_for_that_of_a_newer_one(
+    tmp_path: Path, has_snapshot: bool
+) -> None:
+    with opened(tmp_path) as stored:
+        for record in (opening(), job(2)):
+            stored.log.append("5001", record)
+        if has_snapshot:
+            stored.log.save_snapshot(state_of(opening()))
+    with opened(tmp_path) as stored:
         stored.log.check()
 
 
@@ -636,3 +687,13 @@ def test_a_database_has_the_accounts_that_were_there_when_it_was_opened(tmp_path
         assert (stored.log.accounts_at_start(), stored.log.accounts()) == ([], ["5001"])
     with opened(tmp_path) as stored:
         assert stored.log.accounts_at_start() == ["5001"]
+
+
+def test_accounts_are_told_in_order_with_those_whose_log_is_gone(tmp_path: Path) -> None:
+    names = [f"500{number}" for number in range(9)]
+    with opened(tmp_path) as stored:
+        for name in reversed(names):
+            stored.log.append(name, opening(name))
+    edit(tmp_path, "DELETE FROM log WHERE account = '5003'")
+    with opened(tmp_path) as stored:
+        assert stored.log.accounts() == names

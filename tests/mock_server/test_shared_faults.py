@@ -187,6 +187,16 @@ def test_requests_at_two_servers_at_once_share_the_turns_of_a_rule(servers: Serv
     assert (rule["seen"], rule["consumed"]) == (40, 10)
 
 
+def test_what_one_server_hands_out_is_counted_for_all_of_them(servers: Servers) -> None:
+    one, other = (SharedKeeper(servers.rows, OPERATIONS) for _ in range(2))
+    servers.pair[0].add("one", {"fault": {"kind": "expired_token"}})
+    handed = [(one, "one", TOKEN), (other, "one", TOKEN), (one, "one", URL), (one, "other", URL)]
+    for keeper, account, what in handed:
+        keeper.hand_out(account, what)
+    with other.turn("one", []) as (_, handed_out):
+        assert handed_out == {TOKEN: 2, URL: 1}
+
+
 def test_rules_have_a_number_of_their_own_at_every_server(servers: Servers) -> None:
     one, other = servers.pair
     numbers = [one.add("one", {"fault": FAULT}).number, other.add("other", {"fault": FAULT}).number]

@@ -124,8 +124,8 @@ def _set_clock(state: State, command: ClockSet) -> None:
 
 
 def _change_options(state: State, command: OptionsChanged) -> None:
-    executed, state.options = state.options.execute, command.options
-    if executed and not state.options.execute:
+    state.options = command.options
+    if not state.options.execute:
         execution.abandon(state)
 
 

@@ -117,7 +117,7 @@ class Slots:
                     slot.held -= 1
                     if not slot.held:
                         pending = slot.pending
-                        if slot.state is None or not self._is_passed_on(slot):
+                        if not self._is_passed_on(slot):
                             self.settle(account_id, slot)
                     self._used(account_id, slot, is_use=is_use)
         finally:
@@ -126,10 +126,9 @@ class Slots:
 
     def _is_passed_on(self, slot: Slot) -> bool:
         """Whether the next of those who wait here gets the account as it is: some do, and not too many have had it."""
-        with self._guard:
-            if not slot.waiting or (slot.pending is not None and slot.pending.is_full):
-                return False
-        return slot.kept is None or slot.passed_on < MOST_PASSED_ON
+        if not slot.waiting or (slot.pending is not None and slot.pending.is_full):
+            return False
+        return slot.passed_on < MOST_PASSED_ON
 
     def settle(self, account_id: str, slot: Slot) -> None:
         """Have on disk what is pending; the state of what cannot be is thrown away. The account's lock is held."""
@@ -205,14 +204,11 @@ class Slots:
 
         None where there is none, or somebody is at it.
         """
-        with self._guard:
-            account_id, used_s = next(iter(self._open.items()), (None, 0.0))
-            if len(self._open) <= most and self._seconds() - used_s < idle_s:
-                account_id = None
-            slot = None if account_id is None else self._slots[account_id]
-        if account_id is None or slot is None or not slot.lock.acquire(blocking=False):
+        found = self._unused(most, idle_s)
+        if found is None or not found[1].lock.acquire(blocking=False):
             yield None
             return
+        account_id, slot = found
         try:
             # The lock lets its own thread in again, which is in the middle of something then.
             if slot.held or slot.pending is not None:
@@ -230,18 +226,20 @@ class Slots:
             slot.lock.release()
             self._leave_nothing(account_id, slot)
 
+    def _unused(self, most: int, idle_s: float) -> tuple[str, Slot] | None:
+        """What `hold_idle` is for, without its lock."""
+        with self._guard:
+            first = next(iter(self._open.items()), None)
+            if first is None or (len(self._open) <= most and self._seconds() - first[1] < idle_s):
+                return None
+            return first[0], self._slots[first[0]]
+
     @contextmanager
     def _held_outside(self, account_id: str, slot: Slot) -> Iterator[None]:
         """For the block no other server has the account, and what the slot has of it is what its log says."""
         outside = self._outside
-        if slot.held:
+        if slot.held or outside is None:
             yield
-            return
-        if outside is None:
-            try:
-                yield
-            finally:
-                self._give_back(account_id, slot)
             return
         if slot.kept is None:
             with ExitStack() as held:
@@ -264,8 +262,6 @@ class Slots:
 
     def _give_back(self, account_id: str, slot: Slot) -> None:
         """Let others have the account, unless some here wait who were not given many turns. Its lock is held."""
-        if slot.pending is None and slot.kept is None:
-            return
         if self._is_passed_on(slot):
             return
         self.settle(account_id, slot)
