@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -516,13 +517,19 @@ def test_the_name_of_the_bucket_is_in_the_path_but_at_aws_itself(
     endpoint: str | None,
     url: str,
     store: Canned,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whatever a file of AWS's programs says of their ways."""
+    own = tmp_path / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(own))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    store.answer(204)
-    store.bucket(endpoint=endpoint).delete("a")
-    assert store.sent[0].url == url
+    for style in ("auto", "path" if endpoint is None and not environment else "virtual"):
+        own.write_text(f"[default]\ns3 =\n  addressing_style = {style}\n")
+        store.answer(204)
+        store.bucket(endpoint=endpoint).delete("a")
+    assert [sent.url for sent in store.sent] == [url, url]
 
 
 @pytest.mark.parametrize(("given_", "region"), [(None, "us-east-1"), ("eu-west-3", "eu-west-3")])

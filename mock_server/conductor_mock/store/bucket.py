@@ -320,12 +320,10 @@ def _client(endpoint: str | None) -> Any:
     if endpoint is not None:
         _check_endpoint(endpoint)
     session = library.get_session()
-    own = endpoint or session.get_config_variable("endpoint_url")
     try:
         return session.create_client(
             "s3",
             endpoint_url=endpoint,
-            region_name=session.get_config_variable("region") or "us-east-1",
             config=config.Config(
                 retries={"mode": "standard", "total_max_attempts": TRIES},
                 connect_timeout=CONNECT_S,
@@ -334,7 +332,7 @@ def _client(endpoint: str | None) -> Any:
                 # What not every store knows is left out: Content-MD5 does the same, and all know it.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if own else "auto"},
+                s3={"addressing_style": "auto"},  # by the bucket's name in the path, but at AWS itself
             ),
         )
     except (errors.BotoCoreError, ValueError) as error:
