@@ -334,3 +334,11 @@ def test_parts_that_have_no_row_for_more_than_an_hour_are_nobodys(place: Place) 
     assert place.parts.forget_orphans() == 2
     assert place.store.names() == sorted([kept, "objects/ab/other"])
     assert place.parts.forget_orphans() == 0
+
+
+def test_a_forgotten_upload_is_of_no_use_whatever_else_its_account_sends(place: Place) -> None:
+    forgotten, goes_on = place.begin(), place.begin(content=CONTENT[::-1])
+    for upload in (forgotten, goes_on):
+        place.put(upload, 1)
+    place.forget_record(forgotten)
+    assert place.useless() == {(ACCOUNT, forgotten.upload_id): (1, 8)}
