@@ -14,16 +14,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from conductor_mock.auth.signing import Grant
 from conductor_mock.cli.program import main
 from conductor_mock.farm.ids import account_id
 from conductor_mock.settings import Settings, SettingsError
-from conductor_mock.store import bucket as bucket_module
 from conductor_mock.store import bucket_sending, bucket_sweeper
-from conductor_mock.store.bucket import Bucket, BucketError, Location, LocationError
+from conductor_mock.store.bucket import Bucket, BucketError, Location
 from conductor_mock.store.bucket_objects import FEW, BucketObjects, name_of
 from conductor_mock.store.bucket_sending import PART
 from conductor_mock.store.database_url import DatabaseError
@@ -580,23 +577,6 @@ def test_prune_check_and_backup_know_the_bucket(
 # The options
 
 
-@given(st.text(max_size=80))
-@example("s3://bucket")
-@example("s3://bucket/a/b/")
-@example("s3://bucket/a//b")
-@example("s3://bucket/../x?")
-@example("s3://user:secret@bucket/x")
-def test_a_place_is_a_bucket_and_a_prefix_or_a_sentence(text: str) -> None:
-    for given_ in (text, f"s3://{text}", f"s3://bucket/{text}"):
-        try:
-            location = Location.parse(given_)
-        except LocationError:
-            continue
-        assert Location.parse(str(location)) == location
-        assert not location.prefix or location.prefix.endswith("/")
-        assert "//" not in location.prefix
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -670,46 +650,3 @@ def test_what_tasks_need_is_kept_up_to_a_bound_and_can_be_read_when_it_has_gone(
     with open_(b"67890"), open_(b"12345"):
         pass
     assert fetched == [b"12345", b"67890", b"abcde", b"x" * 11, b"12345"]
-
-
-@given(
-    size=st.integers(1, 40), first=st.integers(0, 39), count=st.integers(1, 60), off=st.sampled_from([-1, 1])
-)
-def test_a_part_is_what_was_asked_for_or_all_that_follows(
-    size: int, first: int, count: int, off: int
-) -> None:
-    first %= size
-    last = min(first + count, size) - 1
-
-    def is_part(begin: int, end: int, length: int) -> bool:
-        answer = {"ContentRange": f"bytes {begin}-{end}/{size}", "ContentLength": length}
-        return bucket_module._is_part(answer, first, count)
-
-    length = last - first + 1
-    assert is_part(first, last, length)
-    assert not is_part(first, last, length + off)
-    assert not is_part(first + off, last + off, length)
-    assert not is_part(first, last + off, length + off)
-
-
-@pytest.mark.parametrize(
-    ("given_", "shown"),
-    [
-        ("s3://bucket", "s3://bucket"),
-        ("s3://bucket/", "s3://bucket"),
-        ("s3://bucket//farm/a/", "s3://bucket/farm/a"),
-        (f"s3://bucket/{'a' * 500}", f"s3://bucket/{'a' * 500}"),
-    ],
-)
-def test_a_place_of_contents_is_shown_as_people_write_it(given_: str, shown: str) -> None:
-    location = Location.parse(given_)
-    assert str(location) == shown
-    assert location.prefix == "" or location.prefix.endswith("/")
-
-
-@pytest.mark.parametrize(
-    "given_", [f"s3://bucket/{'a' * 501}", "s3://bucket/a//b", "s3://bucket/X a", "s3:/b", ""]
-)
-def test_what_is_no_place_of_contents_is_refused(given_: str) -> None:
-    with pytest.raises(LocationError, match="must be s3://BUCKET or s3://BUCKET/PREFIX"):
-        Location.parse(given_)

@@ -25,7 +25,7 @@ from conductor_mock.store.advisory_locks import CONNECTIONS, AdvisoryLocks
 from conductor_mock.store.bucket import Location
 from conductor_mock.store.bucket_objects import BucketObjects
 from conductor_mock.store.bucket_parts import BucketParts, rows_of_no_use
-from conductor_mock.store.database import _POOL, Database
+from conductor_mock.store.database import Database
 from conductor_mock.store.database_url import DatabaseError
 from conductor_mock.store.keys import Keys
 from conductor_mock.store.lately import EVERY_S
@@ -223,12 +223,6 @@ def test_a_page_of_faults_asks_nothing_in_the_thread_of_all_connections(
         assert faults.changes(account) == one.service.faults.changes(account)
 
 
-def test_the_manual_says_how_many_connections_a_server_opens() -> None:
-    most = sum(CONNECTIONS.values()) + _POOL["pool_size"] + _POOL["max_overflow"] + 1
-    manual = Path(__file__).parents[2] / "docs/reference/server.md"
-    assert f"A server opens up to {most} connections to\nPostgreSQL" in manual.read_text()
-
-
 def restarted(postgres: str) -> None:
     """Cut every connection to the database but the oldest, the fixture's, as a restart of it does."""
     engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
@@ -313,26 +307,6 @@ def test_whoever_deletes_waits_for_those_that_place_at_another_server(postgres: 
     assert deleted.is_set()
     locks.close()
     others.close()
-
-
-@pytest.mark.parametrize("level", Level)
-def test_a_lock_that_another_server_keeps_is_waited_for_within_a_limit_and_the_error_says_so(
-    level: Level, postgres: str
-) -> None:
-    kept = AdvisoryLocks(sa.make_url(postgres))
-    waiting = AdvisoryLocks(sa.make_url(postgres), patience_s=0.05)
-    for take in (waiting.hold, waiting.share):
-        with (
-            kept.hold(level, "a"),
-            pytest.raises(UnavailableError, match="another server has kept") as refused,
-            take(level, "a"),
-        ):
-            pytest.fail("it is not free")
-        assert reason(refused.value) == str(refused.value), "which is 503"
-        with take(level, "a"), kept.try_hold(level, "a") as free:
-            assert not free
-    kept.close()
-    waiting.close()
 
 
 def test_parts_have_their_turn_while_as_many_uploads_are_made_whole_as_may_be(

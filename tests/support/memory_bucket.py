@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import IO, Any
@@ -25,9 +25,11 @@ class Kept:
 class MemoryBucket(Bucket):
     """Takes the place of `Bucket`; `kept` may be that of another one."""
 
-    def __init__(self, location: Location, kept: Kept) -> None:
+    def __init__(self, location: Location, kept: Kept, *, now_s: Callable[[], float] = time.time) -> None:
+        """`now_s` is the clock of the store."""
         self.location = location
         self._kept = kept
+        self._now_s = now_s
 
     def wait_by(self, waiting: Any) -> None:
         """Memory makes nobody wait."""
@@ -36,7 +38,7 @@ class MemoryBucket(Bucket):
         if is_new and name in self._kept.bodies:
             raise FileExistsError(name)
         assert hashlib.md5(body).digest() == md5
-        self._kept.bodies[name] = (bytes(body), md5.hex(), time.time())
+        self._kept.bodies[name] = (bytes(body), md5.hex(), self._now_s())
         return md5.hex()
 
     def get(self, name: str, first: int = 0, count: int | None = None) -> IO[bytes]:
@@ -48,7 +50,7 @@ class MemoryBucket(Bucket):
 
     def head(self, name: str) -> Found:
         body, etag, stored_s = self._there(name)
-        return Found(name, len(body), etag, stored_s, time.time() - stored_s)
+        return Found(name, len(body), etag, stored_s, self._now_s() - stored_s)
 
     def check(self) -> None:
         return
@@ -64,7 +66,7 @@ class MemoryBucket(Bucket):
 
     def begin_parts(self, name: str) -> str:
         upload = f"upload-{next(self._kept.numbers)}"
-        self._kept.begun[upload] = (name, {}, time.time())
+        self._kept.begun[upload] = (name, {}, self._now_s())
         return upload
 
     def put_part(self, name: str, upload: str, number: int, body: bytes, *, md5: bytes) -> str:
@@ -78,7 +80,7 @@ class MemoryBucket(Bucket):
         digests = [hashlib.md5(body).digest() for body in bodies]
         assert (of, etags) == (name, [digest.hex() for digest in digests])
         etag = f"{hashlib.md5(b''.join(digests)).hexdigest()}-{len(etags)}"
-        self._kept.bodies[name] = (b"".join(bodies), etag, time.time())
+        self._kept.bodies[name] = (b"".join(bodies), etag, self._now_s())
         return etag
 
     def forget_parts(self, name: str, upload: str) -> None:
@@ -87,7 +89,7 @@ class MemoryBucket(Bucket):
 
     def begun(self) -> Iterator[tuple[str, str, float]]:
         begun = list(self._kept.begun.items())
-        return iter([(name, upload, time.time() - since_s) for upload, (name, _, since_s) in begun])
+        return iter([(name, upload, self._now_s() - since_s) for upload, (name, _, since_s) in begun])
 
     def _there(self, name: str) -> tuple[bytes, str, float]:
         try:

@@ -41,10 +41,9 @@ class AdvisoryLocks:
             sa.event.listen(engine, "connect", self._limit)
 
     def _limit(self, connection: Any, _record: object) -> None:
-        """A new connection waits for no lock longer than a thread waits for a connection."""
+        """A new connection, which commits by itself, waits for no lock longer than a thread waits for a connection."""
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = {round(self._patience_s * 1000)}")
-        connection.commit()
 
     @contextmanager
     def hold(self, level: Level, name: str = "") -> Iterator[None]:

@@ -10,7 +10,7 @@ import base64
 import importlib
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -50,7 +50,6 @@ _ANSWERED: Mapping[str, tuple[str, ...]] = {
     "get_object": ("ETag", "Body"),
     "head_object": ("ETag", "ContentLength", "LastModified"),
     "list_objects_v2": ("IsTruncated",),
-    "copy_object": ("CopyObjectResult",),
     "create_multipart_upload": ("UploadId",),
     "upload_part": ("ETag",),
     "complete_multipart_upload": ("ETag",),
@@ -194,7 +193,8 @@ class Bucket:
     def copy(self, name: str, target: str) -> None:
         """Copy a body of up to 5 GiB within the store. Raises FileNotFoundError."""
         source = {"Bucket": self.location.bucket, "Key": self.location.prefix + name}
-        self._call("copy_object", target, CopySource=source)
+        answer = self._call("copy_object", target, CopySource=source)
+        _check_said(answer.get("CopyObjectResult", {}), ("ETag",), "copy_object")
 
     def begin_parts(self, name: str) -> str:
         """Begin to store a body in parts, which is nowhere until they are joined; its id."""
@@ -246,7 +246,7 @@ class Bucket:
             if code == "PreconditionFailed":
                 raise FileExistsError(name) from None
             # Where the endpoint's path names a bucket, the store looks for ours as for a key of that one.
-            is_missing = code == "NoSuchBucket" or (name is None and code in _MISSING)
+            is_missing = code == "NoSuchBucket" or code in _MISSING
             raise (NoBucketError if is_missing else BucketError)(self._reason(operation, error)) from None
         except (self._errors.BotoCoreError, self._errors.HTTPClientError) as error:
             raise BucketError(self._reason(operation, error)) from None
@@ -254,11 +254,7 @@ class Bucket:
             raise BucketError(
                 f"its object store sends on to another place (redirected, {operation})"
             ) from None
-        left_out = [field for field in _ANSWERED.get(operation, ()) if field not in answer]
-        if left_out:
-            raise BucketError(
-                f"what answers for its object store is none (without {left_out[0]}, {operation})"
-            )
+        _check_said(answer, _ANSWERED.get(operation, ()), operation)
         return answer
 
     @contextmanager
@@ -295,6 +291,13 @@ class Bucket:
         return f"its object store refuses {told}"
 
 
+def _check_said(answer: Mapping[str, Any], fields: Iterable[str], operation: str) -> None:
+    """Raise BucketError when an answer has not what every store says."""
+    for field in fields:
+        if field not in answer:
+            raise BucketError(f"what answers for its object store is none (without {field}, {operation})")
+
+
 def _is_part(answer: Mapping[str, Any], first: int, count: int) -> bool:
     """Whether what an answer has is what was asked for: `count` bytes from `first` on, or all that follow."""
     match = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange", "")))
@@ -317,12 +320,10 @@ def _client(endpoint: str | None) -> Any:
     if endpoint is not None:
         _check_endpoint(endpoint)
     session = library.get_session()
-    own = endpoint or session.get_config_variable("endpoint_url")
     try:
         return session.create_client(
             "s3",
             endpoint_url=endpoint,
-            region_name=session.get_config_variable("region") or "us-east-1",
             config=config.Config(
                 retries={"mode": "standard", "total_max_attempts": TRIES},
                 connect_timeout=CONNECT_S,
@@ -331,7 +332,7 @@ def _client(endpoint: str | None) -> Any:
                 # What not every store knows is left out: Content-MD5 does the same, and all know it.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if own else "auto"},
+                s3={"addressing_style": "auto"},  # by the bucket's name in the path, but at AWS itself
             ),
         )
     except (errors.BotoCoreError, ValueError) as error:
@@ -343,12 +344,12 @@ def _client(endpoint: str | None) -> Any:
 def _check_endpoint(endpoint: str) -> None:
     try:
         parts = urlsplit(endpoint)
-        is_usable = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port or 1) > 0
+        is_usable = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
     except ValueError:
         is_usable = False
     if not is_usable:
         raise LocationError("of the endpoint must be a URL, http:// or https:// with a host and a port")
-    if parts.username is not None or parts.password is not None:
+    if parts.username is not None:  # it is empty where there is a password alone
         raise LocationError(
             "of the endpoint has a user or a password in its URL; give them as AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY"

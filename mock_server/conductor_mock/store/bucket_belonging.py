@@ -57,7 +57,7 @@ def join(database: Database, objects: BucketObjects) -> None:
     """Note that a database and a prefix are used together. Raises DatabaseError when they are not; BucketError."""
     from conductor_mock.store.bucket_objects import MARK
 
-    name = _noted(database, NAME) or _note(database, NAME, secrets.token_hex(16))
+    name = _note(database, NAME, secrets.token_hex(16))
     if objects.mark() is None:
         if _noted(database, CLAIMED) is not None:
             raise DatabaseError(

@@ -409,4 +409,4 @@ def _digest_of(name: str) -> bytes | None:
         digest = bytes.fromhex(name)
     except ValueError:
         return None
-    return digest if len(digest) == _MD5 and digest.hex() == name else None
+    return digest if len(digest) == _MD5 else None
