@@ -68,7 +68,7 @@ def descriptors() -> set[str]:
 
 
 def test_the_first_worker_is_ready_before_the_others_are_started_and_all_are_before_anybody_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(link: Link) -> int:
         if link.number and not (tmp_path / "0").exists():
@@ -78,7 +78,16 @@ def test_the_first_worker_is_ready_before_the_others_are_started_and_all_are_bef
 
     before = descriptors()
     with started_by_us(3, work) as workers:
+        fork = workers._fork
+        told: list[bool] = []
+
+        def noting(number: int) -> _Worker:
+            told.append(any(one.told is not None for one in workers._there.values()))
+            return fork(number)
+
+        monkeypatch.setattr(workers, "_fork", noting)
         assert workers.start() == {"number": 0, "text": "x" * 200_000}
+        assert told == [False, True, True]
         pids = workers.pids()
         assert pids == [int((tmp_path / name).read_text()) for name in "012"]
     assert workers.pids() == []
@@ -288,6 +297,33 @@ def test_a_worker_that_cannot_begin_waits_ever_longer_for_the_next_try_as_long_a
         workers._there[0] = serving_one
 
 
+def test_a_place_has_another_worker_once_its_pause_is_over_and_nobody_waits_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+    with started_by_us(1, stay, seconds=lambda: now_s[0]) as workers:
+        workers.start()
+        workers._gone(_Worker(1, 1, -1), 2, may_die=True)
+        now_s[0] = FIRST_PAUSE_S
+        asked: list[float | None] = []
+        select = workers._selector.select
+
+        def selecting(timeout: float | None = None) -> list[Any]:
+            asked.append(timeout)
+            assert len(asked) < 5, "it is not started"
+            return select(0)
+
+        def start_again(number: int) -> None:
+            assert number == 1
+            workers._signals.wake()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(workers._selector, "select", selecting)
+            patched.setattr(workers, "_start_again", start_again)
+            workers.watch()
+        assert asked == [0, 0, None, 0]
+
+
 def test_a_worker_that_could_not_begin_for_a_while_serves_once_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -363,8 +399,11 @@ def test_a_signal_that_comes_while_the_workers_end_is_told_to_them(caplog: pytes
         while True:
             signal.pause()
 
-    with started_by_us(1, work) as workers:
+    with EndingSignals() as signals:
+        workers = Workers(1, work, signals, end_s=PATIENCE_S)
         workers.start()
+        workers.close()
+        assert signals.next(0.001) == 0, "it was taken"
     assert "killed" not in caplog.text
 
 
