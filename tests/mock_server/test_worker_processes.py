@@ -303,7 +303,9 @@ def test_a_place_has_another_worker_once_its_pause_is_over_and_nobody_waits_long
     now_s = [0.0]
     with started_by_us(1, stay, seconds=lambda: now_s[0]) as workers:
         workers.start()
-        workers._gone(_Worker(1, 1, -1), 2, may_die=True)
+        for number in (1, 2, 2):
+            workers._gone(_Worker(number, 1, -1), 2, may_die=True)
+        assert workers._until_due_s() == FIRST_PAUSE_S
         now_s[0] = FIRST_PAUSE_S
         asked: list[float | None] = []
         select = workers._selector.select
@@ -321,7 +323,7 @@ def test_a_place_has_another_worker_once_its_pause_is_over_and_nobody_waits_long
             patched.setattr(workers._selector, "select", selecting)
             patched.setattr(workers, "_start_again", start_again)
             workers.watch()
-        assert asked == [0, 0, None, 0]
+        assert asked == [0, 0, FIRST_PAUSE_S, 0]
 
 
 def test_a_worker_that_could_not_begin_for_a_while_serves_once_it_can(
