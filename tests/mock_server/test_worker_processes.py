@@ -69,7 +69,7 @@ def pipes() -> int:
     found = 0
     for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # closed since they were listed
-            found += os.readlink(path).startswith(("pipe:", "anon_inode:"))
+            found += str(path.readlink()).startswith(("pipe:", "anon_inode:"))
     return found
 
 
