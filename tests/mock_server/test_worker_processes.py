@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor_mock.serving.signals import EndingSignals
@@ -254,6 +254,8 @@ def test_a_signal_that_ended_a_worker_too_is_no_death(
     assert "started in its place" not in caplog.text
 
 
+@example(waits_s=[5] * (MOST_DEATHS + 1), code=3, another_serves=True)  # the last one comes in time
+@example(waits_s=[6] * (MOST_DEATHS + 1), code=3, another_serves=True)  # just too late to be too many
 @given(
     waits_s=st.lists(st.sampled_from([0, 1, 5, 6, 7, WITHIN_S - 1, WITHIN_S, WITHIN_S + 1]), max_size=30),
     code=st.sampled_from([0, 1, 3, -9]),
