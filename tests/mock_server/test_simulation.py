@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -313,15 +315,20 @@ def test_a_job_is_looked_at_once_however_often_it_is_put_into_the_queue() -> Non
     assert farm.state.queue == []
 
 
-def test_a_job_that_is_killed_while_its_files_are_copied_stays_killed() -> None:
+@pytest.mark.parametrize("count", [2, 0])
+def test_a_job_that_is_killed_while_its_files_are_copied_stays_killed(count: int) -> None:
+    """One without tasks has its phase alone to say so."""
     farm = Farm()
-    job = farm.submit(2)
+    job = farm.submit(count)
     assert tasks.job_status(job) == "syncing"
     farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
-    farm.until_idle()
-    farm.advance(HOUR)
-    assert tasks.job_status(job) == "killed"
-    assert [task.attempts for task in job.tasks] == [(), ()]
+    again = Farm()
+    again.state = snapshot.read(farm.stored())
+    for one in (farm, again):
+        one.until_idle()
+        one.advance(HOUR)
+        assert tasks.job_status(one.state.jobs[1]) == "killed"
+        assert [task.attempts for task in one.state.jobs[1].tasks] == [()] * count
 
 
 def test_a_farm_in_which_nothing_is_left_to_happen_waits_for_nothing() -> None:
@@ -360,6 +367,25 @@ def test_nothing_more_happens_once_so_much_has(count: int) -> None:
     same = Farm()
     job = same.submit(count)
     assert simulation.run_until(same.state, lambda _: job.active == count, 1 + count), "it came with the last"
+
+
+@given(st.integers(1, 20), st.integers(1, 7), st.booleans())
+def test_what_is_not_to_happen_any_more_is_dropped_in_slices_too(count: int, most: int, others: bool) -> None:
+    """A job of a million tasks that was killed leaves as many behind."""
+    farm = Farm()
+    farm.submit(count)
+    job = farm.submit(1) if others else None
+    farm.advance(10 * SECOND)
+    farm.do(actions.act_on_jobs(farm.state, Action.KILL, ["1"]))
+    left = [len(farm.state.events)]
+    then_us = farm.state.now_us
+    while not simulation.run_until(farm.state, lambda _: False, most):
+        left.append(len(farm.state.events))
+    left.append(len(farm.state.events))
+    assert left[0] == count + others
+    assert left[-1] == 0
+    assert all(before - after <= most for before, after in pairwise(left))
+    assert farm.state.now_us == (then_us if job is None else job.ended_us)
 
 
 def test_a_task_whose_instance_still_boots_has_run_for_no_time() -> None:

@@ -61,14 +61,18 @@ def run(state: State, to_us: int, most: int | None = None) -> bool:
 def run_until(state: State, done: Callable[[State], bool], most: int) -> bool:
     """Let things happen until `done`, or until nothing is left to happen; whether that came within `most` of them.
 
-    The time stands at the last thing that happened.
+    The time stands at the last thing that happened. What is not to happen any more is dropped, and takes as long.
     """
     limit = state.happened + most
     while state.happened < limit:
-        if done(state) or not _next_event(state):
+        if done(state) or not state.events:
             return True
-        run(state, state.events[0][0])
-    return done(state) or not _next_event(state)
+        if _is_to_happen(state, state.events[0]):
+            run(state, state.events[0][0])
+        else:
+            heapq.heappop(state.events)
+            state.happened += 1
+    return done(state) or not state.events
 
 
 def begin_sync(state: State, job: Job) -> None:
@@ -211,15 +215,6 @@ def rebuild(state: State) -> None:
 
 def _began_us(state: State, number: int, index: int) -> int:
     return state.jobs[number].tasks[index].attempts[-1].assigned_us
-
-
-def _next_event(state: State) -> Event | None:
-    """The next event that is still to happen; those before it are dropped."""
-    while state.events:
-        if _is_to_happen(state, state.events[0]):
-            return state.events[0]
-        heapq.heappop(state.events)
-    return None
 
 
 def _is_to_happen(state: State, event: Event) -> bool:
