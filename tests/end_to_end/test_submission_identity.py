@@ -25,6 +25,7 @@ from conductor.lib.api_client import ApiClient
 from conductor.lib.conductor_submit import Submit
 from conductor.lib.config import Config
 from conductor.lib.exceptions import Acted, ConductorError, OutcomeUnknownError
+from conductor.lib.files import file_lock
 from conductor.lib.login.credentials import credentials_folder
 from conductor.lib.submission.ledger import ledger_folder
 from conductor.lib.wire.call import Call, Sent
@@ -182,7 +183,9 @@ both_ways = pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys
 
 
 @pytest.fixture
-def world(tmp_path: Path, keys: bool) -> Iterator[World]:
+def world(tmp_path: Path, keys: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    # Who submits while another one waits for a token has that one below it on the stack, and its lock with it.
+    monkeypatch.setattr(file_lock, "PATIENCE_SECONDS", 0.0)
     with in_process(Settings(ephemeral=True, speed=1, honour_keys=keys)) as fake:
         yield World(fake.url, Config.load(environ=fake.environment(), home=tmp_path))
 
