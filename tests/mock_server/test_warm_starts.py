@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from support import warm
 from support.served import PATIENCE_S
 from support.warm import TESTS, started
 
@@ -154,3 +155,16 @@ def test_what_the_interpreter_reads_is_read(variable: str) -> None:
     )
     assert warm == cold
     assert warm["environment"][variable] == value
+
+
+def test_what_was_ignored_when_the_warm_parent_started_is_not_ignored_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with an_ignored_signal(signal.SIGHUP):
+        parent = warm._Parent(SEES)
+    monkeypatch.setattr(warm, "_parent_of", lambda *_: parent)
+    try:
+        (_, cold, _), (_, out, _) = said("see", cold=True), said("see")
+    finally:
+        parent.close()
+    assert json.loads(out)["handlers"] == json.loads(cold)["handlers"]

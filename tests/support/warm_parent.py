@@ -129,9 +129,12 @@ def _become(asked: dict[str, Any], module: str) -> None:
     sys.orig_argv[1:] = ["-m", module, *asked["arguments"]]
     _open_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in asked["ignored"]:
-        with suppress(OSError):  # those that nobody may ignore
-            signal.signal(number, signal.SIG_IGN)
+    for number in signal.valid_signals():
+        if number in asked["ignored"]:
+            with suppress(OSError):  # those that nobody may ignore
+                signal.signal(number, signal.SIG_IGN)
+        elif signal.getsignal(number) is signal.SIG_IGN:  # by whoever started us, and not by who asks
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, asked["blocked"])
 
 
