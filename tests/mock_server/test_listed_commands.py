@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import conductor_mock.cli
 import conductor_mock.commands
@@ -115,7 +116,7 @@ def test_a_group_within_a_program_lists_whole_sentences(program: str) -> None:
     for name in listed:
         inner = group.commands[name]
         if isinstance(inner, click.Group):
-            shown = " ".join(inner.get_help(click.Context(inner, info_name=name)).split())
+            shown = " ".join(CliRunner().invoke(group, [name, "--help"]).output.split())
             assert [
                 one for one in inner.commands.values() if one.get_short_help_str(limit=1000) not in shown
             ] == []
@@ -146,7 +147,8 @@ def modules_of(listed: Mapping[str, Listed]) -> list[object]:
 
 
 def test_completion_offers_the_listed_commands_and_options() -> None:
-    ctx = click.Context(mock, info_name="conductor-mock")
+    # A command keeps the option of its help as it is made with the first context, so it is given that of the program.
+    ctx = click.Context(mock, info_name="conductor-mock", **mock.context_settings)
     assert [item.value for item in mock.shell_complete(ctx, "re")] == ["requests", "reset"]
     assert [item.help for item in mock.shell_complete(ctx, "env")] == [OF_MOCK["env"].help]
     assert [item.value for item in mock.shell_complete(ctx, "--v")] == ["--version"]
