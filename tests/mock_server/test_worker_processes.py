@@ -396,6 +396,21 @@ def test_a_worker_that_the_system_does_not_start_is_tried_again_and_leaves_nothi
     assert caplog.text.count("worker 1 cannot be started (Resource temporarily unavailable)") == 2
 
 
+@pytest.mark.parametrize(
+    ("error", "why"), [(BlockingIOError(11, "too many"), "too many"), (OSError("no more"), "no more")]
+)
+def test_it_is_said_why_a_worker_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: OSError, why: str
+) -> None:
+    def fails(_: int) -> _Worker:
+        raise error
+
+    with started_by_us(1, stay) as workers:
+        monkeypatch.setattr(workers, "_fork", fails)
+        workers._start_again(3)
+    assert f"worker 3 cannot be started ({why}); another one is started in 0.1 s" in caplog.text
+
+
 def test_a_signal_that_comes_while_the_workers_end_is_told_to_them(caplog: pytest.LogCaptureFixture) -> None:
     def work(link: Link) -> int:
         came: list[int] = []
