@@ -63,14 +63,19 @@ def stay(link: Link, **told: Any) -> int:
     return 0
 
 
-def pipes() -> int:
-    """How many ends of pipes and selectors this process has open; files and sockets may be those of other threads."""
+def opened(*kinds: str) -> int:
+    """How many of these this process has open."""
     gc.collect()
     found = 0
     for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # closed since they were listed
-            found += str(path.readlink()).startswith(("pipe:", "anon_inode:"))
+            found += str(path.readlink()).startswith(kinds)
     return found
+
+
+def pipes() -> int:
+    """How many ends of pipes, and selectors, are open here; files and sockets may be those of other threads."""
+    return opened("pipe:", "anon_inode:")
 
 
 def test_the_first_worker_is_ready_before_the_others_are_started_and_all_are_before_anybody_is_told(
@@ -104,7 +109,7 @@ def test_the_first_worker_is_ready_before_the_others_are_started_and_all_are_bef
     assert caplog.text == ""
 
 
-def test_a_worker_has_the_signals_of_a_process_that_was_just_begun() -> None:
+def test_a_worker_has_the_signals_of_a_process_that_was_just_begun_and_no_selector() -> None:
     def work(link: Link) -> int:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         return stay(
@@ -112,11 +117,18 @@ def test_a_worker_has_the_signals_of_a_process_that_was_just_begun() -> None:
             blocked=sorted(blocked),
             default=signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
             wakes=signal.set_wakeup_fd(-1),
+            selectors=opened("anon_inode:"),
         )
 
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    mask, before = signal.pthread_sigmask(signal.SIG_BLOCK, ()), opened("anon_inode:")
     with started_by_us(1, work) as workers:
-        assert workers.start() == {"number": 0, "blocked": sorted(mask), "default": True, "wakes": -1}
+        assert workers.start() == {
+            "number": 0,
+            "blocked": sorted(mask),
+            "default": True,
+            "wakes": -1,
+            "selectors": before,
+        }
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
 
 
@@ -282,6 +294,7 @@ def test_workers_are_given_up_at_the_first_death_behind_too_many_others(
                 ) as raised:
                     workers._gone(_Worker(7, 1, -1, {}), code, may_die=True)
                 assert raised.value.code == 1
+                assert str(raised.value).endswith("in the last 60 s; no more are started")
                 break
             workers._gone(_Worker(7, 1, -1, {}), code, may_die=True)
     assert started == [7] * (too_many[0] if too_many else len(times))
@@ -335,6 +348,19 @@ def test_a_place_has_another_worker_once_its_pause_is_over_and_nobody_waits_long
             patched.setattr(workers, "_start_again", start_again)
             workers.watch()
         assert asked == [0, 0, FIRST_PAUSE_S, 0]
+
+
+def test_who_begins_after_all_waits_as_at_first_when_it_dies_again() -> None:
+    read, write = os.pipe()
+    with started_by_us(1, stay, seconds=lambda: 0.0) as workers:
+        for _ in range(3):
+            workers._start_later(1, "it could not begin")
+        os.write(write, b"{}\n")
+        assert not workers._read(_Worker(1, 1, read))
+        workers._start_later(1, "it could not begin")
+        assert workers._until_due_s() == FIRST_PAUSE_S
+    os.close(read)
+    os.close(write)
 
 
 def test_a_worker_that_could_not_begin_for_a_while_serves_once_it_can(
