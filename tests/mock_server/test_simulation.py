@@ -385,6 +385,7 @@ def test_what_is_not_to_happen_any_more_is_dropped_in_slices_too(count: int, mos
     assert left[0] == count + others
     assert left[-1] == 0
     assert all(before - after <= most for before, after in pairwise(left))
+    assert others or {before - after for before, after in pairwise(left[:-1])} <= {most}
     assert farm.state.now_us == (then_us if job is None else job.ended_us)
 
 
