@@ -209,7 +209,7 @@ class _Runner:
                 if not select.select([passed], [], [], limit_s)[0]:
                     return _wait(pid, 0)
                 if not passed.read(1):
-                    break  # it has ended
+                    return _wait(pid, _TEST_S) or 1  # it has ended within a test, whatever its code
         return _wait(pid, _TEST_S)
 
     def _with(self, session: pytest.Session, fault: Fault, order: Sequence[int], told: int) -> int:

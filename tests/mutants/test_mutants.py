@@ -70,16 +70,18 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
     collector passes over what was there when they were collected, as in our own suite.
     """
     module.write_text(
-        "def wrapped(function):\n    return lambda value: function(value)\n\n\n"
+        "import os\n\n\ndef wrapped(function):\n    return lambda value: function(value)\n\n\n"
         "@wrapped\ndef larger(value):\n    return value > 3\n\n\n"
         "def unused():\n    return 1\n\n\nLIMIT = 5\n\n\n"
         "def ends(event):\n    event.set()\n    return event.wait()\n\n\n"
+        "def forked(pid):\n    if not pid:\n        os._exit(0)\n\n\n"
         "class Noted(list):\n    def __init__(self, *values):\n        super().__init__(values)\n",
         encoding="utf-8",
     )
     (tmp_path / "test_it.py").write_text(
-        "from threading import Event\n\nfrom planted_on import LIMIT, Noted, ends, larger\n\n\n"
+        "from threading import Event\n\nfrom planted_on import LIMIT, Noted, ends, forked, larger\n\n\n"
         "def test_it():\n    assert larger(5) and not larger(2)\n\n\ndef test_ends():\n    assert ends(Event())\n\n\n"
+        "def test_forked():\n    forked(1)\n\n\n"
         "def test_limit():\n    assert LIMIT == 5\n\n\ndef test_noted():\n    assert Noted(1) == [1]\n",
         encoding="utf-8",
     )
@@ -112,6 +114,9 @@ def test_what_the_tests_of_a_module_let_through_is_told(module: Path, tmp_path: 
         "not reached: unused: 1 -> 2",
         "stuck: ends: event.set() -> pass",
         "killed: ends: return event.wait() -> return",
+        "killed: forked: not pid -> pid",
+        "survived: forked: os._exit(0) -> pass",
+        "survived: forked: 0 -> 1",
         "killed: module: 5 -> 6",
         "killed: Noted.__init__: super().__init__(values) -> pass",
         "killed: wrapped: return lambda value: function(value) -> return",
