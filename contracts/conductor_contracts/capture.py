@@ -64,8 +64,10 @@ class Recorder:
             for part in (dict(exchange.query), exchange.body, exchange.answer):
                 redactor.learn(part)
         documents = _documents([_cleaned(one, redactor) for one in exchanges])
+        # Where PyYAML was built without libyaml it writes U+0085 as a space, unless all that is not ASCII is escaped.
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        return str(yaml.dump_all(documents, Dumper=dumper, sort_keys=False, allow_unicode=True))
+        unescaped = dumper is not yaml.SafeDumper
+        return str(yaml.dump_all(documents, Dumper=dumper, sort_keys=False, allow_unicode=unescaped))
 
 
 def proxy(upstream: str, recorder: Recorder, port: int = 0) -> ThreadingHTTPServer:

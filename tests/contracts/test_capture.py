@@ -207,6 +207,18 @@ def test_another_status_is_found(captured: tuple[str, list[str]], operation: str
     assert (operation, STATUS, "answer", "") in found
 
 
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_an_answer_is_kept_as_it_came(monkeypatch: pytest.MonkeyPatch, libyaml: bool) -> None:
+    if not libyaml:
+        monkeypatch.delattr(yaml, "CSafeDumper")
+    recorder = Recorder()
+    answer = {"message": ["\x85", "no\x85software", "\u2028", "\ufeff", "é", "a\nb "]}
+    recorder.add(Exchange("GET", "/api/v1/jobs", {}, None, 200, answer))
+
+    (step,) = documents_of(recorder.interactions())[0]["interactions"][0]["steps"]
+    assert step["expect"]["body"] == answer
+
+
 def test_another_route_parameter_and_field_of_a_request_are_found() -> None:
     recorder = Recorder()
     job = {"tasks_data": [{"command": "r"}], "cores": 1, "scout_frame": "1"}

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conductor.cli import cli
@@ -89,11 +90,16 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.parametrize("libyaml", [True, False])
 @given(records=st.lists(st.dictionaries(st.text(), VALUES, max_size=4), max_size=3))
+@example(records=[{"description": text} for text in ("\x85", "a\x85b", "\u2028", "\ufeff", "é")])
 def test_whatever_records_hold_is_read_from_the_file_as_it_was_written(
-    tmp_path_factory: pytest.TempPathFactory, records: list[Json]
+    tmp_path_factory: pytest.TempPathFactory, libyaml: bool, records: list[Json]
 ) -> None:
-    for name in ("any.json", "any.yaml"):
-        file = tmp_path_factory.getbasetemp() / name
-        file.write_bytes(_text({"packages": records}, file).encode())
-        assert read(file) == {"packages": records}
+    with pytest.MonkeyPatch.context() as without:
+        if not libyaml:
+            without.delattr(yaml, "CSafeDumper")
+        for name in ("any.json", "any.yaml"):
+            file = tmp_path_factory.getbasetemp() / name
+            file.write_bytes(_text({"packages": records}, file).encode())
+            assert read(file) == {"packages": records}

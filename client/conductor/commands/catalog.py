@@ -52,6 +52,8 @@ def _text(document: dict[str, Any], file: Path) -> str:
         return json.dumps(document, indent=1) + "\n"
     import yaml
 
-    # The one that uses libyaml, where PyYAML was built with it, is ten times as fast.
+    # The one that uses libyaml, where PyYAML was built with it, is ten times as fast. The other writes U+0085 as a
+    # space, unless all that is not ASCII is escaped.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True))
+    unescaped = dumper is not yaml.SafeDumper
+    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=unescaped))
