@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import yaml
 
+from conductor_contracts import json_text
 from conductor_contracts.contract import load
 from conductor_contracts.interactions import CAPTURED
 from conductor_contracts.redaction import Redactor
@@ -211,10 +212,10 @@ def _exchange(method: str, target: str, sent: bytes, status: int, content: bytes
 
 
 def _json(data: bytes) -> Any:
-    """A body as JSON; None for none and for what is none, such as a file."""
+    """A body as JSON; None for none and for what is none, such as a file, or more than JSON can carry."""
     try:
-        return json.loads(data) if data else None
-    except (ValueError, RecursionError):
+        return json_text.read(data)
+    except json_text.JsonTextError:
         return None
 
 

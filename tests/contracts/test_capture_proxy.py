@@ -113,6 +113,27 @@ def test_a_body_arrives_and_is_recorded_however_it_came(answer: Raw) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'["a\\ud83d"]',
+        b"[NaN]",
+        b"[-Infinity]",
+        b"[1e999]",
+        b"[" * 99_999,
+        b'"\xff"',
+    ],
+    ids=lambda body: ascii(body[:20]),
+)
+def test_an_answer_that_json_cannot_carry_is_passed_on_and_spoils_no_capture(body: Raw) -> None:
+    with between(answered("200 OK", body=body)) as (url, recorder, _):
+        assert requests.get(f"{url}/api/v1/jobs", timeout=20).content == body
+        (document,) = yaml.safe_load_all(recorder.interactions())
+        assert document["interactions"][0]["steps"][0]["expect"] == {"status": 200}
+
+
+@pytest.mark.parametrize(
     "status", ["302 Found", "307 Temporary Redirect", "500 Oops", "503 Busy", "204 Nothing"]
 )
 def test_what_a_service_says_beside_a_good_answer_is_passed_on_as_it_is(status: str) -> None:
